@@ -1,0 +1,61 @@
+/**
+ * What goes into the core and what comes out: the whole surface between the pure protocol and the
+ * runtime or the simulator that drives it. Events in, effects out; nothing else happens.
+ *
+ * `nowMs` is the node's own monotonic time in whole milliseconds, from any origin. It never goes back.
+ */
+import type { LamportTime, LockName, Message, Mode, NodeId, Token } from './messages';
+
+/** Names one local caller's wish to hold a lock. Chosen by the driver, never reused in one life of a node. */
+export type CallerId = number;
+
+export type Event =
+  /** First event of a node's life, exactly once. */
+  | { readonly kind: 'start'; readonly nowMs: number }
+  /** A local caller wants the lock. Answered in time by `entered`, unless a `release` cancels it. */
+  | { readonly kind: 'acquire'; readonly nowMs: number; readonly lock: LockName; readonly mode: Mode; readonly caller: CallerId }
+  /** The caller is done, or no longer waits. Idempotent: unknown to the core, it does nothing. */
+  | { readonly kind: 'release'; readonly nowMs: number; readonly lock: LockName; readonly caller: CallerId }
+  /** A validated message arrived from a peer. Never from the node itself. */
+  | { readonly kind: 'message'; readonly nowMs: number; readonly from: NodeId; readonly message: Message }
+  /** The connection to a peer works; `clock` is the Lamport clock in the peer's handshake. */
+  | { readonly kind: 'peerUp'; readonly nowMs: number; readonly peer: NodeId; readonly clock: LamportTime }
+  | { readonly kind: 'peerDown'; readonly nowMs: number; readonly peer: NodeId }
+  /** A ceiling that `reserveCeiling` asked for is safely on disk. */
+  | { readonly kind: 'ceilingReserved'; readonly nowMs: number; readonly ceiling: LamportTime }
+  /** The time that `wake` asked for has come. Early or superfluous ones do no harm. */
+  | { readonly kind: 'wake'; readonly nowMs: number }
+  /**
+   * The machine slept for about `byMs` while `nowMs` stood still. Requesters count it (their grants
+   * ran out meanwhile), arbiters do not (a vote lent is lent for a full lease of running time):
+   * each side takes what is safe, so a wall clock set forward by hand cannot end a lease early.
+   */
+  | { readonly kind: 'slept'; readonly nowMs: number; readonly byMs: number };
+
+export type EventKind = Event['kind'];
+
+export type Effect =
+  /** Send to a peer, never to the node itself. May be lost; the protocol heals it. */
+  | { readonly kind: 'send'; readonly to: NodeId; readonly message: Message }
+  /** The caller holds the lock now. */
+  | {
+      readonly kind: 'entered';
+      readonly lock: LockName;
+      readonly caller: CallerId;
+      readonly mode: Mode;
+      readonly token: Token;
+      /** Until when, in `nowMs` time, the lock is held unless `renewed` says more. */
+      readonly validUntilMs: number;
+    }
+  /** The callers inside this lock hold it for longer: until `validUntilMs`. */
+  | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
+  /** The caller no longer holds the lock, at this very moment: its grants ran out. */
+  | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId }
+  /** Send a `wake` event at `atMs`. Replaces any earlier wish. */
+  | { readonly kind: 'wake'; readonly atMs: number }
+  /** Put this ceiling on disk, then answer `ceilingReserved`. */
+  | { readonly kind: 'reserveCeiling'; readonly ceiling: LamportTime }
+  /** A message was dropped, and why. For traces, metrics and tests; nothing to be done. */
+  | { readonly kind: 'ignored'; readonly from: NodeId; readonly message: Message; readonly reason: string };
+
+export type EffectKind = Effect['kind'];

@@ -1,0 +1,86 @@
+/**
+ * The five messages of the algorithm, and the words they are made of.
+ * Plain data that never changes after it was made; who sent a message travels beside it.
+ * Source: protocol.md sections 2 to 4 and 9.
+ */
+import type { NodeId } from '../quorum/coterie';
+
+export type { NodeId } from '../quorum/coterie';
+
+/** Each lock name is an independent instance of the whole protocol. Any string, the empty one too. */
+export type LockName = string;
+
+/** A value of the node's one Lamport clock: a safe integer, in practice below 2^53. */
+export type LamportTime = number;
+
+/** A fencing token: a Lamport time; tokens of successive holders of one lock strictly increase. */
+export type Token = number;
+
+export type Mode = 'exclusive' | 'shared';
+
+/** Names one wish to hold a lock. Never reused. The smaller one (see `comparePriority`) is older and wins. */
+export interface RequestId {
+  readonly timestamp: LamportTime;
+  readonly node: NodeId;
+}
+
+/** Requester to arbiter: lend me your vote. Sent again it is the retry, and for a holder the renewal. */
+export interface Request {
+  readonly kind: 'request';
+  readonly lock: LockName;
+  /** The sender's Lamport clock when it sent this. */
+  readonly clock: LamportTime;
+  readonly timestamp: LamportTime;
+  readonly mode: Mode;
+  /** The requester may keep the grants after its release (section 9): inquire at once, whoever asks. */
+  readonly keep: boolean;
+  /** The requester's own time when it sent this, in whole milliseconds. Only that requester reads it. */
+  readonly sentAtMs: number;
+  /** The number of this arbiter's grant that the requester holds, for an arbiter that lost its memory; or null. */
+  readonly heldGrant: LamportTime | null;
+}
+
+/** Arbiter to requester: my vote is yours for one lease. */
+export interface Grant {
+  readonly kind: 'grant';
+  readonly lock: LockName;
+  readonly clock: LamportTime;
+  readonly timestamp: LamportTime;
+  /** The grant number: no other grant of this arbiter ever had it. */
+  readonly grant: LamportTime;
+  /** `sentAtMs` of the Request that this answers. */
+  readonly sentAtMs: number;
+  /** An incompatible request waits at this arbiter already. */
+  readonly contended: boolean;
+}
+
+/** Requester to arbiter: this request is over (done, cancelled, or unknown to me). */
+export interface Release {
+  readonly kind: 'release';
+  readonly lock: LockName;
+  readonly clock: LamportTime;
+  readonly timestamp: LamportTime;
+}
+
+/** Arbiter to requester: do you still need this vote? */
+export interface Inquire {
+  readonly kind: 'inquire';
+  readonly lock: LockName;
+  readonly clock: LamportTime;
+  readonly timestamp: LamportTime;
+  readonly grant: LamportTime;
+  /** The request that waits for the vote. */
+  readonly contender: RequestId;
+}
+
+/** Requester to arbiter: I give this grant back and still wait. */
+export interface Yield {
+  readonly kind: 'yield';
+  readonly lock: LockName;
+  readonly clock: LamportTime;
+  readonly timestamp: LamportTime;
+  readonly grant: LamportTime;
+}
+
+export type Message = Request | Grant | Release | Inquire | Yield;
+export type MessageKind = Message['kind'];

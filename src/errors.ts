@@ -1,0 +1,46 @@
+/**
+ * The one error class of the project. Operating errors (a bad file, a busy port, a time-out, a lost
+ * lock) are `LockError`s with a code; a broken invariant is an `InvariantError` from the core instead.
+ * Messages say what happened and what to do; programs tell errors apart by `code`, never by text.
+ */
+
+export type LockErrorCode =
+  /** The configuration, an option or a command line is wrong. Mend it; trying again does not help. */
+  | 'config'
+  /** The lock was not granted within the time given. */
+  | 'timeout'
+  /** The caller gave up waiting (its signal was aborted). */
+  | 'aborted'
+  /** The lock was held and is not any more: its grants ran out. */
+  | 'lost'
+  /** No quorum of nodes can be reached. */
+  | 'no-quorum'
+  /** The node or client is shutting down or was stopped. */
+  | 'closed'
+  /** A node could not be reached, or its address is in use. */
+  | 'unreachable'
+  /** A peer or client broke the wire protocol, or speaks another version or configuration. */
+  | 'protocol'
+  /** The data directory cannot be used: in use by another process, corrupt, not writable. */
+  | 'storage';
+
+export interface LockErrorOptions {
+  /**
+   * Whether the outcome is known. `true`: nothing of the failed operation is in effect.
+   * `false`: it may be (a request was sent and its fate is unknown). Default true.
+   */
+  readonly definite?: boolean;
+  readonly cause?: unknown;
+}
+
+export class LockError extends Error {
+  override readonly name = 'LockError';
+  readonly code: LockErrorCode;
+  readonly definite: boolean;
+
+  constructor(code: LockErrorCode, message: string, options: LockErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.definite = options.definite ?? true;
+  }
+}

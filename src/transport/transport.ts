@@ -1,0 +1,26 @@
+/**
+ * How protocol messages reach other nodes. The runtime knows only this interface; gRPC implements it,
+ * and so can an in-memory router. A transport may lose, repeat, delay and reorder messages (the
+ * protocol heals that) and must never deliver one that was not validated.
+ */
+import type { LamportTime, Message, NodeId } from '../core/messages';
+
+export interface TransportHandlers {
+  /** A validated message of a peer. Messages of one frame come one after another, in order. */
+  message(from: NodeId, message: Message): void;
+  /** A stream to the peer works; `clock` is the Lamport clock of its handshake. */
+  peerUp(peer: NodeId, clock: LamportTime): void;
+  /** The stream to the peer ended or its keepalive was missed. */
+  peerDown(peer: NodeId, reason: string): void;
+  /** The Lamport clock to put into a handshake; never above the ceiling on disk. */
+  clock(): LamportTime;
+}
+
+export interface Transport {
+  /** Begin to connect and to accept. Called once. */
+  start(handlers: TransportHandlers): void;
+  /** Hand over a message. Never throws for a peer that is down or slow: the message is dropped. */
+  send(to: NodeId, message: Message): void;
+  /** Send what is buffered, end every stream so that peers notice at once, and close. */
+  stop(): Promise<void>;
+}
