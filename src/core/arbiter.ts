@@ -1,0 +1,307 @@
+/**
+ * The arbiter: the role that lends out this node's vote, one instance per lock name.
+ * Law: its live grants are pairwise compatible (one-vote), and no two grants ever have the same number.
+ * Everything that decides who gets the vote is in this file. Source: protocol.md section 5; Maekawa
+ * 1985, with the Yield of Sanders 1987.
+ */
+import { Deadlines } from './deadlines';
+import type { HasDeadline } from './deadlines';
+import type { Context } from './context';
+import { broken } from './invariants';
+import type { LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
+import { hasPriority, isCompatible, isSameRequest } from './priority';
+
+/** The vote, lent to one request. */
+interface LiveGrant {
+  readonly request: RequestId;
+  readonly mode: Mode;
+  readonly keep: boolean;
+  readonly number: LamportTime;
+  expiresAtMs: number;
+  /** Echo of the newest Request; the requester counts its lease from there. */
+  sentAtMs: number;
+  /** The clock last sent with this Grant: the holder's token is at most that plus SLACK. */
+  sentClock: LamportTime;
+  /** The oldest request for whose sake an Inquire went out; saves sending it again before a repeat. */
+  inquiredFor: RequestId | null;
+}
+
+/** A request in the queue. */
+interface Waiter {
+  readonly request: RequestId;
+  readonly mode: Mode;
+  readonly keep: boolean;
+  sentAtMs: number;
+  heardAtMs: number;
+}
+
+/** One lock. Exists only while a grant lives or a request waits. */
+interface Arbiter extends HasDeadline {
+  readonly lock: LockName;
+  grants: LiveGrant[];
+  /** Ordered by priority, the oldest first. */
+  readonly queue: Waiter[];
+}
+
+export interface ArbiterView {
+  readonly grants: readonly { request: RequestId; mode: Mode; grant: LamportTime; expiresAtMs: number }[];
+  readonly queue: readonly { request: RequestId; mode: Mode; heardAtMs: number }[];
+}
+
+/** All arbiters of one node. */
+export class Arbiters {
+  private readonly byLock = new Map<LockName, Arbiter>();
+  private readonly deadlines = new Deadlines<Arbiter>();
+  private lastNumber: LamportTime = 0;
+
+  constructor(private readonly context: Context) {}
+
+  /** When the next lease ends here, in `nowMs`; or Infinity. */
+  get earliestMs(): number {
+    return this.deadlines.earliestMs;
+  }
+
+  get locks(): IterableIterator<LockName> {
+    return this.byLock.keys();
+  }
+
+  view(lock: LockName): ArbiterView | null {
+    const arbiter = this.byLock.get(lock);
+    if (arbiter === undefined) return null;
+    return {
+      grants: arbiter.grants.map(({ request, mode, number, expiresAtMs }) => ({ request, mode, grant: number, expiresAtMs })),
+      queue: arbiter.queue.map(({ request, mode, heardAtMs }) => ({ request, mode, heardAtMs })),
+    };
+  }
+
+  onRequest(from: NodeId, message: Request): void {
+    const arbiter = this.open(message.lock);
+    const request: RequestId = { timestamp: message.timestamp, node: from };
+    const grant = findGrant(arbiter, request);
+    if (grant !== undefined) {
+      grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
+      grant.sentAtMs = message.sentAtMs;
+      this.sendGrant(arbiter, grant);
+    } else if (!this.takeBackIn(arbiter, request, message)) {
+      const isRepeat = this.enqueue(arbiter, {
+        request,
+        mode: message.mode,
+        keep: message.keep,
+        sentAtMs: message.sentAtMs,
+        heardAtMs: this.context.nowMs,
+      });
+      this.fill(arbiter);
+      this.inquireFor(arbiter, request, message.mode, isRepeat);
+    }
+    this.settle(arbiter);
+  }
+
+  onYield(from: NodeId, message: Yield): void {
+    const arbiter = this.open(message.lock);
+    const request: RequestId = { timestamp: message.timestamp, node: from };
+    const grant = findGrant(arbiter, request);
+    const reason = ignoreYield(grant, message);
+    if (grant === undefined || reason !== null) {
+      this.context.ignore(from, message, reason ?? 'no such grant');
+    } else {
+      removeItem(arbiter.grants, grant);
+      const { mode, keep, sentAtMs } = grant;
+      this.enqueue(arbiter, { request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });
+      this.fill(arbiter);
+    }
+    this.settle(arbiter);
+  }
+
+  onRelease(from: NodeId, message: Release): void {
+    const arbiter = this.open(message.lock);
+    const request: RequestId = { timestamp: message.timestamp, node: from };
+    const grant = findGrant(arbiter, request);
+    const waiter = arbiter.queue.find((each) => isSameRequest(each.request, request));
+    if (grant !== undefined) removeItem(arbiter.grants, grant);
+    if (waiter !== undefined) removeItem(arbiter.queue, waiter);
+    if (grant === undefined && waiter === undefined) this.context.ignore(from, message, 'no such request');
+    else this.fill(arbiter);
+    this.settle(arbiter);
+  }
+
+  /**
+   * Lend on the votes whose lease has ended. Messages alone would do (section 5 asks for no timer);
+   * this only spares those who wait the time until their next repeat, and forgets unused locks.
+   */
+  onWake(): void {
+    for (let due = this.deadlines.due(this.context.nowMs); due; due = this.deadlines.due(this.context.nowMs)) {
+      this.dropExpired(due);
+      this.fill(due);
+      this.settle(due);
+    }
+  }
+
+  /** The arbiter of this lock, without the grants and waiters whose lease has run out. */
+  private open(lock: LockName): Arbiter {
+    let arbiter = this.byLock.get(lock);
+    if (arbiter === undefined) {
+      arbiter = { lock, grants: [], queue: [], deadlineMs: Infinity, heapIndex: -1 };
+      this.byLock.set(lock, arbiter);
+    } else if (arbiter.deadlineMs <= this.context.nowMs) {
+      this.dropExpired(arbiter);
+      this.fill(arbiter);
+    }
+    return arbiter;
+  }
+
+  /** Wait for the next lease to end, or forget a lock that nobody uses. */
+  private settle(arbiter: Arbiter): void {
+    if (arbiter.grants.length === 0 && arbiter.queue.length === 0) {
+      this.deadlines.remove(arbiter);
+      this.byLock.delete(arbiter.lock);
+      return;
+    }
+    let deadlineMs = Infinity;
+    for (const grant of arbiter.grants) deadlineMs = Math.min(deadlineMs, grant.expiresAtMs);
+    const { leaseMs } = this.context.settings;
+    for (const waiter of arbiter.queue) deadlineMs = Math.min(deadlineMs, waiter.heardAtMs + leaseMs);
+    if (this.isSilent()) deadlineMs = Math.min(deadlineMs, this.context.silentUntilMs);
+    this.deadlines.schedule(arbiter, deadlineMs);
+  }
+
+  private dropExpired(arbiter: Arbiter): void {
+    const { nowMs, clock, settings } = this.context;
+    const live = arbiter.grants.filter((grant) => grant.expiresAtMs > nowMs);
+    if (live.length < arbiter.grants.length) {
+      for (const grant of arbiter.grants) {
+        // Its holder may have died with a token that nobody was told. Jump past any it could have had (section 7).
+        if (grant.expiresAtMs <= nowMs) clock.reach(grant.sentClock + settings.slack + 1);
+      }
+      arbiter.grants = live;
+    }
+    for (let i = arbiter.queue.length - 1; i >= 0; i--) {
+      const waiter = arbiter.queue[i];
+      if (waiter !== undefined && waiter.heardAtMs + settings.leaseMs <= nowMs) arbiter.queue.splice(i, 1);
+    }
+  }
+
+  /** Put a request in the queue, or refresh it there. Returns whether it waited already. */
+  private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {
+    const { queue } = arbiter;
+    let index = 0;
+    for (; index < queue.length; index++) {
+      const other = queue[index];
+      if (other === undefined || hasPriority(waiter.request, other.request)) break;
+      if (isSameRequest(other.request, waiter.request)) {
+        other.sentAtMs = waiter.sentAtMs;
+        other.heardAtMs = waiter.heardAtMs;
+        return true;
+      }
+    }
+    if (findGrant(arbiter, waiter.request) !== undefined) {
+      broken('not-both', `${describe(waiter.request)} is granted and would be queued`);
+    }
+    queue.splice(index, 0, waiter);
+    return false;
+  }
+
+  /** Grant to the oldest while it is compatible. Stops at the first that is not, so that no writer starves. */
+  private fill(arbiter: Arbiter): void {
+    if (this.isSilent()) return;
+    const { clock, nowMs, settings } = this.context;
+    for (let oldest = arbiter.queue[0]; oldest !== undefined; oldest = arbiter.queue[0]) {
+      if (conflictsWithAny(arbiter.grants, oldest.mode)) return;
+      arbiter.queue.shift();
+      const number = clock.tick();
+      if (number <= this.lastNumber) broken('grant-rises', `${number} after ${this.lastNumber}`);
+      this.lastNumber = number;
+      this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);
+    }
+  }
+
+  private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {
+    const { request, mode, keep, sentAtMs } = to;
+    if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote', `${describe(request)} conflicts with a live grant`);
+    const grant: LiveGrant = {
+      request, mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
+    };
+    arbiter.grants.push(grant);
+    this.sendGrant(arbiter, grant);
+  }
+
+  private sendGrant(arbiter: Arbiter, grant: LiveGrant): void {
+    grant.sentClock = this.context.clock.now;
+    this.context.send(grant.request.node, {
+      kind: 'grant',
+      lock: arbiter.lock,
+      clock: grant.sentClock,
+      timestamp: grant.request.timestamp,
+      grant: grant.number,
+      sentAtMs: grant.sentAtMs,
+      contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode)),
+    });
+  }
+
+  /** Ask the holders of conflicting grants whether they still need them, for the sake of one that waits. */
+  private inquireFor(arbiter: Arbiter, contender: RequestId, mode: Mode, isRepeat: boolean): void {
+    if (findGrant(arbiter, contender) !== undefined) return;
+    for (const grant of arbiter.grants) {
+      if (isCompatible(grant.mode, mode)) continue;
+      if (!isRepeat && !grant.keep && !hasPriority(contender, grant.request)) continue;
+      // An Inquire is under way for one at least as old. Should it be lost, the repeat sends another.
+      if (!isRepeat && grant.inquiredFor !== null && !hasPriority(contender, grant.inquiredFor)) continue;
+      if (grant.inquiredFor === null || hasPriority(contender, grant.inquiredFor)) grant.inquiredFor = contender;
+      this.context.send(grant.request.node, {
+        kind: 'inquire',
+        lock: arbiter.lock,
+        clock: this.context.clock.now,
+        timestamp: grant.request.timestamp,
+        grant: grant.number,
+        contender,
+      });
+    }
+  }
+
+  /**
+   * While silent after a restart: take a grant of the earlier life back in, so that its holder does
+   * not lose the lock because this arbiter forgot. Where two conflict the higher number was lent later
+   * and wins. Only while silent: afterwards every grant of the earlier life has run out.
+   */
+  private takeBackIn(arbiter: Arbiter, request: RequestId, message: Request): boolean {
+    const { nowMs, clock, settings } = this.context;
+    const number = message.heldGrant;
+    if (number === null || number >= clock.bornAt || !this.isSilent()) return false;
+    const conflicting = arbiter.grants.filter((grant) => !isCompatible(grant.mode, message.mode));
+    if (conflicting.some((grant) => grant.number > number)) return false;
+    for (const grant of conflicting) removeItem(arbiter.grants, grant);
+    const waiter = arbiter.queue.find((each) => isSameRequest(each.request, request));
+    if (waiter !== undefined) removeItem(arbiter.queue, waiter);
+    const { mode, keep, sentAtMs } = message;
+    this.lend(arbiter, { request, mode, keep, sentAtMs, heardAtMs: nowMs }, number, nowMs + settings.leaseMs);
+    return true;
+  }
+
+  private isSilent(): boolean {
+    return this.context.nowMs < this.context.silentUntilMs;
+  }
+}
+
+function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | null {
+  if (grant === undefined) return 'no such grant';
+  // A late copy of an old Yield must not take away a vote in use (section 11).
+  if (grant.number !== message.grant) return 'grant number is old';
+  return null;
+}
+
+function findGrant(arbiter: Arbiter, request: RequestId): LiveGrant | undefined {
+  for (const grant of arbiter.grants) if (isSameRequest(grant.request, request)) return grant;
+  return undefined;
+}
+
+function conflictsWithAny(grants: readonly LiveGrant[], mode: Mode): boolean {
+  for (const grant of grants) if (!isCompatible(grant.mode, mode)) return true;
+  return false;
+}
+
+function removeItem<Item>(items: Item[], item: Item): void {
+  items.splice(items.indexOf(item), 1);
+}
+
+function describe(request: RequestId): string {
+  return `request (${request.timestamp}, ${request.node})`;
+}

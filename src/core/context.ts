@@ -1,0 +1,46 @@
+/**
+ * What the arbiter and the requester may use of the node they are part of. One object per node; the
+ * node sets its times before it hands an event on.
+ */
+import type { Coterie, NodeId } from '../quorum/coterie';
+import type { LamportClock } from './clock';
+import type { Effect } from './events';
+import type { Message } from './messages';
+
+/** What a node is told once. All times in whole milliseconds. */
+export interface CoreSettings {
+  readonly self: NodeId;
+  readonly coterie: Coterie;
+  /** How long a grant lasts unless renewed. The same on every node. */
+  readonly leaseMs: number;
+  /** How often a Request is repeated (and so a held lock renewed). About a third of the lease. */
+  readonly retryMs: number;
+  /** Local clocks advance at rates that differ by less than this ratio, e.g. 0.01. */
+  readonly driftMax: number;
+  /** SLACK of protocol.md section 7: how far the clocks of a quorum may be apart. Default 2^24. */
+  readonly slack: number;
+  /** How many clock values one write of the ceiling reserves. Default 2^20. */
+  readonly ceilingBlock: number;
+  /** Keep the grants of a lock that was released until someone asks (section 9). Default true. */
+  readonly retain: boolean;
+}
+
+export interface Context {
+  readonly settings: CoreSettings;
+  readonly clock: LamportClock;
+  /** The arbiters' time: what the node's clock ran. */
+  readonly nowMs: number;
+  /** The requesters' time: what the node's clock ran, and what the machine slept. */
+  readonly requesterNowMs: number;
+  /** Until when (in `nowMs`) this node's arbiters lend no vote: one lease after a restart. */
+  readonly silentUntilMs: number;
+  /** Peers that failure detection calls down. It only ever chooses whom to ask. */
+  readonly down: ReadonlySet<NodeId>;
+  /** The quorum to ask first: the voting set, or a substitute while a member of it is down. */
+  readonly preferredQuorum: readonly NodeId[];
+  /** To a peer as an effect; to this node itself by way of its own queue, within the same step. */
+  send(to: NodeId, message: Message): void;
+  emit(effect: Effect): void;
+  /** Drop a message, for a reason that has a name. */
+  ignore(from: NodeId, message: Message, reason: string): void;
+}

@@ -1,0 +1,12 @@
+export * from './messages';
+export * from './events';
+export type { CoreSettings } from './context';
+export { InvariantError, assertNever } from './invariants';
+export type { LocalInvariant } from './invariants';
+export { hasPriority, isCompatible, isSameRequest } from './priority';
+export { marginMs } from './requester';
+export type { RequesterView } from './requester';
+export {
+  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, step,
+} from './node';
+export type { Birth, LockNode, LockView } from './node';

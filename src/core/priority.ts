@@ -1,0 +1,19 @@
+/**
+ * The total order of requests: `(timestamp, node)`, smaller is older and wins. Node ids break ties,
+ * so no two requests are ever equal in priority. Source: protocol.md section 2; Lamport 1978.
+ */
+import type { Mode, RequestId } from './messages';
+
+export function isSameRequest(a: RequestId, b: RequestId): boolean {
+  return a.timestamp === b.timestamp && a.node === b.node;
+}
+
+/** Whether `a` is older than `b`. Compares ids by code unit, the same on every machine. */
+export function hasPriority(a: RequestId, b: RequestId): boolean {
+  return a.timestamp !== b.timestamp ? a.timestamp < b.timestamp : a.node < b.node;
+}
+
+/** Two grants of one arbiter may live side by side only when both are shared. */
+export function isCompatible(a: Mode, b: Mode): boolean {
+  return a === 'shared' && b === 'shared';
+}
