@@ -30,7 +30,9 @@ export type Event =
    * ran out meanwhile), arbiters do not (a vote lent is lent for a full lease of running time):
    * each side takes what is safe, so a wall clock set forward by hand cannot end a lease early.
    */
-  | { readonly kind: 'slept'; readonly nowMs: number; readonly byMs: number };
+  | { readonly kind: 'slept'; readonly nowMs: number; readonly byMs: number }
+  /** The node leaves: every request is over and every arbiter asked is told so. Last event of a life. */
+  | { readonly kind: 'stop'; readonly nowMs: number };
 
 export type EventKind = Event['kind'];
 

@@ -128,6 +128,8 @@ export class LockNode implements Context {
       case 'slept':
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
+      case 'stop':
+        return this.requesters.stop();
       default:
         return assertNever(event);
     }

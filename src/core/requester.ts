@@ -232,6 +232,16 @@ export class Requesters {
     }
   }
 
+  /** Give everything back, so that nobody has to wait for a lease to end. */
+  stop(): void {
+    for (const requester of this.byLock.values()) {
+      requester.line.length = 0;
+      if (requester.phase.state !== 'idle') this.end(requester, requester.phase.request);
+      requester.noKeepUntilMs = 0;
+      this.settle(requester);
+    }
+  }
+
   private find(lock: LockName): Requester | undefined {
     const requester = this.byLock.get(lock);
     if (requester !== undefined) this.expire(requester);
