@@ -1,0 +1,86 @@
+// The rules of style, and two of architecture: the core is pure, and imports run in one direction only.
+import eslint from '@eslint/js';
+import { importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+// Data runs configuration → quorums → core → runtime → transport and API → CLI.
+// Each folder may import the folders named here, besides itself.
+const layers = {
+  quorum: [],
+  core: ['quorum'],
+  config: ['quorum'],
+  transport: ['core'],
+  node: ['config', 'core', 'locks', 'quorum', 'service', 'transport'],
+  locks: ['core', 'node', 'quorum'],
+  service: ['core', 'locks', 'node', 'transport'],
+  cli: ['config', 'core', 'locks', 'node', 'quorum', 'service', 'transport'],
+};
+
+const zones = Object.entries(layers).map(([folder, allowed]) => ({
+  target: `./src/${folder}`,
+  from: './src',
+  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts'])],
+  message: `src/${folder} may import ${allowed.length === 0 ? 'nothing of the other folders' : allowed.join(', ')} only.`,
+}));
+zones.push(
+  { target: './sim', from: './src', except: ['./core', './quorum'], message: 'The simulator drives the core alone.' },
+  { target: './src', from: ['./sim', './bench', './test'], message: 'Production code knows no simulator, benchmark or test.' },
+);
+
+function pure(folder) {
+  return folder === 'core' || folder === 'quorum';
+}
+
+const impure = [
+  'process', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Promise', 'fetch',
+  'console', 'crypto', 'require', 'structuredClone', 'Buffer', 'globalThis',
+].map((name) => ({ name, message: 'The core is pure: events in, effects out.' }));
+
+export default tseslint.config(
+  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommendedTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.js', '.json'] } } },
+    rules: {
+      'no-restricted-imports': ['error', { patterns: ['*/dist/*'] }],
+      'import-x/no-restricted-paths': ['error', { zones }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      eqeqeq: 'error',
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['src/core/**/*.ts', 'src/quorum/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...impure],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'The core is pure: no randomness.' },
+        { object: 'Date', property: 'now', message: 'The core is pure: time comes with the event.' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'NewExpression[callee.name="Date"]', message: 'The core is pure: time comes with the event.' },
+        { selector: ':function[async=true]', message: 'The core is pure: no promises.' },
+        { selector: 'AwaitExpression', message: 'The core is pure: no promises.' },
+        {
+          selector: 'ImportDeclaration[source.value!=/^\\.\\.?\\u002F/]',
+          message: 'The core imports nothing from outside src/core and src/quorum.',
+        },
+      ],
+    },
+  },
+  {
+    // Programs talk to a terminal.
+    files: ['src/cli/**/*.ts', 'sim/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
+  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
+);
