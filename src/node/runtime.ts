@@ -1,0 +1,272 @@
+/**
+ * Drives one core for real: turns calls, messages and time into events, and performs the effects.
+ * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
+ * A broken invariant stops the node at once: no lock is better than a wrong one.
+ */
+import type { Logger } from 'pino';
+import { durableClock, inspectLock, lockNames, step } from '../core';
+import type {
+  CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Token,
+} from '../core';
+import { assertNever } from '../core';
+import { LockError } from '../errors';
+import type { Transport } from '../transport/transport';
+import type { DataDirectory } from './data-directory';
+import type { NodeTime } from './monotonic-time';
+
+/** How long to wait before a ceiling that could not be written is written again. */
+const CEILING_RETRY_MS = 1_000;
+
+/** Who wants a lock. Each is called back at most once with `entered`, and after that at most once with `lost`. */
+export interface Caller {
+  entered(token: Token, validUntilMs: number): void;
+  renewed(validUntilMs: number): void;
+  /** The lock is not held any more, or (before `entered`) never will be. */
+  lost(reason: LockError): void;
+}
+
+export interface MessageCounts {
+  readonly sent: Record<MessageKind, number>;
+  readonly received: Record<MessageKind, number>;
+  /** Messages dropped by the core, by reason. */
+  readonly ignored: Record<string, number>;
+}
+
+export interface RuntimeParts {
+  readonly id: NodeId;
+  readonly core: LockNode;
+  readonly transport: Transport;
+  readonly dataDirectory: DataDirectory;
+  readonly time: NodeTime;
+  readonly log: Logger;
+}
+
+export class Runtime {
+  readonly counts: MessageCounts = {
+    sent: { request: 0, grant: 0, release: 0, inquire: 0, yield: 0 },
+    received: { request: 0, grant: 0, release: 0, inquire: 0, yield: 0 },
+    ignored: {},
+  };
+  /** How often callers of this node entered a lock. */
+  entries = 0;
+  /** Peers that are down, and why. */
+  readonly down = new Map<NodeId, string>();
+
+  private readonly callers = new Map<CallerId, { readonly lock: LockName; readonly caller: Caller }>();
+  private nextCaller: CallerId = 1;
+  private timer: NodeJS.Timeout | undefined;
+  private ceilingTimer: NodeJS.Timeout | undefined;
+  private closed: LockError | null = null;
+  private readonly logsMessages: boolean;
+  /** Events that came while the effects of another were being performed; null while none is. */
+  private waiting: Event[] | null = null;
+
+  constructor(private readonly parts: RuntimeParts) {
+    this.logsMessages = parts.log.isLevelEnabled('debug');
+  }
+
+  /** Begin the node's life: reserve a ceiling, then let the transport connect. */
+  async start(): Promise<void> {
+    const { core, dataDirectory, transport } = this.parts;
+    const effects = step(core, { kind: 'start', nowMs: this.nowMs() });
+    for (const effect of effects) {
+      if (effect.kind !== 'reserveCeiling') this.perform(effect);
+      else {
+        await dataDirectory.reserve(effect.ceiling);
+        this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling: effect.ceiling });
+      }
+    }
+    transport.start({
+      message: (from, message) => this.onMessage(from, message),
+      peerUp: (peer, clock) => this.onPeerUp(peer, clock),
+      peerDown: (peer, reason) => this.onPeerDown(peer, reason),
+      clock: () => durableClock(core),
+    });
+  }
+
+  nowMs(): number {
+    return this.parts.time.nowMs();
+  }
+
+  /** @throws LockError `closed` when the node has stopped. */
+  acquire(lock: LockName, mode: Mode, caller: Caller): CallerId {
+    if (this.closed !== null) throw new LockError('closed', this.closed.message, { cause: this.closed });
+    const id = this.nextCaller++;
+    this.callers.set(id, { lock, caller });
+    this.handle({ kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id });
+    return id;
+  }
+
+  /** Done, or no longer waiting. Nothing more is heard of this caller. Idempotent. */
+  release(id: CallerId): void {
+    const known = this.callers.get(id);
+    if (known === undefined) return;
+    this.callers.delete(id);
+    this.handle({ kind: 'release', nowMs: this.nowMs(), lock: known.lock, caller: id });
+  }
+
+  locks(): LockView[] {
+    const views: LockView[] = [];
+    for (const lock of lockNames(this.parts.core)) {
+      const view = this.inspect(lock);
+      if (view !== null) views.push(view);
+    }
+    return views;
+  }
+
+  inspect(lock: LockName): LockView | null {
+    return inspectLock(this.parts.core, lock);
+  }
+
+  clock(): LamportTime {
+    return durableClock(this.parts.core);
+  }
+
+  /** Give every lock back, tell the peers, and end. Idempotent. */
+  async stop(reason: LockError): Promise<void> {
+    if (this.closed !== null) return;
+    this.closed = reason;
+    try {
+      this.handle({ kind: 'stop', nowMs: this.nowMs() });
+    } catch (error) {
+      this.parts.log.error({ error }, 'could not give the locks back; they end with their leases');
+    }
+    this.end();
+    await this.parts.transport.stop();
+    await this.parts.dataDirectory.close();
+  }
+
+  private end(): void {
+    clearTimeout(this.timer);
+    clearTimeout(this.ceilingTimer);
+    const callers = [...this.callers.values()];
+    this.callers.clear();
+    for (const { caller } of callers) caller.lost(this.closed ?? new LockError('closed', 'the node stopped'));
+  }
+
+  private onMessage(from: NodeId, message: Message): void {
+    if (this.closed !== null) return;
+    this.counts.received[message.kind]++;
+    if (this.logsMessages) this.logMessage('from', from, message);
+    this.handle({ kind: 'message', nowMs: this.nowMs(), from, message });
+  }
+
+  private onPeerUp(peer: NodeId, clock: LamportTime): void {
+    if (this.closed !== null) return;
+    this.down.delete(peer);
+    this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock });
+  }
+
+  private onPeerDown(peer: NodeId, reason: string): void {
+    if (this.closed !== null) return;
+    this.down.set(peer, reason);
+    this.handle({ kind: 'peerDown', nowMs: this.nowMs(), peer });
+  }
+
+  /** Step the core and perform what it says. What callers do meanwhile waits for its turn. */
+  private handle(event: Event): void {
+    if (this.waiting !== null) {
+      this.waiting.push(event);
+      return;
+    }
+    const sleptMs = this.parts.time.takeSleptMs();
+    this.waiting = sleptMs > 0 ? [{ kind: 'slept', nowMs: event.nowMs, byMs: sleptMs }, event] : [event];
+    try {
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+        for (const effect of step(this.parts.core, next)) this.perform(effect);
+      }
+    } catch (error) {
+      this.waiting = null;
+      this.fail(error);
+    }
+    this.waiting = null;
+  }
+
+  private fail(cause: unknown): void {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    this.parts.log.fatal({ err: cause }, 'the node stops: it cannot vouch for its locks any more');
+    if (this.closed !== null) return;
+    this.closed = new LockError('closed', `node ${this.parts.id} stopped because of a bug: ${detail}`, { definite: false, cause });
+    this.end();
+    void this.parts.transport.stop();
+    void this.parts.dataDirectory.close();
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.counts.sent[effect.message.kind]++;
+        if (this.logsMessages) this.logMessage('to', effect.to, effect.message);
+        return this.parts.transport.send(effect.to, effect.message);
+      case 'entered':
+        this.entries++;
+        return this.callers.get(effect.caller)?.caller.entered(effect.token, effect.validUntilMs);
+      case 'renewed':
+        for (const caller of effect.callers) this.callers.get(caller)?.caller.renewed(effect.validUntilMs);
+        return;
+      case 'lost': {
+        const known = this.callers.get(effect.caller);
+        this.callers.delete(effect.caller);
+        this.parts.log.warn({ lock: effect.lock }, 'lost the lock: its lease ended before it could be renewed');
+        return known?.caller.lost(this.lostError(effect.lock));
+      }
+      case 'wake':
+        return this.setTimer(effect.atMs);
+      case 'reserveCeiling':
+        return this.reserve(effect.ceiling);
+      case 'ignored': {
+        const { ignored } = this.counts;
+        ignored[effect.reason] = (ignored[effect.reason] ?? 0) + 1;
+        if (this.logsMessages) {
+          const { from, message, reason } = effect;
+          this.parts.log.debug({ lock: message.lock, from, kind: message.kind, reason }, 'message dropped');
+        }
+        return;
+      }
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  private setTimer(atMs: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const nowMs = this.nowMs();
+      // A timer may fire a little early; the core would take that for a superfluous wake.
+      if (nowMs < atMs) this.setTimer(atMs);
+      else this.handle({ kind: 'wake', nowMs });
+    }, Math.max(0, atMs - this.nowMs()));
+  }
+
+  /** Until the ceiling is on disk the core holds its messages back, so a full disk silences the node. */
+  private reserve(ceiling: LamportTime): void {
+    this.parts.dataDirectory.reserve(ceiling).then(
+      () => {
+        if (this.closed === null) this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling });
+      },
+      (error: unknown) => {
+        if (this.closed !== null) return;
+        const detail = error instanceof Error ? error.message : String(error);
+        this.parts.log.error(`cannot write the data directory, so this node falls silent until it can: ${detail}`);
+        this.ceilingTimer = setTimeout(() => this.reserve(ceiling), CEILING_RETRY_MS);
+      },
+    );
+  }
+
+  private lostError(lock: LockName): LockError {
+    const down = this.down.size === 0 ? '' : `; unreachable: ${[...this.down.keys()].join(', ')}`;
+    return new LockError(
+      'lost',
+      `node ${this.parts.id} lost the lock ${JSON.stringify(lock)}: it could not renew its lease in time${down}. ` +
+        'Stop using what it protects; a resource that checks the fencing token refuses you by itself',
+      { definite: false },
+    );
+  }
+
+  private logMessage(direction: 'from' | 'to', peer: NodeId, message: Message): void {
+    const { kind, lock, clock, ...fields } = message;
+    const name = kind.charAt(0).toUpperCase() + kind.slice(1);
+    const arrow = direction === 'to' ? `${name} → ${peer}` : `${name} ← ${peer}`;
+    this.parts.log.debug({ lock, lamport: clock, ...fields }, arrow);
+  }
+}
