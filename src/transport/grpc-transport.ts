@@ -1,0 +1,204 @@
+/**
+ * The transport over gRPC: one long-lived stream for each peer, frames of many messages.
+ * Law: only what passed the handshake and the codec reaches the handlers; a peer that breaks the
+ * protocol loses its stream and nothing else happens. May lose messages, never waits for a peer.
+ *
+ * Without TLS the id of a peer is what it claims; with TLS it is what its certificate says.
+ */
+import { randomUUID } from 'node:crypto';
+import * as grpc from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Message, NodeId } from '../core/messages';
+import { FrameDecoder, type Frame } from './codec';
+import { helloRefusal, type Identity, type Refusal } from './handshake';
+import { linkTiming, PeerLink, type LinkTiming } from './peer-link';
+import { AcceptedStream, DialledStream, peerService } from './peer-stream';
+import { certificateFault, type TlsMaterial } from './tls';
+import type { Transport, TransportHandlers } from './transport';
+
+export interface GrpcTransportOptions {
+  readonly self: NodeId;
+  readonly cluster: string;
+  /** Of the configuration; equal on all nodes. */
+  readonly digest: string;
+  /** `host:port` of every other node; names are resolved anew with each dial. An entry of `self` is ignored. */
+  readonly peers: ReadonlyMap<NodeId, string>;
+  /** Carries the peer service from now on. Its owner binds it, and shuts it down after `stop`. */
+  readonly server: grpc.Server;
+  /** Must be what the server listens with. */
+  readonly tls?: TlsMaterial;
+  readonly log: Logger;
+  /** For the jitter, in [0, 1). Default Math.random. */
+  readonly random?: () => number;
+  readonly timing?: Partial<LinkTiming>;
+}
+
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly address: string;
+  readonly up: boolean;
+  /** Why it is down. */
+  readonly reason?: string;
+  /** Messages dropped because it reads too slowly. */
+  readonly droppedMessages: number;
+}
+
+/** A stop waits that long for peers to see it. */
+const stopMsMax = 300;
+
+export class GrpcTransport implements Transport {
+  private readonly identity: Identity;
+  private readonly decoder: FrameDecoder;
+  private readonly timing: LinkTiming;
+  private readonly links = new Map<NodeId, PeerLink>();
+  private readonly flushDue: PeerLink[] = [];
+  /** Accepted, hello not yet received; and for how many ticks. */
+  private readonly strangers = new Map<AcceptedStream, number>();
+  private phase: 'starting' | 'running' | 'stopped' = 'starting';
+  private ticker: NodeJS.Timeout | null = null;
+  private strangerReasonLogged: string | null = null;
+
+  constructor(private readonly options: GrpcTransportOptions) {
+    const { self, cluster, digest, peers } = options;
+    this.identity = { self, cluster, digest, incarnation: randomUUID(), nodes: new Set([self, ...peers.keys()]) };
+    this.decoder = new FrameDecoder(this.identity.nodes);
+    this.timing = { ...linkTiming, ...options.timing };
+    options.server.addService(peerService, {
+      connect: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => this.greet(new AcceptedStream(call)),
+    });
+  }
+
+  start(handlers: TransportHandlers): void {
+    if (this.phase !== 'starting') throw new Error('a transport starts once');
+    this.phase = 'running';
+    const context = {
+      identity: this.identity,
+      handlers,
+      decoder: this.decoder,
+      timing: this.timing,
+      random: this.options.random ?? Math.random,
+      dial: (peer: NodeId) => this.dial(peer),
+      flushSoon: (link: PeerLink) => this.flushSoon(link),
+    };
+    for (const peer of this.options.peers.keys()) {
+      if (peer === this.identity.self) continue;
+      this.links.set(peer, new PeerLink(peer, context, this.options.log.child({ peer })));
+    }
+    for (const link of this.links.values()) link.start();
+    this.ticker = setInterval(() => this.tick(), this.timing.tickMs).unref();
+  }
+
+  send(to: NodeId, message: Message): void {
+    const link = this.links.get(to);
+    if (link === undefined) throw new Error(`there is no peer ${to}`);
+    link.send(message);
+  }
+
+  /** Handlers are not called any more once this was called. */
+  async stop(): Promise<void> {
+    this.phase = 'stopped';
+    if (this.ticker !== null) clearInterval(this.ticker);
+    for (const stream of this.strangers.keys()) stream.end(this.absent());
+    this.strangers.clear();
+    const stopped = Promise.all([...this.links.values()].map((link) => link.stop()));
+    let deadline: NodeJS.Timeout | undefined;
+    await Promise.race([stopped, new Promise((resolve) => (deadline = setTimeout(resolve, stopMsMax)))]);
+    clearTimeout(deadline);
+  }
+
+  /** In the order of the configuration. */
+  peers(): readonly PeerStatus[] {
+    return [...this.links].map(([id, link]) => ({
+      id,
+      address: this.address(id),
+      up: link.downReason === null,
+      ...(link.downReason === null ? {} : { reason: link.downReason }),
+      droppedMessages: link.droppedMessages,
+    }));
+  }
+
+  private dial(peer: NodeId): DialledStream {
+    const { tls } = this.options;
+    if (tls === undefined) return DialledStream.dial(this.address(peer), grpc.credentials.createInsecure(), {});
+    const credentials = grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, {
+      checkServerIdentity: (_host, certificate) => {
+        const fault = certificateFault(certificate, peer);
+        return fault === null ? undefined : new Error(fault);
+      },
+    });
+    return DialledStream.dial(this.address(peer), credentials, { 'grpc.ssl_target_name_override': peer });
+  }
+
+  private address(peer: NodeId): string {
+    return this.options.peers.get(peer) as string; // links are made of the keys of this map
+  }
+
+  /** A stream was opened to us; who it is, its first frame says. */
+  private greet(stream: AcceptedStream): void {
+    if (this.phase !== 'running') return stream.end(this.absent());
+    this.strangers.set(stream, 0);
+    stream.handlers = {
+      frame: (bytes) => {
+        this.strangers.delete(stream);
+        this.meet(stream, this.decoder.decode(bytes));
+      },
+      written: () => undefined,
+      ended: () => this.strangers.delete(stream),
+    };
+  }
+
+  private meet(stream: AcceptedStream, frame: Frame): void {
+    if (frame.kind !== 'hello') {
+      const reason = frame.kind === 'invalid' ? frame.reason : 'the first frame is not a hello';
+      return this.refuseStranger(stream, { code: grpc.status.INVALID_ARGUMENT, reason });
+    }
+    const { hello } = frame;
+    const refusal = helloRefusal(hello, this.identity, null) ?? this.certificateRefusal(stream, hello.node);
+    if (refusal !== null) return this.refuseStranger(stream, refusal);
+    this.links.get(hello.node)?.offer(stream, hello); // every node of the identity but self has a link
+  }
+
+  private certificateRefusal(stream: AcceptedStream, node: NodeId): Refusal | null {
+    if (this.options.tls === undefined) return null;
+    const { certificate } = stream;
+    const fault = certificate === undefined ? 'there is no certificate' : certificateFault(certificate, node);
+    return fault === null ? null : { code: grpc.status.PERMISSION_DENIED, reason: fault };
+  }
+
+  private refuseStranger(stream: AcceptedStream, refusal: Refusal): void {
+    const { code, reason } = refusal;
+    // The same one comes again and again: once is enough to be seen.
+    const level = reason === this.strangerReasonLogged ? 'debug' : 'warn';
+    this.strangerReasonLogged = reason;
+    this.options.log[level]({ address: stream.remoteAddress, reason, code: grpc.status[code] }, 'refused a stream');
+    stream.end(refusal);
+  }
+
+  private absent(): Refusal {
+    const what = this.phase === 'starting' ? 'starting' : 'shutting down';
+    return { code: grpc.status.UNAVAILABLE, reason: `${this.identity.self} is ${what}` };
+  }
+
+  private tick(): void {
+    for (const link of this.links.values()) link.tick();
+    for (const [stream, ticks] of this.strangers) {
+      this.strangers.set(stream, ticks + 1);
+      if (ticks < this.timing.silentTicksMax) continue;
+      this.strangers.delete(stream);
+      this.refuseStranger(stream, { code: grpc.status.DEADLINE_EXCEEDED, reason: 'no hello came' });
+    }
+  }
+
+  private flushSoon(link: PeerLink): void {
+    if (link.isFlushDue) return;
+    link.isFlushDue = true;
+    if (this.flushDue.push(link) === 1) setImmediate(() => this.flush());
+  }
+
+  private flush(): void {
+    for (const link of this.flushDue.splice(0)) {
+      link.isFlushDue = false;
+      link.flush();
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Whether two nodes may talk to each other. Pure. Law: a refusal names both values, so that it can be
+ * understood from the log of either node.
+ */
+import { status } from '@grpc/grpc-js';
+import type { NodeId } from '../core/messages';
+import { lamportTimeFault, protocolVersion, type Hello } from './codec';
+
+/** This node, as far as a handshake goes. */
+export interface Identity {
+  readonly self: NodeId;
+  readonly cluster: string;
+  readonly digest: string;
+  /** Random, new in each life of the node. */
+  readonly incarnation: string;
+  /** Every node of the configuration. */
+  readonly nodes: ReadonlySet<NodeId>;
+}
+
+/** Why a stream ends, for the other side. */
+export interface Refusal {
+  readonly code: status;
+  readonly reason: string;
+}
+
+/**
+ * Why a peer that says this must be refused; or null.
+ * @param dialled the node that we dialled; null when the peer dialled us
+ */
+export function helloRefusal(hello: Hello, mine: Identity, dialled: NodeId | null): Refusal | null {
+  const { self } = mine;
+  const node = quote(hello.node);
+  if (hello.protocolVersion !== protocolVersion) {
+    return differs(`protocol version differs: ${self} speaks ${protocolVersion}, ${node} speaks ${hello.protocolVersion}`);
+  }
+  if (hello.cluster !== mine.cluster) {
+    return differs(`cluster differs: ${self} is in ${quote(mine.cluster)}, ${node} in ${quote(hello.cluster)}`);
+  }
+  if (hello.digest !== mine.digest) {
+    return differs(
+      `configuration differs: ${self} has digest ${quote(mine.digest)}, ${node} has ${quote(hello.digest)}; ` +
+        'nodes, quorums, lease and drift must be the same on all nodes',
+    );
+  }
+  if (dialled !== null && hello.node !== dialled) return impostor(`${self} dialled ${dialled}, but ${node} answered; check the address of ${dialled}`);
+  if (hello.peer !== self) return impostor(`${node} dialled ${quote(hello.peer)}, but ${self} is here; check the address of ${quote(hello.peer)}`);
+  if (hello.node === self) return impostor(`${self} was dialled by a node that claims to be ${self} too; ids must be unique`);
+  if (!mine.nodes.has(hello.node)) return impostor(`${node} is not a node of the configuration of ${self}`);
+  if (hello.incarnation === '') return { code: status.INVALID_ARGUMENT, reason: 'incarnation is missing' };
+  const clockFault = lamportTimeFault('clock', hello.clock);
+  return clockFault === null ? null : { code: status.INVALID_ARGUMENT, reason: clockFault };
+}
+
+/** What the peer said last will not change by itself: try again slowly. */
+export function isLasting(code: status): boolean {
+  switch (code) {
+    case status.FAILED_PRECONDITION:
+    case status.PERMISSION_DENIED:
+    case status.INVALID_ARGUMENT:
+    case status.UNIMPLEMENTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function differs(reason: string): Refusal {
+  return { code: status.FAILED_PRECONDITION, reason };
+}
+
+function impostor(reason: string): Refusal {
+  return { code: status.PERMISSION_DENIED, reason };
+}
+
+/** Text of a peer goes into a status, which takes well-formed strings only, and into logs. */
+function quote(text: string): string {
+  return /^[\w.:-]{1,128}$/.test(text) ? text : JSON.stringify(text.slice(0, 128));
+}

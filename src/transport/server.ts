@@ -1,0 +1,104 @@
+/**
+ * The gRPC server of a node, which carries the peer and the client service. Law: nobody beyond this
+ * machine is listened to without TLS unless the user said so.
+ */
+import { lookup } from 'node:dns/promises';
+import { createServer as createTcpServer } from 'node:net';
+import * as grpc from '@grpc/grpc-js';
+import { LockError } from '../errors';
+import type { TlsMaterial } from './tls';
+
+export interface ListenOptions {
+  /** Both sides must show a certificate of the same authority. */
+  readonly tls?: TlsMaterial;
+  /** Allow other machines to connect without TLS. */
+  readonly insecure?: boolean;
+}
+
+/** A server without services that listens nowhere yet. */
+export function createServer(): grpc.Server {
+  return new grpc.Server({
+    'grpc.enable_channelz': 0,
+    // The transport notices a dead peer within two seconds; this frees what its connection held.
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+  });
+}
+
+/**
+ * Listen on `address`, `host:port`; port 0 takes a free one. Returns the port.
+ * Throws LockError 'config' for an address that is none, or that other machines could reach without
+ * TLS; 'unreachable' when the address is in use or not this machine's.
+ */
+export async function listen(server: grpc.Server, address: string, options: ListenOptions = {}): Promise<number> {
+  const { host, port } = parseAddress(address);
+  const ips = await resolve(host, address);
+  if (options.tls === undefined && options.insecure !== true && !ips.every(isLoopback)) {
+    throw new LockError(
+      'config',
+      `listening on ${address} without TLS lets anybody who can reach it take and break locks. ` +
+        'Give TLS files (--tls-cert, --tls-key, --tls-ca), or allow it with --insecure, or listen on 127.0.0.1',
+    );
+  }
+  // gRPC reports only text when it cannot bind; a plain socket says which error it is.
+  const faults = (await Promise.all(ips.map((ip) => tryToBind(ip, port)))).filter((fault) => fault !== null);
+  const fault = faults.find(({ code }) => code !== 'EADDRNOTAVAIL') ?? (faults.length === ips.length ? faults[0] : undefined);
+  if (fault !== undefined) {
+    throw new LockError('unreachable', `cannot listen on ${address}: ${explain(fault)}`, { cause: fault });
+  }
+  const { tls } = options;
+  const credentials =
+    tls === undefined
+      ? grpc.ServerCredentials.createInsecure()
+      : grpc.ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true);
+  return new Promise((resolvePort, reject) => {
+    server.bindAsync(address, credentials, (error, boundPort) => {
+      if (error === null) resolvePort(boundPort);
+      else reject(new LockError('unreachable', `cannot listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+function parseAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(address);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) {
+    throw new LockError('config', `"${address}" is not an address to listen on; write host:port, for example 127.0.0.1:7001`);
+  }
+  return { host, port };
+}
+
+async function resolve(host: string, address: string): Promise<string[]> {
+  try {
+    return (await lookup(host, { all: true })).map((entry) => entry.address);
+  } catch (cause) {
+    throw new LockError('config', `cannot listen on ${address}: the name ${host} is not known here`, { cause });
+  }
+}
+
+function isLoopback(ip: string): boolean {
+  return ip.startsWith('127.') || ip === '::1' || ip.startsWith('::ffff:127.');
+}
+
+/** Why that does not work; or null. */
+function tryToBind(ip: string, port: number): Promise<NodeJS.ErrnoException | null> {
+  return new Promise((resolveFault) => {
+    const probe = createTcpServer();
+    probe.once('error', resolveFault);
+    probe.listen({ host: ip, port, exclusive: true }, () => probe.close(() => resolveFault(null)));
+  });
+}
+
+function explain({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'the port is in use; stop the process that uses it, or choose another with --listen';
+    case 'EADDRNOTAVAIL':
+      return 'the address is not one of this machine';
+    case 'EACCES':
+      return 'this user may not open the port; choose one above 1023';
+    default:
+      return message;
+  }
+}
