@@ -1,0 +1,246 @@
+/**
+ * The invariants that no node can see alone (protocol.md section 10), checked against true time while
+ * the run goes on, each in a few operations an event. They are told what happened; they never look into
+ * the core, and nothing the core says about itself is believed except what a user would act on.
+ */
+import type { CallerId, Grant, Message, Mode, Token } from '../src/core';
+import type { MachineClock } from './machine-clock';
+
+export type Check =
+  /** No two incompatible holders at one true time. */
+  | 'exclusion'
+  /** For each lock, a token exceeds those of all earlier entries that it must not overlap. */
+  | 'token-rises'
+  /** A hold is never valid for longer than arbiters that form a quorum wait, in true time. */
+  | 'lease-inside'
+  /** Grant numbers of one arbiter are never used twice and rise, across restarts. */
+  | 'grant-rises'
+  /** Nothing is sent with a clock above the ceiling on disk. */
+  | 'ceiling-holds'
+  /** A hold that ran out is told so at the next occasion, and never comes back. */
+  | 'lost-at-once'
+  /** Only callers that wait are let in; only callers inside lose or renew. */
+  | 'callers-known'
+  /** Every waiting request of a live node is granted within a bound. */
+  | 'progress'
+  /** With no request open, nothing is kept. */
+  | 'no-residue'
+  /** Without contention: 3(K-1) messages for a first entry, none for the next. */
+  | 'frugal';
+
+export class CheckError extends Error {
+  override readonly name = 'CheckError';
+
+  constructor(readonly check: Check, detail: string) {
+    super(detail);
+  }
+}
+
+export function violated(check: Check, detail: string): never {
+  throw new CheckError(check, detail);
+}
+
+/** Someone uses a lock. It counts until released, or until its holder's own clock says that it ran out. */
+export interface Hold {
+  readonly machine: number;
+  /** The life of the node that it belongs to. It outlives that: a client need not die with its node. */
+  readonly life: number;
+  readonly caller: CallerId;
+  readonly mode: Mode;
+  readonly token: Token;
+  /** When it runs out, by the clock of its machine that also runs while the machine sleeps. */
+  endsAtUs: number;
+}
+
+/** A second generation starts when the first has so many grants; those not seen since are forgotten. */
+const GRANTS_REMEMBERED = 20_000;
+
+/** The grants that one arbiter gave. */
+class GrantsGiven {
+  private highest = 0;
+  private recent = new Map<number, Grant>();
+  private older = new Map<number, Grant>();
+
+  /** The same number again must be the same grant again; any other must be the highest so far. */
+  check(arbiter: string, grant: Grant): void {
+    const known = this.recent.get(grant.grant) ?? this.older.get(grant.grant);
+    if (known !== undefined) {
+      if (known.timestamp !== grant.timestamp || known.lock !== grant.lock) {
+        violated('grant-rises', `${arbiter} gave number ${grant.grant} to (${known.lock}, ${known.timestamp}) and to (${grant.lock}, ${grant.timestamp})`);
+      }
+    } else if (grant.grant <= this.highest) {
+      violated('grant-rises', `${arbiter} gave number ${grant.grant} after ${this.highest}`);
+    } else {
+      this.highest = grant.grant;
+    }
+    if (known !== undefined && this.older.size === 0) return;
+    if (this.recent.size >= GRANTS_REMEMBERED) {
+      this.older = this.recent;
+      this.recent = new Map();
+    }
+    this.recent.set(grant.grant, grant);
+  }
+}
+
+/** What `frugal` knows of one lock. */
+interface Bill {
+  /** The request last opened for it. */
+  timestamp: number;
+  requests: number;
+  grants: number;
+  isPaid: boolean;
+  releasesOwed: number;
+  machine: number;
+  heldUntilMs: number;
+}
+
+export class Checks {
+  readonly holds: Hold[][];
+  private readonly highestExclusive: Token[];
+  private readonly highest: Token[];
+  private readonly grantsGiven: GrantsGiven[];
+  private readonly bills: Bill[] | null;
+
+  constructor(
+    private readonly nodes: readonly string[],
+    private readonly lockNames: readonly string[],
+    /** Per machine: its clock that counts what the machine slept. */
+    private readonly aliveClocks: readonly MachineClock[],
+    /** Per machine the size of its voting set when messages are to be counted, else null. */
+    private readonly votingSetSizes: readonly number[] | null,
+  ) {
+    this.holds = lockNames.map(() => []);
+    this.highest = lockNames.map(() => 0);
+    this.highestExclusive = lockNames.map(() => 0);
+    this.grantsGiven = nodes.map(() => new GrantsGiven());
+    this.bills = votingSetSizes === null ? null : lockNames.map(() => ({
+      timestamp: 0, requests: 0, grants: 0, isPaid: true, releasesOwed: 0, machine: -1, heldUntilMs: 0,
+    }));
+  }
+
+  /** Whether a hold counts at this true time. */
+  private isLive(hold: Hold, atUs: number): boolean {
+    return this.clockOf(hold.machine).localUs(atUs) < hold.endsAtUs;
+  }
+
+  private clockOf(machine: number): MachineClock {
+    const clock = this.aliveClocks[machine];
+    if (clock === undefined) throw new RangeError(`no machine ${machine}`);
+    return clock;
+  }
+
+  private holdsOf(lock: number): Hold[] {
+    const holds = this.holds[lock];
+    if (holds === undefined) throw new RangeError(`no lock ${lock}`);
+    return holds;
+  }
+
+  entered(atUs: number, lock: number, hold: Hold): void {
+    const holds = this.holdsOf(lock);
+    for (let i = holds.length - 1; i >= 0; i--) {
+      const other = holds[i];
+      if (other === undefined || (other.mode === 'shared' && hold.mode === 'shared')) continue;
+      if (!this.isLive(other, atUs)) holds.splice(i, 1);
+      else violated('exclusion', `${this.describe(lock, hold)} entered while ${this.describe(lock, other)} holds it`);
+    }
+    const floor = (hold.mode === 'exclusive' ? this.highest[lock] : this.highestExclusive[lock]) ?? 0;
+    if (hold.token <= floor) {
+      violated('token-rises', `${this.describe(lock, hold)} entered after token ${floor}`);
+    }
+    if (hold.token > (this.highest[lock] ?? 0)) this.highest[lock] = hold.token;
+    if (hold.mode === 'exclusive') this.highestExclusive[lock] = hold.token;
+    holds.push(hold);
+  }
+
+  renewed(atUs: number, lock: number, hold: Hold, endsAtUs: number): void {
+    if (!this.isLive(hold, atUs)) violated('lost-at-once', `${this.describe(lock, hold)} was renewed after it had run out`);
+    hold.endsAtUs = endsAtUs;
+  }
+
+  /** The caller stopped using the lock. */
+  left(lock: number, hold: Hold): void {
+    const holds = this.holdsOf(lock);
+    const place = holds.indexOf(hold);
+    if (place >= 0) holds.splice(place, 1);
+  }
+
+  sent(from: number, message: Message, ceilingOnDisk: number): void {
+    if (message.clock > ceilingOnDisk) {
+      violated('ceiling-holds', `${this.nodes[from]} sent clock ${message.clock} with ceiling ${ceilingOnDisk} on disk`);
+    }
+    if (message.kind === 'grant') this.grantsGiven[from]?.check(this.nodes[from] ?? '', message);
+  }
+
+  // --- frugal: every message is on someone's bill -----------------------------------------------
+
+  countSent(from: number, lock: number, message: Message): void {
+    const bill = this.bills?.[lock];
+    if (bill === undefined) return;
+    switch (message.kind) {
+      case 'request':
+        if (message.timestamp !== bill.timestamp) {
+          if (!bill.isPaid) violated('frugal', `lock ${this.lockNames[lock]}: a request was given up before it was granted`);
+          bill.timestamp = message.timestamp;
+          bill.requests = 0;
+          bill.grants = 0;
+          bill.isPaid = false;
+          bill.releasesOwed += this.votingSetSize(from) - 1;
+        }
+        bill.requests++;
+        return;
+      case 'grant':
+        bill.grants++;
+        return;
+      case 'release':
+        bill.releasesOwed--;
+        return;
+      case 'inquire':
+      case 'yield':
+        return violated('frugal', `lock ${this.lockNames[lock]}: ${message.kind} without contention`);
+    }
+  }
+
+  /**
+   * `couldReenterAtMs`: since when nothing but the caller stood between it and the lock, in the node's
+   * time: when it asked or when the caller before it left, whichever came later.
+   */
+  countEntry(machine: number, lock: number, couldEnterAtMs: number, validUntilMs: number): void {
+    const bill = this.bills?.[lock];
+    if (bill === undefined) return;
+    const name = this.lockNames[lock];
+    if (!bill.isPaid) {
+      if (bill.machine === machine && couldEnterAtMs < bill.heldUntilMs) {
+        violated('frugal', `lock ${name}: its retained grants were not used`);
+      }
+      const peers = this.votingSetSize(machine) - 1;
+      if (bill.requests !== peers || bill.grants !== peers) {
+        violated('frugal', `lock ${name}: ${bill.requests} Requests and ${bill.grants} Grants for an entry, not ${peers} each`);
+      }
+      bill.isPaid = true;
+    }
+    bill.machine = machine;
+    bill.heldUntilMs = validUntilMs;
+  }
+
+  countRenewal(lock: number, validUntilMs: number): void {
+    const bill = this.bills?.[lock];
+    if (bill !== undefined) bill.heldUntilMs = validUntilMs;
+  }
+
+  /** At the end: each request was closed by exactly one Release to each arbiter. */
+  closeBills(): void {
+    this.bills?.forEach((bill, lock) => {
+      if (bill.releasesOwed !== 0) {
+        violated('frugal', `lock ${this.lockNames[lock]}: ${bill.releasesOwed} Releases fewer than requests opened`);
+      }
+    });
+  }
+
+  votingSetSize(machine: number): number {
+    return this.votingSetSizes?.[machine] ?? 0;
+  }
+
+  private describe(lock: number, hold: Hold): string {
+    return `${this.nodes[hold.machine]} caller ${hold.caller} (lock ${this.lockNames[lock]}, ${hold.mode}, token ${hold.token})`;
+  }
+}

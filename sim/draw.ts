@@ -1,0 +1,324 @@
+/**
+ * From a seed to a plan. What the options leave open is drawn: each parameter from a stream of its own,
+ * so that fixing one leaves the others as they were. Every seed leaves some kinds of fault out
+ * altogether, for bugs hide where a frequent fault masks a rare one.
+ */
+import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../src/core';
+import type { Mode } from '../src/core';
+import { FAULT_KINDS } from './plan';
+import type {
+  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, MachinePlan, NetworkPlan, Plan, Profile, Wish,
+} from './plan';
+import { MILLION, Random } from './random';
+
+/** What may be fixed. Whatever is left out, the seed draws. */
+export interface RunOptions {
+  readonly profile?: Profile;
+  readonly nodes?: number;
+  readonly family?: Family;
+  readonly locks?: number;
+  /** Callers on each node. */
+  readonly callers?: number;
+  /** The share of wishes that are for shared mode, from 0 to 1. */
+  readonly sharedShare?: number;
+  readonly leaseMs?: number;
+  readonly slack?: number;
+  readonly durationMs?: number;
+  /** The kinds that are on. The others are off. */
+  readonly faults?: Partial<FaultIntensities>;
+}
+
+const DRIFT_MAX_PPM = 10_000;
+/** Two clocks this far off in opposite directions differ by just less than the bound. */
+const RATE_MAX_PPM = Math.floor((MILLION * DRIFT_MAX_PPM) / (2 * MILLION + DRIFT_MAX_PPM));
+
+const DAY_US = 86_400_000_000;
+
+/** How strong a fault is drawn when it is on. */
+const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
+  loss: [0.01, 0.05, 0.2],
+  duplicate: [0.02, 0.1, 0.3],
+  late: [0.02, 0.1, 0.3],
+  reorder: [0.05, 0.3],
+  spike: [0.01, 0.1],
+  split: [1, 4],
+  isolate: [1, 4],
+  oneway: [1, 4],
+  clog: [2, 8],
+  suspect: [2, 8],
+  crash: [2, 6, 15],
+  wipe: [1, 3],
+  stop: [1, 4],
+  pause: [2, 6],
+  sleep: [1, 4],
+  slow: [1, 3],
+  drift: [0.5, 1],
+  wall: [0.3, 1],
+  timer: [0.02, 0.2],
+  disk: [0.01, 0.2],
+  cancel: [0.05, 0.3],
+  linger: [0.1],
+};
+
+const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
+
+/** A run costs about so many events unless its duration is fixed. */
+const EVENTS_AIMED_AT = 700;
+
+export function drawPlan(seed: number, options: RunOptions = {}): Plan {
+  const stream = (name: string): Random => new Random(seed, name);
+  const profile = options.profile ?? (options.faults ? 'swarm' : drawProfile(stream('profile')));
+  const isSwarm = profile === 'swarm';
+  const nodes = options.nodes ?? stream('nodes').pick([1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const family = options.family ?? drawFamily(stream('family'), nodes);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(isSwarm ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseUs = leaseMs * 1000;
+  const slack = options.slack ?? (isSwarm ? stream('slack').pick([12, 50, 50, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK);
+  const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(3, 10) : options.durationMs * 1000;
+  const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults'))) : intensitiesOf({});
+  const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
+
+  const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities };
+  const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
+  return {
+    seed,
+    profile,
+    family,
+    locks,
+    leaseMs,
+    retryMs: Math.max(1, Math.floor(leaseMs / 3)),
+    driftMaxPpm: DRIFT_MAX_PPM,
+    slack,
+    ceilingBlock: isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK,
+    durationUs,
+    // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (section 3).
+    uptimeUs: intensities.wipe > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
+    timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
+    diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
+    machines: drawMachines(context),
+    network: drawNetwork(context),
+    faults: isSwarm ? drawFaults(context) : [],
+    callers: profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options),
+    intensities,
+  };
+}
+
+interface DrawContext {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly nodes: number;
+  readonly leaseUs: number;
+  readonly durationUs: number;
+  readonly delayUs: number;
+  readonly intensities: FaultIntensities;
+}
+
+function drawProfile(random: Random): Profile {
+  const n = random.below(100);
+  return n < 6 ? 'frugal' : n < 14 ? 'calm' : 'swarm';
+}
+
+function drawFamily(random: Random, nodes: number): Family {
+  const families: Family[] = ['majority'];
+  if (nodes >= 3) families.push('grid', 'grid');
+  if (nodes === 3 || nodes === 7 || nodes === 13) families.push('plane', 'plane');
+  return random.pick(families);
+}
+
+export function intensitiesOf(some: Partial<FaultIntensities>): FaultIntensities {
+  return Object.fromEntries(KINDS.map((kind) => [kind, some[kind] ?? 0])) as unknown as FaultIntensities;
+}
+
+function drawIntensities(random: Random): FaultIntensities {
+  // Now and then few kinds, now and then nearly all.
+  const onPpm = random.pick([150_000, 350_000, 350_000, 600_000]);
+  const drawn: Partial<Record<FaultKind, number>> = {};
+  for (const kind of KINDS) {
+    const isOn = random.chance(onPpm);
+    const level = random.pick(LEVELS[kind]);
+    if (isOn) drawn[kind] = level;
+  }
+  return intensitiesOf(drawn);
+}
+
+function drawMachines({ seed, profile, nodes, leaseUs, intensities }: DrawContext): MachinePlan[] {
+  const random = new Random(seed, 'machines');
+  const isStaggered = random.chance(300_000) && profile === 'swarm';
+  const skewUs = random.pick([0, 500, 5_000_000]);
+  return Array.from({ length: nodes }, () => ({
+    startUs: isStaggered ? random.below(leaseUs) : 0,
+    ratePpm: drawRate(random, intensities.drift),
+    wallSkewUs: random.between(0, skewUs),
+  }));
+}
+
+function drawRate(random: Random, share: number): number {
+  const max = Math.floor(RATE_MAX_PPM * share);
+  // The ends of the range are where it hurts.
+  return random.pick([-max, max, random.between(-max, max)]);
+}
+
+function drawNetwork({ seed, profile, leaseUs, delayUs, intensities }: DrawContext): NetworkPlan {
+  const random = new Random(seed, 'network');
+  // Without faults, no Release comes so late that its lease ended first: that would set the clocks apart.
+  const shapes: readonly DelayShape[] = profile === 'swarm' ? ['constant', 'uniform', 'heavy'] : ['constant', 'uniform'];
+  return {
+    delayUs,
+    delayShape: random.pick(shapes),
+    lossPpm: toPpm(intensities.loss),
+    duplicatePpm: toPpm(intensities.duplicate),
+    latePpm: toPpm(intensities.late),
+    reorderPpm: toPpm(intensities.reorder),
+    spikePpm: toPpm(intensities.spike),
+    stragglerUs: delayUs * 6,
+    lateUs: leaseUs * 2,
+    // Without faults, callers begin when all nodes know each other.
+    detectionUs: Math.floor(leaseUs / (profile === 'swarm' ? random.pick([50, 10, 2]) : 50)),
+  };
+}
+
+export function toPpm(probability: number): number {
+  return Math.round(probability * MILLION);
+}
+
+function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawContext): Fault[] {
+  const faults: Fault[] = [];
+  const all = Array.from({ length: nodes }, (_, index) => index);
+  const plan = (kind: FaultKind, make: (random: Random, atUs: number) => void): void => {
+    if (intensities[kind] === 0) return;
+    const random = new Random(seed, `faults:${kind}`);
+    const expectedPpm = Math.floor((toPpm(intensities[kind]) * Math.floor(durationUs / 100)) / Math.floor(leaseUs / 10));
+    const count = Math.floor(expectedPpm / MILLION) + (random.chance(expectedPpm % MILLION) ? 1 : 0);
+    for (let i = 0; i < count; i++) make(random, random.below(durationUs));
+  };
+  /** Mostly short against the lease, sometimes longer than it. */
+  const spellUs = (random: Random): number => 1 + random.below(random.pick([leaseUs / 20, leaseUs / 4, leaseUs, leaseUs * 3]) | 0);
+
+  plan('split', (random, atUs) => {
+    const side = all.filter(() => random.chance(500_000));
+    const rest = all.filter((node) => !side.includes(node));
+    const forUs = spellUs(random);
+    faults.push({ kind: 'cut', atUs, forUs, from: side, to: rest }, { kind: 'cut', atUs, forUs, from: rest, to: side });
+  });
+  plan('isolate', (random, atUs) => {
+    const alone = [random.below(nodes)];
+    const rest = all.filter((node) => !alone.includes(node));
+    const forUs = spellUs(random);
+    faults.push({ kind: 'cut', atUs, forUs, from: alone, to: rest }, { kind: 'cut', atUs, forUs, from: rest, to: alone });
+  });
+  plan('oneway', (random, atUs) => {
+    const some = all.filter(() => random.chance(300_000));
+    const rest = all.filter((node) => !some.includes(node));
+    const isOut = random.chance(500_000);
+    faults.push({ kind: 'cut', atUs, forUs: spellUs(random), from: isOut ? some : rest, to: isOut ? rest : some });
+  });
+  plan('clog', (random, atUs) => {
+    faults.push({ kind: 'clog', atUs, forUs: spellUs(random), from: random.below(nodes), to: random.below(nodes) });
+  });
+  plan('suspect', (random, atUs) => {
+    faults.push({ kind: 'suspect', atUs, forUs: spellUs(random), machine: random.below(nodes), peer: random.below(nodes) });
+  });
+  for (const how of ['crash', 'wipe', 'stop'] as const) {
+    plan(how, (random, atUs) => {
+      // Sometimes several nodes go at about the same time.
+      const count = random.chance(250_000) ? random.between(1, nodes) : 1;
+      for (let i = 0; i < count; i++) {
+        const isSetBack = random.chance(toPpm(intensities.wall)) && how !== 'wipe';
+        faults.push({
+          kind: 'crash',
+          atUs: Math.min(durationUs - 1, atUs + random.below(leaseUs / 50)),
+          forUs: spellUs(random),
+          machine: random.below(nodes),
+          how,
+          wallBackUs: isSetBack ? random.below(3 * DAY_US) : 0,
+          writeLands: random.chance(500_000),
+        });
+      }
+    });
+  }
+  for (const kind of ['pause', 'sleep'] as const) {
+    plan(kind, (random, atUs) => {
+      faults.push({ kind, atUs, forUs: spellUs(random), machine: random.below(nodes) });
+    });
+  }
+  plan('slow', (random, atUs) => {
+    const perEventUs = 1 + random.below(leaseUs / 50);
+    faults.push({ kind: 'slow', atUs, forUs: spellUs(random), machine: random.below(nodes), perEventUs });
+  });
+  if (intensities.drift > 0) {
+    const random = new Random(seed, 'faults:drift');
+    const count = random.below(nodes + 1);
+    for (let i = 0; i < count; i++) {
+      const atUs = random.below(durationUs);
+      faults.push({ kind: 'rate', atUs, machine: random.below(nodes), ratePpm: drawRate(random, intensities.drift) });
+    }
+  }
+  if (intensities.timer > 0) {
+    const random = new Random(seed, 'faults:timer');
+    for (let i = 0; i < 2 * nodes; i++) faults.push({ kind: 'wake', atUs: random.below(durationUs), machine: random.below(nodes) });
+  }
+  return faults.sort((a, b) => a.atUs - b.atUs);
+}
+
+/** What the callers of one run have in common: how eager they are and how long they stay. */
+function drawCallers(context: DrawContext, locks: number, options: RunOptions): CallerPlan[] {
+  const { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities } = context;
+  const random = new Random(seed, 'callers');
+  const isCalm = profile === 'calm';
+  const count = random.between(2, 3 + nodes);
+  const offset = random.below(nodes);
+  const stepPerCaller = random.pick([0, 1, 1, 1]);
+  const drawnShare = random.pick([0, 0, 200_000, 500_000, 850_000]);
+  const sharedPpm = options.sharedShare === undefined ? drawnShare : toPpm(options.sharedShare);
+  const burstPpm = random.pick([200_000, 600_000, 950_000]);
+  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
+
+  const machines = options.callers === undefined
+    ? Array.from({ length: count }, (_, i) => (offset + i * stepPerCaller + (random.chance(200_000) ? 1 : 0)) % nodes)
+    : Array.from({ length: options.callers * nodes }, (_, i) => i % nodes);
+  // An entry costs about 3 messages an arbiter, and some for faults and contention.
+  const wishesAimedAt = EVENTS_AIMED_AT / (8 + 2 * nodes);
+  const leases = options.durationMs === undefined ? 1 : Math.max(1, durationUs / (leaseUs * 6));
+  const wishesEach = Math.ceil((wishesAimedAt * leases) / machines.length);
+  const spreadUs = Math.floor((2 * durationUs) / wishesEach);
+
+  return machines.map((machine, index) => {
+    const own = new Random(seed, 'wishes', index);
+    const wishes: Wish[] = [];
+    for (let i = 0; i < wishesEach; i++) {
+      const isBurst = own.chance(burstPpm);
+      const mode: Mode = own.chance(sharedPpm) ? 'shared' : 'exclusive';
+      const patienceUs = 1 + own.below(own.pick([delayUs * 8, leaseUs]));
+      const lingersUs = own.chance(toPpm(intensities.linger)) ? leaseUs + own.below(leaseUs) : 0;
+      wishes.push({
+        lock: own.below(locks),
+        mode,
+        thinkUs: (i === 0 && isCalm ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
+        holdUs: lingersUs + own.below(holdUsMax),
+        patienceUs: own.chance(toPpm(intensities.cancel)) ? patienceUs : null,
+      });
+    }
+    return { machine, wishes };
+  });
+}
+
+/** Each lock has one node that wants it, always in the same mode, with one caller or two. */
+function drawFrugalCallers({ seed, nodes, leaseUs }: DrawContext, locks: number): CallerPlan[] {
+  const callers: CallerPlan[] = [];
+  for (let lock = 0; lock < locks; lock++) {
+    const random = new Random(seed, 'frugal', lock);
+    const mode = random.pick<Mode>(['exclusive', 'exclusive', 'shared']);
+    const machine = lock % nodes;
+    for (let caller = random.between(1, 2); caller > 0; caller--) {
+      const wishes = Array.from({ length: random.between(2, 8) }, (_, i): Wish => ({
+        lock,
+        mode,
+        thinkUs: (i === 0 ? leaseUs / 10 : 0) + random.below(random.pick([leaseUs / 200, leaseUs / 2, leaseUs * 2])),
+        holdUs: random.below(leaseUs / 50),
+        patienceUs: null,
+      }));
+      callers.push({ machine, wishes });
+    }
+  }
+  return callers;
+}

@@ -1,0 +1,138 @@
+/**
+ * A run before it is run: plain data, so that it can be printed, saved, cut down and replayed. Only the
+ * fate of single messages is left to streams of chance, one per link, that the seed starts.
+ * All times are whole microseconds of true time, from the start of the run, unless named otherwise.
+ */
+import type { Mode } from '../src/core';
+
+export const FAMILIES = ['grid', 'majority', 'plane'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/**
+ * Every kind of fault, with what its intensity says. Probabilities are from 0 to 1; counts are the
+ * number to expect in ten leases.
+ */
+export const FAULT_KINDS = {
+  loss: 'probability that a message is lost',
+  duplicate: 'probability that a message comes twice',
+  late: 'probability that a second copy comes much later, up to two leases',
+  reorder: 'probability that a message leaves the order of its link',
+  spike: 'probability that a message takes up to half a lease',
+  split: 'count: the nodes are cut in two',
+  isolate: 'count: one node is cut off',
+  oneway: 'count: a node is cut off in one direction',
+  clog: 'count: a link holds its messages back, then delivers them in a burst',
+  suspect: 'count: a node takes a live peer for down',
+  crash: 'count: a node dies and restarts with its ceiling file',
+  wipe: 'count: a node dies and restarts without its ceiling file',
+  stop: 'count: a node shuts down in good order and restarts',
+  pause: 'count: a node does nothing for a while, its clocks run on',
+  sleep: 'count: a machine sleeps, its monotonic clock stands still',
+  slow: 'count: a node takes long over each event',
+  drift: 'share of the drift bound by which the clocks are off, and change',
+  wall: 'probability that the wall clock was set back when a node restarts',
+  timer: 'how late timers fire, as a share of the lease; some come early or for nothing',
+  disk: 'how long writing the ceiling takes, as a share of the lease',
+  cancel: 'probability that a caller gives up waiting',
+  linger: 'probability that a caller holds for longer than the lease',
+} as const;
+export type FaultKind = keyof typeof FAULT_KINDS;
+export type FaultIntensities = Readonly<Record<FaultKind, number>>;
+
+/**
+ * How hard the run is on the core. `calm`: no faults, so every wait is held to a bound of a few message
+ * delays. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
+ */
+export type Profile = 'calm' | 'frugal' | 'swarm';
+
+export interface MachinePlan {
+  /** When its node first starts. */
+  readonly startUs: number;
+  readonly ratePpm: number;
+  /** How far its wall clock is ahead of true time. */
+  readonly wallSkewUs: number;
+}
+
+/** Delays are uniform in [base, 2 base], or `heavy`: doubled again with probability 1/2, at most 2^6 times. */
+export type DelayShape = 'constant' | 'uniform' | 'heavy';
+
+export interface NetworkPlan {
+  readonly delayUs: number;
+  readonly delayShape: DelayShape;
+  readonly lossPpm: number;
+  readonly duplicatePpm: number;
+  readonly latePpm: number;
+  readonly reorderPpm: number;
+  readonly spikePpm: number;
+  /** A copy or a straggler takes up to so much longer. */
+  readonly stragglerUs: number;
+  readonly lateUs: number;
+  /** It takes a node up to so long to notice that a peer came or went. */
+  readonly detectionUs: number;
+}
+
+export interface Wish {
+  readonly lock: number;
+  readonly mode: Mode;
+  /** Between the end of the wish before it and asking. */
+  readonly thinkUs: number;
+  readonly holdUs: number;
+  /** Gives up after so long; null waits for ever. */
+  readonly patienceUs: number | null;
+}
+
+/** One caller of a node: fulfils its wishes one after the other. */
+export interface CallerPlan {
+  readonly machine: number;
+  readonly wishes: readonly Wish[];
+}
+
+interface Spell {
+  readonly atUs: number;
+  readonly forUs: number;
+}
+
+export type Fault =
+  /** No message goes from any of `from` to any of `to`. */
+  | (Spell & { readonly kind: 'cut'; readonly from: readonly number[]; readonly to: readonly number[] })
+  | (Spell & { readonly kind: 'clog'; readonly from: number; readonly to: number })
+  | (Spell & { readonly kind: 'suspect'; readonly machine: number; readonly peer: number })
+  | (Spell & {
+      readonly kind: 'crash';
+      readonly machine: number;
+      readonly how: 'crash' | 'wipe' | 'stop';
+      /** How far the wall clock is set back when the node starts again. */
+      readonly wallBackUs: number;
+      /** Whether a write of the ceiling that was under way reached the disk. */
+      readonly writeLands: boolean;
+    })
+  | (Spell & { readonly kind: 'pause' | 'sleep'; readonly machine: number })
+  | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
+  | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
+  | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number };
+
+export interface Plan {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly family: Family;
+  readonly locks: number;
+  readonly leaseMs: number;
+  readonly retryMs: number;
+  readonly driftMaxPpm: number;
+  readonly slack: number;
+  readonly ceilingBlock: number;
+  /** How long faults may happen. Then everything is healed, and progress demanded. */
+  readonly durationUs: number;
+  /** How long ago, by their wall clocks, the nodes first started. */
+  readonly uptimeUs: number;
+  /** Timers fire up to so late. */
+  readonly timerLagUs: number;
+  /** Writing the ceiling takes up to so long. */
+  readonly diskUs: number;
+  readonly machines: readonly MachinePlan[];
+  readonly network: NetworkPlan;
+  readonly faults: readonly Fault[];
+  readonly callers: readonly CallerPlan[];
+  /** What was switched on, for the summary. */
+  readonly intensities: FaultIntensities;
+}

@@ -1,0 +1,24 @@
+/** The simulator as a function: a seed, or a plan, to a report. */
+import { PRODUCTION_CORE } from './core';
+import type { Core } from './core';
+import { drawPlan } from './draw';
+import type { RunOptions } from './draw';
+import type { Plan } from './plan';
+import type { RunReport } from './report';
+import { World } from './world';
+import type { Observer } from './world';
+
+export interface RunTools {
+  /** The core to run; the production core unless another is handed in. */
+  readonly core?: Core;
+  readonly observer?: Observer;
+}
+
+/** Run one seed; what `options` leave open, the seed draws. Never throws for a violation: it is in the report. */
+export function runSeed(seed: number, options: RunOptions = {}, tools: RunTools = {}): RunReport {
+  return runPlan(drawPlan(seed, options), tools);
+}
+
+export function runPlan(plan: Plan, tools: RunTools = {}): RunReport {
+  return new World(plan, tools.core ?? PRODUCTION_CORE, tools.observer ?? null).run();
+}

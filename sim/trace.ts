@@ -1,0 +1,90 @@
+/**
+ * A run as text, one line for each event and one for each of its effects. Lamport times are printed
+ * from the wall clock at which the nodes first started, so that they stay short.
+ */
+import type { Effect, Event, LamportTime, Message, NodeId } from '../src/core';
+import type { Plan } from './plan';
+import { WALL_CLOCK_START_US } from './world';
+import type { Observer } from './world';
+
+export function traceTo(plan: Plan, write: (line: string) => void): Observer {
+  const originOfClocks = WALL_CLOCK_START_US - plan.uptimeUs;
+  const clock = (value: LamportTime): string => String(value === 0 ? 0 : value - originOfClocks);
+  const text = (message: Message): string => describeMessage(message, clock);
+  return {
+    stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void {
+      write(`${time(atUs)}  ${node}  ${describeEvent(event, text, clock)}   (its time ${event.nowMs})`);
+      for (const effect of effects) write(`${' '.repeat(14)}      ${describeEffect(effect, text, clock)}`);
+    },
+    noted(atUs: number, note: string): void {
+      write(`${time(atUs)}  ** ${note}`);
+    },
+  };
+}
+
+function time(atUs: number): string {
+  return `${(atUs / 1000).toFixed(3)} ms`.padStart(14);
+}
+
+type Clock = (value: LamportTime) => string;
+
+function describeEvent(event: Event, text: (message: Message) => string, clock: Clock): string {
+  switch (event.kind) {
+    case 'start':
+    case 'stop':
+    case 'wake':
+      return event.kind;
+    case 'acquire':
+      return `caller ${event.caller} acquires ${event.lock} ${event.mode}`;
+    case 'release':
+      return `caller ${event.caller} releases ${event.lock}`;
+    case 'message':
+      return `<- ${event.from}  ${text(event.message)}`;
+    case 'peerUp':
+      return `${event.peer} is up, clock ${clock(event.clock)}`;
+    case 'peerDown':
+      return `${event.peer} is down`;
+    case 'ceilingReserved':
+      return `ceiling ${clock(event.ceiling)} is on disk`;
+    case 'slept':
+      return `slept ${event.byMs} ms`;
+  }
+}
+
+function describeEffect(effect: Effect, text: (message: Message) => string, clock: Clock): string {
+  switch (effect.kind) {
+    case 'send':
+      return `-> ${effect.to}  ${text(effect.message)}`;
+    case 'entered':
+      return `ENTERED ${effect.lock} caller ${effect.caller} ${effect.mode} token ${clock(effect.token)} until ${effect.validUntilMs}`;
+    case 'renewed':
+      return `renewed ${effect.lock} callers ${effect.callers.join(' ')} until ${effect.validUntilMs}`;
+    case 'lost':
+      return `LOST ${effect.lock} caller ${effect.caller}`;
+    case 'wake':
+      return `wake me at ${effect.atMs}`;
+    case 'reserveCeiling':
+      return `reserve ceiling ${clock(effect.ceiling)}`;
+    case 'ignored':
+      return `ignored: ${effect.reason}`;
+  }
+}
+
+function describeMessage(message: Message, clock: Clock): string {
+  const of = `${message.lock} request ${clock(message.timestamp)}`;
+  const at = `[clock ${clock(message.clock)}]`;
+  switch (message.kind) {
+    case 'request': {
+      const held = message.heldGrant === null ? '' : ` holds grant ${clock(message.heldGrant)}`;
+      return `Request ${of} ${message.mode}${message.keep ? ' keep' : ''} sent at ${message.sentAtMs}${held} ${at}`;
+    }
+    case 'grant':
+      return `Grant ${of} number ${clock(message.grant)} for sent at ${message.sentAtMs}${message.contended ? ' contended' : ''} ${at}`;
+    case 'release':
+      return `Release ${of} ${at}`;
+    case 'inquire':
+      return `Inquire ${of} number ${clock(message.grant)} for (${clock(message.contender.timestamp)}, ${message.contender.node}) ${at}`;
+    case 'yield':
+      return `Yield ${of} number ${clock(message.grant)} ${at}`;
+  }
+}

@@ -1,0 +1,1006 @@
+/**
+ * One run: machines, network and callers on a virtual clock, with the production core in each machine.
+ * First phase: faults, with safety checked at every event. Then everything is healed: each caller must
+ * get its lock once more within a bound, and when all are done nothing may be left behind.
+ * Law: everything that happens follows from the plan; the core is driven through `step` alone.
+ */
+import type { CallerId, Effect, Event, LockName, LockNode, Message, NodeId, Token } from '../src/core';
+import type { Coterie } from '../src/quorum/coterie';
+import { Agenda } from './agenda';
+import { CheckError, Checks, violated } from './checks';
+import type { Hold } from './checks';
+import type { Core } from './core';
+import { coterieOf, lockNamesOf, nodeIdsOf } from './layout';
+import { MachineClock, STOPPED_PPM } from './machine-clock';
+import { Network } from './network';
+import type { Fault, Plan, Wish } from './plan';
+import { Random } from './random';
+import type { Counts, RunReport, Violation } from './report';
+import { newCounts } from './report';
+import { TraceHash } from './trace-hash';
+
+/** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
+export interface Observer {
+  stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void;
+  /** What no node was told: faults, restarts, the phases of the run. */
+  noted(atUs: number, text: string): void;
+}
+
+/** The wall clock at the start of a run: the numbers are as large as they are in life. */
+export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
+
+/** So many events for each caller without anyone let in are a storm of messages. */
+const EVENTS_PER_CALLER_MAX = 3000;
+
+// What an item of the agenda is. The first five are for a node: they wait while it is frozen or slow.
+const DELIVER = 0;
+const WAKE = 1;
+const CALLER = 2;
+const CEILING = 3;
+const DETECT = 4;
+const START = 5;
+const FAULT = 6;
+const FAULT_ENDS = 7;
+const HEAL = 8;
+const WATCH = 9;
+const RESIDUE = 10;
+
+type RunPhase =
+  /** Faults happen. */
+  | 'faults'
+  /** Healed. Callers go on until each has been served once more. */
+  | 'load'
+  /** Nobody asks any more; who waits is served. */
+  | 'drain';
+
+interface Deferred {
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+  readonly payload: unknown;
+}
+
+interface Machine {
+  readonly index: number;
+  readonly id: NodeId;
+  /** Stands still while the machine sleeps; the node's own time is read from it. */
+  readonly monotonic: MachineClock;
+  /** Runs on while the machine sleeps: what the node would have if it had not slept. */
+  readonly alive: MachineClock;
+  readonly random: Random;
+  /** What to add to the monotonic clock for this life's `nowMs`. */
+  originUs: number;
+  node: LockNode | null;
+  life: number;
+  silentUntilMs: number;
+  ceilingOnDisk: number;
+  ceilingUnderWay: number;
+  /** The Lamport clock when the disk was wiped; null but for the time until the next start. */
+  wipedAtClock: number | null;
+  /** It was wiped, and no ceiling has been written since. */
+  isDiskBlank: boolean;
+  frozenUntilUs: number;
+  asleepUntilUs: number;
+  isAsleep: boolean;
+  fellAsleepUs: number;
+  sleptUs: number;
+  slowUntilUs: number;
+  perEventUs: number;
+  busyUntilUs: number;
+  inbox: Deferred[];
+  /** The node's wish, in its `nowMs`. */
+  wakeAtMs: number;
+  /** When the next item for it comes up, in true time. */
+  wakeItemUs: number;
+  wakeGeneration: number;
+  lastClockSent: number;
+  nextCallerId: number;
+  readonly callers: Caller[];
+  readonly callersById: Map<CallerId, Caller>;
+}
+
+interface Caller {
+  readonly index: number;
+  readonly machine: Machine;
+  readonly wishes: readonly Wish[];
+  next: number;
+  state: 'away' | 'thinking' | 'waiting' | 'inside' | 'lost' | 'done';
+  generation: number;
+  id: CallerId;
+  lock: number;
+  hold: Hold | null;
+  askedAtUs: number;
+  askedAtMs: number;
+  validUntilMs: number;
+  /** Has not been let in since the heal. */
+  isOwed: boolean;
+}
+
+export class World {
+  private readonly agenda = new Agenda();
+  private readonly hash = new TraceHash();
+  private readonly counts: Counts = newCounts();
+  private readonly ignored = new Map<string, number>();
+  private readonly coterie: Coterie;
+  private readonly nodeIds: readonly NodeId[];
+  private readonly nodeIndex: ReadonlyMap<NodeId, number>;
+  private readonly locks: readonly LockName[];
+  private readonly lockIndex: ReadonlyMap<LockName, number>;
+  private readonly machines: Machine[];
+  private readonly callers: Caller[];
+  private readonly network: Network;
+  private readonly checks: Checks;
+  private readonly detection: Random;
+  /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
+  private readonly seenLife: number[];
+  private readonly suspectedUntilUs: number[];
+  private readonly isVotingSetMember: boolean[];
+  /** Per lock, in `frugal` runs: when its last caller left, in its node's time. */
+  private readonly lastLeftMs: number[];
+
+  private nowUs = 0;
+  private events = 0;
+  private phase: RunPhase = 'faults';
+  private isFinished = false;
+  /** Pushed up by each entry. */
+  private eventsMax = 0;
+  private owed = 0;
+  private drainSinceUs = 0;
+  private lastActivityUs = 0;
+  private isLocalEvent = false;
+  /** The caller whose release is being handled, or 0. */
+  private leaving: CallerId = 0;
+  private heldGrantShown: number | null = null;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly core: Core,
+    private readonly observer: Observer | null,
+  ) {
+    this.coterie = coterieOf(plan.family, plan.machines.length);
+    this.nodeIds = nodeIdsOf(plan.machines.length);
+    this.locks = lockNamesOf(plan.locks);
+    this.nodeIndex = new Map(this.nodeIds.map((id, index) => [id, index]));
+    this.lockIndex = new Map(this.locks.map((lock, index) => [lock, index]));
+    this.machines = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
+    this.callers = plan.callers.map((caller, index) => this.newCaller(index, caller.machine, caller.wishes));
+    this.network = new Network(plan.seed, this.machines.length, plan.network, (atUs, link, payload) => {
+      this.agenda.push(atUs, DELIVER, link, 0, payload);
+    });
+    const votingSets = this.nodeIds.map((id) => this.coterie.votingSet(id));
+    this.isVotingSetMember = votingSets.flatMap((set) => this.nodeIds.map((id) => set.includes(id)));
+    this.checks = new Checks(
+      this.nodeIds, this.locks, this.machines.map((machine) => machine.alive),
+      plan.profile === 'frugal' ? votingSets.map((set) => set.length) : null,
+    );
+    this.detection = new Random(plan.seed, 'detection');
+    this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
+    this.suspectedUntilUs = new Array<number>(this.machines.length ** 2).fill(0);
+    this.lastLeftMs = this.locks.map(() => 0);
+  }
+
+  run(): RunReport {
+    let violation: Violation | null = null;
+    try {
+      this.begin();
+      while (!this.isFinished && this.agenda.next()) {
+        this.nowUs = this.agenda.atUs;
+        const { kind, a, b, payload } = this.agenda;
+        if (kind <= DETECT) this.handOver(kind, a, b, payload);
+        else this.handle(kind, a, payload);
+      }
+    } catch (error) {
+      violation = { ...violationOf(error), atUs: this.nowUs };
+    }
+    const { counts } = this;
+    const { lost, duplicated, overtaken, cut } = this.network.counts;
+    counts.messagesLost += lost;
+    counts.messagesDuplicated += duplicated;
+    counts.messagesOvertaken += overtaken;
+    counts.messagesCut += cut;
+    return {
+      plan: this.plan,
+      hash: this.hash.digest(),
+      events: this.events,
+      virtualUs: this.nowUs,
+      counts,
+      ignored: Object.fromEntries([...this.ignored].sort(([a], [b]) => (a < b ? -1 : 1))),
+      violation,
+    };
+  }
+
+  // --- the agenda -------------------------------------------------------------------------------
+
+  private begin(): void {
+    const { plan, agenda } = this;
+    this.allowEvents();
+    plan.machines.forEach((machine, index) => agenda.push(machine.startUs, START, index, 0));
+    plan.faults.forEach((fault, index) => agenda.push(fault.atUs, FAULT, index, 0));
+    agenda.push(plan.durationUs, HEAL, 0, 0);
+  }
+
+  /** An item for a node waits while the node is frozen or busy. */
+  private handOver(kind: number, a: number, b: number, payload: unknown): void {
+    const machine = this.receiverOf(kind, a);
+    if (machine.frozenUntilUs > this.nowUs || machine.isAsleep) {
+      // The disk does not wait for the process.
+      if (kind === CEILING) this.writeCeiling(machine, b, payload as number);
+      machine.inbox.push({ kind, a, b, payload });
+    } else if (machine.busyUntilUs > this.nowUs) {
+      this.agenda.push(machine.busyUntilUs, kind, a, b, payload);
+    } else {
+      if (machine.slowUntilUs > this.nowUs) machine.busyUntilUs = this.nowUs + machine.perEventUs;
+      this.handleAt(machine, kind, a, b, payload);
+    }
+  }
+
+  private receiverOf(kind: number, a: number): Machine {
+    switch (kind) {
+      case DELIVER:
+        return this.machine(a % this.machines.length);
+      case DETECT:
+        return this.machine(Math.floor(a / this.machines.length));
+      case CALLER:
+        return this.caller(a).machine;
+      default:
+        return this.machine(a);
+    }
+  }
+
+  private handleAt(machine: Machine, kind: number, a: number, b: number, payload: unknown): void {
+    switch (kind) {
+      case DELIVER:
+        return this.deliver(machine, a, payload as Message);
+      case WAKE:
+        return this.wake(machine, b);
+      case CALLER:
+        return this.advance(this.caller(a), b);
+      case CEILING:
+        return this.ceilingReserved(machine, b, payload as number);
+      case DETECT:
+        return this.detect(machine, a);
+    }
+  }
+
+  private handle(kind: number, a: number, payload: unknown): void {
+    switch (kind) {
+      case START:
+        return this.start(this.machine(a), (payload as number | null) ?? 0);
+      case FAULT:
+        return this.phase === 'faults' ? this.strike(this.fault(a), a) : undefined;
+      case FAULT_ENDS:
+        return this.phase === 'faults' ? this.relent(this.fault(a)) : undefined;
+      case HEAL:
+        return this.heal();
+      case WATCH:
+        return this.watchProgress();
+      case RESIDUE:
+        return this.lookForResidue();
+    }
+  }
+
+  // --- nodes ------------------------------------------------------------------------------------
+
+  private nowMs(machine: Machine): number {
+    return Math.floor((machine.monotonic.localUs(this.nowUs) + machine.originUs) / 1000);
+  }
+
+  /** One event into the core, its effects out. */
+  private step(machine: Machine, event: Event): void {
+    const { node } = machine;
+    if (node === null) throw new Error(`${machine.id} is not running`);
+    if (++this.events > this.eventsMax) violated('progress', 'a storm of messages, and nobody is let in');
+    this.lastActivityUs = this.nowUs;
+    this.hashEvent(machine, event);
+    const effects = this.core.step(node, event);
+    this.observer?.stepped(this.nowUs, machine.id, event, effects);
+    for (const effect of effects) this.perform(machine, effect);
+  }
+
+  private allowEvents(): void {
+    this.eventsMax = this.events + EVENTS_PER_CALLER_MAX * (1 + this.callers.length);
+  }
+
+  private perform(machine: Machine, effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        return this.send(machine, effect.to, effect.message);
+      case 'ignored': {
+        const count = this.ignored.get(effect.reason);
+        this.ignored.set(effect.reason, count === undefined ? 1 : count + 1);
+        return this.hash.add(1);
+      }
+      case 'wake':
+        machine.wakeAtMs = effect.atMs;
+        this.hash.addWide(effect.atMs);
+        return this.scheduleWake(machine);
+      case 'entered':
+        return this.entered(machine, effect.lock, effect.caller, effect.token, effect.validUntilMs);
+      case 'renewed': {
+        for (const id of effect.callers) this.renewed(machine, id, effect.validUntilMs);
+        return this.hash.addWide(effect.validUntilMs);
+      }
+      case 'lost':
+        return this.lost(machine, effect.caller);
+      case 'reserveCeiling': {
+        machine.ceilingUnderWay = effect.ceiling;
+        this.hash.addWide(effect.ceiling);
+        const atUs = this.nowUs + 1 + machine.random.below(this.isHealed() ? 1000 : this.plan.diskUs);
+        return this.agenda.push(atUs, CEILING, machine.index, machine.life, effect.ceiling);
+      }
+    }
+  }
+
+  private start(machine: Machine, wallBackUs: number): void {
+    if (machine.node !== null) return;
+    const { plan } = this;
+    const isFirst = machine.life === 0;
+    const { wallSkewUs } = present(plan.machines[machine.index], 'machine', machine.index);
+    // Each of file and wall clock makes up for the other; nothing does for both.
+    const backUs = isFirst ? plan.uptimeUs : machine.isDiskBlank ? 0 : wallBackUs;
+    const wallClockUs = WALL_CLOCK_START_US + this.nowUs + wallSkewUs - backUs;
+    if (machine.wipedAtClock !== null) {
+      // The wall clock stands in for a wiped disk, provided that it has overtaken the Lamport clock.
+      if (wallClockUs >= machine.wipedAtClock) {
+        machine.ceilingOnDisk = 0;
+        machine.isDiskBlank = true;
+      } else {
+        this.counts.wipesNotCovered++;
+      }
+      machine.wipedAtClock = null;
+    }
+    machine.life++;
+    machine.originUs = machine.random.below(2 ** 31);
+    machine.wakeAtMs = Infinity;
+    machine.wakeItemUs = Infinity;
+    machine.lastClockSent = 0;
+    machine.ceilingUnderWay = 0;
+    machine.node = this.core.createNode(
+      {
+        self: machine.id,
+        coterie: this.coterie,
+        leaseMs: plan.leaseMs,
+        retryMs: plan.retryMs,
+        driftMax: plan.driftMaxPpm / 1_000_000,
+        slack: plan.slack,
+        ceilingBlock: plan.ceilingBlock,
+        retain: true,
+      },
+      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
+    );
+    if (!isFirst) this.counts.restarts++;
+    this.observer?.noted(this.nowUs, `${machine.id} starts, life ${machine.life}, ceiling on disk ${machine.ceilingOnDisk}`);
+    const nowMs = this.nowMs(machine);
+    machine.silentUntilMs = isFirst ? nowMs : nowMs + plan.leaseMs;
+    this.step(machine, { kind: 'start', nowMs });
+    for (let peer = 0; peer < this.machines.length; peer++) {
+      if (peer === machine.index) continue;
+      this.seenLife[this.network.link(machine.index, peer)] = 0;
+      this.lookAt(machine.index, peer);
+    }
+    for (const caller of machine.callers) this.think(caller);
+  }
+
+  /** `how`: a `stop` tells the peers first. Clients of the dead node go on until their leases end. */
+  private crash(machine: Machine, fault: Extract<Fault, { kind: 'crash' }>): void {
+    if (machine.node === null) return;
+    const isFrozen = machine.frozenUntilUs > this.nowUs || machine.isAsleep;
+    this.observer?.noted(this.nowUs, `${machine.id} dies (${fault.how})`);
+    if (fault.how === 'stop' && !isFrozen) {
+      for (const caller of machine.callers) if (caller.hold !== null) this.endHold(caller);
+      this.step(machine, { kind: 'stop', nowMs: this.nowMs(machine) });
+      this.counts.stops++;
+    } else {
+      this.counts.crashes++;
+    }
+    if (fault.how === 'wipe') {
+      machine.wipedAtClock = this.core.durableClock(machine.node);
+      this.counts.wipes++;
+    }
+    if (fault.writeLands) this.writeCeiling(machine, machine.life, machine.ceilingUnderWay);
+    if (machine.isAsleep) this.awake(machine);
+    machine.sleptUs = 0;
+    machine.node = null;
+    machine.frozenUntilUs = 0;
+    machine.busyUntilUs = 0;
+    machine.slowUntilUs = 0;
+    machine.inbox = [];
+    machine.wakeGeneration++;
+    machine.callersById.clear();
+    for (const caller of machine.callers) {
+      caller.state = 'away';
+      caller.generation++;
+      caller.hold = null;
+    }
+    this.agenda.push(this.nowUs + fault.forUs, START, machine.index, 0, fault.wallBackUs);
+    this.lookFromAll(machine.index);
+  }
+
+  private scheduleWake(machine: Machine): void {
+    const dueUs = Math.max(this.nowUs, machine.monotonic.trueUs(machine.wakeAtMs * 1000 - machine.originUs));
+    const atUs = dueUs + machine.random.below(this.isHealed() ? 1000 : this.plan.timerLagUs);
+    // An earlier item comes first and looks again.
+    if (machine.wakeItemUs <= atUs) return;
+    machine.wakeItemUs = atUs;
+    this.agenda.push(atUs, WAKE, machine.index, ++machine.wakeGeneration);
+  }
+
+  private wake(machine: Machine, generation: number): void {
+    if (machine.wakeGeneration !== generation || machine.node === null) return;
+    machine.wakeItemUs = Infinity;
+    if (machine.wakeAtMs === Infinity) return;
+    if (this.nowMs(machine) < machine.wakeAtMs) this.scheduleWake(machine);
+    else this.stepWake(machine);
+  }
+
+  private stepWake(machine: Machine): void {
+    const nowMs = this.nowMs(machine);
+    if (nowMs >= machine.wakeAtMs) machine.wakeAtMs = Infinity;
+    this.step(machine, { kind: 'wake', nowMs });
+    for (const caller of machine.callers) {
+      if (caller.state === 'inside' && caller.validUntilMs <= nowMs) {
+        violated('lost-at-once', `${machine.id} caller ${caller.id} holds until ${caller.validUntilMs}, and was not told at ${nowMs}`);
+      }
+    }
+  }
+
+  private writeCeiling(machine: Machine, life: number, ceiling: number): void {
+    if (machine.life !== life || machine.node === null || ceiling <= machine.ceilingOnDisk) return;
+    machine.ceilingOnDisk = ceiling;
+    machine.isDiskBlank = false;
+  }
+
+  private ceilingReserved(machine: Machine, life: number, ceiling: number): void {
+    if (machine.life !== life || machine.node === null) return;
+    this.writeCeiling(machine, life, ceiling);
+    this.step(machine, { kind: 'ceilingReserved', nowMs: this.nowMs(machine), ceiling });
+  }
+
+  // --- messages ---------------------------------------------------------------------------------
+
+  private send(machine: Machine, to: NodeId, message: Message): void {
+    const { counts } = this;
+    const toIndex = this.nodeIndex.get(to);
+    if (toIndex === undefined || toIndex === machine.index) violated('callers-known', `${machine.id} sends to ${to}`);
+    this.hashMessage(toIndex, message);
+    this.checks.sent(machine.index, message, machine.ceilingOnDisk);
+    const link = this.network.link(machine.index, toIndex);
+    if (this.plan.profile === 'frugal') this.checks.countSent(machine.index, this.lockOf(message.lock), message);
+    switch (message.kind) {
+      case 'request':
+        counts.requests++;
+        if (this.isVotingSetMember[link] === false) counts.widened++;
+        break;
+      case 'grant':
+        counts.grants++;
+        if (message.grant === this.heldGrantShown) counts.adopted++;
+        if (message.contended) counts.contended++;
+        break;
+      case 'release':
+        counts.releases++;
+        break;
+      case 'inquire':
+        counts.inquires++;
+        break;
+      case 'yield':
+        counts.yields++;
+        break;
+    }
+    if (machine.lastClockSent > 0 && message.clock > machine.lastClockSent + this.plan.slack) counts.clockJumps++;
+    machine.lastClockSent = message.clock;
+    this.network.send(this.nowUs, link, message);
+  }
+
+  private deliver(machine: Machine, link: number, message: Message): void {
+    if (machine.node === null || this.network.isCut(link)) {
+      this.counts.messagesCut++;
+      return;
+    }
+    const nowMs = this.nowMs(machine);
+    const isShown = message.kind === 'request' && message.heldGrant !== null && nowMs < machine.silentUntilMs;
+    if (isShown) this.heldGrantShown = message.heldGrant;
+    const from = this.nodeIds[Math.floor(link / this.machines.length)] ?? '';
+    this.step(machine, { kind: 'message', nowMs, from, message });
+    this.heldGrantShown = null;
+  }
+
+  /** Some time from now, `observer` finds out how things are with `peer`. */
+  private lookAt(observer: number, peer: number): void {
+    const delayUs = 1 + this.detection.below(this.plan.network.detectionUs);
+    this.agenda.push(this.nowUs + delayUs, DETECT, this.network.link(observer, peer), 0);
+  }
+
+  private lookFromAll(peer: number): void {
+    for (let other = 0; other < this.machines.length; other++) {
+      if (other === peer) continue;
+      this.lookAt(other, peer);
+      this.lookAt(peer, other);
+    }
+  }
+
+  private detect(machine: Machine, link: number): void {
+    if (machine.node === null) return;
+    const peer = this.machine(link % this.machines.length);
+    const back = this.network.link(peer.index, machine.index);
+    const isReached = peer.node !== null && peer.frozenUntilUs <= this.nowUs && !peer.isAsleep
+      && !this.network.isCut(link) && !this.network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= this.nowUs;
+    const seenLife = this.seenLife[link] ?? 0;
+    const nowMs = this.nowMs(machine);
+    // A peer that restarted in between broke the connection.
+    if (seenLife !== 0 && (!isReached || seenLife !== peer.life)) {
+      this.seenLife[link] = 0;
+      this.counts.peerDowns++;
+      this.step(machine, { kind: 'peerDown', nowMs, peer: peer.id });
+    }
+    if (isReached && seenLife !== peer.life && peer.node !== null) {
+      this.seenLife[link] = peer.life;
+      const clock = this.core.durableClock(peer.node);
+      if (clock > peer.ceilingOnDisk) violated('ceiling-holds', `${peer.id} shakes hands with clock ${clock}, ceiling ${peer.ceilingOnDisk}`);
+      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock });
+    }
+  }
+
+  // --- callers ----------------------------------------------------------------------------------
+
+  private newCaller(index: number, machineIndex: number, wishes: readonly Wish[]): Caller {
+    const machine = this.machine(machineIndex);
+    const caller: Caller = {
+      index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null,
+      askedAtUs: 0, askedAtMs: 0, validUntilMs: 0, isOwed: false,
+    };
+    machine.callers.push(caller);
+    return caller;
+  }
+
+  private callerIn(caller: Caller, afterUs: number): void {
+    this.agenda.push(this.nowUs + afterUs, CALLER, caller.index, ++caller.generation);
+  }
+
+  /** On to the next wish, if there is one. */
+  private think(caller: Caller): void {
+    const { wishes } = caller;
+    const wish = wishes[caller.next % wishes.length];
+    if (wish === undefined || this.phase === 'drain' || (this.phase === 'faults' && caller.next >= wishes.length)) {
+      caller.state = 'done';
+      return;
+    }
+    caller.state = 'thinking';
+    this.callerIn(caller, this.isHealed() ? Math.min(wish.thinkUs, this.plan.network.delayUs * 4) : wish.thinkUs);
+  }
+
+  private advance(caller: Caller, generation: number): void {
+    const { machine } = caller;
+    if (caller.generation !== generation || machine.node === null) return;
+    const nowMs = this.nowMs(machine);
+    switch (caller.state) {
+      case 'thinking':
+        return this.ask(caller, nowMs);
+      case 'waiting':
+        if (this.phase !== 'faults') return; // From now on everyone waits to the end.
+        this.counts.cancels++;
+        return this.leave(caller, nowMs);
+      case 'inside':
+        this.endHold(caller);
+        return this.leave(caller, nowMs);
+      case 'lost':
+        return this.leave(caller, nowMs);
+      case 'away':
+      case 'done':
+        return;
+    }
+  }
+
+  private ask(caller: Caller, nowMs: number): void {
+    const { machine, wishes } = caller;
+    const wish = wishes[caller.next % wishes.length];
+    if (wish === undefined || this.phase === 'drain') {
+      caller.state = 'done';
+      return;
+    }
+    caller.state = 'waiting';
+    caller.id = ++machine.nextCallerId;
+    caller.lock = wish.lock;
+    caller.askedAtUs = this.nowUs;
+    caller.askedAtMs = nowMs;
+    machine.callersById.set(caller.id, caller);
+    if (wish.patienceUs !== null && this.phase === 'faults') this.callerIn(caller, wish.patienceUs);
+    this.isLocalEvent = true;
+    this.step(machine, { kind: 'acquire', nowMs, lock: this.locks[wish.lock] ?? '', mode: wish.mode, caller: caller.id });
+    this.isLocalEvent = false;
+  }
+
+  /** Tell the node, whether the caller was inside, lost the lock or gave up; then on to the next wish. */
+  private leave(caller: Caller, nowMs: number): void {
+    const { machine, id, lock } = caller;
+    machine.callersById.delete(id);
+    caller.next++;
+    this.think(caller);
+    this.lastLeftMs[lock] = nowMs;
+    this.isLocalEvent = true;
+    this.leaving = id;
+    this.step(machine, { kind: 'release', nowMs, lock: this.locks[lock] ?? '', caller: id });
+    this.leaving = 0;
+    this.isLocalEvent = false;
+  }
+
+  private endHold(caller: Caller): void {
+    if (caller.hold !== null) this.checks.left(caller.lock, caller.hold);
+    caller.hold = null;
+  }
+
+  private entered(machine: Machine, lockName: LockName, id: CallerId, token: Token, validUntilMs: number): void {
+    const { counts } = this;
+    const caller = machine.callersById.get(id);
+    const lock = this.lockOf(lockName);
+    if (caller === undefined || caller.state !== 'waiting' || caller.lock !== lock) {
+      violated('callers-known', `${machine.id} lets in caller ${id} of lock ${lockName}, which does not wait`);
+    }
+    const wish = caller.wishes[caller.next % caller.wishes.length];
+    if (wish === undefined) throw new RangeError('a caller without wishes');
+    this.hash.add(machine.index);
+    this.hash.addWide(token);
+    this.hash.addWide(validUntilMs);
+    counts.entries++;
+    this.allowEvents();
+    if (wish.mode === 'shared') counts.sharedEntries++;
+    if (this.isLocalEvent && (this.checks.votingSetSize(machine.index) > 1)) counts.reentries++;
+    caller.state = 'inside';
+    caller.validUntilMs = validUntilMs;
+    const endsAtUs = this.endsAtUs(machine, validUntilMs);
+    caller.hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
+    this.checks.entered(this.nowUs, lock, caller.hold);
+    if (this.plan.profile === 'frugal') {
+      this.checks.countEntry(machine.index, lock, Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0), validUntilMs);
+    }
+    this.noteWait(caller);
+    const holdUs = this.isHealed() ? Math.min(wish.holdUs, this.plan.leaseMs * 250) : wish.holdUs;
+    this.callerIn(caller, holdUs);
+  }
+
+  private renewed(machine: Machine, id: CallerId, validUntilMs: number): void {
+    const caller = machine.callersById.get(id);
+    if (caller === undefined || caller.hold === null) {
+      violated('callers-known', `${machine.id} renews caller ${id}, which is not inside`);
+    }
+    this.counts.renewals++;
+    caller.validUntilMs = validUntilMs;
+    this.checks.renewed(this.nowUs, caller.lock, caller.hold, this.endsAtUs(machine, validUntilMs));
+    if (this.plan.profile === 'frugal') this.checks.countRenewal(caller.lock, validUntilMs);
+  }
+
+  private lost(machine: Machine, id: CallerId): void {
+    this.counts.lost++;
+    this.hash.add(id);
+    if (id === this.leaving) return; // It came too late with its release.
+    const caller = machine.callersById.get(id);
+    if (caller === undefined || caller.state !== 'inside') {
+      violated('callers-known', `caller ${id} of ${machine.id} loses a lock that it does not hold`);
+    }
+    this.endHold(caller);
+    // It finds out a little later, and then releases what it has lost.
+    caller.state = 'lost';
+    this.callerIn(caller, machine.random.below(2000));
+  }
+
+  /** From a node's `nowMs` to what its machine's clock shows, sleep counted. */
+  private endsAtUs(machine: Machine, validUntilMs: number): number {
+    const leftUs = validUntilMs * 1000 - machine.originUs - machine.monotonic.localUs(this.nowUs);
+    return machine.alive.localUs(this.nowUs) + leftUs;
+  }
+
+  // --- faults -----------------------------------------------------------------------------------
+
+  private strike(fault: Fault, index: number): void {
+    const { network, agenda } = this;
+    this.observer?.noted(this.nowUs, `fault: ${JSON.stringify(fault)}`);
+    if ('forUs' in fault && fault.kind !== 'crash') agenda.push(this.nowUs + fault.forUs, FAULT_ENDS, index, 0);
+    switch (fault.kind) {
+      case 'cut':
+        this.counts.partitions++;
+        for (const from of fault.from) for (const to of fault.to) network.cut(network.link(from, to));
+        return this.lookAcross(fault);
+      case 'clog':
+        return network.clog(network.link(fault.from, fault.to), this.nowUs + fault.forUs);
+      case 'suspect': {
+        if (fault.machine === fault.peer) return;
+        const link = network.link(fault.machine, fault.peer);
+        this.suspectedUntilUs[link] = this.nowUs + fault.forUs;
+        return agenda.push(this.nowUs, DETECT, link, 0);
+      }
+      case 'crash':
+        return this.crash(this.machine(fault.machine), fault);
+      case 'pause': {
+        const machine = this.machine(fault.machine);
+        machine.frozenUntilUs = Math.max(machine.frozenUntilUs, this.nowUs + fault.forUs);
+        this.counts.pauses++;
+        return this.lookFromAll(machine.index);
+      }
+      case 'sleep':
+        return this.fallAsleep(this.machine(fault.machine), fault.forUs);
+      case 'slow': {
+        const machine = this.machine(fault.machine);
+        machine.slowUntilUs = this.nowUs + fault.forUs;
+        machine.perEventUs = fault.perEventUs;
+        return;
+      }
+      case 'rate': {
+        const machine = this.machine(fault.machine);
+        if (machine.isAsleep) return;
+        machine.monotonic.setRate(this.nowUs, fault.ratePpm);
+        machine.alive.setRate(this.nowUs, fault.ratePpm);
+        if (machine.wakeAtMs !== Infinity) this.scheduleWake(machine);
+        return;
+      }
+      case 'wake': {
+        const machine = this.machine(fault.machine);
+        if (machine.node !== null && machine.frozenUntilUs <= this.nowUs && !machine.isAsleep) this.stepWake(machine);
+        return;
+      }
+    }
+  }
+
+  private relent(fault: Fault): void {
+    const { network } = this;
+    switch (fault.kind) {
+      case 'cut':
+        for (const from of fault.from) for (const to of fault.to) network.mend(network.link(from, to));
+        return this.lookAcross(fault);
+      case 'suspect':
+        return fault.machine === fault.peer ? undefined : this.lookAt(fault.machine, fault.peer);
+      case 'pause':
+        return this.thaw(this.machine(fault.machine));
+      case 'sleep': {
+        const machine = this.machine(fault.machine);
+        if (machine.asleepUntilUs > this.nowUs || !machine.isAsleep) return;
+        this.awake(machine);
+        return this.thaw(machine);
+      }
+      case 'clog':
+      case 'crash':
+      case 'slow':
+      case 'rate':
+      case 'wake':
+        return;
+    }
+  }
+
+  private lookAcross(fault: Extract<Fault, { kind: 'cut' }>): void {
+    for (const from of fault.from) {
+      for (const to of fault.to) {
+        this.lookAt(from, to);
+        this.lookAt(to, from);
+      }
+    }
+  }
+
+  private fallAsleep(machine: Machine, forUs: number): void {
+    if (machine.node === null) return;
+    machine.asleepUntilUs = Math.max(machine.asleepUntilUs, this.nowUs + forUs);
+    if (machine.isAsleep) return;
+    this.counts.sleeps++;
+    machine.isAsleep = true;
+    machine.fellAsleepUs = machine.alive.localUs(this.nowUs);
+    machine.monotonic.setRate(this.nowUs, STOPPED_PPM);
+    this.lookFromAll(machine.index);
+  }
+
+  private awake(machine: Machine): void {
+    machine.isAsleep = false;
+    machine.asleepUntilUs = 0;
+    machine.monotonic.setRate(this.nowUs, machine.alive.ratePpm);
+    machine.sleptUs += machine.alive.localUs(this.nowUs) - machine.fellAsleepUs;
+    if (machine.wakeAtMs !== Infinity && machine.node !== null) this.scheduleWake(machine);
+  }
+
+  /** The node runs again: first it learns how long it slept, then it handles all that came meanwhile. */
+  private thaw(machine: Machine): void {
+    if (machine.frozenUntilUs > this.nowUs || machine.isAsleep || machine.node === null) return;
+    if (machine.sleptUs > 0) {
+      const byMs = Math.ceil(machine.sleptUs / 1000);
+      machine.sleptUs = 0;
+      this.step(machine, { kind: 'slept', nowMs: this.nowMs(machine), byMs });
+    }
+    const { inbox } = machine;
+    machine.inbox = [];
+    for (const { kind, a, b, payload } of inbox) this.handleAt(machine, kind, a, b, payload);
+    this.lookFromAll(machine.index);
+  }
+
+  // --- healed -----------------------------------------------------------------------------------
+
+  private isHealed(): boolean {
+    return this.phase !== 'faults';
+  }
+
+  private heal(): void {
+    this.phase = 'load';
+    this.observer?.noted(this.nowUs, 'all faults end');
+    this.network.heal();
+    this.suspectedUntilUs.fill(0);
+    for (const machine of this.machines) {
+      machine.slowUntilUs = 0;
+      machine.frozenUntilUs = 0;
+      if (machine.isAsleep) this.awake(machine);
+      if (machine.node === null) this.start(machine, 0);
+      else this.thaw(machine);
+      this.lookFromAll(machine.index);
+    }
+    for (const caller of this.callers) {
+      caller.isOwed = true;
+      this.owed++;
+      if (caller.state === 'done' || caller.state === 'thinking') this.think(caller);
+    }
+    this.agenda.push(this.nowUs + this.progressBoundUs(), WATCH, 0, 0);
+    if (this.owed === 0) this.drain();
+  }
+
+  /**
+   * How long a caller may wait once all faults have ended: a silent lease of those that restarted, a
+   * lease for grants of the dead, and then each of the others first, twice at the worst, with one
+   * repeat to heal what was lost and one to bring clocks together.
+   */
+  private progressBoundUs(): number {
+    const { leaseMs, retryMs, network } = this.plan;
+    const turnUs = leaseMs * 250 + 2 * retryMs * 1000 + 12 * this.network.delayUsMax + 2000;
+    return 3 * leaseMs * 1000 + 2 * network.detectionUs + this.callers.length * 2 * turnUs;
+  }
+
+  /** Without faults there is nothing to wait for but the others' holds and some message delays. */
+  private calmBoundUs(): number {
+    const holdUs = Math.floor(this.plan.leaseMs * 1000 / 1000) + 12 * this.network.delayUsMax;
+    return 2 * this.callers.length * holdUs;
+  }
+
+  private noteWait(caller: Caller): void {
+    if (caller.isOwed) {
+      caller.isOwed = false;
+      this.owed--;
+      if (this.owed === 0) this.drain();
+    }
+    if (this.plan.profile !== 'calm') return;
+    const waitedUs = this.nowUs - caller.askedAtUs;
+    if (waitedUs > this.calmBoundUs()) {
+      violated('progress', `${caller.machine.id} caller ${caller.id} waited ${waitedUs} us without any fault; the bound is ${this.calmBoundUs()} us`);
+    }
+  }
+
+  private watchProgress(): void {
+    const boundUs = this.progressBoundUs();
+    for (const caller of this.callers) {
+      if (caller.state === 'waiting' && Math.max(caller.askedAtUs, this.plan.durationUs) + boundUs <= this.nowUs) {
+        violated('progress', `${caller.machine.id} caller ${caller.id} waits for lock ${this.locks[caller.lock]} since ${this.nowUs - caller.askedAtUs} us; the bound is ${boundUs} us`);
+      }
+    }
+    this.agenda.push(this.nowUs + Math.ceil(boundUs / 4), WATCH, 0, 0);
+  }
+
+  private drain(): void {
+    this.phase = 'drain';
+    this.drainSinceUs = this.nowUs;
+    this.observer?.noted(this.nowUs, 'nobody asks any more');
+    this.agenda.push(this.nowUs + this.plan.leaseMs * 1000, RESIDUE, 0, 0);
+  }
+
+  /** One lease after the last event of all, every node must have forgotten every lock. */
+  private lookForResidue(): void {
+    const leaseUs = this.plan.leaseMs * 1000;
+    const isBusy = this.callers.some((caller) => caller.state !== 'done');
+    // What a lease is by the slowest clock, and how late a timer is.
+    const quietSinceUs = this.nowUs - leaseUs - Math.ceil(leaseUs / 50) - 4000;
+    if (isBusy || this.lastActivityUs > quietSinceUs) {
+      if (!isBusy && this.drainSinceUs + this.progressBoundUs() + 10 * leaseUs < this.nowUs) {
+        violated('no-residue', 'nobody wants a lock, and still it does not come to rest');
+      }
+      this.agenda.push(this.nowUs + Math.ceil(leaseUs / 4), RESIDUE, 0, 0);
+      return;
+    }
+    for (const machine of this.machines) {
+      if (machine.node === null) continue;
+      for (const lock of this.core.lockNames(machine.node)) {
+        violated('no-residue', `${machine.id} keeps ${JSON.stringify(this.core.inspectLock(machine.node, lock))}`);
+      }
+    }
+    this.checks.closeBills();
+    this.isFinished = true;
+  }
+
+  // --- hashing and looking up -------------------------------------------------------------------
+
+  private hashEvent(machine: Machine, event: Event): void {
+    const { hash } = this;
+    hash.addWide(this.nowUs);
+    hash.add(machine.index);
+    hash.add(event.kind.charCodeAt(0) + 256 * event.kind.length);
+    if (event.kind === 'message') hash.addWide(event.message.clock);
+    else if (event.kind === 'acquire' || event.kind === 'release') hash.add(event.caller);
+  }
+
+  /** A message is hashed when it is sent; all its numbers are Lamport times but two. */
+  private hashMessage(to: number, message: Message): void {
+    const { hash } = this;
+    hash.add(to + 256 * message.kind.charCodeAt(2) + 65536 * message.lock.charCodeAt(0));
+    hash.addWide(message.clock);
+    hash.addWide(message.timestamp);
+    switch (message.kind) {
+      case 'request':
+        hash.addWide(message.sentAtMs);
+        hash.addWide(message.heldGrant ?? 0);
+        return hash.add((message.mode === 'shared' ? 2 : 0) + (message.keep ? 1 : 0));
+      case 'grant':
+        hash.addWide(message.grant);
+        hash.addWide(message.sentAtMs);
+        return hash.add(message.contended ? 1 : 0);
+      case 'inquire':
+        hash.addWide(message.contender.timestamp);
+        return hash.addWide(message.grant);
+      case 'yield':
+        return hash.addWide(message.grant);
+      case 'release':
+        return;
+    }
+  }
+
+  private machine(index: number): Machine {
+    return present(this.machines[index], 'machine', index);
+  }
+
+  private caller(index: number): Caller {
+    return present(this.callers[index], 'caller', index);
+  }
+
+  private fault(index: number): Fault {
+    return present(this.plan.faults[index], 'fault', index);
+  }
+
+  private lockOf(name: LockName): number {
+    return present(this.lockIndex.get(name), 'lock', name);
+  }
+}
+
+function present<Item>(item: Item | undefined, what: string, which: number | string): Item {
+  if (item === undefined) throw new RangeError(`no ${what} ${which}`);
+  return item;
+}
+
+function newMachine(plan: Plan, index: number, id: NodeId): Machine {
+  const { ratePpm } = present(plan.machines[index], 'machine', index);
+  return {
+    index,
+    id,
+    monotonic: new MachineClock(ratePpm),
+    alive: new MachineClock(ratePpm),
+    random: new Random(plan.seed, 'machine', index),
+    originUs: 0,
+    node: null,
+    life: 0,
+    silentUntilMs: 0,
+    ceilingOnDisk: 0,
+    ceilingUnderWay: 0,
+    wipedAtClock: null,
+    isDiskBlank: false,
+    frozenUntilUs: 0,
+    asleepUntilUs: 0,
+    isAsleep: false,
+    fellAsleepUs: 0,
+    sleptUs: 0,
+    slowUntilUs: 0,
+    perEventUs: 0,
+    busyUntilUs: 0,
+    inbox: [],
+    wakeAtMs: Infinity,
+    wakeItemUs: Infinity,
+    wakeGeneration: 0,
+    lastClockSent: 0,
+    nextCallerId: 0,
+    callers: [],
+    callersById: new Map(),
+  };
+}
+
+function violationOf(error: unknown): { check: string; detail: string } {
+  if (error instanceof CheckError) return { check: error.check, detail: error.message };
+  // A changed core has an InvariantError class of its own: tell it by what it carries.
+  if (error instanceof Error && 'invariant' in error) return { check: String(error.invariant), detail: error.message };
+  if (error instanceof Error) return { check: 'exception', detail: error.stack ?? error.message };
+  return { check: 'exception', detail: String(error) };
+}
