@@ -73,7 +73,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const family = options.family ?? drawFamily(stream('family'), nodes);
   const leaseMs = options.leaseMs ?? stream('lease').pick(isSwarm ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
-  const slack = options.slack ?? (isSwarm ? stream('slack').pick([12, 50, 50, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK);
+  const slack = options.slack ?? (isSwarm ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK);
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(3, 10) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults'))) : intensitiesOf({});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));

@@ -565,7 +565,9 @@ export class World {
       return;
     }
     caller.state = 'thinking';
-    this.callerIn(caller, this.isHealed() ? Math.min(wish.thinkUs, this.plan.network.delayUs * 4) : wish.thinkUs);
+    // Healed, everyone is eager, but leaves the clocks time to come together (SLACK may be small).
+    const leaseUs = this.plan.leaseMs * 1000;
+    this.callerIn(caller, this.isHealed() ? leaseUs / 40 + Math.min(wish.thinkUs, leaseUs / 20) : wish.thinkUs);
   }
 
   private advance(caller: Caller, generation: number): void {

@@ -1,0 +1,95 @@
+/**
+ * From `quorums.json` to what a node needs: who the nodes are, which sets of them are quorums, how long
+ * a lease is. Law: a configuration that could let two holders in at once is refused, with the reason.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { LockError } from '../errors';
+import { buildCoterie } from '../quorum';
+import type { Coterie, FamilyLayout } from '../quorum';
+import { validate } from './validate';
+import type { ConfigurationFile, Fault, NodeAddress } from './validate';
+
+export { DEFAULT_DRIFT_MAX, DEFAULT_LEASE_MS, validate } from './validate';
+export type { ConfigurationFile, Fault, NodeAddress } from './validate';
+
+export interface Configuration {
+  /** Nodes of another cluster are refused. Default `default`. */
+  readonly cluster: string;
+  readonly nodes: readonly NodeAddress[];
+  readonly quorums: FamilyLayout;
+  readonly coterie: Coterie;
+  /** How long a grant lasts unless renewed. Default 5000. */
+  readonly leaseMs: number;
+  /** How often a request is repeated and a held lock renewed. Default a third of the lease. */
+  readonly retryMs: number;
+  /** By which ratio the rates of local clocks may differ. Default 0.01. */
+  readonly driftMax: number;
+  /** Equal on two nodes if and only if they agree on all that must agree: ids, quorums, lease and drift. */
+  readonly digest: string;
+}
+
+const built = new WeakSet<object>();
+
+/** Whether this came from `parseConfiguration` or `readConfiguration`. */
+export function isConfiguration(value: object): value is Configuration {
+  return built.has(value);
+}
+
+/** @throws LockError `config` with every fault, when the file is missing, not JSON, or wrong. */
+export function readConfiguration(path: string): Configuration {
+  return parseConfiguration(readJson(path), path);
+}
+
+/** @throws LockError `config` when there is no such file or it is not JSON. */
+export function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    throw new LockError('config', `cannot read ${path}: ${reason}. Make one with \`maekawa quorums init\`, or name another with --config`, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LockError('config', `${path} is not JSON: ${placeInText(text, (cause as Error).message)}`, { cause });
+  }
+}
+
+/**
+ * @param source what to call it in messages, such as the file's path
+ * @throws LockError `config` with every fault found
+ */
+export function parseConfiguration(value: unknown, source: string): Configuration {
+  const result = validate(value);
+  if ('faults' in result) throw new LockError('config', describeFaults(source, result.faults));
+  const { file } = result;
+  const coterie = buildCoterie(file.nodes.map((node) => node.id), file.quorums);
+  const configuration: Configuration = { ...file, coterie, digest: digestOf(file) };
+  built.add(configuration);
+  return configuration;
+}
+
+/** One line for each fault. */
+export function describeFaults(source: string, faults: readonly Fault[]): string {
+  const lines = faults.map(({ path, problem, remedy }) => `${path === '' ? 'the file' : path} ${problem}: ${remedy}`);
+  return lines.length === 1 ? `${source}: ${lines[0]}` : [`${source} has ${lines.length} faults:`, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** Only what nodes must agree on: addresses may differ with the network they are seen from. */
+function digestOf({ nodes, quorums, leaseMs, driftMax }: ConfigurationFile): string {
+  const layout = quorums.family === 'explicit'
+    ? { ...quorums, sets: Object.entries(quorums.sets).sort(([a], [b]) => (a < b ? -1 : 1)) }
+    : quorums;
+  const agreed = JSON.stringify([nodes.map((node) => node.id), Object.entries(layout).sort(), leaseMs, driftMax]);
+  return createHash('sha256').update(agreed).digest('hex').slice(0, 16);
+}
+
+function placeInText(text: string, message: string): string {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined) return message;
+  const before = text.slice(0, Number(position)).split('\n');
+  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${message.replace(/ in JSON at position.*| at position.*/, '')}`;
+}

@@ -1,0 +1,291 @@
+/**
+ * Explains every fault of a parsed `quorums.json`: where it is, what is wrong, how to mend it.
+ * Law: what it lets through has quorums that all intersect and a lease long enough to be renewed.
+ */
+import { describeSet, disjointPairs } from '../quorum/check';
+import { planeOrder } from '../quorum';
+import type { FamilyLayout, NodeId } from '../quorum';
+
+/** One thing that is wrong. */
+export interface Fault {
+  /** Where, as in `quorums.columns[1][0]`; empty for the file as a whole. */
+  readonly path: string;
+  readonly problem: string;
+  /** How to mend it. */
+  readonly remedy: string;
+}
+
+export interface NodeAddress {
+  readonly id: NodeId;
+  /** `host:port`; the host may be a DNS name. */
+  readonly address: string;
+}
+
+/** The content of a file without faults, defaults filled in. */
+export interface ConfigurationFile {
+  readonly cluster: string;
+  readonly nodes: readonly NodeAddress[];
+  readonly quorums: FamilyLayout;
+  readonly leaseMs: number;
+  readonly retryMs: number;
+  readonly driftMax: number;
+}
+
+export const DEFAULT_LEASE_MS = 5_000;
+export const DEFAULT_DRIFT_MAX = 0.01;
+
+const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax'];
+const NODE_KEYS = ['id', 'address'];
+const QUORUM_KEYS = { grid: ['family', 'columns'], majority: ['family'], plane: ['family'], explicit: ['family', 'sets'] };
+const FAMILIES = Object.keys(QUORUM_KEYS);
+
+const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const ADDRESS_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
+
+/** The configuration, or everything that is wrong with it. */
+export function validate(value: unknown): { readonly file: ConfigurationFile } | { readonly faults: readonly Fault[] } {
+  const faults: Fault[] = [];
+  const fault = (path: string, problem: string, remedy: string): void => void faults.push({ path, problem, remedy });
+  if (!isObject(value)) {
+    fault('', `is ${kindOf(value)}, not an object`, 'write { "nodes": […], "quorums": { "family": … } }; `maekawa quorums init` makes one');
+    return { faults };
+  }
+  checkKeys(value, '', KEYS, fault);
+  const cluster = value['cluster'] ?? 'default';
+  if (typeof cluster !== 'string' || cluster === '') {
+    fault('cluster', `is ${kindOf(cluster)}`, 'give the cluster a name, or leave it out');
+  }
+  const nodes = checkNodes(value['nodes'], fault);
+  const quorums = checkQuorums(value['quorums'], nodes.map((node) => node.id), fault);
+  const driftMax = value['driftMax'] ?? DEFAULT_DRIFT_MAX;
+  if (typeof driftMax !== 'number' || !(driftMax >= 0 && driftMax <= 0.2)) {
+    fault('driftMax', `is ${show(driftMax)}`, 'give a ratio from 0 to 0.2, such as 0.01 for one per cent');
+  }
+  const leaseMs = value['leaseMs'] ?? DEFAULT_LEASE_MS;
+  if (!isWholeMs(leaseMs, 50)) fault('leaseMs', `is ${show(leaseMs)}`, 'give whole milliseconds from 50 to 86400000, such as 5000');
+  const retryMs = value['retryMs'] ?? (typeof leaseMs === 'number' ? Math.round(leaseMs / 3) : 0);
+  if (isWholeMs(leaseMs, 50) && !isWholeMs(retryMs, 1)) {
+    fault('retryMs', `is ${show(retryMs)}`, `give whole milliseconds, such as ${Math.round(leaseMs / 3)}, a third of the lease`);
+  } else if (isWholeMs(leaseMs, 50) && isWholeMs(retryMs, 1) && typeof driftMax === 'number') {
+    const usableMs = Math.floor(leaseMs * (1 - driftMax)) - 2;
+    if (2 * retryMs >= usableMs) {
+      fault('leaseMs', `of ${leaseMs} ms is too short to be renewed every ${retryMs} ms: one lost message would lose the lock`,
+        `make leaseMs at least ${3 * retryMs}, or retryMs at most ${Math.floor(leaseMs / 3)}`);
+    }
+  }
+  if (faults.length > 0 || quorums === null) return { faults };
+  return {
+    file: {
+      cluster: cluster as string, nodes, quorums, leaseMs: leaseMs as number, retryMs: retryMs as number, driftMax: driftMax as number,
+    },
+  };
+}
+
+type Report = (path: string, problem: string, remedy: string) => void;
+
+function checkNodes(value: unknown, fault: Report): NodeAddress[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    fault('nodes', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'list the nodes: [{ "id": "n1", "address": "127.0.0.1:7001" }, …]');
+    return [];
+  }
+  const nodes: NodeAddress[] = [];
+  const placeOfId = new Map<string, string>();
+  const placeOfAddress = new Map<string, string>();
+  for (const [index, node] of (value as unknown[]).entries()) {
+    const path = `nodes[${index}]`;
+    if (!isObject(node)) {
+      fault(path, `is ${kindOf(node)}`, 'write { "id": "n1", "address": "127.0.0.1:7001" }');
+      continue;
+    }
+    checkKeys(node, path, NODE_KEYS, fault);
+    const { id, address } = node;
+    if (typeof id !== 'string' || !ID_PATTERN.test(id)) {
+      fault(`${path}.id`, id === undefined ? 'is missing' : `is ${show(id)}`, 'use letters, digits, dots, dashes and underscores, at most 63');
+      continue;
+    }
+    const other = placeOfId.get(id);
+    if (other !== undefined) fault(`${path}.id`, `${show(id)} is the id of ${other} too`, 'give each node an id of its own');
+    else placeOfId.set(id, path);
+    const port = typeof address === 'string' ? ADDRESS_PATTERN.exec(address)?.[2] : undefined;
+    if (typeof address !== 'string' || port === undefined || Number(port) > 65_535 || Number(port) === 0) {
+      fault(`${path}.address`, address === undefined ? 'is missing' : `${show(address)} is not host:port`, 'write host:port, such as "127.0.0.1:7001" or "[::1]:7001"');
+    } else {
+      const sameAddress = placeOfAddress.get(address);
+      if (sameAddress !== undefined) fault(`${path}.address`, `${show(address)} is the address of ${sameAddress} too`, 'give each node an address of its own');
+      else placeOfAddress.set(address, path);
+    }
+    if (other === undefined) nodes.push({ id, address: String(address) });
+  }
+  return nodes;
+}
+
+function checkQuorums(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
+  if (!isObject(value)) {
+    fault('quorums', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'write { "family": "majority" }, or another family');
+    return null;
+  }
+  const family = value['family'];
+  if (family !== 'grid' && family !== 'majority' && family !== 'plane' && family !== 'explicit') {
+    fault('quorums.family', family === undefined ? 'is missing' : `is ${show(family)}`, `choose one of ${FAMILIES.join(', ')}`);
+    return null;
+  }
+  checkKeys(value, 'quorums', QUORUM_KEYS[family], fault);
+  if (ids.length === 0) return null;
+  switch (family) {
+    case 'majority':
+      return { family };
+    case 'plane':
+      if (planeOrder(ids.length) === null) {
+        fault('quorums.family', `there is no projective plane of prime order with ${ids.length} nodes`, `use ${nearestPlanes(ids.length)} nodes, or family "majority" or "grid"`);
+        return null;
+      }
+      return { family };
+    case 'grid':
+      return checkColumns(value['columns'], ids, fault);
+    case 'explicit':
+      return checkSets(value['sets'], ids, fault);
+  }
+}
+
+function checkColumns(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
+  if (!Array.isArray(value) || value.length === 0) {
+    fault('quorums.columns', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'list the columns of the grid, each a list of node ids: [["n1","n2"],["n3","n4"]]');
+    return null;
+  }
+  const columns: NodeId[][] = [];
+  const placeOf = new Map<NodeId, string>();
+  let isSound = true;
+  for (const [index, column] of (value as unknown[]).entries()) {
+    const path = `quorums.columns[${index}]`;
+    const members = checkMembers(column, path, ids, fault);
+    if (members === null) {
+      isSound = false;
+      continue;
+    }
+    for (const [row, id] of members.entries()) {
+      const other = placeOf.get(id);
+      if (other !== undefined) fault(`${path}[${row}]`, `${show(id)} stands at ${other} too`, 'place each node once');
+      else placeOf.set(id, `${path}[${row}]`);
+    }
+    columns.push(members);
+  }
+  for (const id of ids) {
+    if (isSound && !placeOf.has(id)) fault('quorums.columns', `node ${show(id)} stands in no column`, 'add it to one; columns may be of different heights');
+  }
+  return isSound ? { family: 'grid', columns } : null;
+}
+
+function checkSets(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
+  if (!isObject(value)) {
+    fault('quorums.sets', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'list a voting set for each node: { "n1": ["n1","n2"], … }');
+    return null;
+  }
+  const sets: Record<NodeId, NodeId[]> = {};
+  const used = new Set<NodeId>();
+  let isSound = true;
+  for (const [owner, list] of Object.entries(value)) {
+    const path = `quorums.sets.${owner}`;
+    if (!ids.includes(owner)) fault(path, `there is no node ${show(owner)}`, knownIds(ids, owner));
+    const members = checkMembers(list, path, ids, fault);
+    if (members === null) {
+      isSound = false;
+      continue;
+    }
+    sets[owner] = members;
+    for (const id of members) used.add(id);
+  }
+  if (!isSound) return null;
+  for (const id of ids) {
+    if (sets[id] === undefined) fault(`quorums.sets.${id}`, 'is missing', `list the nodes that ${id} asks`);
+    if (!used.has(id)) fault('quorums.sets', `node ${show(id)} is in no voting set`, 'add it to one, or take it out of nodes');
+  }
+  for (const [a, b] of disjointPairs(Object.entries(sets).map(([name, members]) => ({ name, members })))) {
+    fault('quorums.sets', `voting sets of ${a.name} ${describeSet(a.members)} and ${b.name} ${describeSet(b.members)} share no node`,
+      'add a node of one to the other: any two voting sets must intersect, or both could hold a lock at once');
+  }
+  return { family: 'explicit', sets };
+}
+
+function checkMembers(value: unknown, path: string, ids: readonly NodeId[], fault: Report): NodeId[] | null {
+  if (!Array.isArray(value) || value.length === 0) {
+    fault(path, `is ${kindOf(value)}`, 'list node ids: ["n1", "n2"]');
+    return null;
+  }
+  const members: NodeId[] = [];
+  let isSound = true;
+  for (const [index, id] of (value as unknown[]).entries()) {
+    if (typeof id !== 'string' || !ids.includes(id)) {
+      fault(`${path}[${index}]`, `there is no node ${show(id)}`, knownIds(ids, String(id)));
+      isSound = false;
+    } else if (members.includes(id)) {
+      fault(`${path}[${index}]`, `${show(id)} is listed twice`, 'list it once');
+    } else {
+      members.push(id);
+    }
+  }
+  return isSound ? members : null;
+}
+
+function checkKeys(value: object, path: string, known: readonly string[], fault: Report): void {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    fault(path === '' ? key : `${path}.${key}`, 'is not a setting', near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`);
+  }
+}
+
+/** Node counts below and above that have a plane. */
+function nearestPlanes(count: number): string {
+  let below = count - 1;
+  while (below > 3 && planeOrder(below) === null) below--;
+  let above = count + 1;
+  while (planeOrder(above) === null) above++;
+  return below >= 3 ? `${below} or ${above}` : String(above);
+}
+
+function knownIds(ids: readonly NodeId[], wrong: string): string {
+  const near = nearest(wrong, ids);
+  return near === null ? `the nodes are ${ids.join(', ')}` : `did you mean ${near}?`;
+}
+
+/** The candidate that differs from a word by at most two edits, if any. */
+function nearest(word: string, candidates: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = Math.min(2, Math.floor(word.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isWholeMs(value: unknown, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= 86_400_000;
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? 'undefined';
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'a text' : `a ${typeof value}`;
+}

@@ -1,0 +1,10 @@
+/** What `import … from 'maekawa'` gives. */
+export { startNode } from './node/start';
+export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
+export type { HeldLock, Lock, LockManager, LockOptions } from './locks/lock-manager';
+export { LockError } from './errors';
+export type { LockErrorCode } from './errors';
+export { parseConfiguration, readConfiguration } from './config';
+export type { Configuration } from './config';
+export { InvariantError } from './core';
+export type { LockView, Message, MessageKind, Mode, NodeId, Token } from './core';

@@ -1,0 +1,167 @@
+/**
+ * Puts a node together: configuration, data directory, core, transport, services; and takes it apart.
+ */
+import pino from 'pino';
+import type { Logger } from 'pino';
+import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
+import type { Configuration } from '../config';
+import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
+import type { LamportTime, LockView, NodeId } from '../core';
+import { LockError } from '../errors';
+import { NodeLockManager } from '../locks/lock-manager';
+import type { LockManager } from '../locks/lock-manager';
+import { addLocksService } from '../service/server';
+import { GrpcTransport } from '../transport/grpc-transport';
+import { createServer, listen } from '../transport/server';
+import { loadTls } from '../transport/tls';
+import type { TlsFiles } from '../transport/tls';
+import { ephemeralDirectory, openDataDirectory } from './data-directory';
+import { MonotonicTime } from './monotonic-time';
+import { Runtime } from './runtime';
+import type { MessageCounts } from './runtime';
+
+export interface StartOptions {
+  /** Which node of the configuration this process is. */
+  readonly id: NodeId;
+  /** Path of a `quorums.json`, its parsed content, or what `readConfiguration` returned. */
+  readonly config: string | object;
+  /** Where to listen, `host:port`. Default: this node's address in the configuration. */
+  readonly listen?: string;
+  /** Addresses of peers that differ from the configuration, by node id. */
+  readonly peers?: Readonly<Record<NodeId, string>>;
+  /** Where the clock's ceiling is kept. Default `./maekawa-data/<id>`. */
+  readonly dataDir?: string;
+  /** Keep nothing on disk: each start is silent for one lease. Default false. */
+  readonly ephemeral?: boolean;
+  /**
+   * This node has never run before, so it lends its vote at once and not after one silent lease.
+   * Say so only when it is true: after a crash it lets two holders in.
+   */
+  readonly firstStart?: boolean;
+  /** Mutual TLS between nodes. Without it the node listens on loopback only, unless `insecure`. */
+  readonly tls?: TlsFiles;
+  /** Listen beyond loopback without TLS. Default false. */
+  readonly insecure?: boolean;
+  /** Keep the grants of a released lock until someone asks, so that taking it again is free. Default true. */
+  readonly retain?: boolean;
+  /** Where the node writes its log. Default: nowhere. */
+  readonly log?: Logger;
+}
+
+export interface NodeStatus {
+  readonly id: NodeId;
+  readonly cluster: string;
+  readonly digest: string;
+  readonly uptimeMs: number;
+  readonly clock: LamportTime;
+  readonly peers: readonly { readonly id: NodeId; readonly address: string; readonly up: boolean; readonly reason?: string }[];
+  readonly locks: readonly LockView[];
+  readonly messages: MessageCounts;
+  /** How often callers of this node entered a lock. */
+  readonly entries: number;
+}
+
+export interface MaekawaNode {
+  readonly id: NodeId;
+  readonly configuration: Configuration;
+  /** Where it listens, `host:port`. */
+  readonly address: string;
+  readonly locks: LockManager;
+  status(): NodeStatus;
+  /** Give every lock back, tell the peers, and close. Takes well under a second. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Start a node in this process. Resolves when it listens; its peers may still be connecting.
+ * @throws LockError `config` (bad configuration or option), `storage` (data directory in use, corrupt
+ * or not writable), `unreachable` (address in use).
+ */
+export async function startNode(options: StartOptions): Promise<MaekawaNode> {
+  const { id, insecure = false, retain = true, log = pino({ level: 'silent' }) } = options;
+  const configuration = loadConfiguration(options.config);
+  const addresses = new Map(configuration.nodes.map((node) => [node.id, node.address]));
+  const ownAddress = addresses.get(id);
+  if (ownAddress === undefined) {
+    throw new LockError('config', `there is no node ${JSON.stringify(id)} in the configuration; it names ${[...addresses.keys()].join(', ')}`);
+  }
+  for (const [peer, address] of Object.entries(options.peers ?? {})) {
+    if (!addresses.has(peer)) {
+      throw new LockError('config', `an address was given for ${JSON.stringify(peer)}, but the configuration has no such node`);
+    }
+    addresses.set(peer, address);
+  }
+  addresses.delete(id);
+  const tls = options.tls === undefined ? {} : { tls: loadTls(options.tls, id) };
+
+  const dataDirectory = options.ephemeral === true
+    ? ephemeralDirectory()
+    : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
+  const time = new MonotonicTime();
+  const core = createNode(
+    {
+      self: id,
+      coterie: configuration.coterie,
+      leaseMs: configuration.leaseMs,
+      retryMs: configuration.retryMs,
+      driftMax: configuration.driftMax,
+      slack: DEFAULT_SLACK,
+      ceilingBlock: DEFAULT_CEILING_BLOCK,
+      retain,
+    },
+    {
+      ceilingOnDisk: dataDirectory.ceiling,
+      wallClockUs: time.wallClockUs(),
+      firstStart: options.firstStart === true && !dataDirectory.existed,
+    },
+  );
+  const server = createServer();
+  const { cluster, digest } = configuration;
+  const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
+  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log });
+  for (const peer of addresses.keys()) runtime.down.set(peer, 'not connected yet');
+  const hasQuorum = (): boolean =>
+    configuration.coterie.containsQuorum(new Set(configuration.coterie.nodes.filter((node) => !runtime.down.has(node))));
+
+  const startedAtMs = runtime.nowMs();
+  const address = options.listen ?? ownAddress;
+  const node = {
+    id,
+    configuration,
+    address,
+    locks: new NodeLockManager(id, runtime, hasQuorum),
+    status: (): NodeStatus => ({
+      id,
+      cluster,
+      digest,
+      uptimeMs: runtime.nowMs() - startedAtMs,
+      clock: runtime.clock(),
+      peers: [...addresses].map(([peer, peerAddress]) => {
+        const reason = runtime.down.get(peer);
+        return { id: peer, address: peerAddress, up: reason === undefined, ...(reason === undefined ? {} : { reason }) };
+      }),
+      locks: runtime.locks(),
+      messages: runtime.counts,
+      entries: runtime.entries,
+    }),
+    stop: async (): Promise<void> => {
+      await runtime.stop(new LockError('closed', `node ${id} is stopping`));
+      server.forceShutdown();
+    },
+  };
+  addLocksService(server, node);
+  try {
+    const port = await listen(server, address, { ...tls, insecure });
+    node.address = address.replace(/\d+$/, String(port));
+    await runtime.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}
+
+function loadConfiguration(config: string | object): Configuration {
+  if (typeof config === 'string') return readConfiguration(config);
+  return isConfiguration(config) ? config : parseConfiguration(config, 'the configuration');
+}
