@@ -31,8 +31,12 @@ export type Event =
    * each side takes what is safe, so a wall clock set forward by hand cannot end a lease early.
    */
   | { readonly kind: 'slept'; readonly nowMs: number; readonly byMs: number }
-  /** The node leaves: every request is over and every arbiter asked is told so. Last event of a life. */
-  | { readonly kind: 'stop'; readonly nowMs: number };
+  /**
+   * The node leaves: every request is over and every arbiter asked is told so. Last event of a life.
+   * Locks that someone outside this process may still use are `inUse`: of these nobody is told
+   * anything, so that only the end of their lease frees them.
+   */
+  | { readonly kind: 'stop'; readonly nowMs: number; readonly inUse?: ReadonlySet<LockName> };
 
 export type EventKind = Event['kind'];
 

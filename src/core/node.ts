@@ -129,7 +129,7 @@ export class LockNode implements Context {
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
       case 'stop':
-        return this.requesters.stop();
+        return this.requesters.stop(event.inUse);
       default:
         return assertNever(event);
     }

@@ -233,10 +233,11 @@ export class Requesters {
   }
 
   /** Give everything back, so that nobody has to wait for a lease to end. */
-  stop(): void {
+  stop(inUse?: ReadonlySet<LockName>): void {
     for (const requester of this.byLock.values()) {
       requester.line.length = 0;
-      if (requester.phase.state !== 'idle') this.end(requester, requester.phase.request);
+      if (inUse?.has(requester.lock) === true) requester.phase = IDLE;
+      else if (requester.phase.state !== 'idle') this.end(requester, requester.phase.request);
       requester.noKeepUntilMs = 0;
       this.settle(requester);
     }

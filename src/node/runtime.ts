@@ -122,12 +122,12 @@ export class Runtime {
     return durableClock(this.parts.core);
   }
 
-  /** Give every lock back, tell the peers, and end. Idempotent. */
-  async stop(reason: LockError): Promise<void> {
+  /** Give every lock back but those still `inUse` outside this process, tell the peers, and end. Idempotent. */
+  async stop(reason: LockError, inUse: ReadonlySet<LockName> = new Set()): Promise<void> {
     if (this.closed !== null) return;
     this.closed = reason;
     try {
-      this.handle({ kind: 'stop', nowMs: this.nowMs() });
+      this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
     } catch (error) {
       this.parts.log.error({ error }, 'could not give the locks back; they end with their leases');
     }

@@ -53,6 +53,8 @@ export interface NodeStatus {
   readonly cluster: string;
   readonly digest: string;
   readonly uptimeMs: number;
+  /** The node's own monotonic time, in which `locks` speak. */
+  readonly nowMs: number;
   readonly clock: LamportTime;
   readonly peers: readonly { readonly id: NodeId; readonly address: string; readonly up: boolean; readonly reason?: string }[];
   readonly locks: readonly LockView[];
@@ -135,6 +137,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       cluster,
       digest,
       uptimeMs: runtime.nowMs() - startedAtMs,
+      nowMs: runtime.nowMs(),
       clock: runtime.clock(),
       peers: [...addresses].map(([peer, peerAddress]) => {
         const reason = runtime.down.get(peer);
@@ -144,12 +147,15 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       messages: runtime.counts,
       entries: runtime.entries,
     }),
-    stop: async (): Promise<void> => {
-      await runtime.stop(new LockError('closed', `node ${id} is stopping`));
-      server.forceShutdown();
-    },
+    stop: (): Promise<void> => (stopped ??= stop()),
   };
-  addLocksService(server, node);
+  const service = addLocksService(server, node);
+  let stopped: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    const inUse = await service.drain();
+    await runtime.stop(new LockError('closed', `node ${id} is stopping`), inUse);
+    server.forceShutdown();
+  }
   try {
     const port = await listen(server, address, { ...tls, insecure });
     node.address = address.replace(/\d+$/, String(port));

@@ -1,0 +1,286 @@
+/**
+ * Locks for a process that is no node: asks a running node through the client service.
+ * Law: a lock is held here only until the time that this process counts by its own clock, from when it
+ * *sent* what the node answered; no late message, silent node or broken network can stretch that.
+ */
+import * as grpc from '@grpc/grpc-js';
+import type { Mode, Token } from '../core';
+import { LockError } from '../errors';
+import type { LockErrorCode } from '../errors';
+import type { HeldLock, LockOptions } from '../locks/lock-manager';
+import { MonotonicTime } from '../node/monotonic-time';
+import type { TlsMaterial } from '../transport/tls';
+import { locksMethods } from './schema';
+import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, QueuedMessage, StatusReply } from './schema';
+import { lockBytes } from './server';
+
+/** Signs of life go out this often, or several times a lease if that is shorter. */
+const PING_MS_MAX = 1_000;
+
+export interface RemoteOptions extends LockOptions {
+  /** Called when the lock is not free, with the nodes that hold it or stand in line before. */
+  readonly onQueued?: (ahead: readonly string[]) => void;
+}
+
+/** A connection to one node. */
+export class LocksClient {
+  private readonly client: grpc.Client;
+  private readonly time = new MonotonicTime();
+  private sleptMs = 0;
+
+  /** @param address `host:port` of a node. Connects when first used. */
+  constructor(
+    readonly address: string,
+    tls?: TlsMaterial,
+  ) {
+    const credentials = tls === undefined
+      ? grpc.credentials.createInsecure()
+      : grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
+    this.client = new grpc.Client(address, credentials, {
+      'grpc.keepalive_time_ms': 1_000,
+      'grpc.keepalive_timeout_ms': 1_000,
+      'grpc.keepalive_permit_without_calls': 0,
+      'grpc.enable_retries': 0,
+    });
+  }
+
+  /** This process's time in milliseconds; it also counts what the machine slept. */
+  nowMs(): number {
+    this.sleptMs += this.time.takeSleptMs();
+    return this.time.nowMs() + this.sleptMs;
+  }
+
+  /**
+   * Resolves when the lock is held. Rejects with LockError `timeout`, `no-quorum`, `closed`,
+   * `unreachable` (no node answers), or with the signal's reason.
+   */
+  acquire(name: string, options: RemoteOptions = {}): Promise<HeldLock> {
+    return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted();
+      const { Hold } = locksMethods();
+      const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
+      new RemoteHold(this, call, name, options, resolve, reject);
+    });
+  }
+
+  /** @throws LockError `unreachable` when the node does not answer in time. */
+  status(withinMs: number): Promise<StatusReply> {
+    const { Status } = locksMethods();
+    return new Promise((resolve, reject) => {
+      this.client.makeUnaryRequest(
+        Status.path, Status.requestSerialize, Status.responseDeserialize, {}, { deadline: Date.now() + withinMs },
+        (error, reply) => {
+          if (error !== null) reject(this.failure(error));
+          else if (reply === undefined || reply === null) reject(new LockError('protocol', `what ${this.address} answers is no status`));
+          else resolve(reply);
+        },
+      );
+    });
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  /** What a gRPC error means to those who use locks. */
+  failure(error: Partial<grpc.ServiceError>): LockError {
+    const detail = error.details ?? error.message ?? 'the stream ended';
+    switch (error.code) {
+      case grpc.status.INVALID_ARGUMENT:
+        return new LockError('config', `the node at ${this.address} refuses the request: ${detail}`, { cause: error });
+      case grpc.status.UNIMPLEMENTED:
+        return new LockError('protocol', `what listens at ${this.address} is no node of maekawa, or one of another version`, { cause: error });
+      default:
+        return new LockError(
+          'unreachable',
+          `no node answers at ${this.address} (${detail}). Start one with \`maekawa node\`, or name another`,
+          { cause: error },
+        );
+    }
+  }
+}
+
+type State =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'held'; readonly held: HeldMessage }
+  | { readonly kind: 'lost'; readonly reason: LockError }
+  | { readonly kind: 'over' };
+
+/** One lock of this process, from asking to release. */
+class RemoteHold implements HeldLock {
+  readonly mode: Mode;
+  private state: State = { kind: 'waiting' };
+  private validUntilMs = 0;
+  private readonly abort = new AbortController();
+  private pings: NodeJS.Timeout | undefined;
+  private readonly closed: Promise<void>;
+  private deadline: NodeJS.Timeout | undefined;
+  private renewedListener: ((validForMs: number) => void) | undefined;
+  private readonly stopListening: () => void;
+
+  constructor(
+    private readonly client: LocksClient,
+    private readonly call: grpc.ClientDuplexStream<HoldRequest | null, HoldEvent | null>,
+    readonly name: string,
+    private readonly options: RemoteOptions,
+    private readonly resolve: (lock: HeldLock) => void,
+    private readonly reject: (reason: unknown) => void,
+  ) {
+    this.mode = options.mode ?? 'exclusive';
+    call.on('data', (event: HoldEvent | null) => this.onEvent(event));
+    call.on('error', (error) => this.onBroken(client.failure(error)));
+    this.closed = new Promise((done) => call.once('status', () => done()));
+    call.on('end', () => this.onBroken(client.failure({ details: 'it ended the stream' })));
+    const onAbort = (): void => this.giveUp();
+    options.signal?.addEventListener('abort', onAbort);
+    this.stopListening = () => options.signal?.removeEventListener('abort', onAbort);
+    call.write({
+      acquire: {
+        lock: lockBytes(name),
+        mode: this.mode === 'shared' ? 'MODE_SHARED' : 'MODE_EXCLUSIVE',
+        pings: true,
+        sentAtMs: client.nowMs(),
+        ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+      },
+    });
+  }
+
+  get token(): Token {
+    return this.state.kind === 'held' ? this.state.held.token : 0;
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  validForMs(): number {
+    return this.state.kind === 'held' ? Math.max(0, this.validUntilMs - this.client.nowMs()) : 0;
+  }
+
+  onRenewed(listener: (validForMs: number) => void): void {
+    this.renewedListener = listener;
+  }
+
+  release(): void {
+    if (this.state.kind === 'held' || this.state.kind === 'lost') this.finish();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    await this.closed;
+  }
+
+  private onEvent(event: HoldEvent | null): void {
+    if (event === null) {
+      this.call.cancel();
+      return this.onBroken(new LockError('protocol', `the node at ${this.client.address} sent what cannot be decoded`));
+    }
+    if ('queued' in event) return this.onQueued(event.queued);
+    if ('held' in event) return this.onHeld(event.held);
+    if ('valid' in event) return this.onValid(event.valid.sentAtMs + event.valid.validForMs);
+    if ('ended' in event) return this.onEnded(event.ended);
+    // A kind of event that this version does not know: it says nothing about validity.
+  }
+
+  private onQueued({ leaseMs, ahead }: QueuedMessage): void {
+    if (this.state.kind !== 'waiting') return;
+    this.beginPings(leaseMs);
+    this.options.onQueued?.(ahead);
+  }
+
+  private onHeld(held: HeldMessage): void {
+    if (this.state.kind !== 'waiting') return;
+    this.beginPings(held.leaseMs);
+    this.stopListening();
+    this.state = { kind: 'held', held };
+    this.validUntilMs = held.sentAtMs + held.validForMs;
+    this.watchDeadline();
+    if (this.isHeld()) this.resolve(this);
+    else this.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
+  }
+
+  private onValid(validUntilMs: number): void {
+    if (this.state.kind !== 'held' || validUntilMs <= this.validUntilMs) return;
+    this.validUntilMs = validUntilMs;
+    this.watchDeadline();
+    this.renewedListener?.(this.validForMs());
+  }
+
+  private onEnded(ended: EndedMessage): void {
+    const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
+    if (this.state.kind === 'held') return this.lose(error);
+    if (this.state.kind !== 'waiting') return;
+    this.finish();
+    this.reject(error);
+  }
+
+  /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
+  private onBroken(error: LockError): void {
+    if (this.state.kind === 'held') {
+      return this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${error.message}`, { definite: false, cause: error }));
+    }
+    if (this.state.kind !== 'waiting') return;
+    this.finish();
+    this.reject(error);
+  }
+
+  private giveUp(): void {
+    if (this.state.kind !== 'waiting') return;
+    this.finish();
+    this.reject(this.options.signal?.reason);
+  }
+
+  private watchDeadline(): void {
+    clearTimeout(this.deadline);
+    const leftMs = this.validForMs();
+    if (leftMs > 0) {
+      this.deadline = setTimeout(() => this.watchDeadline(), leftMs);
+      return;
+    }
+    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time`, { definite: false }));
+  }
+
+  /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */
+  private lose(reason: LockError): void {
+    this.state = { kind: 'lost', reason };
+    clearTimeout(this.deadline);
+    clearInterval(this.pings);
+    this.abort.abort(reason);
+  }
+
+  private beginPings(leaseMs: number): void {
+    this.pings ??= setInterval(
+      () => this.call.write({ ping: { sentAtMs: this.client.nowMs() } }),
+      Math.min(PING_MS_MAX, Math.ceil(leaseMs / 4)),
+    );
+  }
+
+  private finish(): void {
+    this.state = { kind: 'over' };
+    this.stopListening();
+    clearTimeout(this.deadline);
+    clearInterval(this.pings);
+    this.call.end();
+  }
+
+  private isHeld(): boolean {
+    return this.state.kind === 'held';
+  }
+}
+
+function codeOf(reason: EndedReason): LockErrorCode {
+  switch (reason) {
+    case 'REASON_TIMEOUT':
+      return 'timeout';
+    case 'REASON_NO_QUORUM':
+      return 'no-quorum';
+    case 'REASON_LOST':
+      return 'lost';
+    case 'REASON_CLOSED':
+      return 'closed';
+    case 'REASON_CONFIG':
+      return 'config';
+    case 'REASON_UNSPECIFIED':
+      return 'protocol';
+  }
+}

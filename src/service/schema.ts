@@ -1,0 +1,140 @@
+/**
+ * The client service as both of its sides see it: `proto/maekawa/v1/locks.proto` loaded, and the shape
+ * of its messages. Law: what cannot be decoded becomes `null` and never an exception inside gRPC.
+ */
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import * as protoLoader from '@grpc/proto-loader';
+
+export type WireMode = 'MODE_UNSPECIFIED' | 'MODE_EXCLUSIVE' | 'MODE_SHARED';
+
+export interface AcquireMessage {
+  readonly lock: Buffer;
+  readonly mode: WireMode;
+  readonly waitMs?: number;
+  readonly pings: boolean;
+  readonly sentAtMs: number;
+}
+
+export type HoldRequest =
+  | { readonly kind?: 'acquire'; readonly acquire: AcquireMessage }
+  | { readonly kind?: 'ping'; readonly ping: { readonly sentAtMs: number } };
+
+export type EndedReason =
+  | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG';
+
+export interface QueuedMessage {
+  readonly leaseMs: number;
+  readonly ahead: readonly string[];
+}
+
+export interface HeldMessage {
+  readonly token: number;
+  readonly validForMs: number;
+  readonly sentAtMs: number;
+  readonly leaseMs: number;
+}
+
+export interface ValidMessage {
+  readonly validForMs: number;
+  readonly sentAtMs: number;
+}
+
+export interface EndedMessage {
+  readonly reason: EndedReason;
+  readonly message: string;
+  readonly definite: boolean;
+}
+
+export type HoldEvent =
+  | { readonly kind?: 'queued'; readonly queued: QueuedMessage }
+  | { readonly kind?: 'held'; readonly held: HeldMessage }
+  | { readonly kind?: 'valid'; readonly valid: ValidMessage }
+  | { readonly kind?: 'ended'; readonly ended: EndedMessage };
+
+export interface VoteStatus {
+  readonly node: string;
+  readonly timestamp: number;
+  readonly mode: WireMode;
+}
+
+export type CallersState = 'STATE_UNSPECIFIED' | 'STATE_IDLE' | 'STATE_WAITING' | 'STATE_HELD' | 'STATE_RETAINED';
+
+export interface CallersStatus {
+  readonly state: CallersState;
+  readonly inside: number;
+  readonly waiting: number;
+  readonly token: number;
+  readonly validForMs: number;
+}
+
+export interface LockStatus {
+  readonly lock: Buffer;
+  readonly grants: readonly VoteStatus[];
+  readonly queue: readonly VoteStatus[];
+  readonly callers: CallersStatus | null;
+}
+
+export interface StatusReply {
+  readonly node: string;
+  readonly cluster: string;
+  readonly digest: string;
+  readonly uptimeMs: number;
+  readonly clock: number;
+  readonly peers: readonly { readonly node: string; readonly address: string; readonly up: boolean; readonly reason: string }[];
+  readonly locks: readonly LockStatus[];
+  readonly sent: Readonly<Record<string, number>>;
+  readonly received: Readonly<Record<string, number>>;
+  readonly ignored: Readonly<Record<string, number>>;
+  readonly entries: number;
+}
+
+/** The methods of `maekawa.v1.Locks`. A request or response is null when its bytes cannot be decoded. */
+export interface LocksMethods {
+  readonly Hold: MethodDefinition<HoldRequest | null, HoldEvent | null>;
+  readonly Status: MethodDefinition<object | null, StatusReply | null>;
+}
+
+/** Where the `.proto` files are: beside `src` when run from source, beside `dist` when built. */
+export function protoDirectory(): string {
+  const candidates = [join(__dirname, '../../proto'), join(__dirname, '../../../proto')];
+  return candidates.find((each) => existsSync(each)) ?? candidates[0] ?? 'proto';
+}
+
+let methods: LocksMethods | undefined;
+
+/** Loaded when first asked for: a process that uses no service does not pay for it. */
+export function locksMethods(): LocksMethods {
+  if (methods !== undefined) return methods;
+  const definition = protoLoader.loadSync('maekawa/v1/locks.proto', {
+    includeDirs: [protoDirectory()],
+    longs: Number, // every 64-bit number of the service is a safe integer
+    enums: String,
+    defaults: true,
+    arrays: true,
+    objects: true,
+    oneofs: true,
+  });
+  const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
+  methods = { Hold: tolerant(service.Hold), Status: tolerant(service.Status) };
+  return methods;
+}
+
+function tolerant<Request, Response>(
+  method: MethodDefinition<Request | null, Response | null>,
+): MethodDefinition<Request | null, Response | null> {
+  return {
+    ...method,
+    requestDeserialize: (bytes) => orNull(() => method.requestDeserialize(bytes)),
+    responseDeserialize: (bytes) => orNull(() => method.responseDeserialize(bytes)),
+  };
+}
+
+function orNull<Value>(decode: () => Value): Value | null {
+  try {
+    return decode();
+  } catch {
+    return null;
+  }
+}
