@@ -4,13 +4,18 @@
  */
 import { startNode } from '../src';
 import type { MaekawaNode, StartOptions } from '../src';
+import { Echo } from './echo';
+import type { EchoEnd } from './echo';
 import { run } from './scenarios';
 import type { Measured, Scenario } from './scenarios';
 
 export type Command =
   | { readonly kind: 'start'; readonly options: StartOptions }
+  | { readonly kind: 'startEcho'; readonly end: EchoEnd }
+  /** Answered when every peer is connected. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'run'; readonly scenario: Scenario }
+  | { readonly kind: 'roundTrips'; readonly to: string; readonly forMs: number }
   | { readonly kind: 'messagesSent' }
   | { readonly kind: 'stop' };
 
@@ -21,25 +26,39 @@ export type Answer =
   | { readonly kind: 'failed'; readonly message: string };
 
 let node: MaekawaNode | undefined;
+let echo: Echo | undefined;
 
 async function obey(command: Command): Promise<Answer> {
-  if (command.kind === 'start') {
-    node = await startNode(command.options);
-    return { kind: 'done' };
-  }
-  if (node === undefined) throw new Error(`${command.kind} before start`);
   switch (command.kind) {
+    case 'start':
+      node = await startNode(command.options);
+      return { kind: 'done' };
+    case 'startEcho':
+      echo = new Echo(command.end);
+      await echo.start();
+      return { kind: 'done' };
     case 'ready':
-      while (node.status().peers.some((peer) => !peer.up)) await new Promise((resolve) => setTimeout(resolve, 20));
+      await echo?.ready();
+      while (node?.status().peers.some((peer) => !peer.up) === true) await new Promise((resolve) => setTimeout(resolve, 20));
       return { kind: 'done' };
     case 'run':
-      return { kind: 'measured', measured: await run(node, command.scenario) };
+      return { kind: 'measured', measured: await run(started(node), command.scenario) };
+    case 'roundTrips': {
+      const startedAt = performance.now();
+      const latenciesUs = await started(echo).roundTrips(command.to, command.forMs);
+      return { kind: 'measured', measured: { entries: latenciesUs.length, elapsedMs: performance.now() - startedAt, latenciesUs } };
+    }
     case 'messagesSent':
-      return { kind: 'messagesSent', count: Object.values(node.status().messages.sent).reduce((a, b) => a + b, 0) };
+      return { kind: 'messagesSent', count: Object.values(started(node).status().messages.sent).reduce((a, b) => a + b, 0) };
     case 'stop':
-      await node.stop();
+      await Promise.all([node?.stop(), echo?.stop()]);
       return { kind: 'done' };
   }
+}
+
+function started<Thing>(thing: Thing | undefined): Thing {
+  if (thing === undefined) throw new Error('not started yet');
+  return thing;
 }
 
 process.on('message', (command: Command) => {

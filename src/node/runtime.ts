@@ -49,6 +49,8 @@ export class Runtime {
   };
   /** How often callers of this node entered a lock. */
   entries = 0;
+  /** Aborted when this life is over, with why. */
+  readonly ended = new AbortController();
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -139,9 +141,11 @@ export class Runtime {
   private end(): void {
     clearTimeout(this.timer);
     clearTimeout(this.ceilingTimer);
+    const reason = this.closed ?? new LockError('closed', 'the node stopped');
     const callers = [...this.callers.values()];
     this.callers.clear();
-    for (const { caller } of callers) caller.lost(this.closed ?? new LockError('closed', 'the node stopped'));
+    for (const { caller } of callers) caller.lost(reason);
+    this.ended.abort(reason);
   }
 
   private onMessage(from: NodeId, message: Message): void {

@@ -69,6 +69,8 @@ export interface MaekawaNode {
   /** Where it listens, `host:port`. */
   readonly address: string;
   readonly locks: LockManager;
+  /** Aborts when the node stops, with a LockError `closed` as its reason; that is not definite when a bug stopped it. */
+  readonly signal: AbortSignal;
   status(): NodeStatus;
   /** Give every lock back, tell the peers, and close. Takes well under a second. Idempotent. */
   stop(): Promise<void>;
@@ -132,6 +134,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     configuration,
     address,
     locks: new NodeLockManager(id, runtime, hasQuorum),
+    signal: runtime.ended.signal,
     status: (): NodeStatus => ({
       id,
       cluster,

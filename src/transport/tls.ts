@@ -24,13 +24,18 @@ export interface TlsMaterial {
   readonly ca: Buffer;
 }
 
-/** Throws LockError 'config' for a file that cannot be read, or a certificate that is not this node's. */
-export function loadTls(files: TlsFiles, self: NodeId): TlsMaterial {
-  const material = {
+/** For a client, which need not be any node. Throws LockError 'config' for a file that cannot be read. */
+export function loadClientTls(files: TlsFiles): TlsMaterial {
+  return {
     cert: readPem('certificate', files.certFile),
     key: readPem('private key', files.keyFile),
     ca: readPem('authority certificate', files.caFile),
   };
+}
+
+/** Throws LockError 'config' for a file that cannot be read, or a certificate that is not this node's. */
+export function loadTls(files: TlsFiles, self: NodeId): TlsMaterial {
+  const material = loadClientTls(files);
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(material.cert);

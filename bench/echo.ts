@@ -1,0 +1,78 @@
+/**
+ * The bare round trip: two ends of the transport that nodes use, one of which answers each Request with
+ * a Grant at once. No protocol, no locks: what an acquire would cost if the protocol were free.
+ */
+import pino from 'pino';
+import type { Message, NodeId } from '../src/core';
+import { GrpcTransport } from '../src/transport/grpc-transport';
+import { createServer, listen } from '../src/transport/server';
+
+export interface EchoEnd {
+  readonly self: NodeId;
+  readonly peers: Readonly<Record<NodeId, string>>;
+  readonly listenAt: string;
+}
+
+export class Echo {
+  private waiting: ((message: Message) => void) | null = null;
+  private whenUp: (() => void) | null = null;
+  private readonly up: Promise<void> = new Promise((resolve) => (this.whenUp = resolve));
+  private readonly server = createServer();
+  private readonly transport: GrpcTransport;
+  private clock = Date.now() * 1000;
+
+  constructor(private readonly end: EchoEnd) {
+    this.transport = new GrpcTransport({
+      self: end.self,
+      cluster: 'echo',
+      digest: 'echo',
+      peers: new Map(Object.entries(end.peers)),
+      server: this.server,
+      log: pino({ level: 'silent' }),
+    });
+  }
+
+  async start(): Promise<void> {
+    await listen(this.server, this.end.listenAt);
+    this.transport.start({
+      message: (from, message) => this.onMessage(from, message),
+      peerUp: () => this.whenUp?.(),
+      peerDown: () => undefined,
+      clock: () => this.clock,
+    });
+  }
+
+  ready(): Promise<void> {
+    return this.up;
+  }
+
+  /** One after the other; microseconds each, sorted. */
+  async roundTrips(to: NodeId, forMs: number): Promise<number[]> {
+    const latenciesUs: number[] = [];
+    for (const endsAt = performance.now() + forMs; performance.now() < endsAt; ) {
+      const sentAt = performance.now();
+      await new Promise<Message>((resolve) => {
+        this.waiting = resolve;
+        const clock = ++this.clock;
+        this.transport.send(to, {
+          kind: 'request', lock: 'latency', clock, timestamp: clock, mode: 'exclusive', keep: false, sentAtMs: Math.floor(sentAt), heldGrant: null,
+        });
+      });
+      latenciesUs.push((performance.now() - sentAt) * 1000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return latenciesUs.sort((a, b) => a - b);
+  }
+
+  async stop(): Promise<void> {
+    await this.transport.stop();
+    this.server.forceShutdown();
+  }
+
+  private onMessage(from: NodeId, message: Message): void {
+    this.clock = Math.max(this.clock, message.clock) + 1;
+    if (message.kind !== 'request') return this.waiting?.(message);
+    const { lock, timestamp, sentAtMs } = message;
+    this.transport.send(from, { kind: 'grant', lock, clock: this.clock, timestamp, grant: this.clock, sentAtMs, contended: false });
+  }
+}

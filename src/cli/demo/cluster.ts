@@ -1,0 +1,144 @@
+/** Real nodes of one configuration, each a process of its own, on free ports of this machine and in a temporary place. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Configuration } from '../../config';
+import type { NodeId } from '../../core';
+import { LockError } from '../../errors';
+import { LocksClient } from '../../service/client';
+import type { StatusReply } from '../../service/schema';
+
+/** Output of a node that is kept, to be shown should it end by itself. */
+const OUTPUT_KEPT = 2_000;
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly client: LocksClient;
+  readonly exited: Promise<number | NodeJS.Signals>;
+  output: string;
+}
+
+export class Cluster {
+  readonly directory = mkdtempSync(join(tmpdir(), 'maekawa-'));
+  private readonly running = new Map<NodeId, Running>();
+
+  private constructor(
+    readonly configuration: Configuration,
+    private readonly addresses: ReadonlyMap<NodeId, string>,
+    private readonly nodeArguments: readonly string[],
+  ) {
+    const { cluster, quorums, leaseMs, retryMs, driftMax } = configuration;
+    const nodes = [...addresses].map(([id, address]) => ({ id, address }));
+    writeFileSync(this.configFile, JSON.stringify({ cluster, nodes, quorums, leaseMs, retryMs, driftMax }, null, 2));
+  }
+
+  /** @param nodeArguments further arguments of `maekawa node` for each node */
+  static async prepare(configuration: Configuration, nodeArguments: readonly string[] = []): Promise<Cluster> {
+    const ports = await freePorts(configuration.nodes.length);
+    const addresses = new Map(configuration.nodes.map(({ id }, index) => [id, `127.0.0.1:${ports[index] ?? 0}`]));
+    return new Cluster(configuration, addresses, nodeArguments);
+  }
+
+  get configFile(): string {
+    return join(this.directory, 'quorums.json');
+  }
+
+  addressOf(id: NodeId): string {
+    return this.addresses.get(id) ?? '';
+  }
+
+  start(id: NodeId, ...extraArguments: string[]): void {
+    const dataDir = join(this.directory, id);
+    const child = spawn(
+      process.execPath,
+      [join(__dirname, '../main.js'), 'node', '--id', id, '--config', this.configFile, '--data-dir', dataDir, ...this.nodeArguments, ...extraArguments],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const exited = new Promise<number | NodeJS.Signals>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 0)));
+    const running: Running = { process: child, exited, output: '', client: new LocksClient(this.addressOf(id)) };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        running.output = (running.output + chunk.toString()).slice(-OUTPUT_KEPT);
+      });
+    }
+    this.running.set(id, running);
+  }
+
+  /** The end of what a node printed. */
+  outputOf(id: NodeId): string {
+    return this.running.get(id)?.output ?? '';
+  }
+
+  isRunning(id: NodeId): boolean {
+    const child = this.running.get(id)?.process;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  signal(id: NodeId, signal: NodeJS.Signals): void {
+    this.running.get(id)?.process.kill(signal);
+  }
+
+  /** The exit code or the signal that ended the node. */
+  async exited(id: NodeId): Promise<number | NodeJS.Signals> {
+    return (await this.running.get(id)?.exited) ?? 0;
+  }
+
+  /** Null when the node does not answer. */
+  async status(id: NodeId): Promise<StatusReply | null> {
+    return (await this.running.get(id)?.client.status(1_000).catch(() => null)) ?? null;
+  }
+
+  /** Until every node that runs reaches every other. @throws LockError `unreachable` */
+  async untilConnected(withinMs: number): Promise<void> {
+    const untilMs = performance.now() + withinMs;
+    for (const id of this.running.keys()) {
+      for (;;) {
+        if (!this.isRunning(id)) throw new LockError('unreachable', `node ${id} ended by itself; its last words:\n${this.outputOf(id)}`);
+        const status = await this.status(id);
+        if (status?.peers.every((peer) => peer.up || !this.isRunning(peer.node)) === true) break;
+        if (performance.now() > untilMs) throw new LockError('unreachable', `node ${id} is not connected after ${withinMs} ms; its last words:\n${this.outputOf(id)}`);
+        await sleep(50);
+      }
+    }
+  }
+
+  /** Ask every node to stop; those that do not are killed. Returns how each of the nodes asked ended. */
+  async stop(withinMs = 2_000): Promise<Map<NodeId, number | NodeJS.Signals>> {
+    const ends = new Map<NodeId, number | NodeJS.Signals>();
+    await Promise.all(
+      [...this.running].filter(([id]) => this.isRunning(id)).map(async ([id, { process: child, exited }]) => {
+        child.kill('SIGTERM');
+        const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
+        ends.set(id, await exited);
+        clearTimeout(timer);
+      }),
+    );
+    return ends;
+  }
+
+  /** Kill what still runs and delete everything. */
+  async remove(): Promise<void> {
+    await Promise.all([...this.running.values()].map(({ process: child, exited, client }) => {
+      child.kill('SIGKILL');
+      client.close();
+      return exited;
+    }));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
+      const server = createServer();
+      server.listen(0, '127.0.0.1', () => resolve(server));
+    })),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

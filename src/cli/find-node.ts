@@ -1,0 +1,72 @@
+/** Which node a command talks to: the one named, or the first of the configuration that answers, this machine's first. */
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { Option } from 'commander';
+import { readConfiguration } from '../config';
+import { LockError } from '../errors';
+import { LocksClient } from '../service/client';
+import { loadClientTls } from '../transport/tls';
+import { tlsFilesOf } from './options';
+import type { TlsOptions } from './options';
+
+/** How long a node that listens may take to answer. */
+const ANSWER_MS = 1_000;
+
+export interface FindNodeOptions extends TlsOptions {
+  readonly config: string;
+  readonly address?: string;
+  readonly node?: string;
+}
+
+export function findNodeOptions(): Option[] {
+  return [
+    new Option('--address <host:port>', 'ask the node at this address').env('MAEKAWA_ADDRESS'),
+    new Option('--node <id>', 'ask this node of the configuration (default: one on this machine)'),
+  ];
+}
+
+/**
+ * A client of a node that answers. The caller closes it.
+ * @throws LockError `unreachable` when none does, `config` for a wrong configuration or node id
+ */
+export async function findNode(options: FindNodeOptions): Promise<LocksClient> {
+  const files = tlsFilesOf(options);
+  const tls = files === undefined ? undefined : loadClientTls(files);
+  const tried: string[] = [];
+  for (const address of await candidates(options)) {
+    const client = new LocksClient(address, tls);
+    try {
+      await client.status(ANSWER_MS);
+      return client;
+    } catch (error) {
+      client.close();
+      if (!(error instanceof LockError) || error.code !== 'unreachable') throw error;
+      tried.push(address);
+    }
+  }
+  throw new LockError(
+    'unreachable',
+    `no node answers at ${tried.join(', ')}. Start one with \`maekawa node --id …\`, or name another with --address`,
+  );
+}
+
+async function candidates({ config, address, node: id }: FindNodeOptions): Promise<string[]> {
+  if (address !== undefined) return [address];
+  const { nodes } = readConfiguration(config);
+  if (id !== undefined) {
+    const node = nodes.find((each) => each.id === id);
+    if (node === undefined) {
+      throw new LockError('config', `there is no node ${JSON.stringify(id)} in ${config}; it names ${nodes.map((each) => each.id).join(', ')}`);
+    }
+    return [node.address];
+  }
+  const local = await Promise.all(nodes.map((each) => isLocal(each.address)));
+  return [...nodes.filter((_, i) => local[i]), ...nodes.filter((_, i) => !local[i])].map((each) => each.address);
+}
+
+async function isLocal(address: string): Promise<boolean> {
+  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  const own = new Set(Object.values(networkInterfaces()).flatMap((list) => list ?? []).map((each) => each.address));
+  const found = await lookup(host, { all: true }).catch(() => []);
+  return found.some((each) => own.has(each.address) || each.address.startsWith('127.') || each.address === '::1');
+}

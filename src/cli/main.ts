@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/**
+ * The command `maekawa`: finds the subcommand, and turns every error into one clear line and an exit
+ * code of its own. Law: a user never sees a stack trace for what is not a bug.
+ */
+import { Command, CommanderError } from 'commander';
+import { LockError } from '../errors';
+import { demoCommand } from './demo';
+import { EXIT, EXIT_CODE_HELP, ExitWith, exitCodeOf } from './exit-codes';
+import { lockCommand } from './lock';
+import { nodeCommand } from './node';
+import { quorumsCommand } from './quorums';
+import { statusCommand } from './status';
+
+function program(): Command {
+  const maekawa = new Command('maekawa')
+    .description('A lock that a fleet of machines shares without any server.')
+    .version(packageVersion())
+    .showHelpAfterError('(add --help for how to use it)')
+    .addHelpText('after', `
+Start with:
+  maekawa demo                             see four nodes share a lock and lose one of them
+  maekawa quorums init --nodes 3           write a configuration
+  maekawa node --id n1                     start a node
+  maekawa lock invoices -- ./job.sh        run a command while holding a lock
+
+${EXIT_CODE_HELP}`);
+  for (const command of [nodeCommand(), lockCommand(), statusCommand(), quorumsCommand(), demoCommand()]) {
+    maekawa.addCommand(command);
+  }
+  return exitInsteadOfEnding(maekawa);
+}
+
+/** Commander ends the process by itself unless every command is told not to. */
+function exitInsteadOfEnding(command: Command): Command {
+  command.exitOverride();
+  for (const each of command.commands) exitInsteadOfEnding(each);
+  return command;
+}
+
+function packageVersion(): string {
+  // Two folders up from src/cli when run from source, three when built.
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      return (require(path) as { version: string }).version;
+    } catch {
+      continue;
+    }
+  }
+  return 'unknown';
+}
+
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    // Commander has printed what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof LockError) process.stderr.write(`maekawa: ${error.message}\n`);
+    else if (!(error instanceof ExitWith)) process.stderr.write(`maekawa: this is a bug: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+if (require.main === module) {
+  // A reader that went away, such as head(1), ends the program quietly.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  });
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  }, () => undefined);
+}

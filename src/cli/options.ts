@@ -1,0 +1,55 @@
+/** Options that several commands have, and how their values are read. */
+import { InvalidArgumentError, Option } from 'commander';
+import type { TlsFiles } from '../transport/tls';
+import { LockError } from '../errors';
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const MS_MAX = 0x7fff_ffff; // what a timer can wait
+
+/** `250ms`, `10s`, `1.5m`, `2h`; a bare number is refused, for it could be meant in either unit. */
+export function parseDurationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  const ms = Math.round(Number(match?.[1]) * (UNITS_MS[match?.[2] ?? ''] ?? NaN));
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('Write a number with a unit, such as 500ms, 10s, 5m or 1h.');
+  if (ms > MS_MAX) throw new InvalidArgumentError('That is longer than 24 days, the longest that can be waited.');
+  return ms;
+}
+
+/** For an option given several times: `--peer n2=host:port`. */
+export function collectPeers(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1 || !/:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write a node id and its address, such as n2=10.0.0.2:7001.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+export function parseAddress(text: string): string {
+  if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write host:port, such as 127.0.0.1:7001.');
+  return text;
+}
+
+export function configOption(): Option {
+  return new Option('-c, --config <file>', 'the configuration').default('quorums.json').env('MAEKAWA_CONFIG');
+}
+
+export interface TlsOptions {
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+}
+
+export function tlsOptions(): Option[] {
+  return [
+    new Option('--tls-cert <file>', 'TLS certificate (PEM); its CN or a DNS name in it is the node id').env('MAEKAWA_TLS_CERT'),
+    new Option('--tls-key <file>', 'its private key (PEM)').env('MAEKAWA_TLS_KEY'),
+    new Option('--tls-ca <file>', 'the authority that signed the certificates of all nodes (PEM)').env('MAEKAWA_TLS_CA'),
+  ];
+}
+
+/** @throws LockError `config` when some but not all of the three files are given. */
+export function tlsFilesOf({ tlsCert, tlsKey, tlsCa }: TlsOptions): TlsFiles | undefined {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined || tlsCa === undefined) {
+    throw new LockError('config', 'TLS takes three files: --tls-cert, --tls-key and --tls-ca; give all or none');
+  }
+  return { certFile: tlsCert, keyFile: tlsKey, caFile: tlsCa };
+}
