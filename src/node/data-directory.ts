@@ -1,0 +1,151 @@
+/**
+ * The one durable number of a node: the ceiling of its Lamport clock (protocol.md section 3).
+ * Law: the ceiling on disk never falls, and what cannot be trusted is an error, never a silent zero;
+ * no two processes use one directory at a time.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LamportTime } from '../core';
+import { LockError } from '../errors';
+import { lockDirectory } from './directory-lock';
+
+export interface DataDirectory {
+  /** The ceiling found on disk; 0 when there was none. */
+  readonly ceiling: LamportTime;
+  /** A ceiling was found: this node ran before. */
+  readonly existed: boolean;
+  /**
+   * Put a ceiling on disk, to survive a crash of the machine. Resolves when it is there; at once for
+   * one that does not exceed what is there. Rejects when it cannot be written.
+   */
+  reserve(ceiling: LamportTime): Promise<void>;
+  /** Let other processes use the directory. Waits for writes under way. Idempotent. */
+  close(): Promise<void>;
+}
+
+const FILE = 'ceiling';
+const TEMPORARY = 'ceiling.new';
+const VERSION = 'maekawa-ceiling-1';
+
+/** @throws LockError `storage` when the directory is in use, not writable, or its file is corrupt */
+export async function openDataDirectory(path: string): Promise<DataDirectory> {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir`, { cause });
+  }
+  const unlock = await lockDirectory(path);
+  try {
+    const ceiling = readCeiling(join(path, FILE));
+    // Left by a crash while it was written: nothing that counts.
+    if (readdirSync(path).includes(TEMPORARY)) rmSync(join(path, TEMPORARY));
+    return new Directory(path, ceiling ?? 0, ceiling !== null, unlock);
+  } catch (error) {
+    await unlock();
+    if (error instanceof LockError) throw error;
+    throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Keeps nothing: for tests, and nodes that may be silent for one lease after every start. */
+export function ephemeralDirectory(): DataDirectory {
+  return { ceiling: 0, existed: false, reserve: () => Promise.resolve(), close: () => Promise.resolve() };
+}
+
+class Directory implements DataDirectory {
+  private onDisk: LamportTime;
+  /** Writes happen one after the other. */
+  private writing: Promise<void> = Promise.resolve();
+  private isClosed = false;
+
+  constructor(
+    private readonly path: string,
+    readonly ceiling: LamportTime,
+    readonly existed: boolean,
+    private readonly unlock: () => Promise<void>,
+  ) {
+    this.onDisk = ceiling;
+  }
+
+  reserve(ceiling: LamportTime): Promise<void> {
+    const written = this.writing.then(async () => {
+      if (ceiling <= this.onDisk) return;
+      if (this.isClosed) throw new LockError('closed', `the data directory ${this.path} is closed`);
+      await this.write(ceiling);
+      this.onDisk = ceiling;
+    });
+    this.writing = written.catch(() => undefined);
+    return written;
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.writing;
+    await this.unlock();
+  }
+
+  /** The file is either the old one or the new one, whatever happens meanwhile; and the new one once this resolves. */
+  private async write(ceiling: LamportTime): Promise<void> {
+    const temporary = join(this.path, TEMPORARY);
+    try {
+      const file = await open(temporary, 'w', 0o600);
+      try {
+        await file.writeFile(formatCeiling(ceiling));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, join(this.path, FILE));
+      await syncDirectory(this.path);
+    } catch (cause) {
+      throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+/** A rename is safe only when the directory is on disk too. Windows can neither do that nor needs it. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function formatCeiling(ceiling: LamportTime): string {
+  const content = `${VERSION} ${ceiling}`;
+  return `${content} ${checksum(content)}\n`;
+}
+
+/** Null when there is no file. */
+function readCeiling(path: string): LamportTime | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  const [version = '', digits = '', sum = ''] = text.trimEnd().split(' ');
+  if (version.startsWith('maekawa-ceiling-') && version !== VERSION) {
+    throw new LockError('storage', `${path} was written by another version (${version}, this one knows ${VERSION}). Start the version that wrote it`);
+  }
+  const ceiling = Number(digits);
+  if (text !== formatCeiling(ceiling) || sum !== checksum(`${version} ${digits}`) || !Number.isSafeInteger(ceiling) || ceiling < 0) {
+    throw new LockError(
+      'storage',
+      `${path} is corrupt, so this node cannot tell which clock values it has used. Check the disk; then, if this ` +
+        "machine's wall clock is right, delete the file: the node starts above the wall clock and is silent for one lease",
+    );
+  }
+  return ceiling;
+}
+
+function checksum(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 16);
+}
