@@ -39,6 +39,7 @@ export class Echo {
       peerUp: () => this.whenUp?.(),
       peerDown: () => undefined,
       clock: () => this.clock,
+      silentForMs: () => 0,
     });
   }
 

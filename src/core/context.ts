@@ -34,7 +34,7 @@ export interface Context {
   readonly requesterNowMs: number;
   /** Until when (in `nowMs`) this node's arbiters lend no vote: one lease after a restart. */
   readonly silentUntilMs: number;
-  /** Peers that failure detection calls down. It only ever chooses whom to ask. */
+  /** Peers that failure detection calls down, or that are silent after a restart. It only ever chooses whom to ask. */
   readonly down: ReadonlySet<NodeId>;
   /** The quorum to ask first: the voting set, or a substitute while a member of it is down. */
   readonly preferredQuorum: readonly NodeId[];

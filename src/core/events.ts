@@ -18,8 +18,11 @@ export type Event =
   | { readonly kind: 'release'; readonly nowMs: number; readonly lock: LockName; readonly caller: CallerId }
   /** A validated message arrived from a peer. Never from the node itself. */
   | { readonly kind: 'message'; readonly nowMs: number; readonly from: NodeId; readonly message: Message }
-  /** The connection to a peer works; `clock` is the Lamport clock in the peer's handshake. */
-  | { readonly kind: 'peerUp'; readonly nowMs: number; readonly peer: NodeId; readonly clock: LamportTime }
+  /**
+   * The connection to a peer works. From its handshake: its Lamport clock, and for how much longer its
+   * arbiters lend nothing after a restart (default 0); until then others are asked where that will do.
+   */
+  | { readonly kind: 'peerUp'; readonly nowMs: number; readonly peer: NodeId; readonly clock: LamportTime; readonly silentForMs?: number }
   | { readonly kind: 'peerDown'; readonly nowMs: number; readonly peer: NodeId }
   /** A ceiling that `reserveCeiling` asked for is safely on disk. */
   | { readonly kind: 'ceilingReserved'; readonly nowMs: number; readonly ceiling: LamportTime }

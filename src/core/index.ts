@@ -7,6 +7,6 @@ export { hasPriority, isCompatible, isSameRequest } from './priority';
 export { marginMs } from './requester';
 export type { RequesterView } from './requester';
 export {
-  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, step,
+  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, silentForMs, step,
 } from './node';
 export type { Birth, LockNode, LockView } from './node';

@@ -53,6 +53,8 @@ export class LockNode implements Context {
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
+  /** Nodes that are up but lend nothing yet, and until when (in `nowMs`). They count as down so long. */
+  private readonly silentNodes = new Map<NodeId, number>();
   private sleptMs = 0;
   private started = false;
   private effects: Effect[] = [];
@@ -99,8 +101,7 @@ export class LockNode implements Context {
     switch (event.kind) {
       case 'start':
         this.started = true;
-        this.silentUntilMs = this.birth.firstStart ? event.nowMs : event.nowMs + this.settings.leaseMs;
-        return;
+        return this.beginSilence();
       case 'acquire':
         return this.requesters.acquire(event.lock, event.mode, event.caller);
       case 'release':
@@ -110,10 +111,9 @@ export class LockNode implements Context {
         return this.receive(event.from, event.message);
       case 'peerUp':
         this.clock.witness(event.clock);
-        if (!this.down.delete(event.peer)) return;
-        this.choosePreferredQuorum();
-        return this.requesters.onPeerUp(event.peer);
+        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, this.settings.leaseMs));
       case 'peerDown':
+        this.silentNodes.delete(event.peer);
         if (!this.peers.has(event.peer) || this.down.has(event.peer)) return;
         this.down.add(event.peer);
         this.choosePreferredQuorum();
@@ -123,6 +123,7 @@ export class LockNode implements Context {
         return this.sendHeldBack();
       case 'wake':
         if (event.nowMs >= this.wakeAtMs) this.wakeAtMs = Infinity;
+        this.endSilences();
         this.arbiters.onWake();
         return this.requesters.onWake();
       case 'slept':
@@ -132,6 +133,33 @@ export class LockNode implements Context {
         return this.requesters.stop(event.inUse);
       default:
         return assertNever(event);
+    }
+  }
+
+  /** Until its own arbiters lend again, this node too would rather ask others. */
+  private beginSilence(): void {
+    const { self, leaseMs } = this.settings;
+    this.silentUntilMs = this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;
+    if (this.birth.firstStart) return;
+    this.silentNodes.set(self, this.silentUntilMs);
+    this.down.add(self);
+  }
+
+  /** A silent peer is told of what it may take back in, but others are asked for new votes. */
+  private onPeerUp(peer: NodeId, silentForMs: number): void {
+    if (!this.down.has(peer) || this.silentNodes.has(peer)) return;
+    if (silentForMs > 0) this.silentNodes.set(peer, this.nowMs + silentForMs);
+    else this.down.delete(peer);
+    this.choosePreferredQuorum();
+    this.requesters.onPeerUp(peer);
+  }
+
+  private endSilences(): void {
+    for (const [peer, untilMs] of this.silentNodes) {
+      if (untilMs > this.nowMs) continue;
+      this.silentNodes.delete(peer);
+      this.down.delete(peer);
+      this.choosePreferredQuorum();
     }
   }
 
@@ -202,7 +230,8 @@ export class LockNode implements Context {
   }
 
   private askForWake(): void {
-    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs);
+    let atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs);
+    for (const untilMs of this.silentNodes.values()) atMs = Math.min(atMs, untilMs);
     if (atMs >= this.wakeAtMs) return;
     this.wakeAtMs = atMs;
     this.effects.push({ kind: 'wake', atMs });
@@ -225,6 +254,11 @@ export function step(node: LockNode, event: Event): readonly Effect[] {
 /** The Lamport clock as far as it may be told to others: never above the ceiling on disk. */
 export function durableClock(node: LockNode): LamportTime {
   return Math.min(node.clock.now, node.clock.ceiling);
+}
+
+/** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
+export function silentForMs(node: LockNode, nowMs: number): number {
+  return Math.max(0, node.silentUntilMs - nowMs);
 }
 
 /** Every lock that this node knows anything of. */

@@ -4,7 +4,7 @@
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
 import type { Logger } from 'pino';
-import { durableClock, inspectLock, lockNames, step } from '../core';
+import { durableClock, inspectLock, lockNames, silentForMs, step } from '../core';
 import type {
   CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Token,
 } from '../core';
@@ -80,9 +80,10 @@ export class Runtime {
     }
     transport.start({
       message: (from, message) => this.onMessage(from, message),
-      peerUp: (peer, clock) => this.onPeerUp(peer, clock),
+      peerUp: (peer, clock, silentMs) => this.onPeerUp(peer, clock, silentMs),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
       clock: () => durableClock(core),
+      silentForMs: () => silentForMs(core, this.nowMs()),
     });
   }
 
@@ -155,10 +156,10 @@ export class Runtime {
     this.handle({ kind: 'message', nowMs: this.nowMs(), from, message });
   }
 
-  private onPeerUp(peer: NodeId, clock: LamportTime): void {
+  private onPeerUp(peer: NodeId, clock: LamportTime, silentMs: number): void {
     if (this.closed !== null) return;
     this.down.delete(peer);
-    this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock });
+    this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs: silentMs });
   }
 
   private onPeerDown(peer: NodeId, reason: string): void {

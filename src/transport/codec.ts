@@ -31,6 +31,8 @@ export interface Hello {
   readonly digest: string;
   readonly clock: LamportTime;
   readonly incarnation: string;
+  /** For how much longer the sender lends no vote. */
+  readonly silentForMs: number;
 }
 
 export type Frame =
@@ -60,6 +62,7 @@ const enum HelloTag {
   digest = (5 << 3) | 2,
   clock = (6 << 3) | 1,
   incarnation = (7 << 3) | 2,
+  silentForMs = (8 << 3) | 0,
 }
 
 const enum KindTag {
@@ -179,6 +182,7 @@ export function encodeHello(hello: Hello): Buffer {
   writer.text(HelloTag.digest, digest);
   writer.fixed64(HelloTag.clock, hello.clock);
   writer.text(HelloTag.incarnation, incarnation);
+  writer.varint(HelloTag.silentForMs, hello.silentForMs);
   writer.end(start);
   return writer.take();
 }
@@ -341,7 +345,7 @@ export class FrameDecoder {
   private hello(): Hello {
     const { reader } = this;
     const end = reader.end();
-    const hello = { protocolVersion: 0, node: '', peer: '', cluster: '', digest: '', clock: 0, incarnation: '' };
+    const hello = { protocolVersion: 0, node: '', peer: '', cluster: '', digest: '', clock: 0, incarnation: '', silentForMs: 0 };
     while (reader.position < end) {
       const tag = reader.tag();
       switch (tag) {
@@ -365,6 +369,9 @@ export class FrameDecoder {
           break;
         case HelloTag.incarnation:
           hello.incarnation = reader.text('the incarnation', textBytesMax);
+          break;
+        case HelloTag.silentForMs:
+          hello.silentForMs = reader.varint();
           break;
         default:
           reader.skip(tag & 7);

@@ -223,7 +223,7 @@ export class PeerLink {
       ended: (end) => this.fail(end),
     };
     this.log.info({ address: stream.remoteAddress }, 'connected');
-    this.context.handlers.peerUp(this.peer, hello.clock);
+    this.context.handlers.peerUp(this.peer, hello.clock, hello.silentForMs);
   }
 
   private received(stream: PeerStream, bytes: Buffer): void {
@@ -290,7 +290,8 @@ export class PeerLink {
     const { identity, handlers } = this.context;
     const { self: node, cluster, digest, incarnation } = identity;
     const clock: LamportTime = handlers.clock();
-    return encodeHello({ protocolVersion, node, peer: this.peer, cluster, digest, clock, incarnation });
+    const silentForMs = handlers.silentForMs();
+    return encodeHello({ protocolVersion, node, peer: this.peer, cluster, digest, clock, incarnation, silentForMs });
   }
 }
 

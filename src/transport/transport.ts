@@ -8,12 +8,14 @@ import type { LamportTime, Message, NodeId } from '../core/messages';
 export interface TransportHandlers {
   /** A validated message of a peer. Messages of one frame come one after another, in order. */
   message(from: NodeId, message: Message): void;
-  /** A stream to the peer works; `clock` is the Lamport clock of its handshake. */
-  peerUp(peer: NodeId, clock: LamportTime): void;
+  /** A stream to the peer works. From its handshake: its Lamport clock, and for how long it lends no vote. */
+  peerUp(peer: NodeId, clock: LamportTime, silentForMs: number): void;
   /** The stream to the peer ended or its keepalive was missed. */
   peerDown(peer: NodeId, reason: string): void;
   /** The Lamport clock to put into a handshake; never above the ceiling on disk. */
   clock(): LamportTime;
+  /** For how much longer this node lends no vote, for a handshake. */
+  silentForMs(): number;
 }
 
 export interface Transport {
