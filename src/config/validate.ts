@@ -3,7 +3,7 @@
  * Law: what it lets through has quorums that all intersect and a lease long enough to be renewed.
  */
 import { describeSet, disjointPairs } from '../quorum/check';
-import { planeOrder } from '../quorum';
+import { nearestPlaneSizes, planeOrder } from '../quorum';
 import type { FamilyLayout, NodeId } from '../quorum';
 
 /** One thing that is wrong. */
@@ -136,7 +136,7 @@ function checkQuorums(value: unknown, ids: readonly NodeId[], fault: Report): Fa
       return { family };
     case 'plane':
       if (planeOrder(ids.length) === null) {
-        fault('quorums.family', `there is no projective plane of prime order with ${ids.length} nodes`, `use ${nearestPlanes(ids.length)} nodes, or family "majority" or "grid"`);
+        fault('quorums.family', `there is no projective plane of prime order with ${ids.length} nodes`, `use ${nearestPlaneSizes(ids.length).join(' or ')} nodes, or family "majority" or "grid"`);
         return null;
       }
       return { family };
@@ -232,15 +232,6 @@ function checkKeys(value: object, path: string, known: readonly string[], fault:
     const near = nearest(key, known);
     fault(path === '' ? key : `${path}.${key}`, 'is not a setting', near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`);
   }
-}
-
-/** Node counts below and above that have a plane. */
-function nearestPlanes(count: number): string {
-  let below = count - 1;
-  while (below > 3 && planeOrder(below) === null) below--;
-  let above = count + 1;
-  while (planeOrder(above) === null) above++;
-  return below >= 3 ? `${below} or ${above}` : String(above);
 }
 
 function knownIds(ids: readonly NodeId[], wrong: string): string {

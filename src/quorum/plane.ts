@@ -6,10 +6,22 @@
 import type { Coterie, NodeId } from './coterie';
 import { ListedSets } from './listed';
 
+/** Of order 1: a triangle. */
+const PLANE_SIZE_MIN = 3;
+
 /** The order q of the plane with that many nodes, or null when there is none of prime order (1 counts). */
 export function planeOrder(nodes: number): number | null {
   const order = Math.round((Math.sqrt(4 * nodes - 3) - 1) / 2);
   return order >= 1 && order * order + order + 1 === nodes && (order === 1 || isPrime(order)) ? order : null;
+}
+
+/** The numbers of nodes nearest to `nodes` that have a plane: one below if there is any, and one above. */
+export function nearestPlaneSizes(nodes: number): number[] {
+  const sizes: number[] = [];
+  for (let below = nodes - 1; below >= PLANE_SIZE_MIN && sizes.length === 0; below--) if (planeOrder(below) !== null) sizes.push(below);
+  let above = nodes + 1;
+  while (planeOrder(above) === null) above++;
+  return [...sizes, above];
 }
 
 /** @throws RangeError when there is no plane with that many nodes; ask `planeOrder` first. */
