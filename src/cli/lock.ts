@@ -13,6 +13,7 @@ import type { OnLost } from './supervise';
 
 /** What `--try` allows for the votes to travel; a lock that is free takes a few milliseconds. */
 const TRY_MS = 500;
+const WAITING_TOLD_MS = 200;
 
 interface LockCommandOptions extends FindNodeOptions {
   readonly shared?: true;
@@ -100,17 +101,22 @@ async function run(name: string, command: string[], options: LockCommandOptions)
 
 function acquire(client: LocksClient, name: string, options: LockCommandOptions, signal: AbortSignal, tell: Tell): Promise<HeldLock> {
   const waitMs = options.try === true ? TRY_MS : options.wait;
+  let waiting: NodeJS.Timeout | undefined;
   return client
     .acquire(name, {
       mode: options.shared === true ? 'shared' : 'exclusive',
       signal,
-      onQueued: (ahead) => tell({ event: 'waiting', ahead }),
+      onQueued: (ahead) => {
+        // A free lock is there in a moment.
+        waiting = setTimeout(() => tell({ event: 'waiting', ahead }), WAITING_TOLD_MS);
+      },
       ...(waitMs === undefined ? {} : { waitMs }),
     })
     .then((lock) => {
       tell({ event: 'held', token: lock.token, validForMs: Math.floor(lock.validForMs()) });
       return lock;
-    });
+    })
+    .finally(() => clearTimeout(waiting));
 }
 
 /** For scripts: the token on standard output says that the lock is held; a signal ends it in good order. */

@@ -3,6 +3,8 @@
  * The command `maekawa`: finds the subcommand, and turns every error into one clear line and an exit
  * code of its own. Law: a user never sees a stack trace for what is not a bug.
  */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { LockError } from '../errors';
 import { demoCommand } from './demo';
@@ -40,14 +42,8 @@ function exitInsteadOfEnding(command: Command): Command {
 
 function packageVersion(): string {
   // Two folders up from src/cli when run from source, three when built.
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      return (require(path) as { version: string }).version;
-    } catch {
-      continue;
-    }
-  }
-  return 'unknown';
+  const path = ['../../package.json', '../../../package.json'].map((each) => join(__dirname, each)).find(existsSync);
+  return path === undefined ? 'unknown' : (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
 export async function main(argv: readonly string[]): Promise<number> {

@@ -34,6 +34,10 @@ export interface ConfigurationFile {
 export const DEFAULT_LEASE_MS = 5_000;
 export const DEFAULT_DRIFT_MAX = 0.01;
 
+const LEASE_MS_MIN = 50;
+const MS_MAX = 86_400_000;
+const DRIFT_MAX_MAX = 0.2;
+
 const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax'];
 const NODE_KEYS = ['id', 'address'];
 const QUORUM_KEYS = { grid: ['family', 'columns'], majority: ['family'], plane: ['family'], explicit: ['family', 'sets'] };
@@ -57,31 +61,31 @@ export function validate(value: unknown): { readonly file: ConfigurationFile } |
   }
   const nodes = checkNodes(value['nodes'], fault);
   const quorums = checkQuorums(value['quorums'], nodes.map((node) => node.id), fault);
-  const driftMax = value['driftMax'] ?? DEFAULT_DRIFT_MAX;
-  if (typeof driftMax !== 'number' || !(driftMax >= 0 && driftMax <= 0.2)) {
-    fault('driftMax', `is ${show(driftMax)}`, 'give a ratio from 0 to 0.2, such as 0.01 for one per cent');
-  }
-  const leaseMs = value['leaseMs'] ?? DEFAULT_LEASE_MS;
-  if (!isWholeMs(leaseMs, 50)) fault('leaseMs', `is ${show(leaseMs)}`, 'give whole milliseconds from 50 to 86400000, such as 5000');
-  const retryMs = value['retryMs'] ?? (typeof leaseMs === 'number' ? Math.round(leaseMs / 3) : 0);
-  if (isWholeMs(leaseMs, 50) && !isWholeMs(retryMs, 1)) {
-    fault('retryMs', `is ${show(retryMs)}`, `give whole milliseconds, such as ${Math.round(leaseMs / 3)}, a third of the lease`);
-  } else if (isWholeMs(leaseMs, 50) && isWholeMs(retryMs, 1) && typeof driftMax === 'number') {
-    const usableMs = Math.floor(leaseMs * (1 - driftMax)) - 2;
-    if (2 * retryMs >= usableMs) {
-      fault('leaseMs', `of ${leaseMs} ms is too short to be renewed every ${retryMs} ms: one lost message would lose the lock`,
-        `make leaseMs at least ${3 * retryMs}, or retryMs at most ${Math.floor(leaseMs / 3)}`);
-    }
-  }
-  if (faults.length > 0 || quorums === null) return { faults };
-  return {
-    file: {
-      cluster: cluster as string, nodes, quorums, leaseMs: leaseMs as number, retryMs: retryMs as number, driftMax: driftMax as number,
-    },
-  };
+  const times = checkTimes(value, fault);
+  if (faults.length > 0 || quorums === null || times === null) return { faults };
+  return { file: { cluster: String(cluster), nodes, quorums, ...times } };
 }
 
 type Report = (path: string, problem: string, remedy: string) => void;
+
+function checkTimes(value: Record<string, unknown>, fault: Report): Pick<ConfigurationFile, 'leaseMs' | 'retryMs' | 'driftMax'> | null {
+  const { leaseMs = DEFAULT_LEASE_MS, driftMax = DEFAULT_DRIFT_MAX } = value;
+  const isDrift = typeof driftMax === 'number' && driftMax >= 0 && driftMax <= DRIFT_MAX_MAX;
+  if (!isDrift) fault('driftMax', `is ${show(driftMax)}`, `give a ratio from 0 to ${DRIFT_MAX_MAX}, such as 0.01 for one per cent`);
+  const isLease = isWholeMs(leaseMs, LEASE_MS_MIN);
+  if (!isLease) fault('leaseMs', `is ${show(leaseMs)}`, `give whole milliseconds from ${LEASE_MS_MIN} to ${MS_MAX}, such as ${DEFAULT_LEASE_MS}`);
+  const thirdMs = Math.round((isLease ? leaseMs : DEFAULT_LEASE_MS) / 3);
+  const { retryMs = thirdMs } = value;
+  const isRetry = isWholeMs(retryMs, 1);
+  if (!isRetry) fault('retryMs', `is ${show(retryMs)}`, `give whole milliseconds, such as ${thirdMs}, a third of the lease`);
+  if (!isDrift || !isLease || !isRetry) return null;
+  const usableMs = Math.floor(leaseMs * (1 - driftMax)) - 2;
+  if (2 * retryMs >= usableMs) {
+    fault('leaseMs', `of ${leaseMs} ms is too short to be renewed every ${retryMs} ms: one lost message would lose the lock`,
+      `make leaseMs at least ${Math.max(LEASE_MS_MIN, 3 * retryMs)}, or retryMs at most ${Math.floor(leaseMs / 3)}`);
+  }
+  return { leaseMs, retryMs, driftMax };
+}
 
 function checkNodes(value: unknown, fault: Report): NodeAddress[] {
   if (!Array.isArray(value) || value.length === 0) {
@@ -106,17 +110,26 @@ function checkNodes(value: unknown, fault: Report): NodeAddress[] {
     const other = placeOfId.get(id);
     if (other !== undefined) fault(`${path}.id`, `${show(id)} is the id of ${other} too`, 'give each node an id of its own');
     else placeOfId.set(id, path);
-    const port = typeof address === 'string' ? ADDRESS_PATTERN.exec(address)?.[2] : undefined;
-    if (typeof address !== 'string' || port === undefined || Number(port) > 65_535 || Number(port) === 0) {
-      fault(`${path}.address`, address === undefined ? 'is missing' : `${show(address)} is not host:port`, 'write host:port, such as "127.0.0.1:7001" or "[::1]:7001"');
-    } else {
-      const sameAddress = placeOfAddress.get(address);
-      if (sameAddress !== undefined) fault(`${path}.address`, `${show(address)} is the address of ${sameAddress} too`, 'give each node an address of its own');
-      else placeOfAddress.set(address, path);
-    }
+    checkAddress(address, path, placeOfAddress, fault);
     if (other === undefined) nodes.push({ id, address: String(address) });
   }
   return nodes;
+}
+
+function checkAddress(address: unknown, path: string, placeOf: Map<string, string>, fault: Report): void {
+  const match = typeof address === 'string' ? ADDRESS_PATTERN.exec(address) : null;
+  if (match === null) {
+    fault(`${path}.address`, address === undefined ? 'is missing' : `${show(address)} is not host:port`, 'write host:port, such as "127.0.0.1:7001" or "[::1]:7001"');
+    return;
+  }
+  const [host, port] = [match[1]?.toLowerCase(), Number(match[2])];
+  if (port < 1 || port > 65_535) {
+    fault(`${path}.address`, `${show(address)} has a port that cannot be`, 'give a port from 1 to 65535');
+    return;
+  }
+  const other = placeOf.get(`${host}:${port}`);
+  if (other !== undefined) fault(`${path}.address`, `${show(address)} is the address of ${other} too`, 'give each node an address of its own');
+  else placeOf.set(`${host}:${port}`, path);
 }
 
 function checkQuorums(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
@@ -162,10 +175,11 @@ function checkColumns(value: unknown, ids: readonly NodeId[], fault: Report): Fa
       isSound = false;
       continue;
     }
-    for (const [row, id] of members.entries()) {
+    for (const id of members) {
+      const place = `${path}[${(column as unknown[]).indexOf(id)}]`;
       const other = placeOf.get(id);
-      if (other !== undefined) fault(`${path}[${row}]`, `${show(id)} stands at ${other} too`, 'place each node once');
-      else placeOf.set(id, `${path}[${row}]`);
+      if (other !== undefined) fault(place, `${show(id)} stands at ${other} too`, 'place each node once');
+      else placeOf.set(id, place);
     }
     columns.push(members);
   }
@@ -196,7 +210,7 @@ function checkSets(value: unknown, ids: readonly NodeId[], fault: Report): Famil
   }
   if (!isSound) return null;
   for (const id of ids) {
-    if (sets[id] === undefined) fault(`quorums.sets.${id}`, 'is missing', `list the nodes that ${id} asks`);
+    if (!Object.hasOwn(sets, id)) fault(`quorums.sets.${id}`, 'is missing', `list the nodes that ${id} asks`);
     if (!used.has(id)) fault('quorums.sets', `node ${show(id)} is in no voting set`, 'add it to one, or take it out of nodes');
   }
   for (const [a, b] of disjointPairs(Object.entries(sets).map(([name, members]) => ({ name, members })))) {
@@ -268,7 +282,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isWholeMs(value: unknown, least: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= 86_400_000;
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= MS_MAX;
 }
 
 function show(value: unknown): string {

@@ -2,7 +2,7 @@
  * The API that people call: ask for a lock by name, be inside, leave. Law: a callback or a holder is
  * told at once when its lock is lost; nothing here decides whether it is.
  */
-import type { CallerId, LockView, Mode, NodeId, Token } from '../core';
+import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
 
@@ -97,9 +97,15 @@ export class NodeLockManager implements LockManager {
           `Down: ${down}. Start them, or check the network`,
       );
     }
-    const holders = holdersOf(this.runtime.inspect(name), this.id);
-    const held = holders.length === 0 ? '' : `; last known to be held or asked for first by ${holders.join(', ')}`;
-    return new LockError('timeout', `node ${this.id} did not get the lock ${lock} within ${waitedMs} ms${held}`);
+    return new LockError('timeout', `node ${this.id} did not get the lock ${lock} within ${waitedMs} ms${this.holderKnown(name)}`);
+  }
+
+  /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
+  private holderKnown(name: string): string {
+    const view = this.runtime.inspect(name);
+    if (view?.requester?.state === 'held') return `; another caller of ${this.id} holds it`;
+    const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== this.id);
+    return others.length === 0 ? '' : `; last known to be held or asked for first by ${others.join(', ')}`;
   }
 }
 
@@ -236,9 +242,4 @@ function checkOptions(name: unknown, options: LockOptions): string | null {
     return `waitMs is a number of milliseconds from 0 to ${0x7fff_ffff}, not ${waitMs}`;
   }
   return null;
-}
-
-/** Other nodes to which this node's own arbiter lent its vote: as a rule the holder is among them. */
-function holdersOf(view: LockView | null, self: NodeId): NodeId[] {
-  return (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== self);
 }

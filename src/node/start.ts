@@ -5,7 +5,7 @@ import pino from 'pino';
 import type { Logger } from 'pino';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
+import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, silentForMs } from '../core';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import { NodeLockManager } from '../locks/lock-manager';
@@ -163,6 +163,11 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const port = await listen(server, address, { ...tls, insecure });
     node.address = address.replace(/\d+$/, String(port));
     await runtime.start();
+    const silence = silentForMs(core, runtime.nowMs());
+    log.info(
+      { cluster, digest, leaseMs: configuration.leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
+      `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, for it may have lent it before it restarted` : ''}`,
+    );
   } catch (error) {
     await node.stop();
     throw error;

@@ -81,7 +81,7 @@ export class DialledStream extends PeerStream {
     call.on('error', () => undefined); // the status says the same
     call.on('status', ({ code, details }) => {
       client.close();
-      this.ended({ code, reason: details });
+      this.ended({ code, reason: readable(details) });
     });
   }
 
@@ -153,3 +153,8 @@ const channelOptions: grpc.ChannelOptions = {
   // Otherwise up to 1 MiB is buffered, for retries, before a write is felt to be slow.
   'grpc.per_rpc_retry_buffer_size': 0,
 };
+
+/** gRPC wraps why it could not connect into much else. */
+function readable(details: string): string {
+  return /Last error: (?:Error: )?(.+?)\. Resolution note/.exec(details)?.[1] ?? details;
+}

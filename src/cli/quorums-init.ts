@@ -1,0 +1,128 @@
+/** `maekawa quorums init`: writes a configuration to start from. Law: it never overwrites one unless told to. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { describeFaults, validate } from '../config';
+import { LockError } from '../errors';
+import { layoutOf, nearestPlaneSizes, planeOrder } from '../quorum';
+import type { Family, FamilyLayout, NodeId } from '../quorum';
+import type { Output } from './quorums';
+
+const FAMILIES: readonly Family[] = ['grid', 'majority', 'plane', 'explicit'];
+const LINE_WIDTH_MAX = 100;
+
+interface InitOptions {
+  readonly nodes: number;
+  readonly family: Family;
+  readonly columns?: number;
+  readonly out: string;
+  readonly force?: true;
+  readonly host: string;
+  readonly basePort: number;
+  readonly cluster?: string;
+}
+
+export function initCommand(output: Output): Command {
+  return new Command('init')
+    .description('write a configuration to start from')
+    .requiredOption('-n, --nodes <count>', 'how many nodes', parseCount)
+    .addOption(new Option('-f, --family <family>', 'how the quorums are made').choices(FAMILIES).default('majority'))
+    .option('--columns <count>', 'how many columns the grid has (default: as near to a square as can be)', parseCount)
+    .option('-o, --out <file>', 'where to write; - is standard output', 'quorums.json')
+    .option('--force', 'overwrite the file if there is one')
+    .option('--host <host>', 'host of every node; {id} in it stands for the id of the node', '127.0.0.1')
+    .option('--base-port <port>', 'port of the first node; nodes on one host count up from it', parseCount, 7001)
+    .option('--cluster <name>', 'name of the cluster; nodes of another one are refused')
+    .addHelpText('after', `
+The families:
+  majority   more than half of the nodes; survives the most crashes; best up to nine nodes
+  grid       a row and a column; about 2√N nodes a quorum
+  plane      lines of a projective plane, about √N nodes a quorum; for 3, 7, 13, 31, 57, … nodes
+  explicit   a list of voting sets, for you to edit
+
+Examples:
+  maekawa quorums init --nodes 3
+  maekawa quorums init --nodes 16 --family grid
+  maekawa quorums init --nodes 12 --family grid --columns 4 --out grid.json
+  maekawa quorums init --nodes 5 --host '{id}.example.com' --base-port 7000`)
+    .action((options: InitOptions) => run(options, output));
+}
+
+function run(options: InitOptions, output: Output): void {
+  const { nodes: count, family, out } = options;
+  const ids = Array.from({ length: count }, (_, index) => `n${index + 1}`);
+  const file = {
+    ...schemaReference(out),
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+    nodes: ids.map((id, index) => ({ id, address: addressOf(id, index, options) })),
+    quorums: chooseLayout(ids, options),
+  };
+  const result = validate(file);
+  if ('faults' in result) throw new LockError('config', describeFaults('that makes a faulty file', result.faults.slice(0, 1)));
+  const text = `${formatJson(file)}\n`;
+  if (out === '-') {
+    output.write(text);
+    return;
+  }
+  writeOnce(out, text, options.force === true);
+  output.write(`wrote ${out}: ${count} ${count === 1 ? 'node' : 'nodes'}, family ${family}\n`);
+  const argument = out === 'quorums.json' ? '' : ` ${out}`;
+  output.write(`next: maekawa quorums describe${argument}\n`);
+}
+
+function chooseLayout(ids: readonly NodeId[], { family, columns }: InitOptions): FamilyLayout {
+  if (columns !== undefined && family !== 'grid') throw new LockError('config', `--columns is for --family grid, not ${family}`);
+  if (columns !== undefined && columns > ids.length) {
+    throw new LockError('config', `--columns ${columns} are more than the ${ids.length} nodes; give at most ${ids.length}`);
+  }
+  if (family === 'plane' && planeOrder(ids.length) === null) {
+    const sizes = nearestPlaneSizes(ids.length).join(' or ');
+    throw new LockError('config', `no projective plane of prime order has ${ids.length} nodes; use --nodes ${sizes}, or another --family`);
+  }
+  return layoutOf(family, ids, columns);
+}
+
+function addressOf(id: NodeId, index: number, { host, basePort }: InitOptions): string {
+  if (host.includes('{id}')) return `${host.replaceAll('{id}', id)}:${basePort}`;
+  const isBareIpv6 = host.includes(':') && !host.startsWith('[');
+  return `${isBareIpv6 ? `[${host}]` : host}:${basePort + index}`;
+}
+
+/** Tells editors of the schema where it can be seen from the file's folder. */
+function schemaReference(out: string): { $schema?: string } {
+  const places = ['./quorums.schema.json', './node_modules/maekawa/quorums.schema.json'];
+  const found = out === '-' ? undefined : places.find((place) => existsSync(join(dirname(out), place)));
+  return found === undefined ? {} : { $schema: found };
+}
+
+function writeOnce(path: string, text: string, mayOverwrite: boolean): void {
+  try {
+    writeFileSync(path, text, { flag: mayOverwrite ? 'w' : 'wx' });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw new LockError('config', `${path} exists; write to another file with --out, or overwrite it with --force`, { cause });
+    throw new LockError('config', `cannot write ${path}: ${code === 'ENOENT' ? 'there is no such folder' : message}`, { cause });
+  }
+}
+
+/** Like JSON.stringify, but what fits on a line and holds no further lists or objects stands on one. */
+function formatJson(value: unknown, indent = ''): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const isList = Array.isArray(value);
+  const parts = Object.entries(value).map(([key, each]) => {
+    const text = formatJson(each, `${indent}  `);
+    return isList ? text : `${JSON.stringify(key)}: ${text}`;
+  });
+  const isLeaf = Object.values(value).every((each) => typeof each !== 'object');
+  const [open, close] = isList ? ['[', ']'] : ['{', '}'];
+  const gap = isList ? '' : ' ';
+  const line = `${open}${gap}${parts.join(', ')}${gap}${close}`;
+  if (isLeaf && indent !== '' && line.length <= LINE_WIDTH_MAX) return line;
+  return `${open}\n${parts.map((part) => `${indent}  ${part}`).join(',\n')}\n${indent}${close}`;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > 65_535) throw new InvalidArgumentError('Write a whole number from 1 to 65535.');
+  return count;
+}
