@@ -55,15 +55,14 @@ export function validate(value: unknown): { readonly file: ConfigurationFile } |
     return { faults };
   }
   checkKeys(value, '', KEYS, fault);
-  const cluster = value['cluster'] ?? 'default';
-  if (typeof cluster !== 'string' || cluster === '') {
-    fault('cluster', `is ${kindOf(cluster)}`, 'give the cluster a name, or leave it out');
-  }
+  const { cluster = 'default' } = value;
+  const isNamed = typeof cluster === 'string' && cluster !== '';
+  if (!isNamed) fault('cluster', cluster === '' ? 'is empty' : `is ${kindOf(cluster)}`, 'give the cluster a name, or leave it out');
   const nodes = checkNodes(value['nodes'], fault);
   const quorums = checkQuorums(value['quorums'], nodes.map((node) => node.id), fault);
   const times = checkTimes(value, fault);
-  if (faults.length > 0 || quorums === null || times === null) return { faults };
-  return { file: { cluster: String(cluster), nodes, quorums, ...times } };
+  if (faults.length > 0 || !isNamed || quorums === null || times === null) return { faults };
+  return { file: { cluster, nodes, quorums, ...times } };
 }
 
 type Report = (path: string, problem: string, remedy: string) => void;
@@ -103,6 +102,7 @@ function checkNodes(value: unknown, fault: Report): NodeAddress[] {
     }
     checkKeys(node, path, NODE_KEYS, fault);
     const { id, address } = node;
+    checkAddress(address, path, placeOfAddress, fault);
     if (typeof id !== 'string' || !ID_PATTERN.test(id)) {
       fault(`${path}.id`, id === undefined ? 'is missing' : `is ${show(id)}`, 'use letters, digits, dots, dashes and underscores, at most 63');
       continue;
@@ -110,7 +110,6 @@ function checkNodes(value: unknown, fault: Report): NodeAddress[] {
     const other = placeOfId.get(id);
     if (other !== undefined) fault(`${path}.id`, `${show(id)} is the id of ${other} too`, 'give each node an id of its own');
     else placeOfId.set(id, path);
-    checkAddress(address, path, placeOfAddress, fault);
     if (other === undefined) nodes.push({ id, address: String(address) });
   }
   return nodes;
