@@ -38,17 +38,19 @@ export class ListedSets implements Coterie {
   }
 
   quorumAvoiding(node: NodeId, down: NodeSet): readonly NodeId[] | null {
-    const { sets } = this;
-    // Its own set, then the others in a circle from there, so that nodes turn to different ones;
-    // those with the node itself in them before the rest, for a message to itself costs nothing.
-    const own = this.first.get(node) ?? 0;
-    let other: readonly NodeId[] | null = null;
-    for (let step = 0; step < sets.length; step++) {
-      const set = sets[(own + step) % sets.length] ?? [];
-      if (set.some((each) => down.has(each))) continue;
-      if (set.includes(node)) return set;
-      other ??= set;
-    }
-    return other;
+    const own = this.votingSet(node);
+    const deadPlace = own.findIndex((each) => down.has(each));
+    if (deadPlace < 0) return own;
+    // Nodes start their search at different places, so that they turn to different sets. Those with the
+    // node itself in them come before the rest: a message to itself costs nothing.
+    const start = (this.first.get(node) ?? 0) + deadPlace;
+    const withSelf = this.setsOf.get(node)?.map((index) => this.sets[index] ?? []) ?? [];
+    const candidates = [...inCircle(withSelf, start), ...inCircle(this.sets, start)];
+    return candidates.find((set) => !set.some((each) => down.has(each))) ?? null;
   }
+}
+
+function inCircle<T>(items: readonly T[], start: number): T[] {
+  const first = items.length === 0 ? 0 : start % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
 }
