@@ -11,7 +11,7 @@ const layers = {
   config: ['quorum'],
   transport: ['core'],
   node: ['config', 'core', 'locks', 'quorum', 'service', 'transport'],
-  locks: ['core', 'node', 'quorum'],
+  locks: ['core', 'node', 'quorum', 'transport'],
   service: ['core', 'locks', 'node', 'transport'],
   cli: ['config', 'core', 'locks', 'node', 'quorum', 'service', 'transport'],
 };

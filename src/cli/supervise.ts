@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockError } from '../errors';
 import type { HeldLock } from '../locks/lock-manager';
 import { EXIT } from './exit-codes';
 
@@ -40,7 +41,7 @@ export async function supervise(lock: HeldLock, options: SuperviseOptions): Prom
   try {
     const code = await exitCodeOf(child, file, warn);
     await endStragglers(child, warn);
-    return guard.hasEnded ? EXIT.lost : code;
+    return guard.hasEnded ? guard.exitCode : code;
   } finally {
     guard.stop();
     for (const signal of FORWARDED) process.off(signal, forward);
@@ -77,6 +78,12 @@ class LeaseGuard {
     lock.signal.addEventListener('abort', () => this.onLost());
     if (lock.signal.aborted) this.onLost();
     else this.plan(validForMs);
+  }
+
+  /** What the end of the command is to be reported as, once this ended it. */
+  get exitCode(): number {
+    const reason: unknown = this.lock.signal.reason;
+    return reason instanceof LockError && reason.code === 'closed' ? EXIT.closed : EXIT.lost;
   }
 
   stop(): void {

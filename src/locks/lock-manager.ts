@@ -5,6 +5,7 @@
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
+import { lockNameFault } from '../transport/lock-name';
 
 export interface LockOptions {
   /** `exclusive` (default): alone. `shared`: together with other shared holders. */
@@ -234,6 +235,8 @@ function untilLost<T>(lock: HeldLock, result: PromiseLike<T>): Promise<T> {
 
 function checkOptions(name: unknown, options: LockOptions): string | null {
   if (typeof name !== 'string') return `a lock name is a string, not ${typeof name}`;
+  const nameFault = lockNameFault(name);
+  if (nameFault !== null) return nameFault;
   const { mode, waitMs } = options;
   if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
     return `mode is 'exclusive' or 'shared', not ${JSON.stringify(mode)}`;

@@ -30,17 +30,25 @@ export class Cluster {
     readonly configuration: Configuration,
     private readonly addresses: ReadonlyMap<NodeId, string>,
     private readonly nodeArguments: readonly string[],
+    private readonly program: string,
   ) {
     const { cluster, quorums, leaseMs, retryMs, driftMax } = configuration;
     const nodes = [...addresses].map(([id, address]) => ({ id, address }));
     writeFileSync(this.configFile, JSON.stringify({ cluster, nodes, quorums, leaseMs, retryMs, driftMax }, null, 2));
   }
 
-  /** @param nodeArguments further arguments of `maekawa node` for each node */
-  static async prepare(configuration: Configuration, nodeArguments: readonly string[] = []): Promise<Cluster> {
+  /**
+   * @param nodeArguments further arguments of `maekawa node` for each node
+   * @param program the JavaScript file that is `maekawa`
+   */
+  static async prepare(
+    configuration: Configuration,
+    nodeArguments: readonly string[] = [],
+    program = join(__dirname, '../main.js'),
+  ): Promise<Cluster> {
     const ports = await freePorts(configuration.nodes.length);
     const addresses = new Map(configuration.nodes.map(({ id }, index) => [id, `127.0.0.1:${ports[index] ?? 0}`]));
-    return new Cluster(configuration, addresses, nodeArguments);
+    return new Cluster(configuration, addresses, nodeArguments, program);
   }
 
   get configFile(): string {
@@ -55,7 +63,7 @@ export class Cluster {
     const dataDir = join(this.directory, id);
     const child = spawn(
       process.execPath,
-      [join(__dirname, '../main.js'), 'node', '--id', id, '--config', this.configFile, '--data-dir', dataDir, ...this.nodeArguments, ...extraArguments],
+      [this.program, 'node', '--id', id, '--config', this.configFile, '--data-dir', dataDir, ...this.nodeArguments, ...extraArguments],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const exited = new Promise<number | NodeJS.Signals>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 0)));

@@ -1,0 +1,81 @@
+/** Real processes in tests: the built `maekawa`, and clusters of it. Polls with deadlines; never sleeps blindly. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Cluster } from '../../src/cli/demo/cluster';
+import { parseConfiguration } from '../../src/config';
+
+export const PROGRAM = join(__dirname, '../../dist/src/cli/main.js');
+
+if (!existsSync(PROGRAM)) throw new Error('these tests run the built program; `npm test` builds it, `npm run build` does so alone');
+
+export class Program {
+  output = '';
+  errors = '';
+  readonly child: ChildProcess;
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
+    this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(signal ?? code ?? -1)));
+  }
+
+  /** Resolves when standard output matches. */
+  async prints(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
+    return until(() => pattern.exec(this.output), `${pattern} in:\n${this.output}${this.errors}`, withinMs);
+  }
+
+  async complains(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
+    return until(() => pattern.exec(this.errors), `${pattern} in:\n${this.errors}`, withinMs);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+/** Polls until `find` finds something. */
+export async function until<Found>(
+  find: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
+  what: string,
+  withinMs = 10_000,
+): Promise<Found> {
+  for (const deadline = performance.now() + withinMs; ; ) {
+    const found = await find();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export interface ClusterOptions {
+  readonly nodes?: number;
+  readonly leaseMs?: number;
+  readonly nodeArguments?: readonly string[];
+}
+
+/** A majority cluster of processes, not started yet. */
+export function prepareCluster({ nodes = 3, leaseMs = 1_500, nodeArguments = [] }: ClusterOptions = {}): Promise<Cluster> {
+  const ids = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
+  const configuration = parseConfiguration(
+    {
+      cluster: 'test',
+      nodes: ids.map((id, index) => ({ id, address: `127.0.0.1:${7101 + index}` })), // the cluster takes free ports
+      quorums: { family: 'majority' },
+      leaseMs,
+    },
+    'the test',
+  );
+  return Cluster.prepare(configuration, nodeArguments, PROGRAM);
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const cluster = await prepareCluster(options);
+  for (const { id } of cluster.configuration.nodes) cluster.start(id, '--first-start');
+  await cluster.untilConnected(15_000);
+  return cluster;
+}
