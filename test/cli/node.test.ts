@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cluster } from '../../src/cli/demo/cluster';
+import type { WorkloadLine } from '../../src/cli/workload';
+import { Program, prepareCluster, startCluster, until } from '../support/processes';
+
+jest.setTimeout(40_000);
+
+interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly reason?: string;
+  readonly peer?: string;
+}
+
+function logOf(cluster: Cluster, id: string): LogLine[] {
+  return cluster.outputOf(id).split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as LogLine];
+    } catch {
+      return []; // the beginning was cut off, or it is not complete yet
+    }
+  });
+}
+
+describe('maekawa node: what is wrong is said in one line, with an exit code of its own', () => {
+  let directory: string;
+  let config: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'maekawa-test-'));
+    config = join(directory, 'quorums.json');
+    const nodes = ['n1', 'n2', 'n3'].map((id) => ({ id, address: '127.0.0.1:0' }));
+    writeFileSync(config, JSON.stringify({ nodes: nodes.map((node, i) => ({ ...node, address: `127.0.0.1:${39_801 + i}` })), quorums: { family: 'majority' } }));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  function node(...args: string[]): Program {
+    return new Program(['node', '--config', config, '--data-dir', join(directory, 'data'), ...args]);
+  }
+
+  async function fails(program: Program, code: number, message: RegExp): Promise<void> {
+    expect(await program.ended).toBe(code);
+    expect(program.errors).toMatch(message);
+    expect(program.errors).not.toMatch(/^\s+at /m); // no stack trace
+  }
+
+  test('an id that the configuration does not have', () =>
+    fails(node('--id', 'n7'), 64, /^maekawa: there is no node "n7" in the configuration; it names n1, n2, n3\n$/));
+
+  test('no id', () => fails(node(), 64, /required option '--id <id>' not specified/));
+
+  test('a configuration that is not there', () =>
+    fails(new Program(['node', '--id', 'n1', '--config', join(directory, 'none.json')]), 64, /cannot read .*none.json: there is no such file. Make one with `maekawa quorums init`/));
+
+  test('an address of a peer that the configuration does not have', () =>
+    fails(node('--id', 'n1', '--peer', 'n9=127.0.0.1:1'), 64, /an address was given for "n9", but the configuration has no such node/));
+
+  test('a port that is in use', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    try {
+      await fails(node('--id', 'n1', '--listen', `127.0.0.1:${port}`), 69, /the port is in use; stop the process that uses it, or choose another with --listen/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('listening beyond this machine without TLS', () =>
+    fails(node('--id', 'n1', '--listen', '0.0.0.0:0'), 64, /without TLS lets anybody.*--insecure/));
+
+  test('some but not all TLS files', () => fails(node('--id', 'n1', '--tls-cert', 'x.pem'), 64, /TLS takes three files/));
+
+  test('a data directory that another process uses; after a kill -9 it is free', async () => {
+    const first = node('--id', 'n1', '--listen', '127.0.0.1:0');
+    await first.prints(/listens on/);
+    await fails(node('--id', 'n1', '--listen', '127.0.0.1:0'), 73, /is in use by process \d+/);
+    first.signal('SIGKILL');
+    await first.ended;
+    const next = node('--id', 'n1', '--listen', '127.0.0.1:0');
+    await next.prints(/it lends its vote in \d+ ms/);
+    next.signal('SIGTERM');
+    expect(await next.ended).toBe(0);
+  });
+
+  test('a corrupt ceiling is never taken for none', async () => {
+    const data = join(directory, 'corrupt');
+    const first = node('--id', 'n1', '--listen', '127.0.0.1:0', '--data-dir', data);
+    await first.prints(/listens on/);
+    first.signal('SIGTERM');
+    await first.ended;
+    const text = readFileSync(join(data, 'ceiling'), 'utf8');
+    writeFileSync(join(data, 'ceiling'), text.replace(/ \d/, (start) => (start === ' 1' ? ' 2' : ' 1')));
+    await fails(node('--id', 'n1', '--listen', '127.0.0.1:0', '--data-dir', data), 73, /ceiling is corrupt.*delete the file/);
+  });
+});
+
+describe('maekawa node: three nodes', () => {
+  let cluster: Cluster;
+
+  afterEach(() => cluster.remove());
+
+  test('at --log-level debug the log shows the messages of an entry with their Lamport times', async () => {
+    cluster = await startCluster({ nodeArguments: ['--log-level', 'debug', '--no-retain'] });
+    expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'seen', '--', 'true']).ended).toBe(0);
+    const log = cluster.outputOf('n1');
+    for (const pattern of [/"lamport":\d+.*"msg":"Request → n\d"/, /"lamport":\d+.*"msg":"Grant ← n\d"/, /"msg":"Release → n\d"/]) {
+      expect(log).toMatch(pattern);
+    }
+  });
+
+  test('a node with another layout is refused; both sides name both values', async () => {
+    cluster = await prepareCluster();
+    for (const id of ['n1', 'n2']) cluster.start(id, '--first-start');
+    const file = JSON.parse(readFileSync(cluster.configFile, 'utf8')) as { leaseMs: number };
+    const changed = join(cluster.directory, 'changed.json');
+    writeFileSync(changed, JSON.stringify({ ...file, leaseMs: file.leaseMs + 500 }));
+    cluster.start('n3', '--first-start', '--config', changed);
+    const isRefused = (id: string): boolean => logOf(cluster, id).some(({ reason = '' }) => /configuration differs: n\d has digest \w+, n\d has \w+/.test(reason));
+    await until(() => isRefused('n3') && (isRefused('n1') || isRefused('n2')), `the refusals, in ${cluster.outputOf('n3')}`);
+    expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--wait', '5s', 'x', '--', 'true']).ended).toBe(0);
+  });
+
+  test('a holder that is killed is followed within a lease and a second, by a larger token', async () => {
+    cluster = await prepareCluster({ leaseMs: 1_000, nodeArguments: ['--lock', 'work', '--every', '100ms', '--work', '100ms'] });
+    const file = join(cluster.directory, 'shared.log');
+    writeFileSync(file, '');
+    const lines = (): WorkloadLine[] => readFileSync(file, 'utf8').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as WorkloadLine);
+    for (const id of ['n1', 'n2', 'n3']) cluster.start(id, '--first-start', '--file', file);
+    const holder = await until(() => lines().length > 10 && lines().at(-1)?.event === 'enter' && lines().at(-1), 'a holder');
+    cluster.signal(holder.node, 'SIGKILL');
+    await cluster.exited(holder.node);
+    const killedAtMs = Date.now();
+    const next = await until(() => lines().find((line) => line.event === 'enter' && line.token > holder.token && line.node !== holder.node), 'a successor', 5_000);
+    expect(next.atMs - killedAtMs).toBeLessThanOrEqual(2_000);
+    const entered = lines().filter((line) => line.event === 'enter').map((line) => line.token);
+    expect(entered).toEqual([...entered].sort((a, b) => a - b));
+  });
+
+  test('SIGTERM gives the locks back at once and ends the node with 0, well before the lease', async () => {
+    cluster = await startCluster({ leaseMs: 60_000 });
+    const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'given-back', '--', 'sleep', '1000']);
+    await until(async () => (await cluster.status('n1'))?.locks.some((lock) => lock.callers?.state === 'STATE_HELD'), 'n1 to hold');
+    const askedAtMs = performance.now();
+    cluster.signal('n1', 'SIGTERM');
+    expect(await cluster.exited('n1')).toBe(0);
+    expect(performance.now() - askedAtMs).toBeLessThan(5_000); // the issue is a lease of a minute, not speed
+    expect(await holder.ended).toBe(123);
+    expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n2', 'given-back', '--wait', '10s', '--', 'true']).ended).toBe(0);
+  });
+
+  test('a frozen peer is noticed, and the others go on', async () => {
+    cluster = await startCluster();
+    cluster.signal('n3', 'SIGSTOP');
+    await until(async () => (await cluster.status('n1'))?.peers.some((peer) => peer.node === 'n3' && !peer.up), 'n1 to notice', 5_000);
+    expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--wait', '5s', 'x', '--', 'true']).ended).toBe(0);
+  });
+});
