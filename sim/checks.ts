@@ -201,15 +201,15 @@ export class Checks {
   }
 
   /**
-   * `couldReenterAtMs`: since when nothing but the caller stood between it and the lock, in the node's
-   * time: when it asked or when the caller before it left, whichever came later.
+   * `neededUntilMs`: how long retained grants must have lasted to be used again, in the node's time:
+   * from when nothing but the caller stood between it and the lock.
    */
-  countEntry(machine: number, lock: number, couldEnterAtMs: number, validUntilMs: number): void {
+  countEntry(machine: number, lock: number, neededUntilMs: number, validUntilMs: number): void {
     const bill = this.bills?.[lock];
     if (bill === undefined) return;
     const name = this.lockNames[lock];
     if (!bill.isPaid) {
-      if (bill.machine === machine && couldEnterAtMs < bill.heldUntilMs) {
+      if (bill.machine === machine && neededUntilMs < bill.heldUntilMs) {
         violated('frugal', `lock ${name}: its retained grants were not used`);
       }
       const peers = this.votingSetSize(machine) - 1;

@@ -2,15 +2,17 @@
  * The core as the simulator sees it. Handed in, so that a changed one can be run without touching the
  * production code.
  */
-import { createNode, durableClock, inspectLock, lockNames, step } from '../src/core';
+import { createNode, durableClock, inspectLock, lockNames, silentForMs, step } from '../src/core';
 import type { Birth, CoreSettings, Effect, Event, LamportTime, LockName, LockNode, LockView } from '../src/core';
 
 export interface Core {
   createNode(settings: CoreSettings, birth: Birth): LockNode;
   step(node: LockNode, event: Event): readonly Effect[];
   durableClock(node: LockNode): LamportTime;
+  /** What a node tells in a handshake: for how much longer it lends nothing. */
+  silentForMs(node: LockNode, nowMs: number): number;
   lockNames(node: LockNode): LockName[];
   inspectLock(node: LockNode, lock: LockName): LockView | null;
 }
 
-export const PRODUCTION_CORE: Core = { createNode, step, durableClock, lockNames, inspectLock };
+export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, lockNames, inspectLock };

@@ -4,6 +4,7 @@
  * get its lock once more within a bound, and when all are done nothing may be left behind.
  * Law: everything that happens follows from the plan; the core is driven through `step` alone.
  */
+import { reentryLeftMs } from '../src/core';
 import type { CallerId, Effect, Event, LockName, LockNode, Message, NodeId, Token } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { Agenda } from './agenda';
@@ -536,7 +537,8 @@ export class World {
       this.seenLife[link] = peer.life;
       const clock = this.core.durableClock(peer.node);
       if (clock > peer.ceilingOnDisk) violated('ceiling-holds', `${peer.id} shakes hands with clock ${clock}, ceiling ${peer.ceilingOnDisk}`);
-      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock });
+      const silentForMs = this.core.silentForMs(peer.node, this.nowMs(peer));
+      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs });
     }
   }
 
@@ -652,7 +654,8 @@ export class World {
     caller.hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     this.checks.entered(this.nowUs, lock, caller.hold);
     if (this.plan.profile === 'frugal') {
-      this.checks.countEntry(machine.index, lock, Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0), validUntilMs);
+      const couldEnterAtMs = Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0);
+      this.checks.countEntry(machine.index, lock, couldEnterAtMs + reentryLeftMs(this.plan.leaseMs), validUntilMs);
     }
     this.noteWait(caller);
     const holdUs = this.isHealed() ? Math.min(wish.holdUs, this.plan.leaseMs * 250) : wish.holdUs;

@@ -4,7 +4,7 @@ export type { CoreSettings } from './context';
 export { InvariantError, assertNever } from './invariants';
 export type { LocalInvariant } from './invariants';
 export { hasPriority, isCompatible, isSameRequest } from './priority';
-export { marginMs } from './requester';
+export { marginMs, reentryLeftMs } from './requester';
 export type { RequesterView } from './requester';
 export {
   DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, silentForMs, step,

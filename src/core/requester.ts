@@ -18,6 +18,17 @@ import { hasPriority } from './priority';
 /** Whole milliseconds are cut off, once when a lease is counted here and once when it is at the arbiter. */
 const CLOCK_RESOLUTION_MS = 2;
 
+/**
+ * Which share of the lease must be left to enter again under retained grants: with less, the lock could
+ * be lost again before its renewal is back.
+ */
+const REENTRY_SHARE = 0.1;
+
+/** How much of a lease must be left, in whole milliseconds, to enter again under retained grants. */
+export function reentryLeftMs(leaseMs: number): number {
+  return Math.ceil(leaseMs * REENTRY_SHARE);
+}
+
 /** How much earlier than its arbiter a requester takes a grant to end: what their clocks may drift apart. */
 export function marginMs(leaseMs: number, driftMax: number): number {
   return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;
@@ -332,7 +343,9 @@ export class Requesters {
   /** Enter again under the same request, without a message (section 9). */
   private reenter(requester: Requester, entry: Entry, first: Caller): void {
     const { request } = entry;
-    if (first.mode !== request.mode || request.contended || entry.token + 1 > entry.tokenMax) {
+    const leftMs = entry.validUntilMs - this.context.requesterNowMs;
+    const endsSoon = leftMs < reentryLeftMs(this.context.settings.leaseMs);
+    if (first.mode !== request.mode || request.contended || entry.token + 1 > entry.tokenMax || endsSoon) {
       this.end(requester, request);
       return this.start(requester, first);
     }
