@@ -182,10 +182,11 @@ export class LockNode implements Context {
   }
 
   send(to: NodeId, message: Message): void {
-    if (to === this.settings.self) {
-      this.toSelf.push(message);
-    } else if (message.clock > this.clock.ceiling || this.heldBack.length > 0) {
+    // To itself too: a vote of its own above the ceiling would allow a token that it forgets in a crash.
+    if (message.clock > this.clock.ceiling || this.heldBack.length > 0) {
       if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
+    } else if (to === this.settings.self) {
+      this.toSelf.push(message);
     } else {
       this.effects.push({ kind: 'send', to, message });
     }
