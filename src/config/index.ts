@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { LockError } from '../errors';
 import { buildCoterie } from '../quorum';
 import type { Coterie, FamilyLayout } from '../quorum';
+import { describeJsonFault } from './json';
 import { validate } from './validate';
 import type { ConfigurationFile, Fault, NodeAddress } from './validate';
 
@@ -51,10 +52,11 @@ export function readJson(path: string): unknown {
     const reason = code === 'ENOENT' ? 'there is no such file' : message;
     throw new LockError('config', `cannot read ${path}: ${reason}. Make one with \`maekawa quorums init\`, or name another with --config`, { cause });
   }
+  const json = text.replace(/^\uFEFF/, '');
   try {
-    return JSON.parse(text);
+    return JSON.parse(json);
   } catch (cause) {
-    throw new LockError('config', `${path} is not JSON: ${placeInText(text, (cause as Error).message)}`, { cause });
+    throw new LockError('config', `${path} is not JSON: ${describeJsonFault(json) ?? (cause as Error).message}`, { cause });
   }
 }
 
@@ -85,11 +87,4 @@ function digestOf({ nodes, quorums, leaseMs, driftMax }: ConfigurationFile): str
     : quorums;
   const agreed = JSON.stringify([nodes.map((node) => node.id), Object.entries(layout).sort(), leaseMs, driftMax]);
   return createHash('sha256').update(agreed).digest('hex').slice(0, 16);
-}
-
-function placeInText(text: string, message: string): string {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return message;
-  const before = text.slice(0, Number(position)).split('\n');
-  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${message.replace(/ in JSON at position.*| at position.*/, '')}`;
 }

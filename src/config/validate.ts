@@ -110,7 +110,7 @@ function checkNodes(value: unknown, fault: Report): NodeAddress[] {
     const other = placeOfId.get(id);
     if (other !== undefined) fault(`${path}.id`, `${show(id)} is the id of ${other} too`, 'give each node an id of its own');
     else placeOfId.set(id, path);
-    if (other === undefined) nodes.push({ id, address: String(address) });
+    if (other === undefined) nodes.push({ id, address: typeof address === 'string' ? address : '' });
   }
   return nodes;
 }
@@ -228,7 +228,7 @@ function checkMembers(value: unknown, path: string, ids: readonly NodeId[], faul
   let isSound = true;
   for (const [index, id] of (value as unknown[]).entries()) {
     if (typeof id !== 'string' || !ids.includes(id)) {
-      fault(`${path}[${index}]`, `there is no node ${show(id)}`, knownIds(ids, String(id)));
+      fault(`${path}[${index}]`, `there is no node ${show(id)}`, knownIds(ids, typeof id === 'string' ? id : show(id)));
       isSound = false;
     } else if (members.includes(id)) {
       fault(`${path}[${index}]`, `${show(id)} is listed twice`, 'list it once');

@@ -152,6 +152,13 @@ describe('load', () => {
     expect(new Set(turnedTo).size).toBe(2);
   });
 
+  test('grid: nodes whose row meets a dead node turn to different nodes of its column', () => {
+    const { coterie } = gridOf(columnsOf([4, 4, 4, 4]));
+    const dead = new Set(['n1']);
+    const turnedTo = ['n5', 'n9', 'n13'].flatMap((node) => (coterie.quorumAvoiding(node, dead) ?? []).filter((each) => ['n2', 'n3', 'n4'].includes(each)));
+    expect(turnedTo.sort()).toEqual(['n2', 'n3', 'n4']);
+  });
+
   test('explicit: a set without the node itself is its last choice', () => {
     const { coterie } = listedOf({ n1: ['n1', 'n2'], n2: ['n2', 'n3'], n3: ['n1', 'n2', 'n3'], n4: ['n2', 'n3', 'n4'], n5: ['n5', 'n2'] });
     expect(coterie.quorumAvoiding('n4', new Set(['n3']))).toEqual(expect.not.arrayContaining(['n4']));
