@@ -58,6 +58,7 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   disk: [0.01, 0.2],
   cancel: [0.05, 0.3],
   linger: [0.1],
+  steal: [0.02, 0.2, 0.6],
 };
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
@@ -296,6 +297,7 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
         thinkUs: (i === 0 && isCalm ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
         holdUs: lingersUs + own.below(holdUsMax),
         patienceUs: own.chance(toPpm(intensities.cancel)) ? patienceUs : null,
+        steals: own.chance(toPpm(intensities.steal)),
       });
     }
     return { machine, wishes };
@@ -316,6 +318,7 @@ function drawFrugalCallers({ seed, nodes, leaseUs }: DrawContext, locks: number)
         thinkUs: (i === 0 ? leaseUs / 10 : 0) + random.below(random.pick([leaseUs / 200, leaseUs / 2, leaseUs * 2])),
         holdUs: random.below(leaseUs / 50),
         patienceUs: null,
+        steals: false,
       }));
       callers.push({ machine, wishes });
     }

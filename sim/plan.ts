@@ -1,9 +1,11 @@
 /**
  * A run before it is run: plain data, so that it can be printed, saved, cut down and replayed. Only the
- * fate of single messages is left to streams of chance, one per link, that the seed starts.
+ * fate of single messages is left to streams of chance, one per link, that the seed starts; `fates` fixes
+ * these too.
  * All times are whole microseconds of true time, from the start of the run, unless named otherwise.
  */
 import type { Mode } from '../src/core';
+import type { Fate } from './fates';
 
 export const FAMILIES = ['grid', 'majority', 'plane'] as const;
 export type Family = (typeof FAMILIES)[number];
@@ -35,6 +37,7 @@ export const FAULT_KINDS = {
   disk: 'how long writing the ceiling takes, as a share of the lease',
   cancel: 'probability that a caller gives up waiting',
   linger: 'probability that a caller holds for longer than the lease',
+  steal: 'probability that a caller steals the lock',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -76,9 +79,13 @@ export interface Wish {
   readonly mode: Mode;
   /** Between the end of the wish before it and asking. */
   readonly thinkUs: number;
+  /** Ask at this true time instead, or at once where that is past. */
+  readonly atUs?: number;
   readonly holdUs: number;
   /** Gives up after so long; null waits for ever. */
   readonly patienceUs: number | null;
+  /** Takes the lock from whoever holds it; only while there are faults, for it starves others. */
+  readonly steals: boolean;
 }
 
 /** One caller of a node: fulfils its wishes one after the other. */
@@ -132,6 +139,8 @@ export interface Plan {
   readonly machines: readonly MachinePlan[];
   readonly network: NetworkPlan;
   readonly faults: readonly Fault[];
+  /** When given, chance decides over no message: each meets the fate named here, or arrives in good order. */
+  readonly fates?: readonly Fate[];
   readonly callers: readonly CallerPlan[];
   /** What was switched on, for the summary. */
   readonly intensities: FaultIntensities;

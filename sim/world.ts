@@ -11,6 +11,7 @@ import { Agenda } from './agenda';
 import { CheckError, Checks, violated } from './checks';
 import type { Hold } from './checks';
 import type { Core } from './core';
+import { Fates } from './fates';
 import { coterieOf, lockNamesOf, nodeIdsOf } from './layout';
 import { MachineClock, STOPPED_PPM } from './machine-clock';
 import { Network } from './network';
@@ -23,6 +24,8 @@ import { TraceHash } from './trace-hash';
 /** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
 export interface Observer {
   stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void;
+  /** A message was sent, and when its copies are to arrive: never, if it is lost or the link is cut. */
+  sent?(atUs: number, from: NodeId, to: NodeId, message: Message, arrivesAtUs: readonly number[]): void;
   /** What no node was told: faults, restarts, the phases of the run. */
   noted(atUs: number, text: string): void;
 }
@@ -130,6 +133,9 @@ export class World {
   private readonly machines: Machine[];
   private readonly callers: Caller[];
   private readonly network: Network;
+  private readonly fates: Fates | null;
+  /** Of the message that is being sent, for the observer. */
+  private arrivesAtUs: number[] = [];
   private readonly checks: Checks;
   private readonly detection: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
@@ -167,7 +173,9 @@ export class World {
     this.callers = plan.callers.map((caller, index) => this.newCaller(index, caller.machine, caller.wishes));
     this.network = new Network(plan.seed, this.machines.length, plan.network, (atUs, link, payload) => {
       this.agenda.push(atUs, DELIVER, link, 0, payload);
+      if (this.observer !== null) this.arrivesAtUs.push(atUs);
     });
+    this.fates = plan.fates === undefined ? null : new Fates(plan.fates);
     const votingSets = this.nodeIds.map((id) => this.coterie.votingSet(id));
     this.isVotingSetMember = votingSets.flatMap((set) => this.nodeIds.map((id) => set.includes(id)));
     this.checks = new Checks(
@@ -322,6 +330,7 @@ export class World {
         return this.hash.addWide(effect.validUntilMs);
       }
       case 'lost':
+        if (effect.stolen === true) this.counts.stolen++;
         return this.lost(machine, effect.caller);
       case 'reserveCeiling': {
         machine.ceilingUnderWay = effect.ceiling;
@@ -489,7 +498,12 @@ export class World {
     }
     if (machine.lastClockSent > 0 && message.clock > machine.lastClockSent + this.plan.slack) counts.clockJumps++;
     machine.lastClockSent = message.clock;
-    this.network.send(this.nowUs, link, message);
+    if (this.fates === null) this.network.send(this.nowUs, link, message);
+    else this.network.sendTo(this.nowUs, link, message, this.fates.next(machine.index, toIndex, message));
+    if (this.observer !== null) {
+      this.observer.sent?.(this.nowUs, machine.id, to, message, this.arrivesAtUs);
+      this.arrivesAtUs = [];
+    }
   }
 
   private deliver(machine: Machine, link: number, message: Message): void {
@@ -567,6 +581,7 @@ export class World {
       return;
     }
     caller.state = 'thinking';
+    if (wish.atUs !== undefined && !this.isHealed()) return this.callerIn(caller, Math.max(0, wish.atUs - this.nowUs));
     // Healed, everyone is eager, but leaves the clocks time to come together (SLACK may be small).
     const leaseUs = this.plan.leaseMs * 1000;
     this.callerIn(caller, this.isHealed() ? leaseUs / 40 + Math.min(wish.thinkUs, leaseUs / 20) : wish.thinkUs);
@@ -609,7 +624,10 @@ export class World {
     machine.callersById.set(caller.id, caller);
     if (wish.patienceUs !== null && this.phase === 'faults') this.callerIn(caller, wish.patienceUs);
     this.isLocalEvent = true;
-    this.step(machine, { kind: 'acquire', nowMs, lock: this.locks[wish.lock] ?? '', mode: wish.mode, caller: caller.id });
+    const steals = wish.steals && this.phase === 'faults';
+    if (steals) this.counts.steals++;
+    const acquire = { kind: 'acquire', nowMs, lock: this.locks[wish.lock] ?? '', mode: wish.mode, caller: caller.id } as const;
+    this.step(machine, steals ? { ...acquire, steals } : acquire);
     this.isLocalEvent = false;
   }
 

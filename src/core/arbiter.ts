@@ -76,7 +76,8 @@ export class Arbiters {
 
   onRequest(from: NodeId, message: Request): void {
     const arbiter = this.open(message.lock);
-    const request: RequestId = { timestamp: message.timestamp, node: from };
+    const { timestamp, steals } = message;
+    const request: RequestId = steals === true ? { timestamp, node: from, steals } : { timestamp, node: from };
     const grant = findGrant(arbiter, request);
     if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
@@ -106,7 +107,7 @@ export class Arbiters {
     } else {
       removeItem(arbiter.grants, grant);
       const { mode, keep, sentAtMs } = grant;
-      this.enqueue(arbiter, { request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });
+      this.enqueue(arbiter, { request: grant.request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });
       this.fill(arbiter);
     }
     this.settle(arbiter);
@@ -242,7 +243,7 @@ export class Arbiters {
     if (findGrant(arbiter, contender) !== undefined) return;
     for (const grant of arbiter.grants) {
       if (isCompatible(grant.mode, mode)) continue;
-      if (!isRepeat && !grant.keep && !hasPriority(contender, grant.request)) continue;
+      if (!isRepeat && !grant.keep && !contender.steals && !hasPriority(contender, grant.request)) continue;
       // An Inquire is under way for one at least as old. Should it be lost, the repeat sends another.
       if (!isRepeat && grant.inquiredFor !== null && !hasPriority(contender, grant.inquiredFor)) continue;
       if (grant.inquiredFor === null || hasPriority(contender, grant.inquiredFor)) grant.inquiredFor = contender;

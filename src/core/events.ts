@@ -13,7 +13,15 @@ export type Event =
   /** First event of a node's life, exactly once. */
   | { readonly kind: 'start'; readonly nowMs: number }
   /** A local caller wants the lock. Answered in time by `entered`, unless a `release` cancels it. */
-  | { readonly kind: 'acquire'; readonly nowMs: number; readonly lock: LockName; readonly mode: Mode; readonly caller: CallerId }
+  | {
+      readonly kind: 'acquire';
+      readonly nowMs: number;
+      readonly lock: LockName;
+      readonly mode: Mode;
+      readonly caller: CallerId;
+      /** Take the lock from whoever holds it, here or elsewhere, before all others that wait. */
+      readonly steals?: true;
+    }
   /** The caller is done, or no longer waits. Idempotent: unknown to the core, it does nothing. */
   | { readonly kind: 'release'; readonly nowMs: number; readonly lock: LockName; readonly caller: CallerId }
   /** A validated message arrived from a peer. Never from the node itself. */
@@ -58,8 +66,8 @@ export type Effect =
     }
   /** The callers inside this lock hold it for longer: until `validUntilMs`. */
   | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
-  /** The caller no longer holds the lock, at this very moment: its grants ran out. */
-  | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId }
+  /** The caller no longer holds the lock, at this very moment: its grants ran out, or it was stolen. */
+  | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId; readonly stolen?: true }
   /** Send a `wake` event at `atMs`. Replaces any earlier wish. */
   | { readonly kind: 'wake'; readonly atMs: number }
   /** Put this ceiling on disk, then answer `ceilingReserved`. */

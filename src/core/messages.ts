@@ -22,6 +22,8 @@ export type Mode = 'exclusive' | 'shared';
 export interface RequestId {
   readonly timestamp: LamportTime;
   readonly node: NodeId;
+  /** It takes the lock from whoever holds it, and goes before all that do not steal. Part of the wish, not of its name. */
+  readonly steals?: true;
 }
 
 /** Requester to arbiter: lend me your vote. Sent again it is the retry, and for a holder the renewal. */
@@ -32,6 +34,8 @@ export interface Request {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly mode: Mode;
+  /** As in `RequestId`. */
+  readonly steals?: true;
   /** The requester may keep the grants after its release (section 9): inquire at once, whoever asks. */
   readonly keep: boolean;
   /** The requester's own time when it sent this, in whole milliseconds. Only that requester reads it. */
@@ -69,7 +73,7 @@ export interface Inquire {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly grant: LamportTime;
-  /** The request that waits for the vote. */
+  /** The request that waits for the vote. If it steals, a holder is not asked but told to give the lock up. */
   readonly contender: RequestId;
 }
 

@@ -1,6 +1,7 @@
 /**
  * The total order of requests: `(timestamp, node)`, smaller is older and wins. Node ids break ties,
- * so no two requests are ever equal in priority. Source: protocol.md section 2; Lamport 1978.
+ * so no two requests are ever equal in priority. Those that steal go before those that do not.
+ * Source: protocol.md section 2; Lamport 1978.
  */
 import type { Mode, RequestId } from './messages';
 
@@ -8,8 +9,9 @@ export function isSameRequest(a: RequestId, b: RequestId): boolean {
   return a.timestamp === b.timestamp && a.node === b.node;
 }
 
-/** Whether `a` is older than `b`. Compares ids by code unit, the same on every machine. */
+/** Whether `a` goes before `b`. Compares ids by code unit, the same on every machine. */
 export function hasPriority(a: RequestId, b: RequestId): boolean {
+  if (a.steals !== b.steals) return a.steals === true;
   return a.timestamp !== b.timestamp ? a.timestamp < b.timestamp : a.node < b.node;
 }
 

@@ -12,7 +12,7 @@ import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
 import type { CallerId } from './events';
 import { assertNever, broken } from './invariants';
-import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, RequestId, Token } from './messages';
+import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, Request, RequestId, Token } from './messages';
 import { hasPriority } from './priority';
 
 /** Whole milliseconds are cut off, once when a lease is counted here and once when it is at the arbiter. */
@@ -40,6 +40,7 @@ interface Caller {
   readonly mode: Mode;
   /** Taken when the caller asked, so that waiting in the local line costs it no place among all nodes. */
   readonly timestamp: LamportTime;
+  readonly steals: boolean;
 }
 
 /** A vote in hand. */
@@ -142,14 +143,16 @@ export class Requesters {
     return { state: 'retained', ...open, token: phase.token, validUntilMs };
   }
 
-  acquire(lock: LockName, mode: Mode, id: CallerId): void {
+  acquire(lock: LockName, mode: Mode, id: CallerId, steals = false): void {
     let requester = this.byLock.get(lock);
     if (requester === undefined) {
       requester = { lock, phase: IDLE, line: [], noKeepUntilMs: 0, deadlineMs: Infinity, heapIndex: -1 };
       this.byLock.set(lock, requester);
     }
     this.expire(requester);
-    requester.line.push({ id, mode, timestamp: this.context.clock.tick() });
+    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals };
+    if (steals) this.makeWay(requester, caller);
+    else requester.line.push(caller);
     this.joinOrAdvance(requester);
     this.settle(requester);
   }
@@ -323,10 +326,31 @@ export class Requesters {
     }
   }
 
+  /** One that steals goes first; who is inside here loses the lock. */
+  private makeWay(requester: Requester, caller: Caller): void {
+    const { phase, line } = requester;
+    if (phase.state === 'waiting') {
+      this.end(requester, phase.request);
+      // The request that was ended had the timestamp of the first in line, and an id is never used again.
+      const first = line.shift();
+      if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });
+    } else if (phase.state === 'held') {
+      this.giveUp(requester, phase);
+    }
+    line.unshift(caller);
+  }
+
+  /** The lock was stolen from those inside. */
+  private giveUp(requester: Requester, phase: Entry & { readonly inside: readonly CallerId[] }): void {
+    for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });
+    this.end(requester, phase.request);
+  }
+
   private start(requester: Requester, first: Caller): void {
     const { settings, preferredQuorum, requesterNowMs } = this.context;
+    const { timestamp } = first;
     const request: OpenRequest = {
-      id: { timestamp: first.timestamp, node: settings.self },
+      id: first.steals ? { timestamp, node: settings.self, steals: true } : { timestamp, node: settings.self },
       mode: first.mode,
       keep: settings.retain && requesterNowMs >= requester.noKeepUntilMs,
       asked: [...preferredQuorum],
@@ -402,7 +426,7 @@ export class Requesters {
   private ask(arbiter: NodeId, lock: LockName, request: OpenRequest): void {
     const vote = request.votes.get(arbiter);
     const sentAtMs = this.context.requesterNowMs;
-    this.context.send(arbiter, {
+    const message: Request = {
       kind: 'request',
       lock,
       clock: this.context.clock.now,
@@ -411,7 +435,8 @@ export class Requesters {
       keep: request.keep,
       sentAtMs,
       heldGrant: vote !== undefined && vote.validUntilMs > sentAtMs ? vote.number : null,
-    });
+    };
+    this.context.send(arbiter, request.id.steals === true ? { ...message, steals: true } : message);
   }
 
   /** The request is over: tell every arbiter that was asked. */
@@ -524,7 +549,9 @@ export class Requesters {
     const { phase } = requester;
     switch (phase.state) {
       case 'held':
-        return; // Noted: the lock will be released for real.
+        if (message.contender.steals !== true) return; // Noted: the lock will be released for real.
+        this.giveUp(requester, phase);
+        return this.joinOrAdvance(requester);
       case 'retained':
         this.end(requester, request);
         return this.joinOrAdvance(requester);

@@ -137,7 +137,7 @@ class RemoteHold implements HeldLock {
     call.write({
       acquire: {
         lock: lockBytes(name),
-        mode: this.mode === 'shared' ? 'MODE_SHARED' : 'MODE_EXCLUSIVE',
+        mode: this.mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE',
         pings: true,
         sentAtMs: client.nowMs(),
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),

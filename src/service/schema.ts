@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import type { MethodDefinition } from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
 
-export type WireMode = 'MODE_UNSPECIFIED' | 'MODE_EXCLUSIVE' | 'MODE_SHARED';
+export type WireMode = 'LOCK_MODE_UNSPECIFIED' | 'LOCK_MODE_EXCLUSIVE' | 'LOCK_MODE_SHARED';
 
 export interface AcquireMessage {
   readonly lock: Buffer;

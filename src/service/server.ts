@@ -219,7 +219,7 @@ class ClientHold {
 }
 
 function modeOf(mode: AcquireMessage['mode']): Mode {
-  return mode === 'MODE_SHARED' ? 'shared' : 'exclusive';
+  return mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive';
 }
 
 function endedReason(code: LockErrorCode): EndedReason {
@@ -272,7 +272,7 @@ function lockStatus({ lock, grants, queue, requester }: LockView, nowMs: number)
   const vote = ({ request, mode }: { request: RequestId; mode: Mode }): VoteStatus => ({
     node: request.node,
     timestamp: request.timestamp,
-    mode: mode === 'shared' ? 'MODE_SHARED' : 'MODE_EXCLUSIVE',
+    mode: mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE',
   });
   return {
     lock: lockBytes(lock),

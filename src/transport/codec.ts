@@ -86,14 +86,16 @@ const enum Tag {
   contended = (9 << 3) | 0,
   contenderTimestamp = (10 << 3) | 1,
   contenderNode = (11 << 3) | 2,
+  /** Of a Request: it steals. Of an Inquire: its contender does. */
+  steals = (12 << 3) | 0,
 }
 
 /** Which fields a kind may have, a bit for each field number. */
 const fieldsOf = {
-  request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant),
+  request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals),
   grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended),
   release: bits(Tag.lock, Tag.clock, Tag.timestamp),
-  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode),
+  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
 
@@ -126,6 +128,7 @@ export class FrameBuilder {
         writer.varint(Tag.mode, message.mode === 'exclusive' ? 1 : 2);
         if (message.keep) writer.varint(Tag.keep, 1);
         if (message.heldGrant !== null) writer.fixed64(Tag.heldGrant, message.heldGrant);
+        if (message.steals === true) writer.varint(Tag.steals, 1);
         break;
       case 'grant':
         writer.fixed64(Tag.grant, message.grant);
@@ -138,6 +141,7 @@ export class FrameBuilder {
         writer.fixed64(Tag.grant, message.grant);
         writer.fixed64(Tag.contenderTimestamp, message.contender.timestamp);
         writer.text(Tag.contenderNode, message.contender.node);
+        if (message.contender.steals === true) writer.varint(Tag.steals, 1);
         break;
       case 'yield':
         writer.fixed64(Tag.grant, message.grant);
@@ -264,6 +268,7 @@ export class FrameDecoder {
     let contended = false;
     let contenderTimestamp = 0;
     let contenderNode = '';
+    let steals = false;
     while (reader.position < end) {
       const tag = reader.tag();
       switch (tag) {
@@ -300,6 +305,9 @@ export class FrameDecoder {
         case Tag.contenderNode:
           contenderNode = reader.text('the contender', textBytesMax);
           break;
+        case Tag.steals:
+          steals = toFlag('steals', reader.varint());
+          break;
         default:
           throw unexpected('a message', tag);
       }
@@ -314,6 +322,7 @@ export class FrameDecoder {
         if ((seen & (1 << (Tag.mode >> 3))) === 0) throw new WireFault('mode is missing');
         checkSentAt(sentAtMs);
         if (heldGrant !== null) checkTime('held grant', heldGrant, clock);
+        if (steals) return { kind: 'request', lock, clock, timestamp, mode, steals, keep, sentAtMs, heldGrant };
         return { kind: 'request', lock, clock, timestamp, mode, keep, sentAtMs, heldGrant };
       case KindTag.grant:
         checkFields('grant', seen);
@@ -330,7 +339,8 @@ export class FrameDecoder {
         if (!this.nodes.has(contenderNode)) {
           throw new WireFault(`contender ${JSON.stringify(contenderNode)} is not a node of the configuration`);
         }
-        const contender = { timestamp: contenderTimestamp, node: contenderNode };
+        const request = { timestamp: contenderTimestamp, node: contenderNode };
+        const contender = steals ? { ...request, steals } : request;
         return { kind: 'inquire', lock, clock, timestamp, grant, contender };
       }
       case KindTag.yield:
