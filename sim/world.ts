@@ -24,11 +24,15 @@ import { TraceHash } from './trace-hash';
 /** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
 export interface Observer {
   stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void;
-  /** A message was sent, and when its copies are to arrive: never, if it is lost or the link is cut. */
+  /** A message was sent, and when its copies are to arrive. */
   sent?(atUs: number, from: NodeId, to: NodeId, message: Message, arrivesAtUs: readonly number[]): void;
+  /** A message, or a copy of it, did not arrive. */
+  dropped?(atUs: number, from: NodeId, to: NodeId, message: Message, reason: DropReason): void;
   /** What no node was told: faults, restarts, the phases of the run. */
   noted(atUs: number, text: string): void;
 }
+
+export type DropReason = 'lost' | 'link is cut' | 'node is down';
 
 /** The wall clock at the start of a run: the numbers are as large as they are in life. */
 export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
@@ -502,6 +506,7 @@ export class World {
     else this.network.sendTo(this.nowUs, link, message, this.fates.next(machine.index, toIndex, message));
     if (this.observer !== null) {
       this.observer.sent?.(this.nowUs, machine.id, to, message, this.arrivesAtUs);
+      if (this.arrivesAtUs.length === 0) this.noteDropped(link, message);
       this.arrivesAtUs = [];
     }
   }
@@ -509,7 +514,7 @@ export class World {
   private deliver(machine: Machine, link: number, message: Message): void {
     if (machine.node === null || this.network.isCut(link)) {
       this.counts.messagesCut++;
-      return;
+      return this.noteDropped(link, message);
     }
     const nowMs = this.nowMs(machine);
     const isShown = message.kind === 'request' && message.heldGrant !== null && nowMs < machine.silentUntilMs;
@@ -517,6 +522,14 @@ export class World {
     const from = this.nodeIds[Math.floor(link / this.machines.length)] ?? '';
     this.step(machine, { kind: 'message', nowMs, from, message });
     this.heldGrantShown = null;
+  }
+
+  private noteDropped(link: number, message: Message): void {
+    if (this.observer?.dropped === undefined) return;
+    const from = this.machine(Math.floor(link / this.machines.length));
+    const to = this.machine(link % this.machines.length);
+    const reason = this.network.isCut(link) ? 'link is cut' : to.node === null ? 'node is down' : 'lost';
+    this.observer.dropped(this.nowUs, from.id, to.id, message, reason);
   }
 
   /** Some time from now, `observer` finds out how things are with `peer`. */
