@@ -118,6 +118,19 @@ export class Network {
     }
   }
 
+  /** As `fate` says (see `Fate`), or in good order after the base delay; healed, always the latter. */
+  sendTo(nowUs: number, link: number, payload: unknown, fate: readonly number[] | null): void {
+    if (this.isCut(link)) {
+      this.counts.cut++;
+    } else if (fate === null || this.isHealed) {
+      this.inOrder(link, nowUs + this.plan.delayUs, payload);
+    } else {
+      if (fate.length === 0) this.counts.lost++;
+      if (fate.length > 1) this.counts.duplicated++;
+      for (const afterUs of fate) this.arrive(nowUs + afterUs, link, payload);
+    }
+  }
+
   private inOrder(link: number, arrivalUs: number, payload: unknown): void {
     const atUs = Math.max(arrivalUs, this.lastArrivalUs[link] ?? 0, this.clogUntilUs[link] ?? 0);
     this.lastArrivalUs[link] = atUs;
