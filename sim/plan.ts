@@ -79,7 +79,7 @@ export interface Wish {
   readonly mode: Mode;
   /** Between the end of the wish before it and asking. */
   readonly thinkUs: number;
-  /** Ask at this true time instead, or at once where that is past. */
+  /** Ask at this true time instead, or not at all where that is past. */
   readonly atUs?: number;
   readonly holdUs: number;
   /** Gives up after so long; null waits for ever. */

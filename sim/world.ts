@@ -594,10 +594,15 @@ export class World {
       return;
     }
     caller.state = 'thinking';
-    if (wish.atUs !== undefined && !this.isHealed()) return this.callerIn(caller, Math.max(0, wish.atUs - this.nowUs));
+    if (wish.atUs !== undefined && !this.isHealed()) return this.thinkUntil(caller, wish.atUs);
     // Healed, everyone is eager, but leaves the clocks time to come together (SLACK may be small).
     const leaseUs = this.plan.leaseMs * 1000;
     this.callerIn(caller, this.isHealed() ? leaseUs / 40 + Math.min(wish.thinkUs, leaseUs / 20) : wish.thinkUs);
+  }
+
+  private thinkUntil(caller: Caller, atUs: number): void {
+    if (atUs < this.nowUs) caller.state = 'done';
+    else this.callerIn(caller, atUs - this.nowUs);
   }
 
   private advance(caller: Caller, generation: number): void {
