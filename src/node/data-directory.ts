@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import { lockDirectory } from './directory-lock';
+import type { DirectoryLock } from './directory-lock';
 
 export interface DataDirectory {
   /** The ceiling found on disk; 0 when there was none. */
@@ -36,14 +37,14 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   } catch (cause) {
     throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir`, { cause });
   }
-  const unlock = await lockDirectory(path);
+  const lock = await lockDirectory(path);
   try {
     const ceiling = readCeiling(join(path, FILE));
     // Left by a crash while it was written: nothing that counts.
     if (readdirSync(path).includes(TEMPORARY)) rmSync(join(path, TEMPORARY));
-    return new Directory(path, ceiling ?? 0, ceiling !== null, unlock);
+    return new Directory(path, ceiling ?? 0, ceiling !== null, lock);
   } catch (error) {
-    await unlock();
+    lock.release();
     if (error instanceof LockError) throw error;
     throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -58,21 +59,21 @@ class Directory implements DataDirectory {
   private onDisk: LamportTime;
   /** Writes happen one after the other. */
   private writing: Promise<void> = Promise.resolve();
-  private isClosed = false;
+  private closing: Promise<void> | null = null;
 
   constructor(
     private readonly path: string,
     readonly ceiling: LamportTime,
     readonly existed: boolean,
-    private readonly unlock: () => Promise<void>,
+    private readonly lock: DirectoryLock,
   ) {
     this.onDisk = ceiling;
   }
 
   reserve(ceiling: LamportTime): Promise<void> {
+    if (this.closing !== null) return Promise.reject(new LockError('closed', `the data directory ${this.path} is closed`));
     const written = this.writing.then(async () => {
       if (ceiling <= this.onDisk) return;
-      if (this.isClosed) throw new LockError('closed', `the data directory ${this.path} is closed`);
       await this.write(ceiling);
       this.onDisk = ceiling;
     });
@@ -80,17 +81,16 @@ class Directory implements DataDirectory {
     return written;
   }
 
-  async close(): Promise<void> {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    await this.writing;
-    await this.unlock();
+  close(): Promise<void> {
+    this.closing ??= this.writing.then(() => this.lock.release());
+    return this.closing;
   }
 
   /** The file is either the old one or the new one, whatever happens meanwhile; and the new one once this resolves. */
   private async write(ceiling: LamportTime): Promise<void> {
     const temporary = join(this.path, TEMPORARY);
     try {
+      if (!this.lock.isHeld()) throw new Error('another process took it while this one was frozen; stop one of the two');
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(formatCeiling(ceiling));

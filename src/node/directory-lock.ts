@@ -2,90 +2,125 @@
  * Keeps a second process off a data directory. Law: an owner that lives is never pushed aside, and one
  * that died (kill -9, power) never has to be cleaned up by hand.
  *
- * The directory holds one file with who owns it. It is made by `link`, which fails if there is one, so
- * of several starters one wins. Whether the owner of a file that is there lives is told by its process
- * id and start time where both can be seen from here. Where they cannot (another container, another
- * machine, no /proc), its heartbeat tells: an owner writes its file anew each second.
+ * The folder `in-use-by` holds exactly one file, always, and the name of this file says who owns the
+ * directory: `nobody`, or one process. To take the directory is to rename the file. Of several processes
+ * that rename a file from the same name the kernel lets one succeed, and the name of an owner never comes
+ * back, so nobody can push aside another one than the dead owner that he looked at. The folder appears
+ * with the file in it, by one rename as well, and is never removed.
+ *
+ * Node offers no lock that the kernel frees, on any system, so whether an owner lives must be found out.
+ * Linux tells exactly: by boot, process namespace, process id and start time. Elsewhere a process id that
+ * is gone tells. Where neither does (another container, another machine, an id in use again), a heartbeat
+ * does: an owner touches its file each second.
  */
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, utimesSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, utimes, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 
-const FILE = 'owner';
+const FOLDER = 'in-use-by';
+const NOBODY = 'nobody';
 const HEARTBEAT_MS = 1_000;
-/** How long starters that found the same dead owner take to notice each other. */
-const SETTLE_MS = 50;
-/** An owner that cannot be seen is dead when its file did not change for so long. */
+/** An owner of whom nothing else can be seen is dead when its heart did not beat for so long. */
 const DEAD_MS = 5_000;
+/** More than any number of processes that start at once. */
+const ATTEMPTS_MAX = 1_000;
+
+/** A directory that is ours. */
+export interface DirectoryLock {
+  /** False when another process took the directory, which happens only to one that was frozen where nobody could see it. */
+  isHeld(): boolean;
+  release(): void;
+}
 
 interface Owner {
   readonly pid: number;
   readonly host: string;
-  /** Names the boot and the process namespace in which `pid` means something; empty if unknown. */
+  /** Names where `pid` means something: the boot and the process namespace, or the machine. */
   readonly place: string;
   /** When the process started, in the kernel's ticks; empty if unknown. */
   readonly startedAt: string;
-  readonly nonce: string;
 }
 
-/** Returns how to give the directory free. @throws LockError `storage` when another process has it */
-export async function lockDirectory(path: string): Promise<() => Promise<void>> {
-  const file = join(path, FILE);
-  const self = describeSelf();
-  const own = join(path, `${FILE}.${self.nonce}`);
-  writeOrThrow(own, JSON.stringify(self), path);
+/** @throws LockError `storage` when another process has the directory, or it is not writable */
+export async function lockDirectory(path: string): Promise<DirectoryLock> {
+  const folder = join(path, FOLDER);
+  const own = nameOf({ pid: process.pid, host: hostName(), place: placeOfPids(), startedAt: startOf(process.pid) ?? '' });
   try {
-    for (let foundDead = false; ; ) {
-      if (tryLink(own, file)) {
-        if (!foundDead) break;
-        // Another starter may have taken our file for the dead one's, and be about to put it back.
-        await sleep(SETTLE_MS);
-        if (read(file)?.nonce === self.nonce) break;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const current = filesIn(folder)[0];
+      if (current === undefined) {
+        makeFolder(folder);
         continue;
       }
-      const found = read(file);
-      if (found === null) continue;
-      if (found.nonce === self.nonce) break;
-      if (await isAlive(found, file)) throw inUse(path, found);
-      foundDead = true;
-      takeAside(file, found);
+      const owner = ownerOf(current);
+      if (owner !== null && (await isAlive(owner, join(folder, current)))) throw inUse(path, owner);
+      if (!tryRename(join(folder, current), join(folder, own))) continue;
+      removeLeftovers(path);
+      return hold(join(folder, own), join(folder, NOBODY));
     }
-  } finally {
-    rmSync(own, { force: true });
+  } catch (cause) {
+    if (cause instanceof LockError) throw cause;
+    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir`, { cause });
   }
-  const heartbeat = setInterval(() => touch(file), HEARTBEAT_MS).unref();
-  return () => {
-    clearInterval(heartbeat);
-    if (read(file)?.nonce === self.nonce) rmSync(file, { force: true });
-    return Promise.resolve();
+  throw new LockError('storage', `cannot lock the data directory ${path}. If no other process uses it, delete ${folder}`);
+}
+
+function hold(file: string, freeFile: string): DirectoryLock {
+  const touch = (): void => utimes(file, new Date(), new Date(), () => undefined);
+  touch();
+  const heartbeat = setInterval(touch, HEARTBEAT_MS).unref();
+  return {
+    isHeld: () => changedAt(file) !== null,
+    release: () => {
+      clearInterval(heartbeat);
+      tryRename(file, freeFile);
+    },
   };
 }
 
-/**
- * Remove the file of a dead owner. Of several starters that found it, each moves what is there now; one
- * that moved the file of a starter which was faster puts it back.
- */
-function takeAside(file: string, dead: Owner): void {
-  const aside = `${file}.${randomUUID()}`;
+/** The folder with the one file in it, at once; nothing happens if it is there already and not empty. */
+function makeFolder(folder: string): void {
+  const prepared = `${folder}.${randomUUID()}`;
   try {
-    renameSync(file, aside);
-  } catch {
-    return; // another starter was faster
+    mkdirSync(prepared);
+    writeFileSync(join(prepared, NOBODY), 'The name of this file says which process uses the data directory.\n');
+    renameSync(prepared, folder);
+  } catch (error) {
+    rmSync(prepared, { recursive: true, force: true });
+    // Another process was faster, and may have cleaned up after us too.
+    if (filesIn(folder).length === 0 && !isGone(error)) throw error;
   }
-  if (read(aside)?.nonce !== dead.nonce) tryLink(aside, file);
-  rmSync(aside, { force: true });
 }
 
-function describeSelf(): Owner {
-  return { pid: process.pid, host: hostname(), place: placeOfPids(), startedAt: startOf(process.pid) ?? '', nonce: randomUUID() };
+/** What a crash in `makeFolder` left. */
+function removeLeftovers(path: string): void {
+  for (const name of readdirSync(path)) {
+    if (name.startsWith(`${FOLDER}.`)) rmSync(join(path, name), { recursive: true, force: true });
+  }
+}
+
+function nameOf({ pid, host, place, startedAt }: Owner): string {
+  return [`process-${pid}`, host, place, startedAt, randomUUID()].join('+');
+}
+
+/** Null for nobody, and for a name that no process gave: nobody lives there. */
+function ownerOf(name: string): Owner | null {
+  const [process = '', host, place, startedAt] = name.split('+');
+  const pid = Number(/^process-(\d+)$/.exec(process)?.[1]);
+  return pid > 0 && host !== undefined && place !== undefined && startedAt !== undefined ? { pid, host, place, startedAt } : null;
 }
 
 async function isAlive(owner: Owner, file: string): Promise<boolean> {
-  if (owner.place !== '' && owner.place === placeOfPids()) return startOf(owner.pid) === owner.startedAt;
-  for (const first = changedAt(file), untilMs = performance.now() + DEAD_MS; performance.now() < untilMs; await sleep(HEARTBEAT_MS / 4)) {
+  if (owner.place === placeOfPids()) {
+    const startedAt = startOf(owner.pid);
+    if (startedAt !== null) return startedAt === owner.startedAt;
+    if (!isProcess(owner.pid)) return false;
+  }
+  const first = changedAt(file);
+  for (const untilMs = performance.now() + DEAD_MS; performance.now() < untilMs; await sleep(HEARTBEAT_MS / 4)) {
     const now = changedAt(file);
     if (now !== first) return now !== null;
   }
@@ -94,51 +129,57 @@ async function isAlive(owner: Owner, file: string): Promise<boolean> {
 
 function placeOfPids(): string {
   try {
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot}-${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`;
   } catch {
-    return '';
+    return `${process.platform}-${hostName()}`;
   }
 }
 
-/** The start time of a process, or null if there is none with that id. */
+/** When a process started, '' if it is dead but its parent has not noticed; null if none is to be seen. */
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is a name in parentheses, which may hold anything; the 22nd is the start time.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const state = fields[0];
-    return state === 'Z' || state === 'X' ? null : (fields[19] ?? null);
+    return state === 'Z' || state === 'X' ? '' : (fields[19] ?? null);
   } catch {
     return null;
   }
 }
 
-function tryLink(from: string, to: string): boolean {
+function isProcess(pid: number): boolean {
   try {
-    linkSync(from, to);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new LockError('storage', `cannot lock the data directory: ${(error as Error).message}`, { cause: error });
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
-/** Null when the file is gone. What cannot be read as an owner is one that died while writing: never alive. */
-function read(file: string): Owner | null {
+/** Fit for a file name. */
+function hostName(): string {
+  return hostname().replace(/[^\w.-]/g, '-').slice(0, 64);
+}
+
+function filesIn(folder: string): string[] {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Owner;
+    return readdirSync(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    return { pid: 0, host: '', place: placeOfPids(), startedAt: 'unreadable', nonce: '' };
+    if (isGone(error)) return [];
+    throw error;
   }
 }
 
-function touch(file: string): void {
+/** Whether it was there to be renamed. */
+function tryRename(from: string, to: string): boolean {
   try {
-    const now = new Date();
-    utimesSync(file, now, now);
-  } catch {
-    // Without a heartbeat the directory may be taken over from where this process cannot be seen.
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
   }
 }
 
@@ -146,17 +187,14 @@ function touch(file: string): void {
 function changedAt(file: string): number | null {
   try {
     return statSync(file).mtimeMs;
-  } catch {
-    return null;
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
   }
 }
 
-function writeOrThrow(file: string, text: string, path: string): void {
-  try {
-    writeFileSync(file, text, { mode: 0o600 });
-  } catch (cause) {
-    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir`, { cause });
-  }
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 function inUse(path: string, owner: Owner): LockError {
