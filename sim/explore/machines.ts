@@ -1,0 +1,241 @@
+/**
+ * The states of all machines, each by a number, and what each action does to each of them, found out
+ * once: the core runs once for each distinct (state of a node, event), not once for each global state.
+ * Law: a memory of `Hardware`; it decides nothing itself.
+ */
+import type { LamportTime, NodeId } from '../../src/core';
+import type { Coterie } from '../../src/quorum/coterie';
+import type { Core } from '../core';
+import { Bags } from './bags';
+import { Hardware, failureOf } from './machine';
+import type { Action, Failure, Machine, Outcome, Peer } from './machine';
+import type { Setup } from './setup';
+import { coterieOf, nodeIds, settingsOf } from './setup';
+import { Snapshots } from './snapshot';
+import { ByteStrings, IntVector, PairMap } from './tables';
+import type { Tallies } from './tally';
+
+/** What an action does, as a row of integers; by the place in the row. */
+export const EFFECT = {
+  /** The next state of the machine. */
+  machine: 0,
+  /** What others see of it: who entered, for the tally, or 0; what rule it broke, or 0; ... */
+  outcome: 1,
+  /** ... to how many nodes it sent something; and for each of these its place and the bag for it. */
+  receivers: 3,
+} as const;
+
+// The first of a machine's actions.
+export const PASS = 0;
+export const CRASH = 1;
+export const REPEAT = 2;
+
+/** Who holds the lock at a machine. */
+export const HOLDS = { nobody: 0, shared: 1, exclusive: 2, both: 3 } as const;
+
+/** Lives of a node, and what others have seen of them, fit into so many bits. */
+const LIFE_BITS = 3;
+export const LIVES_MAX = (1 << LIFE_BITS) - 1;
+
+export class Machines {
+  readonly nodes: readonly NodeId[];
+  readonly hardware: Hardware;
+  readonly bags: Bags;
+  readonly coterie: Coterie;
+  readonly failures: Failure[] = [{ check: '', detail: '' }];
+  readonly effects = new IntVector();
+  /** All that a machine may do without any other; a machine's `enabled` are bits for these. */
+  readonly actions: readonly Action[];
+  /** How often the core was run. */
+  runs = 0;
+
+  private readonly places: ReadonlyMap<NodeId, number>;
+  private readonly snapshots: Snapshots;
+  private readonly states = new ByteStrings();
+  private readonly placeOf = new IntVector();
+  private readonly holdsOf = new IntVector();
+  private readonly lifeOf = new IntVector();
+  private readonly seenOf = new IntVector();
+  private readonly enabledOf = new IntVector();
+  private readonly waitingOf = new IntVector();
+  private readonly emptyOf = new IntVector();
+  private readonly clockOf: LamportTime[] = [];
+  private readonly silenceOf: number[] = [];
+  private readonly afterActions = new PairMap();
+  private readonly afterLetters = new PairMap();
+  private readonly afterMeetings = new Map<string, number>();
+
+  constructor(private readonly setup: Setup, core: Core, private readonly tallies: Tallies) {
+    this.coterie = coterieOf(setup);
+    this.nodes = nodeIds(setup);
+    this.places = new Map(this.nodes.map((id, index) => [id, index]));
+    const settings = this.nodes.map((self) => settingsOf(setup, this.coterie, self));
+    this.hardware = new Hardware(core, this.nodes, settings, setup.leaseSteps);
+    this.snapshots = new Snapshots(settings, setup.keepOrder);
+    this.bags = new Bags(this.snapshots);
+    this.actions = this.hardware.allActions(setup.callers.length);
+  }
+
+  get size(): number {
+    return this.states.size;
+  }
+
+
+  get bytes(): number {
+    return this.states.bytes + this.effects.bytes + this.afterActions.bytes + this.afterLetters.bytes
+      + this.bags.bytes + 7 * this.placeOf.bytes + 16 * this.size;
+  }
+
+  /** All started and connected to one another. */
+  first(): number[] {
+    const machines = firstMachines(this.setup, this.hardware);
+    return machines.map((machine) => this.idOf(machine));
+  }
+
+  restore(id: number): Machine {
+    return this.snapshots.read(this.states.read(id)) as Machine;
+  }
+
+  holds(id: number): number {
+    return this.holdsOf.at(id);
+  }
+
+  /** Its number of lives, or 0 while it is down. */
+  life(id: number): number {
+    return this.lifeOf.at(id);
+  }
+
+  /** Which life it has seen of the node at that place, or 0 when it takes it for down. */
+  seenLife(id: number, place: number): number {
+    return (this.seenOf.at(id) >> (LIFE_BITS * place)) & LIVES_MAX;
+  }
+
+  isEnabled(id: number, action: number): boolean {
+    return (this.enabledOf.at(id) & (1 << action)) !== 0;
+  }
+
+  /** Whether it runs and a caller of it waits. */
+  isWaiting(id: number): boolean {
+    return this.waitingOf.at(id) !== 0;
+  }
+
+  /** Whether it remembers nothing of the lock. */
+  isEmpty(id: number): boolean {
+    return this.emptyOf.at(id) !== 0;
+  }
+
+  /** What a handshake with it tells. */
+  asPeer(id: number): Peer {
+    return { index: this.placeOf.at(id), life: this.life(id), clock: this.clockOf[id] ?? 0, silentForMs: this.silenceOf[id] ?? 0 };
+  }
+
+  /** What one of `actions` does: where its row in `effects` begins. */
+  afterAction(id: number, action: number): number {
+    let row = this.afterActions.get(id, action);
+    if (row < 0) {
+      row = this.run(id, this.actions[action]);
+      this.afterActions.set(id, action, row);
+    }
+    return row;
+  }
+
+  afterLetter(id: number, letter: number): number {
+    let row = this.afterLetters.get(id, letter);
+    if (row < 0) {
+      row = this.run(id, { kind: 'deliver', ...this.bags.letter(letter) });
+      this.afterLetters.set(id, letter, row);
+    }
+    return row;
+  }
+
+  /** An action that depends on how other machines are. */
+  afterMeeting(id: number, action: Extract<Action, { kind: 'restart' | 'notice' }>): number {
+    const key = `${id} ${JSON.stringify(action)}`;
+    let row = this.afterMeetings.get(key);
+    if (row === undefined) {
+      row = this.run(id, action);
+      this.afterMeetings.set(key, row);
+    }
+    return row;
+  }
+
+  private run(id: number, action: Action | undefined): number {
+    if (action === undefined) throw new RangeError('no such action');
+    this.runs++;
+    const place = this.placeOf.at(id);
+    const machine = this.restore(id);
+    const { effects } = this;
+    const row = effects.length;
+    try {
+      const { sent, entries } = this.hardware.act(machine, action);
+      const sends = this.bagsFor(place, sent);
+      const next = this.idOf(machine);
+      effects.push(next);
+      effects.push(this.tallies.entriesId(entries));
+      effects.push(0);
+      effects.push(sends.size);
+      for (const [to, bag] of sends) {
+        effects.push(to);
+        effects.push(bag);
+      }
+    } catch (error) {
+      const failure = this.failures.push(failureOf(error)) - 1;
+      for (const each of [id, 0, failure, 0]) effects.push(each);
+    }
+    return row;
+  }
+
+  private bagsFor(place: number, sent: Outcome['sent']): Map<number, number> {
+    const from = this.nodes[place] ?? '';
+    const letters = new Map<number, number[]>();
+    for (const { to, message } of sent) {
+      const receiver = this.places.get(to);
+      if (receiver === undefined) throw new RangeError(`${from} sends to ${to}`);
+      const letter = this.bags.letterId({ from, message });
+      const others = letters.get(receiver);
+      if (others === undefined) letters.set(receiver, [letter]);
+      else others.push(letter);
+    }
+    return new Map([...letters].map(([receiver, each]) => [receiver, this.bags.idOf(each)]));
+  }
+
+  private idOf(machine: Machine): number {
+    this.snapshots.write(machine);
+    const known = this.states.size;
+    const id = this.states.idOf(this.snapshots.scratch, this.snapshots.length);
+    if (id === known) this.describe(machine);
+    return id;
+  }
+
+  private describe(machine: Machine): void {
+    const peer = this.hardware.asPeer(machine);
+    this.placeOf.push(machine.index);
+    this.lifeOf.push(peer.life);
+    this.clockOf.push(peer.clock);
+    this.silenceOf.push(peer.silentForMs);
+    this.seenOf.push(machine.seenLife.reduceRight((bits, life) => (bits << LIFE_BITS) | life, 0));
+    this.holdsOf.push(holdsAt(machine));
+    this.waitingOf.push(machine.callers.some((caller) => caller.state === 'waiting') ? 1 : 0);
+    this.emptyOf.push(this.hardware.isEmpty(machine) ? 1 : 0);
+    this.enabledOf.push(this.hardware.enabled(machine, this.actions));
+  }
+}
+
+function holdsAt({ holds }: Machine): number {
+  const exclusive = holds.filter((hold) => hold.mode === 'exclusive').length;
+  if (exclusive === 0) return holds.length === 0 ? HOLDS.nobody : HOLDS.shared;
+  return holds.length === 1 ? HOLDS.exclusive : HOLDS.both;
+}
+
+/** The machines at the beginning: started for the first time ever, and connected to one another. */
+export function firstMachines(setup: Setup, hardware: Hardware): Machine[] {
+  const machines = Array.from({ length: setup.nodes }, (_, place) => {
+    const modes = setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode);
+    return hardware.newMachine(place, modes);
+  });
+  const peers = machines.map((machine) => hardware.asPeer(machine));
+  machines.forEach((machine) => {
+    for (const peer of peers) if (peer.index !== machine.index) hardware.act(machine, { kind: 'notice', peer });
+  });
+  return machines;
+}

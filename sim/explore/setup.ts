@@ -1,0 +1,79 @@
+/**
+ * What is explored: the nodes, their quorums, who asks for the lock, and how many of each fault there
+ * may be. One lock; others would be independent instances of the same.
+ */
+import type { CoreSettings, LockName, Mode, NodeId } from '../../src/core';
+import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../../src/core';
+import { buildCoterie, layoutOf } from '../../src/quorum';
+import type { Coterie } from '../../src/quorum/coterie';
+
+export const FAMILIES = ['majority', 'grid', 'plane'] as const;
+export type ExploredFamily = (typeof FAMILIES)[number];
+
+/** Faults, and whatever else may only happen so many times lest the states never end. */
+export const BUDGETED = ['loss', 'duplicate', 'crash', 'leaseEnd', 'repeat', 'cancel'] as const;
+export type Budgeted = (typeof BUDGETED)[number];
+export type Budget = Readonly<Record<Budgeted, number>>;
+
+export const NO_FAULTS: Budget = { loss: 0, duplicate: 0, crash: 0, leaseEnd: 0, repeat: 0, cancel: 0 };
+
+/** Someone at a node who asks for the lock once. */
+export interface CallerPlan {
+  /** Place of the node among the nodes. */
+  readonly node: number;
+  readonly mode: Mode;
+}
+
+export interface Setup {
+  readonly family: ExploredFamily;
+  readonly nodes: number;
+  readonly callers: readonly CallerPlan[];
+  readonly budget: Budget;
+  /** In how many equal steps a lease ends; all clocks make each step together. */
+  readonly leaseSteps: number;
+  readonly slack: number;
+  readonly retain: boolean;
+  /** Tell states apart by the order of Sets and Maps too. */
+  readonly keepOrder: boolean;
+}
+
+export const LOCK: LockName = 'a';
+
+/**
+ * A repeat is due after the shortest time there is, so a node may make some without any lease coming to
+ * its end, and without the others' clocks having moved: the drift allowed is worth many repeats.
+ */
+export const RETRY_MS = 1;
+export const LEASE_MS = 60_000;
+const DRIFT_MAX = 0.01;
+
+export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budget: Partial<Budget> = {}): Setup {
+  return {
+    family: 'majority', nodes, callers, budget: { ...NO_FAULTS, ...budget },
+    leaseSteps: 1, slack: DEFAULT_SLACK, retain: true, keepOrder: false,
+  };
+}
+
+/** So many exclusive callers and then so many shared ones, one on each node and round again. */
+export function callersInTurn(nodes: number, exclusive: number, shared: number): CallerPlan[] {
+  return Array.from({ length: exclusive + shared }, (_, index) => ({
+    node: index % nodes, mode: index < exclusive ? 'exclusive' : 'shared',
+  }));
+}
+
+export function nodeIds(setup: Setup): NodeId[] {
+  return Array.from({ length: setup.nodes }, (_, index) => `n${index + 1}`);
+}
+
+/** @throws RangeError when there is no such family over so many nodes */
+export function coterieOf(setup: Setup): Coterie {
+  const nodes = nodeIds(setup);
+  return buildCoterie(nodes, layoutOf(setup.family, nodes));
+}
+
+export function settingsOf(setup: Setup, coterie: Coterie, self: NodeId): CoreSettings {
+  return {
+    self, coterie, leaseMs: LEASE_MS, retryMs: RETRY_MS, driftMax: DRIFT_MAX,
+    slack: setup.slack, ceilingBlock: DEFAULT_CEILING_BLOCK, retain: setup.retain,
+  };
+}

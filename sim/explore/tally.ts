@@ -1,0 +1,122 @@
+/**
+ * What belongs to no node: how much of each fault is left, and the highest tokens so far, which
+ * `token-rises` needs to know of the past. A tally goes by a number.
+ */
+import type { Mode, Token } from '../../src/core';
+import type { Budget, Budgeted } from './setup';
+import { BUDGETED } from './setup';
+import { PairMap } from './tables';
+
+/** A step that costs nothing: one that a live system makes by itself. */
+export const FREE = 0;
+
+/** What a step of this kind is counted as. */
+export const COST = Object.fromEntries(BUDGETED.map((each, index) => [each, index + 1])) as Readonly<Record<Budgeted, number>>;
+
+interface Tally {
+  /** In the order of `BUDGETED`. */
+  readonly left: readonly number[];
+  readonly highest: Token;
+  readonly highestExclusive: Token;
+}
+
+export interface Entry {
+  readonly mode: Mode;
+  readonly token: Token;
+}
+
+/** Instead of a tally. */
+export const NOTHING_LEFT = -2;
+export const TOKEN_TOO_LOW = -3;
+
+export class Tallies {
+  private readonly tallies: Tally[] = [];
+  private readonly ids = new Map<string, number>();
+  private readonly spent = new PairMap();
+  private readonly entered = new PairMap();
+  private readonly entries: (readonly Entry[])[] = [[]];
+  private readonly entryIds = new Map<string, number>();
+
+  first(budget: Budget): number {
+    return this.idOf({ left: BUDGETED.map((each) => budget[each]), highest: 0, highestExclusive: 0 });
+  }
+
+  /** The entries of one step, as a number; 0 for none. */
+  entriesId(entries: readonly Entry[]): number {
+    if (entries.length === 0) return 0;
+    const key = entries.map(({ mode, token }) => `${mode} ${token}`).join();
+    let id = this.entryIds.get(key);
+    if (id === undefined) {
+      id = this.entries.push(entries) - 1;
+      this.entryIds.set(key, id);
+    }
+    return id;
+  }
+
+  entriesOf(id: number): readonly Entry[] {
+    return this.entries[id] ?? [];
+  }
+
+  /** The tally after such a step, or `NOTHING_LEFT`. */
+  spend(tally: number, cost: number): number {
+    let next = this.spent.get(tally, cost);
+    if (next === -1) {
+      const { left, highest, highestExclusive } = this.of(tally);
+      const rest = (left[cost - 1] ?? 0) - 1;
+      next = rest < 0 ? NOTHING_LEFT : this.idOf({ left: left.with(cost - 1, rest), highest, highestExclusive });
+      this.spent.set(tally, cost, next);
+    }
+    return next;
+  }
+
+  /** The tally after these entries, or `TOKEN_TOO_LOW` (token-rises, protocol.md section 10). */
+  enter(tally: number, entries: number): number {
+    let next = this.entered.get(tally, entries);
+    if (next === -1) {
+      next = this.afterEntries(this.of(tally), this.entriesOf(entries));
+      this.entered.set(tally, entries, next);
+    }
+    return next;
+  }
+
+  /** How much of its budget the tally has used. */
+  used(tally: number, budget: Budget): Budget {
+    const { left } = this.of(tally);
+    return Object.fromEntries(BUDGETED.map((each, index) => [each, budget[each] - (left[index] ?? budget[each])])) as Record<Budgeted, number>;
+  }
+
+  highest(tally: number): Token {
+    return this.of(tally).highest;
+  }
+
+  /** The same tokens, and no faults any more. */
+  withoutFaults(tally: number): number {
+    return this.idOf({ ...this.of(tally), left: [] });
+  }
+
+  private afterEntries(tally: Tally, entries: readonly Entry[]): number {
+    let { highest, highestExclusive } = tally;
+    for (const { mode, token } of entries) {
+      if (token <= (mode === 'exclusive' ? highest : highestExclusive)) return TOKEN_TOO_LOW;
+      highest = Math.max(highest, token);
+      if (mode === 'exclusive') highestExclusive = token;
+    }
+    return this.idOf({ left: tally.left, highest, highestExclusive });
+  }
+
+  private of(tally: number): Tally {
+    const found = this.tallies[tally];
+    if (found === undefined) throw new RangeError(`no tally ${tally}`);
+    return found;
+  }
+
+  private idOf(tally: Tally): number {
+    const key = `${tally.left.join()};${tally.highest};${tally.highestExclusive}`;
+    let id = this.ids.get(key);
+    if (id === undefined) {
+      id = this.tallies.push(tally) - 1;
+      this.ids.set(key, id);
+    }
+    return id;
+  }
+}
