@@ -6,6 +6,7 @@ import pino from 'pino';
 import type { Message, NodeId } from '../src/core';
 import { GrpcTransport } from '../src/transport/grpc-transport';
 import { createServer, listen } from '../src/transport/server';
+import { idle } from './scenarios';
 
 export interface EchoEnd {
   readonly self: NodeId;
@@ -60,7 +61,7 @@ export class Echo {
         });
       });
       latenciesUs.push((performance.now() - sentAt) * 1000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await idle();
     }
     return latenciesUs.sort((a, b) => a - b);
   }

@@ -15,6 +15,8 @@ export type LockErrorCode =
   | 'lost'
   /** No quorum of nodes can be reached. */
   | 'no-quorum'
+  /** The lock was held, and another request took it with `steal`. */
+  | 'stolen'
   /** The node or client is shutting down or was stopped. */
   | 'closed'
   /** A node could not be reached, or its address is in use. */

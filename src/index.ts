@@ -1,7 +1,12 @@
 /** What `import … from 'maekawa'` gives. */
 export { startNode } from './node/start';
 export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
-export type { HeldLock, Lock, LockManager, LockOptions } from './locks/lock-manager';
+export type {
+  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, QueryOptions,
+  Semaphore, SemaphoreOptions,
+} from './locks/types';
+export { connect } from './service/remote';
+export type { ConnectOptions, RemoteLocks } from './service/remote';
 export { LockError } from './errors';
 export type { LockErrorCode } from './errors';
 export { parseConfiguration, readConfiguration } from './config';

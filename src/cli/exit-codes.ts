@@ -32,7 +32,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   73   the data directory cannot be used
   76   the other side speaks another protocol, or belongs to another cluster
   121  no quorum of nodes can be reached
-  122  the lock was lost while the command ran
+  122  the lock was lost, or stolen, while the command ran
   123  the node stopped
   124  the lock was not free in time
   126  the command cannot be executed
@@ -56,6 +56,7 @@ const exitCodes: Record<LockErrorCode, number> = {
   timeout: EXIT.timeout,
   aborted: EXIT.timeout,
   lost: EXIT.lost,
+  stolen: EXIT.lost,
   'no-quorum': EXIT.noQuorum,
   closed: EXIT.closed,
   unreachable: EXIT.unreachable,

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
 import { LockError } from '../errors';
-import type { HeldLock } from '../locks/lock-manager';
+import type { HeldLock } from '../locks/types';
 import type { LocksClient } from '../service/client';
 import { EXIT_CODE_HELP, ExitWith } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';

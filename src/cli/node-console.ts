@@ -1,7 +1,7 @@
 /** What can be typed at a node that runs on a terminal. */
 import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
-import type { HeldLock } from '../locks/lock-manager';
+import type { HeldLock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it

@@ -6,7 +6,8 @@ import { describeFaults, validate } from '../config';
 import { LockError } from '../errors';
 import { layoutOf, nearestPlaneSizes, planeOrder } from '../quorum';
 import type { Family, FamilyLayout, NodeId } from '../quorum';
-import type { Output } from './quorums';
+import { countOf } from './quorums-common';
+import type { Output } from './quorums-common';
 
 const FAMILIES: readonly Family[] = ['grid', 'majority', 'plane', 'explicit'];
 const LINE_WIDTH_MAX = 100;
@@ -65,7 +66,7 @@ function run(options: InitOptions, output: Output): void {
     return;
   }
   writeOnce(out, text, options.force === true);
-  output.write(`wrote ${out}: ${count} ${count === 1 ? 'node' : 'nodes'}, family ${family}\n`);
+  output.write(`wrote ${out}: ${countOf(count, 'node')}, family ${family}\n`);
   const argument = out === 'quorums.json' ? '' : ` ${out}`;
   output.write(`next: maekawa quorums describe${argument}\n`);
 }

@@ -2,29 +2,27 @@
 import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
+import { EXIT } from './exit-codes';
+import { countOf, fileArgument } from './quorums-common';
+import type { Output } from './quorums-common';
+import { describeCommand } from './quorums-describe';
 import { initCommand } from './quorums-init';
-
-/** Where a command writes; `process.stdout` fits. */
-export interface Output {
-  write(text: string): unknown;
-}
-
-const DEFAULT_FILE = 'quorums.json';
 
 /** The actions throw LockError `config` for a faulty file or impossible options. */
 export function quorumsCommand(output: Output = process.stdout): Command {
   return new Command('quorums')
     .description('write, check and describe a configuration')
     .addCommand(initCommand(output))
-    .addCommand(checkCommand(output));
+    .addCommand(checkCommand(output))
+    .addCommand(describeCommand(output));
 }
 
 function checkCommand(output: Output): Command {
   return new Command('check')
     .description('say everything that is wrong with a configuration, and how to mend it')
-    .argument('[file]', 'the configuration', DEFAULT_FILE)
+    .addArgument(fileArgument())
     .addHelpText('after', `
-Ends with exit code 64 and one line for each fault when there are any.
+Ends with exit code ${EXIT.usage} and one line for each fault when there are any.
 
 Examples:
   maekawa quorums check
@@ -36,5 +34,5 @@ Examples:
 }
 
 function summaryOf({ nodes, quorums, leaseMs, retryMs }: Configuration): string {
-  return `${nodes.length} nodes, family ${quorums.family}, any two quorums share a node; lease ${leaseMs} ms, renewed every ${retryMs} ms`;
+  return `${countOf(nodes.length, 'node')}, family ${quorums.family}, any two quorums share a node; lease ${leaseMs} ms, renewed every ${retryMs} ms`;
 }

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
-import type { HeldLock } from '../locks/lock-manager';
+import type { HeldLock } from '../locks/types';
 import { EXIT } from './exit-codes';
 
 export const ON_LOST = ['term', 'kill', 'ignore'] as const;

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
-import type { Lock } from '../locks/lock-manager';
+import type { Lock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
 
 export interface Workload {

@@ -1,118 +1,100 @@
 /**
- * The API that people call: ask for a lock by name, be inside, leave. Law: a callback or a holder is
- * told at once when its lock is lost; nothing here decides whether it is.
+ * The locks of a node in this process. Law: a callback or a holder is told at once when its lock is
+ * lost; nothing here decides whether it is.
  */
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
-import { lockNameFault } from '../transport/lock-name';
+import { BaseLockManager } from './base';
+import type { ManagedLock } from './base';
+import type { AcquireOptions, ClusterSnapshot, HeldLock, LockInfo, LockManagerSnapshot, QueryOptions } from './types';
 
-export interface LockOptions {
-  /** `exclusive` (default): alone. `shared`: together with other shared holders. */
-  readonly mode?: Mode;
-  /** Gives up waiting when aborted: the promise rejects with the signal's reason. No effect once the lock is held. */
-  readonly signal?: AbortSignal;
-  /** Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. */
-  readonly waitMs?: number;
+/** What the manager asks of the node that it belongs to. */
+export interface ManagerParts {
+  readonly id: NodeId;
+  readonly runtime: Runtime;
+  /** Whether the nodes in reach contain a quorum. */
+  readonly hasQuorum: () => boolean;
+  /** The snapshots of the other nodes; null for one that did not answer. */
+  readonly queryPeers: () => Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>>;
 }
 
-/** A lock that is held. */
-export interface Lock {
-  readonly name: string;
-  readonly mode: Mode;
-  /**
-   * The fencing token, a safe integer. Hand it to the resource that the lock protects, and let that
-   * refuse a smaller token than it has seen: then even a holder that was paused can do no harm.
-   */
-  readonly token: Token;
-  /** Aborts the moment the lock is lost, with a LockError (`lost` or `closed`) as its reason. */
-  readonly signal: AbortSignal;
-  /** For how many more milliseconds the lock is held if no renewal succeeds; 0 once it is lost. */
-  validForMs(): number;
-}
+export class NodeLockManager extends BaseLockManager {
+  /** In the order in which they asked, and in which they were granted. */
+  private readonly pending = new Set<Acquisition>();
+  private readonly held = new Set<Acquisition>();
 
-/** A lock to be released by its holder. `await using` releases it at the end of the block. */
-export interface HeldLock extends Lock {
-  /** Idempotent. */
-  release(): void;
-  /** Called after each renewal with the new `validForMs()`. */
-  onRenewed(listener: (validForMs: number) => void): void;
-  [Symbol.asyncDispose](): Promise<void>;
-}
+  constructor(private readonly parts: ManagerParts) {
+    super();
+  }
 
-export interface LockManager {
-  /**
-   * Run `callback` while holding the lock; resolves or rejects as it does.
-   * Rejects with LockError `timeout`, `no-quorum` or `closed` when the lock is not granted, with the
-   * signal's reason when aborted, and with `lost` at once when the lock is lost while the callback
-   * runs (which is told by `lock.signal`, and whose outcome is then unknown).
-   */
-  request<T>(name: string, callback: (lock: Lock) => T | PromiseLike<T>): Promise<T>;
-  request<T>(name: string, options: LockOptions, callback: (lock: Lock) => T | PromiseLike<T>): Promise<T>;
-  /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
-  acquire(name: string, options?: LockOptions): Promise<HeldLock>;
-}
-
-/** How the locks of one node are asked for. */
-export class NodeLockManager implements LockManager {
-  constructor(
-    private readonly id: NodeId,
-    private readonly runtime: Runtime,
-    private readonly hasQuorum: () => boolean,
-  ) {}
-
-  acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
+  /** For names that were checked, our own included. */
+  override begin(name: string, options: AcquireOptions): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
-      const problem = checkOptions(name, options);
-      if (problem !== null) throw new LockError('config', problem);
-      new Acquisition(this.runtime, name, options, resolve, reject, (waitedMs) => this.timeoutError(name, waitedMs));
+      new Acquisition(this.parts.runtime, name, options, {
+        pending: this.pending,
+        held: this.held,
+        resolve,
+        reject,
+        timeoutError: (waitedMs) => this.timeoutError(name, waitedMs),
+      });
     });
   }
 
-  async request<T>(
-    name: string,
-    optionsOrCallback: LockOptions | ((lock: Lock) => T | PromiseLike<T>),
-    callbackOrNothing?: (lock: Lock) => T | PromiseLike<T>,
-  ): Promise<T> {
-    const options = typeof optionsOrCallback === 'function' ? {} : optionsOrCallback;
-    const callback = typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing;
-    if (typeof callback !== 'function') {
-      throw new LockError('config', `request(${JSON.stringify(name)}, …) needs a function to run while the lock is held`);
-    }
-    const lock = await this.acquire(name, options);
-    try {
-      const result = callback(lock);
-      return isThenable(result) ? await untilLost(lock, result) : result;
-    } finally {
-      lock.release();
-    }
+  protected override isTaken(name: string, { mode = 'exclusive' }: AcquireOptions): boolean {
+    const conflicts = (each: Acquisition): boolean => each.name === name && (mode === 'exclusive' || each.mode === 'exclusive');
+    return [...this.held].some(conflicts) || [...this.pending].some(conflicts);
+  }
+
+  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
+  query(options: QueryOptions): Promise<ClusterSnapshot>;
+  async query({ scope = 'node' }: QueryOptions = {}): Promise<ClusterSnapshot> {
+    const info = ({ name, mode }: Acquisition): LockInfo => ({ name, mode, clientId: this.parts.id });
+    const own: LockManagerSnapshot = { held: [...this.held].map(info), pending: [...this.pending].map(info) };
+    if (scope === 'node') return own as ClusterSnapshot;
+    const answers = await this.parts.queryPeers();
+    const snapshots = [own, ...[...answers.values()].filter((each) => each !== null)];
+    return {
+      held: snapshots.flatMap((each) => each.held),
+      pending: snapshots.flatMap((each) => each.pending),
+      unanswered: [...answers].filter(([, snapshot]) => snapshot === null).map(([node]) => node),
+    };
   }
 
   private timeoutError(name: string, waitedMs: number): LockError {
+    const { id, runtime, hasQuorum } = this.parts;
     const lock = JSON.stringify(name);
-    if (!this.hasQuorum()) {
-      const down = [...this.runtime.down].map(([peer, reason]) => `${peer} (${reason})`).join(', ');
-      return new LockError(
-        'no-quorum',
-        `node ${this.id} waited ${waitedMs} ms for the lock ${lock}, but the nodes it can reach contain no quorum. ` +
-          `Down: ${down}. Start them, or check the network`,
-      );
+    if (hasQuorum()) {
+      return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.holderKnown(name)}`);
     }
-    return new LockError('timeout', `node ${this.id} did not get the lock ${lock} within ${waitedMs} ms${this.holderKnown(name)}`);
+    const down = [...runtime.down].map(([peer, reason]) => `${peer} (${reason})`).join(', ');
+    return new LockError(
+      'no-quorum',
+      `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but the nodes it can reach contain no quorum. ` +
+        `Down: ${down}. Start them, or check the network`,
+    );
   }
 
   /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
   private holderKnown(name: string): string {
-    const view = this.runtime.inspect(name);
-    if (view?.requester?.state === 'held') return `; another caller of ${this.id} holds it`;
-    const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== this.id);
+    const { id, runtime } = this.parts;
+    const view = runtime.inspect(name);
+    if (view?.requester?.state === 'held') return `; another caller of ${id} holds it`;
+    const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
     return others.length === 0 ? '' : `; last known to be held or asked for first by ${others.join(', ')}`;
   }
 }
 
+interface AcquisitionParts {
+  readonly pending: Set<Acquisition>;
+  readonly held: Set<Acquisition>;
+  readonly resolve: (lock: ManagedLock) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly timeoutError: (waitedMs: number) => LockError;
+}
+
 /** One caller's way from asking to release. */
 class Acquisition implements Caller, HeldLock {
-  readonly name: string;
   readonly mode: Mode;
   token: Token = 0;
   private validUntilMs = 0;
@@ -127,19 +109,21 @@ class Acquisition implements Caller, HeldLock {
 
   constructor(
     private readonly runtime: Runtime,
-    name: string,
-    options: LockOptions,
-    private readonly resolve: (lock: HeldLock) => void,
-    private readonly reject: (reason: unknown) => void,
-    timeoutError: (waitedMs: number) => LockError,
+    readonly name: string,
+    options: AcquireOptions,
+    private readonly parts: AcquisitionParts,
   ) {
-    this.name = name;
     this.mode = options.mode ?? 'exclusive';
-    options.signal?.throwIfAborted();
-    this.caller = runtime.acquire(name, this.mode, this);
+    parts.pending.add(this);
+    try {
+      this.caller = runtime.acquire(name, this.mode, this, options.steal);
+    } catch (error) {
+      parts.pending.delete(this);
+      throw error;
+    }
     // A free lock whose grants were retained is entered at once.
     if (this.isWaiting() && (options.signal !== undefined || options.waitMs !== undefined)) {
-      this.stopWaiting = this.waitAtMost(options, timeoutError);
+      this.stopWaiting = this.waitAtMost(options);
     }
   }
 
@@ -148,7 +132,9 @@ class Acquisition implements Caller, HeldLock {
     this.state = 'held';
     this.token = token;
     this.validUntilMs = validUntilMs;
-    this.resolve(this);
+    this.parts.pending.delete(this);
+    this.parts.held.add(this);
+    this.parts.resolve(this);
   }
 
   renewed(validUntilMs: number): void {
@@ -161,11 +147,12 @@ class Acquisition implements Caller, HeldLock {
   lost(reason: LockError): void {
     this.stopWaiting?.();
     const wasWaiting = this.isWaiting();
-    this.state = 'over';
-    if (wasWaiting) return this.reject(reason);
+    this.end();
+    if (wasWaiting) return this.parts.reject(reason);
     this.lostReason = reason;
-    this.abortController?.abort(reason);
     this.lostListener?.(reason);
+    // Listeners of a signal run at once, within this; what they throw is reported by themselves.
+    this.abortController?.abort(reason);
   }
 
   get signal(): AbortSignal {
@@ -182,7 +169,6 @@ class Acquisition implements Caller, HeldLock {
     this.renewedListener = listener;
   }
 
-  /** For `request`: cheaper than a signal, which few callbacks need. */
   onLost(listener: (reason: LockError) => void): void {
     if (this.lostReason !== undefined) listener(this.lostReason);
     else this.lostListener = listener;
@@ -190,7 +176,7 @@ class Acquisition implements Caller, HeldLock {
 
   release(): void {
     if (this.state !== 'held') return;
-    this.state = 'over';
+    this.end();
     this.runtime.release(this.caller);
   }
 
@@ -199,50 +185,30 @@ class Acquisition implements Caller, HeldLock {
     return Promise.resolve();
   }
 
+  private end(): void {
+    this.state = 'over';
+    this.parts.pending.delete(this);
+    this.parts.held.delete(this);
+  }
+
   private isWaiting(): boolean {
     return this.state === 'waiting';
   }
 
-  private waitAtMost(options: LockOptions, timeoutError: (waitedMs: number) => LockError): () => void {
-    const { signal, waitMs } = options;
+  private waitAtMost({ signal, waitMs }: AcquireOptions): () => void {
     const giveUp = (reason: unknown): void => {
       stop();
-      this.state = 'over';
+      this.end();
       this.runtime.release(this.caller);
-      this.reject(reason);
+      this.parts.reject(reason);
     };
     const onAbort = (): void => giveUp(signal?.reason);
-    const timer = waitMs === undefined ? undefined : setTimeout(() => giveUp(timeoutError(waitMs)), waitMs);
+    const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => giveUp(this.parts.timeoutError(waitMs)), waitMs);
     const stop = (): void => {
-      clearTimeout(timer);
+      forget?.();
       signal?.removeEventListener('abort', onAbort);
     };
     signal?.addEventListener('abort', onAbort);
     return stop;
   }
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-function untilLost<T>(lock: HeldLock, result: PromiseLike<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (lock instanceof Acquisition) lock.onLost(reject);
-    result.then(resolve, reject);
-  });
-}
-
-function checkOptions(name: unknown, options: LockOptions): string | null {
-  if (typeof name !== 'string') return `a lock name is a string, not ${typeof name}`;
-  const nameFault = lockNameFault(name);
-  if (nameFault !== null) return nameFault;
-  const { mode, waitMs } = options;
-  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
-    return `mode is 'exclusive' or 'shared', not ${JSON.stringify(mode)}`;
-  }
-  if (waitMs !== undefined && !(waitMs >= 0 && waitMs <= 0x7fff_ffff)) {
-    return `waitMs is a number of milliseconds from 0 to ${0x7fff_ffff}, not ${waitMs}`;
-  }
-  return null;
 }

@@ -14,6 +14,8 @@ export interface NodeTime {
   takeSleptMs(): number;
   /** Wall clock in microseconds, for the first clock of a node's life. */
   wallClockUs(): number;
+  /** Call back once, after so many milliseconds or a little later. Returns how to forget it. */
+  schedule(callback: () => void, delayMs: number): () => void;
 }
 
 export class MonotonicTime implements NodeTime {
@@ -35,5 +37,10 @@ export class MonotonicTime implements NodeTime {
 
   wallClockUs(): number {
     return Date.now() * 1000;
+  }
+
+  schedule(callback: () => void, delayMs: number): () => void {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
   }
 }

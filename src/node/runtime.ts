@@ -56,8 +56,8 @@ export class Runtime {
 
   private readonly callers = new Map<CallerId, { readonly lock: LockName; readonly caller: Caller }>();
   private nextCaller: CallerId = 1;
-  private timer: NodeJS.Timeout | undefined;
-  private ceilingTimer: NodeJS.Timeout | undefined;
+  private forgetWake: () => void = () => undefined;
+  private forgetCeiling: () => void = () => undefined;
   private closed: LockError | null = null;
   private readonly logsMessages: boolean;
   /** Events that came while the effects of another were being performed; null while none is. */
@@ -91,12 +91,18 @@ export class Runtime {
     return this.parts.time.nowMs();
   }
 
+  /** Call back once, after so many milliseconds of this node's time. Returns how to forget it. */
+  schedule(callback: () => void, delayMs: number): () => void {
+    return this.parts.time.schedule(callback, delayMs);
+  }
+
   /** @throws LockError `closed` when the node has stopped. */
-  acquire(lock: LockName, mode: Mode, caller: Caller): CallerId {
+  acquire(lock: LockName, mode: Mode, caller: Caller, steals = false): CallerId {
     if (this.closed !== null) throw new LockError('closed', this.closed.message, { cause: this.closed });
     const id = this.nextCaller++;
     this.callers.set(id, { lock, caller });
-    this.handle({ kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id });
+    const acquire = { kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id } as const;
+    this.handle(steals ? { ...acquire, steals } : acquire);
     return id;
   }
 
@@ -140,8 +146,8 @@ export class Runtime {
   }
 
   private end(): void {
-    clearTimeout(this.timer);
-    clearTimeout(this.ceilingTimer);
+    this.forgetWake();
+    this.forgetCeiling();
     const reason = this.closed ?? new LockError('closed', 'the node stopped');
     const callers = [...this.callers.values()];
     this.callers.clear();
@@ -212,8 +218,8 @@ export class Runtime {
       case 'lost': {
         const known = this.callers.get(effect.caller);
         this.callers.delete(effect.caller);
-        this.parts.log.warn({ lock: effect.lock }, 'lost the lock: its lease ended before it could be renewed');
-        return known?.caller.lost(this.lostError(effect.lock));
+        this.parts.log.warn({ lock: effect.lock }, effect.stolen ? 'the lock was stolen' : 'lost the lock: its lease ended before it could be renewed');
+        return known?.caller.lost(effect.stolen ? this.stolenError(effect.lock) : this.lostError(effect.lock));
       }
       case 'wake':
         return this.setTimer(effect.atMs);
@@ -234,8 +240,8 @@ export class Runtime {
   }
 
   private setTimer(atMs: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    this.forgetWake();
+    this.forgetWake = this.schedule(() => {
       const nowMs = this.nowMs();
       // A timer may fire a little early; the core would take that for a superfluous wake.
       if (nowMs < atMs) this.setTimer(atMs);
@@ -253,7 +259,7 @@ export class Runtime {
         if (this.closed !== null) return;
         const detail = error instanceof Error ? error.message : String(error);
         this.parts.log.error(`cannot write the data directory, so this node falls silent until it can: ${detail}`);
-        this.ceilingTimer = setTimeout(() => this.reserve(ceiling), CEILING_RETRY_MS);
+        this.forgetCeiling = this.schedule(() => this.reserve(ceiling), CEILING_RETRY_MS);
       },
     );
   }
@@ -264,6 +270,14 @@ export class Runtime {
       'lost',
       `node ${this.parts.id} lost the lock ${JSON.stringify(lock)}: it could not renew its lease in time${down}. ` +
         'Stop using what it protects; a resource that checks the fencing token refuses you by itself',
+      { definite: false },
+    );
+  }
+
+  private stolenError(lock: LockName): LockError {
+    return new LockError(
+      'stolen',
+      `the lock ${JSON.stringify(lock)}, held through node ${this.parts.id}, was stolen by another request. Stop using what it protects`,
       { definite: false },
     );
   }

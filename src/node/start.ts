@@ -9,16 +9,20 @@ import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, silentForMs } from '.
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import { NodeLockManager } from '../locks/lock-manager';
-import type { LockManager } from '../locks/lock-manager';
+import type { LockManager, LockManagerSnapshot } from '../locks/types';
+import { LocksClient } from '../service/client';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import { loadTls } from '../transport/tls';
-import type { TlsFiles } from '../transport/tls';
+import type { TlsFiles, TlsMaterial } from '../transport/tls';
 import { ephemeralDirectory, openDataDirectory } from './data-directory';
 import { MonotonicTime } from './monotonic-time';
 import { Runtime } from './runtime';
 import type { MessageCounts } from './runtime';
+
+/** How long other nodes may take to say what they hold. */
+const QUERY_MS = 1_500;
 
 export interface StartOptions {
   /** Which node of the configuration this process is. */
@@ -127,13 +131,17 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const hasQuorum = (): boolean =>
     configuration.coterie.containsQuorum(new Set(configuration.coterie.nodes.filter((node) => !runtime.down.has(node))));
 
+  const queryPeers = async (): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> =>
+    new Map(await Promise.all([...addresses].map(async ([peer, peerAddress]) => [peer, await snapshotOf(peerAddress, tls.tls)] as const)));
+  const manager = new NodeLockManager({ id, runtime, hasQuorum, queryPeers });
+
   const startedAtMs = runtime.nowMs();
   const address = options.listen ?? ownAddress;
   const node = {
     id,
     configuration,
     address,
-    locks: new NodeLockManager(id, runtime, hasQuorum),
+    locks: manager,
     signal: runtime.ended.signal,
     status: (): NodeStatus => ({
       id,
@@ -152,7 +160,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     }),
     stop: (): Promise<void> => (stopped ??= stop()),
   };
-  const service = addLocksService(server, node);
+  const service = addLocksService(server, node, manager);
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     const inUse = await service.drain();
@@ -173,6 +181,18 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     throw error;
   }
   return node;
+}
+
+/** Null when the node does not answer in time. */
+async function snapshotOf(address: string, tls: TlsMaterial | undefined): Promise<LockManagerSnapshot | null> {
+  const client = new LocksClient(address, tls);
+  try {
+    return await client.query(QUERY_MS);
+  } catch {
+    return null;
+  } finally {
+    client.close();
+  }
 }
 
 function loadConfiguration(config: string | object): Configuration {

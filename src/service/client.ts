@@ -7,17 +7,19 @@ import * as grpc from '@grpc/grpc-js';
 import type { Mode, Token } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
-import type { HeldLock, LockOptions } from '../locks/lock-manager';
+import type { ManagedLock } from '../locks/base';
+import type { AcquireOptions, LockInfo, LockManagerSnapshot } from '../locks/types';
 import { MonotonicTime } from '../node/monotonic-time';
+import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
 import { locksMethods } from './schema';
-import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, QueuedMessage, StatusReply } from './schema';
-import { lockBytes } from './server';
+import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, QueuedMessage, StatusReply } from './schema';
+import { lockBytes, wireMode } from './server';
 
 /** Signs of life go out this often, or several times a lease if that is shorter. */
 const PING_MS_MAX = 1_000;
 
-export interface RemoteOptions extends LockOptions {
+export interface RemoteOptions extends AcquireOptions {
   /** Called when the lock is not free, with the nodes that hold it or stand in line before. */
   readonly onQueued?: (ahead: readonly string[]) => void;
 }
@@ -27,6 +29,7 @@ export class LocksClient {
   private readonly client: grpc.Client;
   private readonly time = new MonotonicTime();
   private sleptMs = 0;
+  private readonly holds = new Set<RemoteHold>();
 
   /** @param address `host:port` of a node. Connects when first used. */
   constructor(
@@ -54,31 +57,43 @@ export class LocksClient {
    * Resolves when the lock is held. Rejects with LockError `timeout`, `no-quorum`, `closed`,
    * `unreachable` (no node answers), or with the signal's reason.
    */
-  acquire(name: string, options: RemoteOptions = {}): Promise<HeldLock> {
+  acquire(name: string, options: RemoteOptions = {}): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       const { Hold } = locksMethods();
       const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
-      new RemoteHold(this, call, name, options, resolve, reject);
+      const hold: RemoteHold = new RemoteHold(this, call, name, options, { resolve, reject, onOver: () => this.holds.delete(hold) });
+      this.holds.add(hold);
     });
   }
 
   /** @throws LockError `unreachable` when the node does not answer in time. */
   status(withinMs: number): Promise<StatusReply> {
-    const { Status } = locksMethods();
+    return this.ask(locksMethods().Status, withinMs);
+  }
+
+  /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time. */
+  async query(withinMs: number): Promise<LockManagerSnapshot> {
+    const { held, pending } = await this.ask(locksMethods().Query, withinMs);
+    return { held: held.map(lockInfo), pending: pending.map(lockInfo) };
+  }
+
+  private ask<Reply>(method: grpc.MethodDefinition<object | null, Reply | null>, withinMs: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
-        Status.path, Status.requestSerialize, Status.responseDeserialize, {}, { deadline: Date.now() + withinMs },
+        method.path, method.requestSerialize, method.responseDeserialize, {}, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
-          else if (reply === undefined || reply === null) reject(new LockError('protocol', `what ${this.address} answers is no status`));
+          else if (reply === undefined || reply === null) reject(new LockError('protocol', `what ${this.address} answers cannot be decoded`));
           else resolve(reply);
         },
       );
     });
   }
 
+  /** Releases what is held. */
   close(): void {
+    for (const hold of this.holds) hold.release();
     this.client.close();
   }
 
@@ -107,7 +122,7 @@ type State =
   | { readonly kind: 'over' };
 
 /** One lock of this process, from asking to release. */
-class RemoteHold implements HeldLock {
+class RemoteHold implements ManagedLock {
   readonly mode: Mode;
   private state: State = { kind: 'waiting' };
   private validUntilMs = 0;
@@ -123,8 +138,11 @@ class RemoteHold implements HeldLock {
     private readonly call: grpc.ClientDuplexStream<HoldRequest | null, HoldEvent | null>,
     readonly name: string,
     private readonly options: RemoteOptions,
-    private readonly resolve: (lock: HeldLock) => void,
-    private readonly reject: (reason: unknown) => void,
+    private readonly outcome: {
+      readonly resolve: (lock: ManagedLock) => void;
+      readonly reject: (reason: unknown) => void;
+      readonly onOver: () => void;
+    },
   ) {
     this.mode = options.mode ?? 'exclusive';
     call.on('data', (event: HoldEvent | null) => this.onEvent(event));
@@ -137,7 +155,8 @@ class RemoteHold implements HeldLock {
     call.write({
       acquire: {
         lock: lockBytes(name),
-        mode: this.mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE',
+        mode: wireMode(this.mode),
+        steal: options.steal === true,
         pings: true,
         sentAtMs: client.nowMs(),
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
@@ -159,6 +178,11 @@ class RemoteHold implements HeldLock {
 
   onRenewed(listener: (validForMs: number) => void): void {
     this.renewedListener = listener;
+  }
+
+  onLost(listener: (reason: LockError) => void): void {
+    if (this.state.kind === 'lost') listener(this.state.reason);
+    else this.abort.signal.addEventListener('abort', () => listener(this.abort.signal.reason as LockError));
   }
 
   release(): void {
@@ -195,8 +219,8 @@ class RemoteHold implements HeldLock {
     this.state = { kind: 'held', held };
     this.validUntilMs = held.sentAtMs + held.validForMs;
     this.watchDeadline();
-    if (this.isHeld()) this.resolve(this);
-    else this.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
+    if (this.isHeld()) this.outcome.resolve(this);
+    else this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
   }
 
   private onValid(validUntilMs: number): void {
@@ -211,7 +235,7 @@ class RemoteHold implements HeldLock {
     if (this.state.kind === 'held') return this.lose(error);
     if (this.state.kind !== 'waiting') return;
     this.finish();
-    this.reject(error);
+    this.outcome.reject(error);
   }
 
   /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
@@ -221,13 +245,13 @@ class RemoteHold implements HeldLock {
     }
     if (this.state.kind !== 'waiting') return;
     this.finish();
-    this.reject(error);
+    this.outcome.reject(error);
   }
 
   private giveUp(): void {
     if (this.state.kind !== 'waiting') return;
     this.finish();
-    this.reject(this.options.signal?.reason);
+    this.outcome.reject(this.options.signal?.reason);
   }
 
   private watchDeadline(): void {
@@ -257,6 +281,7 @@ class RemoteHold implements HeldLock {
 
   private finish(): void {
     this.state = { kind: 'over' };
+    this.outcome.onOver();
     this.stopListening();
     clearTimeout(this.deadline);
     clearInterval(this.pings);
@@ -276,6 +301,8 @@ function codeOf(reason: EndedReason): LockErrorCode {
       return 'no-quorum';
     case 'REASON_LOST':
       return 'lost';
+    case 'REASON_STOLEN':
+      return 'stolen';
     case 'REASON_CLOSED':
       return 'closed';
     case 'REASON_CONFIG':
@@ -283,4 +310,8 @@ function codeOf(reason: EndedReason): LockErrorCode {
     case 'REASON_UNSPECIFIED':
       return 'protocol';
   }
+}
+
+function lockInfo({ lock, mode, clientId }: LockInfoMessage): LockInfo {
+  return { name: readWtf8(lock) ?? lock.toString('latin1'), mode: mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive', clientId };
 }

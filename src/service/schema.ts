@@ -15,6 +15,7 @@ export interface AcquireMessage {
   readonly waitMs?: number;
   readonly pings: boolean;
   readonly sentAtMs: number;
+  readonly steal: boolean;
 }
 
 export type HoldRequest =
@@ -22,7 +23,8 @@ export type HoldRequest =
   | { readonly kind?: 'ping'; readonly ping: { readonly sentAtMs: number } };
 
 export type EndedReason =
-  | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG';
+  | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG'
+  | 'REASON_STOLEN';
 
 export interface QueuedMessage {
   readonly leaseMs: number;
@@ -90,9 +92,21 @@ export interface StatusReply {
   readonly entries: number;
 }
 
+export interface LockInfoMessage {
+  readonly lock: Buffer;
+  readonly mode: WireMode;
+  readonly clientId: string;
+}
+
+export interface QueryReply {
+  readonly held: readonly LockInfoMessage[];
+  readonly pending: readonly LockInfoMessage[];
+}
+
 /** The methods of `maekawa.v1.Locks`. A request or response is null when its bytes cannot be decoded. */
 export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | null, HoldEvent | null>;
+  readonly Query: MethodDefinition<object | null, QueryReply | null>;
   readonly Status: MethodDefinition<object | null, StatusReply | null>;
 }
 
@@ -117,7 +131,7 @@ export function locksMethods(): LocksMethods {
     oneofs: true,
   });
   const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
-  methods = { Hold: tolerant(service.Hold), Status: tolerant(service.Status) };
+  methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Status: tolerant(service.Status) };
   return methods;
 }
 

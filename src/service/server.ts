@@ -8,11 +8,14 @@ import * as grpc from '@grpc/grpc-js';
 import type { LockName, LockView, Mode, RequestId } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
-import type { HeldLock } from '../locks/lock-manager';
+import type { NodeLockManager } from '../locks/lock-manager';
+import type { HeldLock, LockInfo, LockManagerSnapshot } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
-import { readWtf8, writeWtf8 } from '../transport/lock-name';
+import { lockNameFault, readWtf8, writeWtf8 } from '../transport/lock-name';
 import { locksMethods } from './schema';
-import type { AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockStatus, StatusReply, VoteStatus } from './schema';
+import type {
+  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode,
+} from './schema';
 
 type HoldCall = grpc.ServerDuplexStream<HoldRequest | null, HoldEvent | null>;
 
@@ -28,17 +31,20 @@ export interface LocksService {
 }
 
 /** Let `server` answer clients for `node`. */
-export function addLocksService(server: grpc.Server, node: MaekawaNode): LocksService {
+export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: NodeLockManager): LocksService {
   const holds = new Set<ClientHold>();
   let isDraining = false;
-  const { Hold, Status } = locksMethods();
+  const { Hold, Query, Status } = locksMethods();
   server.addService(
-    { Hold, Status },
+    { Hold, Query, Status },
     {
       Hold: (call: HoldCall) => {
-        const hold: ClientHold = new ClientHold(call, node, () => holds.delete(hold));
+        const hold: ClientHold = new ClientHold(call, node, locks, () => holds.delete(hold));
         holds.add(hold);
         if (isDraining) hold.stop();
+      },
+      Query: (_call: unknown, reply: grpc.sendUnaryData<QueryReply>) => {
+        locks.query().then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
       },
       Status: (_call: unknown, reply: grpc.sendUnaryData<StatusReply>) => reply(null, statusOf(node)),
     },
@@ -76,6 +82,7 @@ class ClientHold {
   constructor(
     private readonly call: HoldCall,
     private readonly node: MaekawaNode,
+    private readonly locks: NodeLockManager,
     private readonly onOver: () => void,
   ) {
     call.on('data', (request: HoldRequest | null) => this.onRequest(request));
@@ -116,13 +123,17 @@ class ClientHold {
     if (this.state.kind !== 'new') return this.refuse('acquire is the first message and comes once; open another stream for another lock');
     const name = readWtf8(message.lock);
     if (name === null) return this.refuse('lock is not UTF-8');
+    const mode = modeOf(message.mode);
+    const fault = lockNameFault(name) ?? (message.steal && mode === 'shared' ? 'only an exclusive lock can be stolen' : null);
+    if (fault !== null) return this.refuse(fault);
     this.pings = message.pings;
     this.heardAt(message.sentAtMs);
     const giveUp = new AbortController();
     this.state = { kind: 'waiting', giveUp };
-    this.node.locks
-      .acquire(name, {
-        mode: modeOf(message.mode),
+    this.locks
+      .begin(name, {
+        mode,
+        steal: message.steal,
         signal: giveUp.signal,
         ...(message.waitMs === undefined ? {} : { waitMs: message.waitMs }),
       })
@@ -222,6 +233,10 @@ function modeOf(mode: AcquireMessage['mode']): Mode {
   return mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive';
 }
 
+export function wireMode(mode: Mode): WireMode {
+  return mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE';
+}
+
 function endedReason(code: LockErrorCode): EndedReason {
   switch (code) {
     case 'timeout':
@@ -230,6 +245,8 @@ function endedReason(code: LockErrorCode): EndedReason {
       return 'REASON_NO_QUORUM';
     case 'lost':
       return 'REASON_LOST';
+    case 'stolen':
+      return 'REASON_STOLEN';
     case 'closed':
       return 'REASON_CLOSED';
     case 'config':
@@ -249,6 +266,11 @@ function aheadOf(node: MaekawaNode, name: string): string[] {
   const own = view?.requester;
   const isOurs = own?.state === 'waiting';
   return [...new Set(requests.map((request) => request.node))].filter((id) => !(isOurs && id === node.id));
+}
+
+function queryReply({ held, pending }: LockManagerSnapshot): QueryReply {
+  const message = ({ name, mode, clientId }: LockInfo): LockInfoMessage => ({ lock: lockBytes(name), mode: wireMode(mode), clientId });
+  return { held: held.map(message), pending: pending.map(message) };
 }
 
 function statusOf(node: MaekawaNode): StatusReply {
@@ -272,7 +294,7 @@ function lockStatus({ lock, grants, queue, requester }: LockView, nowMs: number)
   const vote = ({ request, mode }: { request: RequestId; mode: Mode }): VoteStatus => ({
     node: request.node,
     timestamp: request.timestamp,
-    mode: mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE',
+    mode: wireMode(mode),
   });
   return {
     lock: lockBytes(lock),

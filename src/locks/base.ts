@@ -1,0 +1,167 @@
+/**
+ * What every lock manager does in the same way, whether it belongs to a node or asks one: the Web
+ * Locks semantics, several locks at once, semaphores. Law: knows how to ask for one lock and nothing of
+ * how that is done.
+ */
+import { LockError } from '../errors';
+import { lockNameFault } from '../transport/lock-name';
+import { CountingSemaphore } from './semaphore';
+import type {
+  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
+} from './types';
+
+/** How long a lock that is free may take to be granted before it counts as not available. */
+export const IF_AVAILABLE_MS = 500;
+
+/** The longest that a timer can wait. */
+const WAIT_MS_MAX = 0x7fff_ffff;
+
+type Callback<T> = (lock: Lock | null) => T;
+
+/** A held lock as managers have it: hearing of its loss without a signal is cheaper, and few callbacks need the signal. */
+export interface ManagedLock extends HeldLock {
+  onLost(listener: (reason: LockError) => void): void;
+}
+
+export abstract class BaseLockManager implements LockManager {
+  /** Ask for one lock. Name and options have been checked. */
+  protected abstract begin(name: string, options: AcquireOptions): Promise<ManagedLock>;
+  /** Whether a caller known here holds the lock or waits for it, so that it cannot be free for another. */
+  protected abstract isTaken(name: string, options: AcquireOptions): boolean;
+  abstract query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
+  abstract query(options: QueryOptions): Promise<ClusterSnapshot>;
+
+  acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
+    const fault = nameFault(name) ?? optionsFault(options);
+    return fault === null ? this.begin(name, options) : Promise.reject(fault);
+  }
+
+  tryAcquire(name: string, options: Pick<AcquireOptions, 'mode'> = {}): Promise<HeldLock | null> {
+    const fault = nameFault(name) ?? optionsFault(options);
+    return fault === null ? this.beginIfAvailable(name, options) : Promise.reject(fault);
+  }
+
+  private async beginIfAvailable(name: string, options: AcquireOptions): Promise<ManagedLock | null> {
+    if (this.isTaken(name, options)) return null;
+    try {
+      return await this.begin(name, { ...options, waitMs: IF_AVAILABLE_MS });
+    } catch (error) {
+      if (error instanceof LockError && error.code === 'timeout') return null;
+      throw error;
+    }
+  }
+
+  request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockOptions, callback: Callback<T>): Promise<Awaited<T>>;
+  async request<T>(
+    name: string,
+    optionsOrCallback: LockOptions | ((lock: Lock) => T),
+    callbackOrNothing?: Callback<T> | ((lock: Lock) => T),
+  ): Promise<Awaited<T>> {
+    const options = typeof optionsOrCallback === 'function' ? {} : optionsOrCallback;
+    // Called with null only when `ifAvailable` is set, and then its type allows it.
+    const callback = (typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing) as Callback<T> | undefined;
+    if (typeof callback !== 'function') {
+      throw new TypeError(`request(${JSON.stringify(name)}, …) needs a function to run while the lock is held`);
+    }
+    const fault = nameFault(name) ?? optionsFault(options) ?? requestFault(options);
+    if (fault !== null) throw fault;
+    const lock = await (options.ifAvailable === true ? this.beginIfAvailable(name, options) : this.begin(name, options));
+    if (lock === null) return await callback(null);
+    return await runInside(lock, callback);
+  }
+
+  async acquireAll(names: Iterable<string>, options: AcquireOptions = {}): Promise<HeldLocks> {
+    const deadline = options.waitMs === undefined ? undefined : performance.now() + options.waitMs;
+    const locks: ManagedLock[] = [];
+    try {
+      const sorted = [...new Set(names)].sort();
+      for (const name of sorted) {
+        const fault = nameFault(name) ?? optionsFault(options);
+        if (fault !== null) throw fault;
+      }
+      for (const name of sorted) {
+        const left = deadline === undefined ? {} : { waitMs: Math.max(0, deadline - performance.now()) };
+        locks.push(await this.begin(name, { ...options, ...left }));
+      }
+    } catch (error) {
+      for (const lock of locks) lock.release();
+      throw error;
+    }
+    const lost = new AbortController();
+    for (const lock of locks) lock.onLost((reason) => lost.abort(reason));
+    return {
+      locks,
+      signal: lost.signal,
+      validForMs: () => Math.min(Infinity, ...locks.map((lock) => lock.validForMs())),
+      release: () => {
+        for (const lock of locks) lock.release();
+      },
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all(locks.map((lock) => lock[Symbol.asyncDispose]()));
+      },
+    };
+  }
+
+  semaphore(name: string, permits: number): Semaphore {
+    return new CountingSemaphore(name, permits, (permitName, options) => this.begin(permitName, options));
+  }
+}
+
+/** Run `callback` while the lock is held; rejects at once when it is lost. */
+export async function runInside<T>(lock: ManagedLock, callback: (lock: Lock) => T): Promise<Awaited<T>> {
+  try {
+    const result = callback(lock);
+    return await (isThenable(result) ? untilLost(lock, result) : result);
+  } finally {
+    lock.release();
+  }
+}
+
+function untilLost<T>(lock: ManagedLock, result: T & PromiseLike<unknown>): Promise<Awaited<T>> {
+  return new Promise((resolve, reject) => {
+    lock.onLost((reason) => reject(asSpecified(reason)));
+    Promise.resolve(result).then(resolve, reject);
+  });
+}
+
+/** A stolen lock is an AbortError by the specification. */
+function asSpecified(reason: LockError): Error {
+  return reason.code === 'stolen' ? new DOMException(reason.message, { name: 'AbortError', cause: reason }) : reason;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function nameFault(name: unknown): Error | null {
+  if (typeof name !== 'string') return new TypeError(`a lock name is a string, not ${typeof name}`);
+  // Names of our own start so; the specification leaves them to whoever implements it.
+  if (name.startsWith('-')) return notSupported(`the lock name ${JSON.stringify(name)} starts with "-", which is reserved`);
+  const fault = lockNameFault(name);
+  return fault === null ? null : new LockError('config', fault);
+}
+
+function optionsFault({ mode, waitMs, steal, signal }: AcquireOptions): Error | null {
+  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
+    return new TypeError(`mode is 'exclusive' or 'shared', not ${JSON.stringify(mode)}`);
+  }
+  if (waitMs !== undefined && !(waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
+    return new LockError('config', `waitMs is a number of milliseconds from 0 to ${WAIT_MS_MAX}, not ${String(waitMs)}`);
+  }
+  if (steal === true && mode === 'shared') return notSupported('only an exclusive lock can be stolen');
+  return signal?.aborted === true ? (signal.reason as Error) : null;
+}
+
+/** What the specification forbids to `request`. */
+function requestFault({ ifAvailable, steal, signal }: LockOptions): Error | null {
+  if (steal === true && ifAvailable === true) return notSupported('steal and ifAvailable exclude each other');
+  if (signal !== undefined && steal === true) return notSupported('signal and steal exclude each other');
+  if (signal !== undefined && ifAvailable === true) return notSupported('signal and ifAvailable exclude each other');
+  return null;
+}
+
+function notSupported(message: string): DOMException {
+  return new DOMException(message, 'NotSupportedError');
+}

@@ -1,0 +1,125 @@
+/**
+ * The API that people call: the LockManager of the W3C Web Locks specification (w3.org/TR/web-locks),
+ * over many machines, and what machines need beyond it: tokens, lost locks, time-outs.
+ */
+import type { Mode, NodeId, Token } from '../core';
+
+/** How to ask for a lock that the caller releases. */
+export interface AcquireOptions {
+  /** `exclusive` (default): alone. `shared`: together with other shared holders. */
+  readonly mode?: Mode;
+  /** Gives up waiting when aborted: the promise rejects with the signal's reason. No effect once the lock is held. */
+  readonly signal?: AbortSignal;
+  /** Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. */
+  readonly waitMs?: number;
+  /**
+   * Take the lock from whoever holds it, on any node, before all who wait. Holders are told by their
+   * `signal`; one that cannot be reached keeps the lock until its lease ends. Default false.
+   */
+  readonly steal?: boolean;
+}
+
+/** As in the Web Locks specification, and `waitMs`. */
+export interface LockOptions extends AcquireOptions {
+  /** Run the callback with `null` unless the lock is free. Whether it is takes up to half a second to know. Default false. */
+  readonly ifAvailable?: boolean;
+}
+
+/** A lock that is held. */
+export interface Lock {
+  readonly name: string;
+  readonly mode: Mode;
+  /**
+   * The fencing token, a safe integer. Hand it to the resource that the lock protects, and let that
+   * refuse a smaller token than it has seen: then even a holder that was paused can do no harm.
+   */
+  readonly token: Token;
+  /** Aborts the moment the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason. */
+  readonly signal: AbortSignal;
+  /** For how many more milliseconds the lock is held if no renewal succeeds; 0 once it is lost or released. */
+  validForMs(): number;
+}
+
+/** A lock to be released by its holder. `await using` releases it at the end of the block. */
+export interface HeldLock extends Lock {
+  /** Idempotent. */
+  release(): void;
+  /** Called after each renewal with the new `validForMs()`. */
+  onRenewed(listener: (validForMs: number) => void): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Several locks, held and released together. */
+export interface HeldLocks {
+  /** In the order of their names; each name once. */
+  readonly locks: readonly HeldLock[];
+  /** Aborts when the first of them is lost. */
+  readonly signal: AbortSignal;
+  /** The least of theirs. */
+  validForMs(): number;
+  release(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** One line of a snapshot. */
+export interface LockInfo {
+  readonly name: string;
+  readonly mode: Mode;
+  /** The node through which the lock is held or asked for. */
+  readonly clientId: string;
+}
+
+export interface LockManagerSnapshot {
+  /** In the order in which they were granted. */
+  held: LockInfo[];
+  /** In the order in which they were asked for. */
+  pending: LockInfo[];
+}
+
+export interface ClusterSnapshot extends LockManagerSnapshot {
+  /** Nodes that did not answer: what they hold is not listed. */
+  readonly unanswered: readonly NodeId[];
+}
+
+export interface QueryOptions {
+  /** `node` (default): what is held and asked for through this manager's node. `cluster`: through any node. */
+  readonly scope?: 'node' | 'cluster';
+}
+
+/** At most `permits` holders at a time, in the whole cluster. */
+export interface Semaphore {
+  readonly name: string;
+  readonly permits: number;
+  /** Resolves when one of the permits is held; its `token` is that permit's own. Rejects as `LockManager.acquire` does. */
+  acquire(options?: SemaphoreOptions): Promise<HeldLock>;
+  /** Run `callback` while holding a permit. */
+  request<T>(callback: (permit: Lock) => T): Promise<Awaited<T>>;
+  request<T>(options: SemaphoreOptions, callback: (permit: Lock) => T): Promise<Awaited<T>>;
+}
+
+export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs'>;
+
+export interface LockManager {
+  /**
+   * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released.
+   * Rejects with a DOMException as the specification says (`NotSupportedError` for options that exclude
+   * each other and names that start with `-`, `AbortError` when the lock is stolen), with the signal's
+   * reason when aborted before the grant, and with a LockError `timeout`, `no-quorum` or `closed` when
+   * the lock is not granted. When the lock is lost while the callback runs, it rejects at once with a
+   * LockError `lost`; the callback is told by `lock.signal`, and what it does then is its own matter.
+   */
+  request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
+  /** What is held and what waits. A request shows up as soon as it is made. */
+  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
+  query(options: QueryOptions): Promise<ClusterSnapshot>;
+  /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
+  acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;
+  /** Resolves to the lock if it is free, else to null. */
+  tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode'>): Promise<HeldLock | null>;
+  /** All of these locks, or none; takes them in the order of their names, so that callers cannot block each other for ever. */
+  acquireAll(names: Iterable<string>, options?: AcquireOptions): Promise<HeldLocks>;
+  /** A counting semaphore. All who use one name must give the same number of permits, from 1 to 64. */
+  semaphore(name: string, permits: number): Semaphore;
+}
