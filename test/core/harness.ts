@@ -2,10 +2,10 @@
  * One node on its own: feed it events, look at its effects. Leases, slack and clocks are so small that
  * every number in a test can be followed by hand. Timers fire exactly on time unless a test says otherwise.
  */
-import { createNode, inspectLock, lockNames, marginMs, step } from '../../src/core';
+import { InvariantError, createNode, inspectLock, lockNames, marginMs, step } from '../../src/core';
 import type {
-  Birth, CallerId, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LockName, LockNode, LockView,
-  Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
+  Birth, CallerId, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
+  LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
 } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum';
@@ -183,7 +183,44 @@ export function only<Item>(items: readonly Item[]): Item {
   return item;
 }
 
+/** Assert that something is a bug, named after the invariant that it breaks. */
+export function expectBroken(invariant: LocalInvariant, misuse: () => unknown): void {
+  let thrown: unknown;
+  try {
+    misuse();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(InvariantError);
+  expect(thrown).toMatchObject({ invariant, message: expect.stringContaining(`invariant ${invariant} is broken`) as string });
+}
+
 /** Whoever waits at n1 gets a Grant in this outcome: its number. */
 export function grantNumber(outcome: Outcome): LamportTime {
   return only(outcome.sentOf('grant')).grant;
+}
+
+// --- n1 as a requester of lock `a` (coterie N1_ASKS) ---------------------------------------------------
+
+/** n1 has asked n2 and n3, at time 0, for its caller 1. */
+export function asking(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+  const n1 = new TestNode({ coterie: N1_ASKS, ...options });
+  const [first] = n1.acquire(1, options.mode).sentOf('request');
+  if (first === undefined) throw new Error('n1 asked nobody');
+  return { n1, timestamp: first.timestamp };
+}
+
+/** n1 has the Grants #500 of n2 and #510 of n3, so its caller 1 is inside with token 511. */
+export function holding(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+  const { n1, timestamp } = asking(options);
+  n1.receives('n2', grant(timestamp, 500));
+  n1.receives('n3', grant(timestamp, 510));
+  return { n1, timestamp };
+}
+
+/** n1 held the lock and keeps the grants: nobody else wanted it. */
+export function retaining(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+  const { n1, timestamp } = holding(options);
+  n1.release(1);
+  return { n1, timestamp };
 }
