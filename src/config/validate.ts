@@ -37,6 +37,8 @@ export const DEFAULT_DRIFT_MAX = 0.01;
 const LEASE_MS_MIN = 50;
 const MS_MAX = 86_400_000;
 const DRIFT_MAX_MAX = 0.2;
+/** A remedy names no more nodes than this. */
+const IDS_NAMED_MAX = 12;
 
 const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax'];
 const NODE_KEYS = ['id', 'address'];
@@ -249,7 +251,9 @@ function checkKeys(value: object, path: string, known: readonly string[], fault:
 
 function knownIds(ids: readonly NodeId[], wrong: string): string {
   const near = nearest(wrong, ids);
-  return near === null ? `the nodes are ${ids.join(', ')}` : `did you mean ${near}?`;
+  if (near !== null) return `did you mean ${near}?`;
+  const named = ids.length <= IDS_NAMED_MAX ? ids : [...ids.slice(0, IDS_NAMED_MAX - 1), `… ${ids.at(-1)}`];
+  return `the nodes are ${named.join(', ')}`;
 }
 
 /** The candidate that differs from a word by at most two edits, if any. */

@@ -87,7 +87,7 @@ function gridAvailability(heights: readonly number[], nodeAvailability: number):
   let allInPart = 1;
   for (const height of heights) {
     logNoColumnDown += Math.log1p(-(down ** height));
-    allInPart *= height === 1 ? 0 : 1 - down ** height - nodeAvailability ** height;
+    allInPart *= 1 - down ** height - nodeAvailability ** height;
   }
   const unavailability = -Math.expm1(logNoColumnDown) + allInPart;
   return { nodeAvailability, availability: 1 - unavailability, unavailability, error: 0 };

@@ -106,7 +106,9 @@ function measure(coterie: Coterie, layout: FamilyLayout): Costs {
 }
 
 function adviseOn(nodes: readonly NodeId[], own: Costs): Advice[] {
-  const layouts = [layoutOf('majority', nodes), layoutOf('grid', nodes), ...(planeOrder(nodes.length) === null ? [] : [layoutOf('plane', nodes)])];
+  // The plane of three nodes is their majority.
+  const hasPlane = nodes.length > 3 && planeOrder(nodes.length) !== null;
+  const layouts = [layoutOf('majority', nodes), layoutOf('grid', nodes), ...(hasPlane ? [layoutOf('plane', nodes)] : [])];
   const others = layouts.map((layout) => measure(buildCoterie(nodes, layout), layout));
   return others
     .filter((other) => !others.some((third) => isBetter(third, other)))

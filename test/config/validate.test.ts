@@ -62,6 +62,7 @@ describe('validate', () => {
     ['an empty column', { ...configurationOf(4), quorums: { family: 'grid', columns: [['n1', 'n2', 'n3', 'n4'], []] } }, 'quorums.columns[1]', 'is an empty list', 'list node ids: ["n1", "n2"]'],
     ['an unknown node in a column', { ...configurationOf(4), quorums: { family: 'grid', columns: [['n1', 'n2'], ['n3', 'n44']] } }, 'quorums.columns[1][1]', 'there is no node "n44"', 'did you mean n4?'],
     ['a node of another kind', { ...configurationOf(4), quorums: { family: 'grid', columns: [['n1', 'n2'], ['n3', 'database']] } }, 'quorums.columns[1][1]', 'there is no node "database"', 'the nodes are n1, n2, n3, n4'],
+    ['a node of another kind among many', { ...configurationOf(40), quorums: { family: 'grid', columns: [['database']] } }, 'quorums.columns[0][0]', 'there is no node "database"', 'the nodes are n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, … n40'],
     ['a number for a node', { ...configurationOf(4), quorums: { family: 'grid', columns: [['n1', 'n2'], ['n3', 4]] } }, 'quorums.columns[1][1]', 'there is no node 4', /n4/],
     ['a node twice in a column', { ...configurationOf(4), quorums: { ...grid, columns: [['n1', 'n2', 'n1'], ['n3', 'n4']] } }, 'quorums.columns[0][2]', '"n1" is listed twice', 'list it once'],
     ['a node in two columns', { ...configurationOf(4), quorums: { ...grid, columns: [['n1', 'n2'], ['n3', 'n4', 'n2']] } }, 'quorums.columns[1][2]', '"n2" stands at quorums.columns[0][1] too', 'place each node once'],

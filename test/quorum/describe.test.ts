@@ -163,6 +163,10 @@ describe('advice', () => {
     expect(describeFamily('majority', 13).advice).toEqual([{ kind: 'smaller', ...plane }]);
   });
 
+  test('what another layout beats in everything is not advised', () => {
+    expect(describeFamily('majority', 31).advice.map(({ kind, family }) => `${kind} ${family}`)).toEqual(['smaller plane']);
+  });
+
   test('a squarer grid is better than a long one', () => {
     expect(describeFamily('grid', 16, 2).advice).toContainEqual({ kind: 'better', family: 'grid', columns: 4, quorumSizeMax: 7, messagesPerEntryMax: 18, crashesAnyCase: 3 });
   });
