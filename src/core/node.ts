@@ -86,9 +86,9 @@ export class LockNode implements Context {
     if (this.started && event.nowMs < this.nowMs) broken('time-forward', `${event.nowMs} after ${this.nowMs}`);
     this.nowMs = event.nowMs;
     this.dispatch(event);
-    for (let message = this.toSelf.shift(); message !== undefined; message = this.toSelf.shift()) {
-      this.receive(this.settings.self, message);
-    }
+    // Handling one may send further ones: the loop runs over these too.
+    for (const message of this.toSelf) this.receive(this.settings.self, message);
+    this.toSelf.length = 0;
     this.askForCeiling();
     this.askForWake();
     if (this.effects.length === 0) return NO_EFFECTS;
