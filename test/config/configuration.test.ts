@@ -30,7 +30,7 @@ describe('readConfiguration', () => {
   });
 
   test('a missing file: says so, and how to make one', () => {
-    expectConfigError(() => readConfiguration(join(folder, 'none.json')), /none\.json: there is no such file\. Make one with `maekawa quorums init`, or name another with --config$/);
+    expectConfigError(() => readConfiguration(join(folder, 'none.json')), /none\.json: there is no such file\. Make one with `maekawa quorums init`, or name another file$/);
   });
 
   test('a folder: passes on what the system says', () => {
