@@ -13,6 +13,7 @@ const layers = {
   node: ['config', 'core', 'locks', 'quorum', 'service', 'transport'],
   locks: ['core', 'node', 'quorum', 'transport'],
   service: ['core', 'locks', 'node', 'transport'],
+  testing: ['config', 'core', 'locks', 'node', 'quorum', 'transport'],
   cli: ['config', 'core', 'locks', 'node', 'quorum', 'service', 'transport'],
 };
 

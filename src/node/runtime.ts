@@ -83,7 +83,7 @@ export class Runtime {
       peerUp: (peer, clock, silentMs) => this.onPeerUp(peer, clock, silentMs),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
       clock: () => durableClock(core),
-      silentForMs: () => silentForMs(core, this.nowMs()),
+      silentForMs: () => this.silentForMs(),
     });
   }
 
@@ -125,6 +125,11 @@ export class Runtime {
 
   inspect(lock: LockName): LockView | null {
     return inspectLock(this.parts.core, lock);
+  }
+
+  /** For how much longer this node lends no vote. */
+  silentForMs(): number {
+    return silentForMs(this.parts.core, this.nowMs());
   }
 
   clock(): LamportTime {

@@ -5,10 +5,8 @@ import pino from 'pino';
 import type { Logger } from 'pino';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, silentForMs } from '../core';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
-import { NodeLockManager } from '../locks/lock-manager';
 import type { LockManager, LockManagerSnapshot } from '../locks/types';
 import { LocksClient } from '../service/client';
 import { addLocksService } from '../service/server';
@@ -16,9 +14,9 @@ import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { TlsFiles, TlsMaterial } from '../transport/tls';
+import { assembleNode } from './assemble';
 import { ephemeralDirectory, openDataDirectory } from './data-directory';
 import { MonotonicTime } from './monotonic-time';
-import { Runtime } from './runtime';
 import type { MessageCounts } from './runtime';
 
 /** How long other nodes may take to say what they hold. */
@@ -105,35 +103,14 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
     : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
-  const time = new MonotonicTime();
-  const core = createNode(
-    {
-      self: id,
-      coterie: configuration.coterie,
-      leaseMs: configuration.leaseMs,
-      retryMs: configuration.retryMs,
-      driftMax: configuration.driftMax,
-      slack: DEFAULT_SLACK,
-      ceilingBlock: DEFAULT_CEILING_BLOCK,
-      retain,
-    },
-    {
-      ceilingOnDisk: dataDirectory.ceiling,
-      wallClockUs: time.wallClockUs(),
-      firstStart: options.firstStart === true && !dataDirectory.existed,
-    },
-  );
   const server = createServer();
   const { cluster, digest } = configuration;
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
-  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log });
-  for (const peer of addresses.keys()) runtime.down.set(peer, 'not connected yet');
-  const hasQuorum = (): boolean =>
-    configuration.coterie.containsQuorum(new Set(configuration.coterie.nodes.filter((node) => !runtime.down.has(node))));
-
   const queryPeers = async (): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> =>
     new Map(await Promise.all([...addresses].map(async ([peer, peerAddress]) => [peer, await snapshotOf(peerAddress, tls.tls)] as const)));
-  const manager = new NodeLockManager({ id, runtime, hasQuorum, queryPeers });
+  const { runtime, manager } = assembleNode({
+    id, configuration, transport, dataDirectory, log, retain, queryPeers, time: new MonotonicTime(), firstStart: options.firstStart === true,
+  });
 
   const startedAtMs = runtime.nowMs();
   const address = options.listen ?? ownAddress;
@@ -171,7 +148,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const port = await listen(server, address, { ...tls, insecure });
     node.address = address.replace(/\d+$/, String(port));
     await runtime.start();
-    const silence = silentForMs(core, runtime.nowMs());
+    const silence = runtime.silentForMs();
     log.info(
       { cluster, digest, leaseMs: configuration.leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
       `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, for it may have lent it before it restarted` : ''}`,

@@ -1,0 +1,234 @@
+/**
+ * `maekawa/testing`: a whole cluster in one process, for tests of code that uses locks. The nodes are
+ * real but for the network and the time, which are the test's: nothing waits, nothing is random, and
+ * leases end when the test says so.
+ */
+import pino from 'pino';
+import { parseConfiguration } from '../config';
+import type { Configuration } from '../config';
+import type { NodeId } from '../core';
+import { LockError } from '../errors';
+import type { LockManager, LockManagerSnapshot } from '../locks/types';
+import { assembleNode } from '../node/assemble';
+import type { DataDirectory } from '../node/data-directory';
+import type { NodeTime } from '../node/monotonic-time';
+import type { Runtime } from '../node/runtime';
+import type { FamilyLayout } from '../quorum';
+import { MemoryNetwork } from './memory-network';
+import { VirtualTime, settle } from './virtual-time';
+
+export interface TestClusterOptions {
+  /** How many nodes, named n1, n2, …; or their ids. Default 3. */
+  readonly nodes?: number | readonly NodeId[];
+  /** Default a majority. */
+  readonly quorums?: FamilyLayout;
+  /** Default 5000. */
+  readonly leaseMs?: number;
+  /** How long each message is on its way, in virtual time. Default 0: it arrives without time passing. */
+  readonly latencyMs?: number;
+}
+
+export interface TestNode {
+  readonly id: NodeId;
+  /** Of its current life: another one after `restart`. */
+  readonly locks: LockManager;
+  /** It dies at once, as by kill -9: nobody is told, its locks end with their leases. */
+  crash(): void;
+  /** It starts again after a crash, with the data directory that it had. */
+  restart(): Promise<void>;
+  /** It stops in good order: its locks are given back. */
+  stop(): Promise<void>;
+}
+
+export interface TestCluster {
+  readonly nodes: readonly TestNode[];
+  /** @throws LockError `config` when there is no such node */
+  node(id: NodeId): TestNode;
+  /** Milliseconds of virtual time since the start. */
+  now(): number;
+  /** Let time pass: leases end, time-outs come, messages arrive. */
+  advance(byMs: number): Promise<void>;
+  /** Until everything has happened that can happen without time passing. */
+  settle(): Promise<void>;
+  /** Cut the link between two nodes, both ways. */
+  cut(a: NodeId, b: NodeId): void;
+  /** Cut a node off from all others. */
+  isolate(id: NodeId): void;
+  /** Mend all links. */
+  heal(): void;
+  stop(): Promise<void>;
+}
+
+/** Start a cluster. All nodes are connected when this resolves. */
+export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const { nodes = 3, quorums = { family: 'majority' }, leaseMs = 5_000, latencyMs = 0 } = options;
+  const ids = typeof nodes === 'number' ? Array.from({ length: nodes }, (_, index) => `n${index + 1}`) : [...nodes];
+  const addresses = ids.map((id, index) => ({ id, address: `127.0.0.1:${index + 1}` })); // nobody listens there
+  const configuration = parseConfiguration({ cluster: 'test', nodes: addresses, quorums, leaseMs }, 'the test cluster');
+  const cluster = new MemoryCluster(configuration, latencyMs);
+  await cluster.start();
+  return cluster;
+}
+
+class MemoryCluster implements TestCluster {
+  readonly nodes: readonly MemoryNode[];
+  private readonly time = new VirtualTime();
+  private readonly network: MemoryNetwork;
+
+  constructor(configuration: Configuration, latencyMs: number) {
+    this.network = new MemoryNetwork(this.time, latencyMs);
+    const parts: ClusterParts = {
+      configuration, network: this.network, time: this.time,
+      snapshots: (asker) => new Map(this.nodes.filter((each) => each.id !== asker).map((each) => [each.id, each.snapshot(asker)])),
+    };
+    this.nodes = configuration.nodes.map(({ id }) => new MemoryNode(id, parts));
+  }
+
+  async start(): Promise<void> {
+    for (const node of this.nodes) await node.begin(true);
+  }
+
+  node(id: NodeId): MemoryNode {
+    const node = this.nodes.find((each) => each.id === id);
+    if (node !== undefined) return node;
+    throw new LockError('config', `the test cluster has no node ${JSON.stringify(id)}; it has ${this.nodes.map((each) => each.id).join(', ')}`);
+  }
+
+  now(): number {
+    return this.time.nowMs();
+  }
+
+  advance(byMs: number): Promise<void> {
+    return this.time.advance(byMs);
+  }
+
+  settle(): Promise<void> {
+    return settle();
+  }
+
+  cut(a: NodeId, b: NodeId): void {
+    this.network.cut(this.node(a).id, this.node(b).id);
+  }
+
+  isolate(id: NodeId): void {
+    for (const { id: other } of this.nodes) if (other !== this.node(id).id) this.network.cut(id, other);
+  }
+
+  heal(): void {
+    for (const { id: a } of this.nodes) for (const { id: b } of this.nodes) if (a < b) this.network.mend(a, b);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+}
+
+interface ClusterParts {
+  readonly configuration: Configuration;
+  readonly network: MemoryNetwork;
+  readonly time: VirtualTime;
+  /** What the nodes hold that `asker` can reach; null for others. */
+  readonly snapshots: (asker: NodeId) => Map<NodeId, Promise<LockManagerSnapshot | null>>;
+}
+
+interface Life {
+  readonly runtime: Runtime;
+  readonly locks: LockManager;
+  readonly time: TimeOfLife;
+}
+
+class MemoryNode implements TestNode {
+  private life: Life | null = null;
+  /** Outlives the node. */
+  private ceilingOnDisk = 0;
+
+  constructor(
+    readonly id: NodeId,
+    private readonly cluster: ClusterParts,
+  ) {}
+
+  get locks(): LockManager {
+    if (this.life === null) throw new LockError('closed', `node ${this.id} is not running; restart it first`);
+    return this.life.locks;
+  }
+
+  async begin(firstStart: boolean): Promise<void> {
+    if (this.life !== null) throw new LockError('config', `node ${this.id} is running already`);
+    const { configuration, network, time, snapshots } = this.cluster;
+    const lifeTime = new TimeOfLife(time);
+    const { runtime, manager } = assembleNode({
+      id: this.id,
+      configuration,
+      transport: network.transportOf(this.id),
+      dataDirectory: this.disk(),
+      time: lifeTime,
+      log: pino({ level: 'silent' }),
+      retain: true,
+      firstStart,
+      queryPeers: async () => new Map(await Promise.all([...snapshots(this.id)].map(async ([id, answer]) => [id, await answer] as const))),
+    });
+    this.life = { runtime, locks: manager, time: lifeTime };
+    await runtime.start();
+  }
+
+  async snapshot(asker: NodeId): Promise<LockManagerSnapshot | null> {
+    return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.query();
+  }
+
+  crash(): void {
+    this.life?.time.end();
+    this.life = null;
+    this.cluster.network.leave(this.id);
+  }
+
+  restart(): Promise<void> {
+    return this.begin(false);
+  }
+
+  async stop(): Promise<void> {
+    const { life } = this;
+    this.life = null;
+    await life?.runtime.stop(new LockError('closed', `node ${this.id} is stopping`));
+  }
+
+  private disk(): DataDirectory {
+    return {
+      ceiling: this.ceilingOnDisk,
+      existed: this.ceilingOnDisk > 0,
+      reserve: (ceiling) => {
+        this.ceilingOnDisk = Math.max(this.ceilingOnDisk, ceiling);
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+/** The timers of one life of a node: they die with it. */
+class TimeOfLife implements NodeTime {
+  private isOver = false;
+
+  constructor(private readonly time: VirtualTime) {}
+
+  end(): void {
+    this.isOver = true;
+  }
+
+  nowMs(): number {
+    return this.time.nowMs();
+  }
+
+  takeSleptMs(): number {
+    return 0;
+  }
+
+  wallClockUs(): number {
+    return this.time.wallClockUs();
+  }
+
+  schedule(callback: () => void, delayMs: number): () => void {
+    return this.time.schedule(() => {
+      if (!this.isOver) callback();
+    }, delayMs);
+  }
+}
