@@ -506,7 +506,7 @@ export class World {
     else this.network.sendTo(this.nowUs, link, message, this.fates.next(machine.index, toIndex, message));
     if (this.observer !== null) {
       this.observer.sent?.(this.nowUs, machine.id, to, message, this.arrivesAtUs);
-      if (this.arrivesAtUs.length === 0) this.noteDropped(link, message);
+      if (this.arrivesAtUs.length === 0) this.noteDropped(link, message, this.network.isCut(link) ? 'link is cut' : 'lost');
       this.arrivesAtUs = [];
     }
   }
@@ -514,7 +514,7 @@ export class World {
   private deliver(machine: Machine, link: number, message: Message): void {
     if (machine.node === null || this.network.isCut(link)) {
       this.counts.messagesCut++;
-      return this.noteDropped(link, message);
+      return this.noteDropped(link, message, machine.node === null ? 'node is down' : 'link is cut');
     }
     const nowMs = this.nowMs(machine);
     const isShown = message.kind === 'request' && message.heldGrant !== null && nowMs < machine.silentUntilMs;
@@ -524,12 +524,10 @@ export class World {
     this.heldGrantShown = null;
   }
 
-  private noteDropped(link: number, message: Message): void {
-    if (this.observer?.dropped === undefined) return;
+  private noteDropped(link: number, message: Message, reason: DropReason): void {
     const from = this.machine(Math.floor(link / this.machines.length));
     const to = this.machine(link % this.machines.length);
-    const reason = this.network.isCut(link) ? 'link is cut' : to.node === null ? 'node is down' : 'lost';
-    this.observer.dropped(this.nowUs, from.id, to.id, message, reason);
+    this.observer?.dropped?.(this.nowUs, from.id, to.id, message, reason);
   }
 
   /** Some time from now, `observer` finds out how things are with `peer`. */

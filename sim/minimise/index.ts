@@ -1,0 +1,86 @@
+/**
+ * From a failing plan to the smallest that still fails in the same way, found by leaving out, within a
+ * time budget. The result is a plan like any other: it runs, prints and replays exactly.
+ */
+import { PRODUCTION_CORE } from '../core';
+import type { Core } from '../core';
+import type { Plan } from '../plan';
+import { describeParts, partsOf } from './describe';
+import { PASSES, roundTimesUp } from './passes';
+import type { Pass } from './passes';
+import { pinFates, pinWishes } from './pin';
+import { Search, runFailing } from './search';
+import type { FailingRun } from './search';
+
+export { describeParts, partsOf } from './describe';
+export { isPlanFile, planFileText, replayPlanFile } from './plan-file';
+
+/** A minimised run as text, to print: what is violated, and what it takes. */
+export function describeMinimised({ plan, report, violation, original, runs, tookMs, isMinimal }: Minimised): string {
+  const { wishes, faults, fates } = partsOf(plan);
+  const before = partsOf(original.plan);
+  return [
+    `${violation.check}: ${violation.detail}`,
+    '',
+    ...describeParts(plan).map((line) => `  ${line}`),
+    '',
+    `${original.report.events} events, ${before.wishes} wishes and ${before.faults} faults came down to ${report.events} events,`
+    + ` ${wishes} ${wishes === 1 ? 'wish' : 'wishes'}, ${faults} ${faults === 1 ? 'fault' : 'faults'} and ${fates} odd ${fates === 1 ? 'message' : 'messages'}`
+    + ` (${runs} runs in ${(tookMs / 1000).toFixed(1)} s${isMinimal ? '; nothing can be left out' : '; the time was up'})`,
+  ].join('\n');
+}
+
+export const MINIMISE_MS_MAX = 30_000;
+
+export interface MinimiseOptions {
+  /** The core that fails; the production core unless another is handed in. */
+  readonly core?: Core;
+  /** When to stop even if something could still be left out. Default 30 s. */
+  readonly timeMsMax?: number;
+}
+
+export interface Minimised extends FailingRun {
+  /** The run that it was made from. */
+  readonly original: FailingRun;
+  /** How many runs it took. */
+  readonly runs: number;
+  readonly tookMs: number;
+  /** Nothing more can be left out; false when the time was up first. */
+  readonly isMinimal: boolean;
+}
+
+/** @throws RangeError when the plan does not fail */
+export function minimise(plan: Plan, { core = PRODUCTION_CORE, timeMsMax = MINIMISE_MS_MAX }: MinimiseOptions = {}): Minimised {
+  const startedMs = performance.now();
+  const isOver = (): boolean => performance.now() - startedMs > timeMsMax;
+  const original = runFailing(plan, core);
+  let best = original;
+  let runs = 1;
+  // Leaving out ends where no single change helps. On another way, that may be at a smaller plan.
+  for (const passes of [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()]) {
+    if (performance.now() - startedMs > timeMsMax / 3) break;
+    for (const pins of [[pinWishes, pinFates], [pinWishes], []]) {
+      const search = new Search(original, core, isOver);
+      for (const pin of pins) search.attempt(pin(search.plan, core));
+      descend(search, passes, isOver);
+      runs += search.runs;
+      if (best === original || sizeOf(search.found) < sizeOf(best)) best = search.found;
+    }
+  }
+  return { ...best, original, runs, tookMs: performance.now() - startedMs, isMinimal: !isOver() };
+}
+
+/** Until a round of all passes changes nothing. */
+function descend(search: Search, passes: readonly Pass[], isOver: () => boolean): void {
+  for (let before: Plan | null = null; before !== search.plan && !isOver(); ) {
+    before = search.plan;
+    for (const pass of passes) pass(search);
+  }
+  roundTimesUp(search);
+}
+
+/** What a reader has to take in: what happens, and above all why. */
+function sizeOf({ plan, report }: FailingRun): number {
+  const { wishes, faults, fates } = partsOf(plan);
+  return report.events + 4 * (wishes + faults + fates) + plan.machines.length;
+}

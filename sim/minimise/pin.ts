@@ -1,0 +1,131 @@
+/**
+ * Pins down what a plan leaves to chance or to the course of events: when each wish was asked and what
+ * became of each message. Pinned, a plan can lose a part without a reshuffle of all that follows.
+ */
+import type { CallerId, Effect, Event, Message, NodeId } from '../../src/core';
+import { MessageCounter } from '../fates';
+import type { Fate } from '../fates';
+import { lockNamesOf, nodeIdsOf } from '../layout';
+import type { CallerPlan, Plan, Wish } from '../plan';
+import type { Core } from '../core';
+import { runPlan } from '../run';
+import type { DropReason, Observer } from '../world';
+
+/** One caller for each wish that was asked while faults happened, each at its own true time. */
+export function pinWishes(plan: Plan, core: Core): Plan {
+  const recorder = new WishRecorder(plan);
+  const { virtualUs } = runPlan(plan, { core, observer: recorder });
+  return { ...plan, callers: recorder.callers(virtualUs) };
+}
+
+/** The fate of every message whose fate is not the default one. */
+export function pinFates(plan: Plan, core: Core): Plan {
+  const recorder = new FateRecorder(plan);
+  runPlan(plan, { core, observer: recorder });
+  return { ...plan, fates: recorder.fates };
+}
+
+interface AskedWish {
+  readonly machine: number;
+  readonly atUs: number;
+  readonly wish: Wish;
+  enteredAtUs: number | null;
+  leftAtUs: number | null;
+  /** Its lease ended before it left. */
+  wasLost: boolean;
+}
+
+class WishRecorder implements Observer {
+  private readonly asked: AskedWish[] = [];
+  /** By machine and caller: the wish last asked. */
+  private readonly open = new Map<string, AskedWish>();
+  private readonly machines: ReadonlyMap<NodeId, number>;
+  private readonly locks: ReadonlyMap<string, number>;
+
+  constructor(private readonly plan: Plan) {
+    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+    this.locks = new Map(lockNamesOf(plan.locks).map((name, index) => [name, index]));
+  }
+
+  stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void {
+    if (event.kind === 'acquire' && atUs < this.plan.durationUs) this.ask(atUs, node, event);
+    if (event.kind === 'release') this.leave(atUs, node, event.caller);
+    for (const effect of effects) {
+      if (effect.kind !== 'entered' && effect.kind !== 'lost') continue;
+      const asked = this.open.get(keyOf(node, effect.caller));
+      if (asked === undefined) continue;
+      if (effect.kind === 'entered') asked.enteredAtUs = atUs;
+      else asked.wasLost = true;
+    }
+  }
+
+  noted(): void {
+    // Faults are in the plan already.
+  }
+
+  private ask(atUs: number, node: NodeId, event: Extract<Event, { kind: 'acquire' }>): void {
+    const { lock, mode, caller } = event;
+    const wish: Wish = {
+      lock: this.locks.get(lock) ?? 0, mode, steals: event.steals === true, thinkUs: 0, atUs, holdUs: 0, patienceUs: null,
+    };
+    const asked: AskedWish = {
+      machine: this.machines.get(node) ?? 0, atUs, wish, enteredAtUs: null, leftAtUs: null, wasLost: false,
+    };
+    this.asked.push(asked);
+    this.open.set(keyOf(node, caller), asked);
+  }
+
+  private leave(atUs: number, node: NodeId, caller: CallerId): void {
+    const asked = this.open.get(keyOf(node, caller));
+    if (asked !== undefined) asked.leftAtUs = atUs;
+    this.open.delete(keyOf(node, caller));
+  }
+
+  callers(endUs: number): CallerPlan[] {
+    const leaseUs = this.plan.leaseMs * 1000;
+    return this.asked.map(({ machine, atUs, wish, enteredAtUs, leftAtUs, wasLost }) => {
+      if (enteredAtUs === null) return { machine, wishes: [{ ...wish, patienceUs: leftAtUs === null ? null : leftAtUs - atUs }] };
+      // Who lost the lock, or held it to the end, would have held it for longer.
+      const holdUs = leftAtUs === null ? endUs - enteredAtUs + leaseUs : leftAtUs - enteredAtUs + (wasLost ? leaseUs : 0);
+      return { machine, wishes: [{ ...wish, holdUs }] };
+    });
+  }
+}
+
+function keyOf(node: NodeId, caller: CallerId): string {
+  return `${node} ${caller}`;
+}
+
+class FateRecorder implements Observer {
+  readonly fates: Fate[] = [];
+  private lastSent: Message | null = null;
+  private readonly counter = new MessageCounter();
+  private readonly machines: ReadonlyMap<NodeId, number>;
+
+  constructor(private readonly plan: Plan) {
+    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+  }
+
+  sent(atUs: number, from: NodeId, to: NodeId, message: Message, arrivesAtUs: readonly number[]): void {
+    const link = { from: this.machines.get(from) ?? 0, to: this.machines.get(to) ?? 0 };
+    const number = this.counter.count(link.from, link.to, message);
+    const arrivesAfterUs = arrivesAtUs.map((each) => each - atUs);
+    const isDefault = arrivesAfterUs.length === 1 && arrivesAfterUs[0] === this.plan.network.delayUs;
+    if (isDefault || atUs >= this.plan.durationUs) return;
+    this.fates.push({ ...link, message: message.kind, lock: message.lock, number, arrivesAfterUs });
+    this.lastSent = message;
+  }
+
+  dropped(_atUs: number, _from: NodeId, _to: NodeId, message: Message, reason: DropReason): void {
+    // What a fault of the plan swallows need not be said twice.
+    if (reason !== 'lost' && this.lastSent === message && this.fates.at(-1)?.arrivesAfterUs.length === 0) this.fates.pop();
+  }
+
+  stepped(): void {
+    // What happens to messages is told by `sent`.
+  }
+
+  noted(): void {
+    // Faults are in the plan already.
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The search for a simpler plan that fails in the same way. A change is kept only if a run of the changed
+ * plan violates the same check; nothing else is believed.
+ */
+import type { Core } from '../core';
+import type { Plan } from '../plan';
+import type { RunReport, Violation } from '../report';
+import { runPlan } from '../run';
+
+export interface FailingRun {
+  readonly plan: Plan;
+  readonly report: RunReport;
+  readonly violation: Violation;
+}
+
+/** @throws RangeError when the plan does not fail */
+export function runFailing(plan: Plan, core: Core): FailingRun {
+  const report = runPlan(plan, { core });
+  if (report.violation === null) throw new RangeError('a plan that violates no check cannot be minimised');
+  return { plan, report, violation: report.violation };
+}
+
+export class Search {
+  runs = 0;
+  private best: FailingRun;
+
+  constructor(
+    start: FailingRun,
+    private readonly core: Core,
+    private readonly isOver: () => boolean,
+  ) {
+    this.best = start;
+  }
+
+  get found(): FailingRun {
+    return this.best;
+  }
+
+  get plan(): Plan {
+    return this.best.plan;
+  }
+
+  get events(): number {
+    return this.best.report.events;
+  }
+
+  get violation(): Violation {
+    return this.best.violation;
+  }
+
+  /**
+   * Take over this plan if it fails in the same way, within so many events. Once the time is up, nothing
+   * is tried any more.
+   */
+  attempt(plan: Plan, eventsMax = Infinity): boolean {
+    if (this.isOver()) return false;
+    this.runs++;
+    const report = runPlan(plan, { core: this.core });
+    const { violation } = report;
+    if (violation === null || report.events > eventsMax || nameOf(violation) !== nameOf(this.violation)) return false;
+    // What fell while faults happened must not be put off until they are over.
+    if (violation.atUs >= plan.durationUs && this.violation.atUs < this.plan.durationUs) return false;
+    this.best = { plan, report, violation };
+    return true;
+  }
+}
+
+/** An exception is told from another by what it says. */
+function nameOf({ check, detail }: Violation): string {
+  return check === 'exception' ? (detail.split('\n')[0] ?? detail) : check;
+}

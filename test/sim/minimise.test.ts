@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { PRODUCTION_CORE } from '../../sim/core';
+import type { Core } from '../../sim/core';
+import { drawPlan } from '../../sim/draw';
+import { describeMinimised, describeParts, minimise, planFileText, replayPlanFile } from '../../sim/minimise';
+import { leaveOut } from '../../sim/minimise/leave-out';
+import { withoutMachine } from '../../sim/minimise/passes';
+import { pinFates } from '../../sim/minimise/pin';
+import type { Plan } from '../../sim/plan';
+import { runPlan } from '../../sim/run';
+import { traceTo } from '../../sim/trace';
+import { holds } from '../support/holds';
+import { CEILING_FORGOTTEN, NO_SILENCE, NO_YIELD, ONE_VOTE_TOO_FEW, failingPlan } from './broken-cores';
+
+describe('leaving out', () => {
+  test('leave-out: keeps exactly what it takes to fail', () => {
+    const items = Array.from({ length: 100 }, (_, index) => index);
+    holds(fc.property(fc.uniqueArray(fc.nat(99), { maxLength: 6 }), (needed) => {
+      const kept = leaveOut(items, (some) => needed.every((each) => some.includes(each)));
+      expect([...kept].sort((a, b) => a - b)).toEqual([...needed].sort((a, b) => a - b));
+    }));
+  });
+
+  test('leave-out: no single item of the result can be left out, whatever failing depends on', () => {
+    holds(fc.property(fc.array(fc.uniqueArray(fc.nat(15), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }), (ways) => {
+      const items = Array.from({ length: 16 }, (_, index) => index);
+      const fails = (some: readonly number[]): boolean => ways.some((way) => way.every((each) => some.includes(each)));
+      const kept = leaveOut(items, fails);
+      expect(fails(kept)).toBe(true);
+      for (const item of kept) expect(fails(kept.filter((each) => each !== item))).toBe(false);
+    }));
+  });
+});
+
+/** Every line of the run's trace while faults happen. */
+function traceOfFaults(plan: Plan): string[] {
+  const lines: string[] = [];
+  runPlan(plan, { observer: traceTo(plan, (line) => lines.push(line)) });
+  return lines.slice(0, lines.findIndex((line) => line.includes('all faults end')));
+}
+
+describe('pinning', () => {
+  test('pin: with the fates of all messages written down, everything happens as when chance decided', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const plan = drawPlan(seed, { profile: 'swarm' });
+      const pinned = pinFates(plan, PRODUCTION_CORE);
+      // Another seed for the links: chance has no part in it any more.
+      expect({ seed, trace: traceOfFaults(pinned) }).toEqual({ seed, trace: traceOfFaults(plan) });
+    }
+  });
+});
+
+describe('minimise', () => {
+  const cases: readonly (readonly [string, Core])[] = [
+    ['an arbiter that is not silent after a restart', NO_SILENCE],
+    ['a quorum of one vote too few', ONE_VOTE_TOO_FEW],
+    ['a clock that runs backwards across a restart', CEILING_FORGOTTEN],
+  ];
+
+  test.each(cases)('minimise: %s comes down to at most 25 events, and nothing can be left out', (_, core) => {
+    const plan = failingPlan(core, { nodes: 5, profile: 'swarm' }, (check) => check !== 'progress');
+    const small = minimise(plan, { core, timeMsMax: 6_000 });
+    expect(small.report.events).toBeLessThanOrEqual(25);
+    expect(small.violation.check).toBe(small.original.violation.check);
+    expect(runPlan(small.plan, { core })).toEqual(small.report);
+
+    const stillFails = (change: Partial<Plan>): boolean => {
+      const { violation } = runPlan({ ...small.plan, ...change }, { core });
+      return violation?.check === small.violation.check && violation.atUs < small.plan.durationUs;
+    };
+    small.plan.callers.forEach((caller) => expect(stillFails({ callers: small.plan.callers.filter((each) => each !== caller) })).toBe(false));
+    small.plan.faults.forEach((fault) => expect(stillFails({ faults: small.plan.faults.filter((each) => each !== fault) })).toBe(false));
+    small.plan.fates?.forEach((fate) => expect(stillFails({ fates: (small.plan.fates ?? []).filter((each) => each !== fate) })).toBe(false));
+  });
+
+  test('minimise: a lack of progress comes down to two wishes', () => {
+    const plan = failingPlan(NO_YIELD, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } }, (check) => check === 'progress');
+    const small = minimise(plan, { core: NO_YIELD, timeMsMax: 6_000 });
+    expect(small.violation.check).toBe('progress');
+    expect(small.plan.callers.length).toBeLessThanOrEqual(3);
+    expect(small.plan.faults).toEqual([]);
+  });
+
+  test('minimise: a run that fails nowhere is refused', () => {
+    expect(() => minimise(drawPlan(1))).toThrow('violates no check');
+  });
+
+  test('minimise: once the time is up, what was found so far is the result', () => {
+    const small = minimise(failingPlan(NO_SILENCE), { core: NO_SILENCE, timeMsMax: 0 });
+    expect(small.isMinimal).toBe(false);
+    expect(small.violation).toEqual(small.original.violation);
+  });
+
+  test('minimise: says what happens in words', () => {
+    const small = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }), { core: NO_SILENCE, timeMsMax: 6_000 });
+    const text = describeMinimised(small);
+    expect(text).toMatch(/^exclusion: /);
+    expect(text).toMatch(/ms {2}n\d (wants|steals) a, to hold it for /);
+    expect(text).toMatch(/ms {2}n\d crashes.*, and starts again after /);
+    expect(text).toMatch(/came down to \d+ events/);
+  });
+});
+
+describe('a plan on disk', () => {
+  test('plan file: replays to the same run', () => {
+    const plan = failingPlan(NO_SILENCE);
+    const report = runPlan(plan, { core: NO_SILENCE });
+    const text = planFileText(report);
+    expect(replayPlanFile(text, { core: NO_SILENCE })).toEqual({ report, isSame: true });
+    expect(replayPlanFile(text).isSame).toBe(false);
+  });
+
+  test('plan file: another file is refused', () => {
+    expect(() => replayPlanFile('{}')).toThrow('this is no file of the format');
+  });
+});
+
+test('without a machine: nothing of it is left, and later ones move up', () => {
+  const drawn = drawPlan(5, { nodes: 4, profile: 'swarm' });
+  const plan: Plan = {
+    ...drawn,
+    faults: [
+      { kind: 'cut', atUs: 1, forUs: 1, from: [0, 1], to: [2, 3] },
+      { kind: 'suspect', atUs: 2, forUs: 1, machine: 1, peer: 3 },
+      { kind: 'pause', atUs: 3, forUs: 1, machine: 3 },
+    ],
+    fates: [
+      { from: 1, to: 2, message: 'grant', lock: 'a', number: 1, arrivesAfterUs: [] },
+      { from: 3, to: 2, message: 'grant', lock: 'a', number: 2, arrivesAfterUs: [5, 9] },
+    ],
+    callers: [],
+  };
+  const less = withoutMachine(plan, 1);
+  expect(less.machines).toHaveLength(3);
+  expect(describeParts(less)).toEqual(expect.arrayContaining([
+    '    0.001 ms  no message goes from n1 to n2, n3 for 0.001 ms',
+    '    0.003 ms  n3 is paused for 0.001 ms',
+    '              Grant 2 of lock a from n3 to n2 arrives after 0.005 ms, and again after 0.009 ms',
+  ]));
+  expect(less.faults).toHaveLength(2);
+  expect(less.fates).toHaveLength(1);
+});
