@@ -12,4 +12,5 @@ export type { LockErrorCode } from './errors';
 export { parseConfiguration, readConfiguration } from './config';
 export type { Configuration } from './config';
 export { InvariantError } from './core';
+export type { PeerStatus } from './transport/grpc-transport';
 export type { LockView, Message, MessageKind, Mode, NodeId, Token } from './core';

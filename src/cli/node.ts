@@ -138,11 +138,13 @@ function stopOnSignal(node: MaekawaNode, log: Logger, terminal: Interface | unde
 
 /** Readable lines that leave the line being typed intact. */
 function terminalLog(level: string, terminal: Interface | undefined): Logger {
+  let isOpen = terminal !== undefined;
+  terminal?.on('close', () => (isOpen = false));
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done): void {
-      if (terminal !== undefined) process.stdout.write('\r\x1b[K');
+      if (isOpen) process.stdout.write('\r\x1b[K');
       process.stdout.write(chunk);
-      terminal?.prompt(true);
+      if (isOpen) terminal?.prompt(true);
       done();
     },
   });

@@ -288,9 +288,9 @@ export class Runtime {
   }
 
   private logMessage(direction: 'from' | 'to', peer: NodeId, message: Message): void {
-    const { kind, lock, clock, ...fields } = message;
+    const { kind, lock, clock, timestamp, ...fields } = message;
     const name = kind.charAt(0).toUpperCase() + kind.slice(1);
     const arrow = direction === 'to' ? `${name} → ${peer}` : `${name} ← ${peer}`;
-    this.parts.log.debug({ lock, lamport: clock, ...fields }, arrow);
+    this.parts.log.debug({ lock, lamport: clock, request: timestamp, ...fields }, arrow);
   }
 }

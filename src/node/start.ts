@@ -11,6 +11,7 @@ import type { LockManager, LockManagerSnapshot } from '../locks/types';
 import { LocksClient } from '../service/client';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
+import type { PeerStatus } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { TlsFiles, TlsMaterial } from '../transport/tls';
@@ -58,7 +59,7 @@ export interface NodeStatus {
   /** The node's own monotonic time, in which `locks` speak. */
   readonly nowMs: number;
   readonly clock: LamportTime;
-  readonly peers: readonly { readonly id: NodeId; readonly address: string; readonly up: boolean; readonly reason?: string }[];
+  readonly peers: readonly PeerStatus[];
   readonly locks: readonly LockView[];
   readonly messages: MessageCounts;
   /** How often callers of this node entered a lock. */
@@ -127,10 +128,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       uptimeMs: runtime.nowMs() - startedAtMs,
       nowMs: runtime.nowMs(),
       clock: runtime.clock(),
-      peers: [...addresses].map(([peer, peerAddress]) => {
-        const reason = runtime.down.get(peer);
-        return { id: peer, address: peerAddress, up: reason === undefined, ...(reason === undefined ? {} : { reason }) };
-      }),
+      peers: transport.peers(),
       locks: runtime.locks(),
       messages: runtime.counts,
       entries: runtime.entries,
