@@ -1,0 +1,80 @@
+/**
+ * Messages and effects in the words of the protocol, one line each: `Request a (104) keep`,
+ * `n1 enters a, token 108, until 2968`. For scenarios, traces and whoever explains a run to a reader.
+ */
+import { assertNever } from '../../src/core';
+import type { CallerId, Effect, LamportTime, Message, NodeId, RequestId } from '../../src/core';
+
+/** What a reader wants to see of the numbers. */
+export interface Wording {
+  /** How Lamport times and tokens are printed, where they are too long as they are. */
+  readonly time?: (value: LamportTime) => string;
+  /** Add to each message the sender's clock. */
+  readonly clocks?: boolean;
+  /** What a caller is called, or null to leave it out. */
+  readonly caller?: (node: NodeId, caller: CallerId) => string | null;
+}
+
+const NAMES = { request: 'Request', grant: 'Grant', release: 'Release', inquire: 'Inquire', yield: 'Yield' } as const;
+
+/** `Request a (104) shared keep has #107`: the name of the message, the lock, the request's timestamp and what else it says. */
+export function describeMessage(message: Message, wording: Wording = {}): string {
+  const { time = String } = wording;
+  const words = [NAMES[message.kind], message.lock, `(${time(message.timestamp)})`, ...particulars(message, time)];
+  if (wording.clocks === true) words.push(`[clock ${time(message.clock)}]`);
+  return words.join(' ');
+}
+
+function particulars(message: Message, time: (value: LamportTime) => string): string[] {
+  switch (message.kind) {
+    case 'request':
+      return [
+        ...(message.mode === 'shared' ? ['shared'] : []),
+        ...(message.keep ? ['keep'] : []),
+        ...(message.heldGrant === null ? [] : [`has #${time(message.heldGrant)}`]),
+      ];
+    case 'grant':
+      return [`#${time(message.grant)}`, ...(message.contended ? ['contended'] : [])];
+    case 'inquire':
+      return [`#${time(message.grant)}`, 'for', describeRequest(message.contender, time)];
+    case 'yield':
+      return [`#${time(message.grant)}`];
+    case 'release':
+      return [];
+    default:
+      return assertNever(message);
+  }
+}
+
+/** `(104, n1)` */
+export function describeRequest(request: RequestId, time: (value: LamportTime) => string = String): string {
+  return `(${time(request.timestamp)}, ${request.node})`;
+}
+
+/** What `node` did, or null for what only its driver sees: a wish to be woken, a ceiling to be written. */
+export function describeEffect(node: NodeId, effect: Effect, wording: Wording = {}): string | null {
+  const { time = String } = wording;
+  const as = (caller: CallerId): string => {
+    const name = wording.caller?.(node, caller) ?? null;
+    return name === null ? '' : ` as ${name}`;
+  };
+  switch (effect.kind) {
+    case 'send':
+      return `${node} → ${effect.to}  ${describeMessage(effect.message, wording)}`;
+    case 'entered': {
+      const mode = effect.mode === 'shared' ? ' shared' : '';
+      return `${node} enters ${effect.lock}${mode}${as(effect.caller)}, token ${time(effect.token)}, until ${effect.validUntilMs}`;
+    }
+    case 'renewed':
+      return `${node} holds ${effect.lock} until ${effect.validUntilMs}`;
+    case 'lost':
+      return `${node} loses ${effect.lock}${as(effect.caller)}`;
+    case 'ignored':
+      return `${node} drops ${describeMessage(effect.message, wording)} of ${effect.from}: ${effect.reason}`;
+    case 'wake':
+    case 'reserveCeiling':
+      return null;
+    default:
+      return assertNever(effect);
+  }
+}
