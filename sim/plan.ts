@@ -118,6 +118,13 @@ export type Fault =
   | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
   | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number };
 
+/** A node finds out, at this true time, whether a peer is up. */
+export interface Look {
+  readonly atUs: number;
+  readonly machine: number;
+  readonly peer: number;
+}
+
 export interface Plan {
   readonly seed: number;
   readonly profile: Profile;
@@ -141,6 +148,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** When given, chance decides over no message: each meets the fate named here, or arrives in good order. */
   readonly fates?: readonly Fate[];
+  /** When given, nodes look how things are with their peers only then, and not at random after each change. */
+  readonly looks?: readonly Look[];
   readonly callers: readonly CallerPlan[];
   /** What was switched on, for the summary. */
   readonly intensities: FaultIntensities;

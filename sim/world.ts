@@ -229,6 +229,7 @@ export class World {
     this.allowEvents();
     plan.machines.forEach((machine, index) => agenda.push(machine.startUs, START, index, 0));
     plan.faults.forEach((fault, index) => agenda.push(fault.atUs, FAULT, index, 0));
+    plan.looks?.forEach(({ atUs, machine, peer }) => agenda.push(atUs, DETECT, this.network.link(machine, peer), 0));
     agenda.push(plan.durationUs, HEAL, 0, 0);
   }
 
@@ -532,6 +533,7 @@ export class World {
 
   /** Some time from now, `observer` finds out how things are with `peer`. */
   private lookAt(observer: number, peer: number): void {
+    if (this.plan.looks !== undefined && !this.isHealed()) return;
     const delayUs = 1 + this.detection.below(this.plan.network.detectionUs);
     this.agenda.push(this.nowUs + delayUs, DETECT, this.network.link(observer, peer), 0);
   }

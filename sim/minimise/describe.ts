@@ -9,6 +9,7 @@ export interface Parts {
   readonly wishes: number;
   readonly faults: number;
   readonly fates: number;
+  readonly looks: number;
 }
 
 export function partsOf(plan: Plan): Parts {
@@ -16,6 +17,7 @@ export function partsOf(plan: Plan): Parts {
     wishes: plan.callers.reduce((sum, { wishes }) => sum + wishes.length, 0),
     faults: plan.faults.length,
     fates: plan.fates?.length ?? 0,
+    looks: plan.looks?.length ?? 0,
   };
 }
 
@@ -23,7 +25,11 @@ export function partsOf(plan: Plan): Parts {
 export function describeParts(plan: Plan): string[] {
   const nodes = nodeIdsOf(plan.machines.length);
   const name = (machine: number): string => nodes[machine] ?? `machine ${machine}`;
-  const timed = [...describeWishes(plan, name), ...plan.faults.map((fault) => ({ atUs: fault.atUs, text: describeFault(fault, name) }))];
+  const timed = [
+    ...describeWishes(plan, name),
+    ...plan.faults.map((fault) => ({ atUs: fault.atUs, text: describeFault(fault, name) })),
+    ...(plan.looks ?? []).map(({ atUs, machine, peer }) => ({ atUs, text: `${name(machine)} looks whether ${name(peer)} is up` })),
+  ];
   timed.sort((a, b) => a.atUs - b.atUs);
   return [
     ...timed.map(({ atUs, text }) => `${time(atUs).padStart(12)}  ${text}`),

@@ -8,7 +8,7 @@ import type { Plan } from '../plan';
 import { describeParts, partsOf } from './describe';
 import { PASSES, roundTimesUp } from './passes';
 import type { Pass } from './passes';
-import { pinFates, pinWishes } from './pin';
+import { pinFates, pinLooks, pinWishes } from './pin';
 import { Search, runFailing } from './search';
 import type { FailingRun } from './search';
 
@@ -17,17 +17,28 @@ export { isPlanFile, planFileText, replayPlanFile } from './plan-file';
 
 /** A minimised run as text, to print: what is violated, and what it takes. */
 export function describeMinimised({ plan, report, violation, original, runs, tookMs, isMinimal }: Minimised): string {
-  const { wishes, faults, fates } = partsOf(plan);
-  const before = partsOf(original.plan);
+  const effort = `${runs} runs in ${(tookMs / 1000).toFixed(1)} s${isMinimal ? '; nothing can be left out' : '; the time was up'}`;
   return [
     `${violation.check}: ${violation.detail}`,
     '',
     ...describeParts(plan).map((line) => `  ${line}`),
     '',
-    `${original.report.events} events, ${before.wishes} wishes and ${before.faults} faults came down to ${report.events} events,`
-    + ` ${wishes} ${wishes === 1 ? 'wish' : 'wishes'}, ${faults} ${faults === 1 ? 'fault' : 'faults'} and ${fates} odd ${fates === 1 ? 'message' : 'messages'}`
-    + ` (${runs} runs in ${(tookMs / 1000).toFixed(1)} s${isMinimal ? '; nothing can be left out' : '; the time was up'})`,
+    `from ${describeSize(original)}`,
+    `to   ${describeSize({ plan, report })}   (${effort})`,
   ].join('\n');
+}
+
+function describeSize({ plan, report }: Pick<FailingRun, 'plan' | 'report'>): string {
+  const { wishes, faults, fates, looks } = partsOf(plan);
+  const parts = [
+    count(report.events, 'event'), count(wishes, 'wish', 'wishes'), count(faults, 'fault'), count(fates, 'odd message'),
+    count(looks, 'look at a peer', 'looks at peers'), count(plan.machines.length, 'node'),
+  ];
+  return parts.filter((part) => !part.startsWith('0 ')).join(', ');
+}
+
+function count(n: number, noun: string, nouns = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : nouns}`;
 }
 
 export const MINIMISE_MS_MAX = 30_000;
@@ -59,7 +70,7 @@ export function minimise(plan: Plan, { core = PRODUCTION_CORE, timeMsMax = MINIM
   // Leaving out ends where no single change helps. On another way, that may be at a smaller plan.
   for (const passes of [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()]) {
     if (performance.now() - startedMs > timeMsMax / 3) break;
-    for (const pins of [[pinWishes, pinFates], [pinWishes], []]) {
+    for (const pins of [[pinWishes, pinLooks, pinFates], [pinWishes, pinLooks], []]) {
       const search = new Search(original, core, isOver);
       for (const pin of pins) search.attempt(pin(search.plan, core));
       descend(search, passes, isOver);
@@ -81,6 +92,6 @@ function descend(search: Search, passes: readonly Pass[], isOver: () => boolean)
 
 /** What a reader has to take in: what happens, and above all why. */
 function sizeOf({ plan, report }: FailingRun): number {
-  const { wishes, faults, fates } = partsOf(plan);
-  return report.events + 4 * (wishes + faults + fates) + plan.machines.length;
+  const { wishes, faults, fates, looks } = partsOf(plan);
+  return report.events + 4 * (wishes + faults + fates + looks) + plan.machines.length;
 }

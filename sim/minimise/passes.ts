@@ -14,12 +14,9 @@ export type Pass = (search: Search) => void;
 
 /** In the order in which they are tried: what cuts most comes first. Each makes something smaller, so they come to an end. */
 export const PASSES: readonly Pass[] = [
-  endEarly, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutMachines, calmMachines, calmWishes, calmFaults,
+  endEarly, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutLooks, leaveOutMachines, calmMachines, calmWishes, calmFaults,
   renumberLocks, closeGaps, shortenSpells, roundTimes,
 ];
-
-/** So many seconds are longer than any run. */
-const NEVER_US = 1_000_000_000;
 
 function leaveOutWishes(search: Search): void {
   leaveOut(search.plan.callers, (callers) => search.attempt({ ...search.plan, callers }));
@@ -33,6 +30,10 @@ function leaveOutFates(search: Search): void {
   leaveOut(search.plan.fates ?? [], (fates) => search.attempt({ ...search.plan, fates }));
 }
 
+function leaveOutLooks(search: Search): void {
+  leaveOut(search.plan.looks ?? [], (looks) => search.attempt({ ...search.plan, looks }));
+}
+
 /** What was to happen after the violation never did. */
 function endEarly(search: Search): void {
   const { plan, violation } = search;
@@ -42,6 +43,7 @@ function endEarly(search: Search): void {
     ...plan,
     durationUs,
     faults: plan.faults.filter((fault) => fault.atUs < durationUs),
+    ...(plan.looks === undefined ? {} : { looks: plan.looks.filter((look) => look.atUs < durationUs) }),
     callers: plan.callers.filter(({ wishes }) => wishes.some((wish) => (wish.atUs ?? 0) < durationUs)),
   });
 }
@@ -54,7 +56,7 @@ function calmSettings(search: Search): void {
   ];
   for (const setting of settings) attemptChange(search, setting);
   const network: readonly Partial<NetworkPlan>[] = [
-    { detectionUs: NEVER_US }, { delayShape: 'constant' }, { lossPpm: 0 }, { duplicatePpm: 0 }, { latePpm: 0 }, { reorderPpm: 0 },
+    { delayShape: 'constant' }, { lossPpm: 0 }, { duplicatePpm: 0 }, { latePpm: 0 }, { reorderPpm: 0 },
     { spikePpm: 0 }, { delayUs: 1_000 },
   ];
   for (const setting of network) attemptChange(search, { network: { ...search.plan.network, ...setting } });
@@ -146,17 +148,20 @@ export function withoutMachine(plan: Plan, index: number): Plan {
         return fault.machine === index ? [] : [{ ...fault, machine: moved(fault.machine) }];
     }
   });
-  const changed: Plan = {
+  const fates = plan.fates
+    ?.filter((fate) => fate.from !== index && fate.to !== index)
+    .map((fate) => ({ ...fate, from: moved(fate.from), to: moved(fate.to) }));
+  const looks = plan.looks
+    ?.filter((look) => look.machine !== index && look.peer !== index)
+    .map((look) => ({ ...look, machine: moved(look.machine), peer: moved(look.peer) }));
+  return {
     ...plan,
     machines: plan.machines.filter((_, each) => each !== index),
     faults,
     callers: plan.callers.filter((caller) => caller.machine !== index).map((caller) => ({ ...caller, machine: moved(caller.machine) })),
+    ...(fates === undefined ? {} : { fates }),
+    ...(looks === undefined ? {} : { looks }),
   };
-  if (plan.fates === undefined) return changed;
-  const fates = plan.fates
-    .filter((fate) => fate.from !== index && fate.to !== index)
-    .map((fate) => ({ ...fate, from: moved(fate.from), to: moved(fate.to) }));
-  return { ...changed, fates };
 }
 
 /** Only the locks that are wanted, named from the first on. */
@@ -197,7 +202,8 @@ function closeGaps(search: Search): void {
 /** All points in time of the plan, in order, each once. */
 function timesOf(plan: Plan): number[] {
   const asked = plan.callers.flatMap(({ wishes }) => wishes.map((wish) => wish.atUs ?? 0));
-  return [...new Set([...plan.faults.map((fault) => fault.atUs), ...asked])].sort((a, b) => a - b);
+  const others = [...plan.faults, ...(plan.looks ?? [])].map(({ atUs }) => atUs);
+  return [...new Set([...others, ...asked])].sort((a, b) => a - b);
 }
 
 function shortenSpells(search: Search): void {
@@ -238,12 +244,13 @@ interface TimeMap {
 }
 
 function mapTimes(plan: Plan, map: TimeMap): Plan {
-  const changed: Plan = {
+  return {
     ...plan,
     callers: plan.callers.map((caller) => mapCaller(caller, map)),
     faults: plan.faults.map((fault) => mapFault(fault, map)),
+    ...(plan.fates === undefined ? {} : { fates: plan.fates.map((fate) => mapFate(fate, map)) }),
+    ...(plan.looks === undefined ? {} : { looks: plan.looks.map((look) => ({ ...look, atUs: map.at(look.atUs) })) }),
   };
-  return plan.fates === undefined ? changed : { ...changed, fates: plan.fates.map((fate) => mapFate(fate, map)) };
 }
 
 function mapCaller({ machine, wishes }: CallerPlan, { at, span }: TimeMap): CallerPlan {

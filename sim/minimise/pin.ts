@@ -1,12 +1,12 @@
 /**
- * Pins down what a plan leaves to chance or to the course of events: when each wish was asked and what
- * became of each message. Pinned, a plan can lose a part without a reshuffle of all that follows.
+ * Pins down what a plan leaves to chance or to the course of events: when each wish was asked, when nodes
+ * looked at their peers, what became of each message. Pinned, a plan can lose a part without a reshuffle of all that follows.
  */
 import type { CallerId, Effect, Event, Message, NodeId } from '../../src/core';
 import { MessageCounter } from '../fates';
 import type { Fate } from '../fates';
 import { lockNamesOf, nodeIdsOf } from '../layout';
-import type { CallerPlan, Plan, Wish } from '../plan';
+import type { CallerPlan, Look, Plan, Wish } from '../plan';
 import type { Core } from '../core';
 import { runPlan } from '../run';
 import type { DropReason, Observer } from '../world';
@@ -16,6 +16,13 @@ export function pinWishes(plan: Plan, core: Core): Plan {
   const recorder = new WishRecorder(plan);
   const { virtualUs } = runPlan(plan, { core, observer: recorder });
   return { ...plan, callers: recorder.callers(virtualUs) };
+}
+
+/** Every look at a peer that told a node something new. */
+export function pinLooks(plan: Plan, core: Core): Plan {
+  const recorder = new LookRecorder(plan);
+  runPlan(plan, { core, observer: recorder });
+  return { ...plan, looks: recorder.looks };
 }
 
 /** The fate of every message whose fate is not the default one. */
@@ -123,6 +130,27 @@ class FateRecorder implements Observer {
 
   stepped(): void {
     // What happens to messages is told by `sent`.
+  }
+
+  noted(): void {
+    // Faults are in the plan already.
+  }
+}
+
+class LookRecorder implements Observer {
+  readonly looks: Look[] = [];
+  private readonly machines: ReadonlyMap<NodeId, number>;
+
+  constructor(private readonly plan: Plan) {
+    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+  }
+
+  stepped(atUs: number, node: NodeId, event: Event): void {
+    if ((event.kind !== 'peerUp' && event.kind !== 'peerDown') || atUs >= this.plan.durationUs) return;
+    const look: Look = { atUs, machine: this.machines.get(node) ?? 0, peer: this.machines.get(event.peer) ?? 0 };
+    const last = this.looks.at(-1);
+    // A peer that restarted goes down and up at one look.
+    if (last?.atUs !== atUs || last.machine !== look.machine || last.peer !== look.peer) this.looks.push(look);
   }
 
   noted(): void {
