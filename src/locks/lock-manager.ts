@@ -7,7 +7,7 @@ import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
 import { BaseLockManager } from './base';
 import type { ManagedLock } from './base';
-import type { AcquireOptions, ClusterSnapshot, HeldLock, LockInfo, LockManagerSnapshot, QueryOptions } from './types';
+import type { AcquireOptions, ClusterSnapshot, HeldLock, LockChange, LockInfo, LockManagerSnapshot, QueryOptions } from './types';
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -23,6 +23,7 @@ export class NodeLockManager extends BaseLockManager {
   /** In the order in which they asked, and in which they were granted. */
   private readonly pending = new Set<Acquisition>();
   private readonly held = new Set<Acquisition>();
+  private readonly watchers = new Map<string, Set<(change: LockChange) => void>>();
 
   constructor(private readonly parts: ManagerParts) {
     super();
@@ -34,6 +35,7 @@ export class NodeLockManager extends BaseLockManager {
       new Acquisition(this.parts.runtime, name, options, {
         pending: this.pending,
         held: this.held,
+        changed: (acquisition, change) => this.tellWatchers(acquisition, change),
         resolve,
         reject,
         timeoutError: (waitedMs) => this.timeoutError(name, waitedMs),
@@ -49,7 +51,7 @@ export class NodeLockManager extends BaseLockManager {
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   query(options: QueryOptions): Promise<ClusterSnapshot>;
   async query({ scope = 'node' }: QueryOptions = {}): Promise<ClusterSnapshot> {
-    const info = ({ name, mode }: Acquisition): LockInfo => ({ name, mode, clientId: this.parts.id });
+    const info = (acquisition: Acquisition): LockInfo => acquisition.info(this.parts.id);
     const own: LockManagerSnapshot = { held: [...this.held].map(info), pending: [...this.pending].map(info) };
     if (scope === 'node') return own as ClusterSnapshot;
     const answers = await this.parts.queryPeers();
@@ -59,6 +61,25 @@ export class NodeLockManager extends BaseLockManager {
       pending: snapshots.flatMap((each) => each.pending),
       unanswered: [...answers].filter(([, snapshot]) => snapshot === null).map(([node]) => node),
     };
+  }
+
+  /** Call back for each change of who holds the lock through this node. Returns how to stop it. */
+  watch(name: string, listener: (change: LockChange) => void): () => void {
+    const watchers = this.watchers.get(name) ?? new Set();
+    this.watchers.set(name, watchers.add(listener));
+    return () => {
+      watchers.delete(listener);
+      if (watchers.size === 0) this.watchers.delete(name);
+    };
+  }
+
+  private tellWatchers(acquisition: Acquisition, change: LockChange['change']): void {
+    if (this.watchers.size === 0) return;
+    const watchers = this.watchers.get(acquisition.name);
+    if (watchers === undefined) return;
+    const lock = acquisition.info(this.parts.id);
+    // In its own turn: what a listener throws is not the node's failure.
+    for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
   }
 
   private timeoutError(name: string, waitedMs: number): LockError {
@@ -88,6 +109,7 @@ export class NodeLockManager extends BaseLockManager {
 interface AcquisitionParts {
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
+  readonly changed: (acquisition: Acquisition, change: LockChange['change']) => void;
   readonly resolve: (lock: ManagedLock) => void;
   readonly reject: (reason: unknown) => void;
   readonly timeoutError: (waitedMs: number) => LockError;
@@ -100,6 +122,9 @@ class Acquisition implements Caller, HeldLock {
   private validUntilMs = 0;
   private state: 'waiting' | 'held' | 'over' = 'waiting';
   private readonly caller: CallerId;
+  private readonly label: string | undefined;
+  /** When it asked, or was granted. */
+  private sinceMs: number;
   private readonly stopWaiting: (() => void) | undefined;
   private lostReason: LockError | undefined;
   private lostListener: ((reason: LockError) => void) | undefined;
@@ -114,6 +139,8 @@ class Acquisition implements Caller, HeldLock {
     private readonly parts: AcquisitionParts,
   ) {
     this.mode = options.mode ?? 'exclusive';
+    this.label = options.label;
+    this.sinceMs = runtime.nowMs();
     parts.pending.add(this);
     try {
       this.caller = runtime.acquire(name, this.mode, this, options.steal);
@@ -134,6 +161,8 @@ class Acquisition implements Caller, HeldLock {
     this.validUntilMs = validUntilMs;
     this.parts.pending.delete(this);
     this.parts.held.add(this);
+    this.sinceMs = this.runtime.nowMs();
+    this.parts.changed(this, 'held');
     this.parts.resolve(this);
   }
 
@@ -149,6 +178,7 @@ class Acquisition implements Caller, HeldLock {
     const wasWaiting = this.isWaiting();
     this.end();
     if (wasWaiting) return this.parts.reject(reason);
+    this.parts.changed(this, 'lost');
     this.lostReason = reason;
     this.lostListener?.(reason);
     // Listeners of a signal run at once, within this; what they throw is reported by themselves.
@@ -177,12 +207,23 @@ class Acquisition implements Caller, HeldLock {
   release(): void {
     if (this.state !== 'held') return;
     this.end();
+    this.parts.changed(this, 'released');
     this.runtime.release(this.caller);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     this.release();
     return Promise.resolve();
+  }
+
+  info(clientId: NodeId): LockInfo {
+    const { name, mode, label, token } = this;
+    return {
+      name, mode, clientId,
+      ...(label === undefined ? {} : { label }),
+      ...(token === 0 ? {} : { token }),
+      forMs: this.runtime.nowMs() - this.sinceMs,
+    };
   }
 
   private end(): void {

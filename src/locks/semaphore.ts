@@ -29,7 +29,7 @@ export class CountingSemaphore implements Semaphore {
     this.preferred = Math.floor(Math.random() * permits);
   }
 
-  acquire({ signal, waitMs }: SemaphoreOptions = {}): Promise<ManagedLock> {
+  acquire({ signal, waitMs, label }: SemaphoreOptions = {}): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const giveUp = new AbortController();
@@ -45,7 +45,8 @@ export class CountingSemaphore implements Semaphore {
       };
       const ask = (permit: number): void => {
         asked++;
-        this.begin(this.lockName(permit), { signal: giveUp.signal, ...(waitMs === undefined ? {} : { waitMs }) }).then(
+        const options = { signal: giveUp.signal, ...(waitMs === undefined ? {} : { waitMs }), ...(label === undefined ? {} : { label }) };
+        this.begin(this.lockName(permit), options).then(
           (lock) => {
             if (isOver) return lock.release();
             end();

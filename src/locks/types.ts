@@ -17,6 +17,8 @@ export interface AcquireOptions {
    * `signal`; one that cannot be reached keeps the lock until its lease ends. Default false.
    */
   readonly steal?: boolean;
+  /** Who asks and what for, shown to others by `query` and `maekawa who`. Default: nothing. */
+  readonly label?: string;
 }
 
 /** As in the Web Locks specification, and `waitMs`. */
@@ -67,6 +69,18 @@ export interface LockInfo {
   readonly mode: Mode;
   /** The node through which the lock is held or asked for. */
   readonly clientId: string;
+  /** As given by whoever asked. */
+  readonly label?: string;
+  /** Of a lock that is held. */
+  readonly token?: Token;
+  /** For how long it has been held, or has waited. */
+  readonly forMs: number;
+}
+
+/** What happened to one lock on one node. */
+export interface LockChange {
+  readonly change: 'held' | 'released' | 'lost';
+  readonly lock: LockInfo;
 }
 
 export interface LockManagerSnapshot {
@@ -97,7 +111,7 @@ export interface Semaphore {
   request<T>(options: SemaphoreOptions, callback: (permit: Lock) => T): Promise<Awaited<T>>;
 }
 
-export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs'>;
+export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label'>;
 
 export interface LockManager {
   /**

@@ -8,13 +8,15 @@ import type { Mode, Token } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import type { ManagedLock } from '../locks/base';
-import type { AcquireOptions, LockInfo, LockManagerSnapshot } from '../locks/types';
+import type { AcquireOptions, LockChange, LockInfo, LockManagerSnapshot } from '../locks/types';
 import { MonotonicTime } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
 import { locksMethods } from './schema';
-import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, QueuedMessage, StatusReply } from './schema';
+import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
 import { lockBytes, wireMode } from './server';
+
+const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
 
 /** Signs of life go out this often, or several times a lease if that is shorter. */
 const PING_MS_MAX = 1_000;
@@ -76,6 +78,21 @@ export class LocksClient {
   async query(withinMs: number): Promise<LockManagerSnapshot> {
     const { held, pending } = await this.ask(locksMethods().Query, withinMs);
     return { held: held.map(lockInfo), pending: pending.map(lockInfo) };
+  }
+
+  /**
+   * Call back for each change of who holds the lock through this node, beginning with those who hold it
+   * now. `onEnd` is called once, when the node does not answer or stops. Returns how to stop it.
+   */
+  watch(name: string, onChange: (change: LockChange) => void, onEnd: (error: LockError) => void): () => void {
+    const { Watch } = locksMethods();
+    const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) });
+    call.on('data', (event: WatchEventMessage | null) => {
+      if (event !== null) onChange({ change: CHANGES[event.change], lock: lockInfo(event.lock) });
+    });
+    call.on('error', () => undefined); // told by 'status'
+    call.once('status', (status: grpc.StatusObject) => onEnd(this.failure(status)));
+    return () => call.cancel();
   }
 
   private ask<Reply>(method: grpc.MethodDefinition<object | null, Reply | null>, withinMs: number): Promise<Reply> {
@@ -157,6 +174,7 @@ class RemoteHold implements ManagedLock {
         lock: lockBytes(name),
         mode: wireMode(this.mode),
         steal: options.steal === true,
+        label: options.label ?? '',
         pings: true,
         sentAtMs: client.nowMs(),
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
@@ -312,6 +330,13 @@ function codeOf(reason: EndedReason): LockErrorCode {
   }
 }
 
-function lockInfo({ lock, mode, clientId }: LockInfoMessage): LockInfo {
-  return { name: readWtf8(lock) ?? lock.toString('latin1'), mode: mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive', clientId };
+function lockInfo({ lock, mode, clientId, label, token, forMs }: LockInfoMessage): LockInfo {
+  return {
+    name: readWtf8(lock) ?? lock.toString('latin1'),
+    mode: mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive',
+    clientId,
+    ...(label === '' ? {} : { label }),
+    ...(token === 0 ? {} : { token }),
+    forMs,
+  };
 }

@@ -6,10 +6,11 @@
 import { LockError } from '../errors';
 import { BaseLockManager } from '../locks/base';
 import type { ManagedLock } from '../locks/base';
-import type { AcquireOptions, ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
+import type { ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/tls';
 import { LocksClient } from './client';
+import type { RemoteOptions } from './client';
 
 /** How long a node may take to answer a question. */
 const QUERY_MS = 1_500;
@@ -40,7 +41,8 @@ export function connect({ addresses, tls }: ConnectOptions): RemoteLocks {
   return { locks: manager, close: () => manager.close() };
 }
 
-class RemoteLockManager extends BaseLockManager {
+/** The locks of a process that is no node. Asks the first client first. */
+export class RemoteLockManager extends BaseLockManager {
   /** Which node to ask first: the last that answered. */
   private preferred = 0;
   private readonly closing = new AbortController();
@@ -55,7 +57,7 @@ class RemoteLockManager extends BaseLockManager {
   }
 
   /** Asks one node after the other, round and round, until one answers or the time is up. */
-  protected override async begin(name: string, options: AcquireOptions): Promise<ManagedLock> {
+  override async begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
     const deadlineMs = performance.now() + (options.waitMs ?? Infinity);
     const giveUp = either(this.closing.signal, options.signal);
     try {

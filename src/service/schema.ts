@@ -16,6 +16,7 @@ export interface AcquireMessage {
   readonly pings: boolean;
   readonly sentAtMs: number;
   readonly steal: boolean;
+  readonly label: string;
 }
 
 export type HoldRequest =
@@ -96,6 +97,14 @@ export interface LockInfoMessage {
   readonly lock: Buffer;
   readonly mode: WireMode;
   readonly clientId: string;
+  readonly label: string;
+  readonly token: number;
+  readonly forMs: number;
+}
+
+export interface WatchEventMessage {
+  readonly change: 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST';
+  readonly lock: LockInfoMessage;
 }
 
 export interface QueryReply {
@@ -107,6 +116,7 @@ export interface QueryReply {
 export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | null, HoldEvent | null>;
   readonly Query: MethodDefinition<object | null, QueryReply | null>;
+  readonly Watch: MethodDefinition<{ readonly lock: Buffer } | null, WatchEventMessage | null>;
   readonly Status: MethodDefinition<object | null, StatusReply | null>;
 }
 
@@ -131,7 +141,7 @@ export function locksMethods(): LocksMethods {
     oneofs: true,
   });
   const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
-  methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Status: tolerant(service.Status) };
+  methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Status: tolerant(service.Status) };
   return methods;
 }
 

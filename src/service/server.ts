@@ -14,10 +14,17 @@ import type { MaekawaNode } from '../node/start';
 import { lockNameFault, readWtf8, writeWtf8 } from '../transport/lock-name';
 import { locksMethods } from './schema';
 import type {
-  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode,
+  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus,
+  WatchEventMessage, WireMode,
 } from './schema';
 
+type WatchCall = grpc.ServerWritableStream<{ readonly lock: Buffer } | null, WatchEventMessage | null>;
 type HoldCall = grpc.ServerDuplexStream<HoldRequest | null, HoldEvent | null>;
+
+const WATCH_BACKLOG_MAX = 1_000;
+const LABEL_LENGTH_MAX = 200;
+
+const WIRE_CHANGE = { held: 'CHANGE_HELD', released: 'CHANGE_RELEASED', lost: 'CHANGE_LOST' } as const;
 
 /** How long clients get to give their locks back when the node stops. */
 const DRAIN_MS = 500;
@@ -34,9 +41,9 @@ export interface LocksService {
 export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: NodeLockManager): LocksService {
   const holds = new Set<ClientHold>();
   let isDraining = false;
-  const { Hold, Query, Status } = locksMethods();
+  const { Hold, Query, Watch, Status } = locksMethods();
   server.addService(
-    { Hold, Query, Status },
+    { Hold, Query, Watch, Status },
     {
       Hold: (call: HoldCall) => {
         const hold: ClientHold = new ClientHold(call, node, locks, () => holds.delete(hold));
@@ -46,6 +53,7 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
       Query: (_call: unknown, reply: grpc.sendUnaryData<QueryReply>) => {
         locks.query().then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
       },
+      Watch: (call: WatchCall) => watch(call, locks),
       Status: (_call: unknown, reply: grpc.sendUnaryData<StatusReply>) => reply(null, statusOf(node)),
     },
   );
@@ -134,6 +142,7 @@ class ClientHold {
       .begin(name, {
         mode,
         steal: message.steal,
+        ...(message.label === '' ? {} : { label: message.label.slice(0, LABEL_LENGTH_MAX) }),
         signal: giveUp.signal,
         ...(message.waitMs === undefined ? {} : { waitMs: message.waitMs }),
       })
@@ -269,8 +278,27 @@ function aheadOf(node: MaekawaNode, name: string): string[] {
 }
 
 function queryReply({ held, pending }: LockManagerSnapshot): QueryReply {
-  const message = ({ name, mode, clientId }: LockInfo): LockInfoMessage => ({ lock: lockBytes(name), mode: wireMode(mode), clientId });
-  return { held: held.map(message), pending: pending.map(message) };
+  return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage) };
+}
+
+function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {
+  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label, token, forMs };
+}
+
+function watch(call: WatchCall, locks: NodeLockManager): void {
+  const name = call.request === null ? null : readWtf8(call.request.lock);
+  if (name === null) {
+    call.emit('error', { code: grpc.status.INVALID_ARGUMENT, details: 'lock is not UTF-8' });
+    return;
+  }
+  const stop = locks.watch(name, ({ change, lock }) => {
+    // Whoever reads too slowly misses changes; the node does not keep them.
+    if (call.writableLength < WATCH_BACKLOG_MAX) call.write({ change: WIRE_CHANGE[change], lock: lockInfoMessage(lock) });
+  });
+  call.on('cancelled', stop);
+  locks.query().then(({ held }) => {
+    for (const lock of held) if (lock.name === name) call.write({ change: 'CHANGE_HELD', lock: lockInfoMessage(lock) });
+  }, stop);
 }
 
 function statusOf(node: MaekawaNode): StatusReply {

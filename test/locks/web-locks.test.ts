@@ -172,14 +172,14 @@ describe.each([['one node', ['n1', 'n1', 'n1']], ['three nodes', ['n1', 'n2', 'n
   test('query shows what is held and what waits, as soon as it is asked for', async () => {
     const held = gate();
     const holder = locksOf(a).request('held', { mode: 'shared' }, () => held.opened);
-    expect((await locksOf(a).query()).pending.concat((await locksOf(a).query()).held)).toContainEqual({ name: 'held', mode: 'shared', clientId: a });
+    expect((await locksOf(a).query()).pending.concat((await locksOf(a).query()).held)).toContainEqual(expect.objectContaining({ name: 'held', mode: 'shared', clientId: a }));
     await cluster.settle();
-    expect((await locksOf(a).query()).held).toEqual([{ name: 'held', mode: 'shared', clientId: a }]);
+    expect((await locksOf(a).query()).held).toMatchObject([{ name: 'held', mode: 'shared', clientId: a }]);
     const waiting = locksOf(b).request('held', () => 'in');
-    expect((await locksOf(b).query()).pending).toEqual([{ name: 'held', mode: 'exclusive', clientId: b }]);
+    expect((await locksOf(b).query()).pending).toMatchObject([{ name: 'held', mode: 'exclusive', clientId: b }]);
     const everywhere = await locksOf(c).query({ scope: 'cluster' });
-    expect(everywhere.held).toEqual([{ name: 'held', mode: 'shared', clientId: a }]);
-    expect(everywhere.pending).toEqual([{ name: 'held', mode: 'exclusive', clientId: b }]);
+    expect(everywhere.held).toMatchObject([{ name: 'held', mode: 'shared', clientId: a }]);
+    expect(everywhere.pending).toMatchObject([{ name: 'held', mode: 'exclusive', clientId: b }]);
     expect(everywhere.unanswered).toEqual([]);
     held.open();
     await holder;
