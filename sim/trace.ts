@@ -5,7 +5,7 @@
 import type { Effect, Event, LamportTime, Message, NodeId } from '../src/core';
 import type { Plan } from './plan';
 import { WALL_CLOCK_START_US } from './world';
-import type { Observer } from './world';
+import type { Note, Observer } from './world';
 
 export function traceTo(plan: Plan, write: (line: string) => void): Observer {
   const originOfClocks = WALL_CLOCK_START_US - plan.uptimeUs;
@@ -16,14 +16,29 @@ export function traceTo(plan: Plan, write: (line: string) => void): Observer {
       write(`${time(atUs)}  ${node}  ${describeEvent(event, text, clock)}   (its time ${event.nowMs})`);
       for (const effect of effects) write(`${' '.repeat(14)}      ${describeEffect(effect, text, clock)}`);
     },
-    noted(atUs: number, note: string): void {
-      write(`${time(atUs)}  ** ${note}`);
+    noted(atUs: number, note: Note): void {
+      write(`${time(atUs)}  ** ${describeNote(note)}`);
     },
   };
 }
 
 function time(atUs: number): string {
   return `${(atUs / 1000).toFixed(3)} ms`.padStart(14);
+}
+
+function describeNote(note: Note): string {
+  switch (note.kind) {
+    case 'fault':
+      return `fault: ${JSON.stringify(note.fault)}`;
+    case 'starts':
+      return `${note.node} starts, life ${note.life}, ceiling on disk ${note.ceilingOnDisk}`;
+    case 'dies':
+      return `${note.node} dies (${note.how})`;
+    case 'healed':
+      return 'all faults end';
+    case 'drained':
+      return 'nobody asks any more';
+  }
 }
 
 type Clock = (value: LamportTime) => string;

@@ -28,9 +28,18 @@ export interface Observer {
   sent?(atUs: number, from: NodeId, to: NodeId, message: Message, arrivesAtUs: readonly number[]): void;
   /** A message, or a copy of it, did not arrive. */
   dropped?(atUs: number, from: NodeId, to: NodeId, message: Message, reason: DropReason): void;
-  /** What no node was told: faults, restarts, the phases of the run. */
-  noted(atUs: number, text: string): void;
+  /** What no node was told. */
+  noted?(atUs: number, note: Note): void;
 }
+
+export type Note =
+  | { readonly kind: 'fault'; readonly fault: Fault }
+  | { readonly kind: 'starts'; readonly node: NodeId; readonly life: number; readonly ceilingOnDisk: number }
+  | { readonly kind: 'dies'; readonly node: NodeId; readonly how: 'crash' | 'wipe' | 'stop' }
+  /** All faults end. */
+  | { readonly kind: 'healed' }
+  /** Nobody asks any more. */
+  | { readonly kind: 'drained' };
 
 export type DropReason = 'lost' | 'link is cut' | 'node is down';
 
@@ -311,6 +320,10 @@ export class World {
     for (const effect of effects) this.perform(machine, effect);
   }
 
+  private note(note: Note): void {
+    this.observer?.noted?.(this.nowUs, note);
+  }
+
   private allowEvents(): void {
     this.eventsMax = this.events + EVENTS_PER_CALLER_MAX * (1 + this.callers.length);
   }
@@ -384,7 +397,7 @@ export class World {
       { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
     );
     if (!isFirst) this.counts.restarts++;
-    this.observer?.noted(this.nowUs, `${machine.id} starts, life ${machine.life}, ceiling on disk ${machine.ceilingOnDisk}`);
+    this.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = this.nowMs(machine);
     machine.silentUntilMs = isFirst ? nowMs : nowMs + plan.leaseMs;
     this.step(machine, { kind: 'start', nowMs });
@@ -400,7 +413,7 @@ export class World {
   private crash(machine: Machine, fault: Extract<Fault, { kind: 'crash' }>): void {
     if (machine.node === null) return;
     const isFrozen = machine.frozenUntilUs > this.nowUs || machine.isAsleep;
-    this.observer?.noted(this.nowUs, `${machine.id} dies (${fault.how})`);
+    this.note({ kind: 'dies', node: machine.id, how: fault.how });
     if (fault.how === 'stop' && !isFrozen) {
       for (const caller of machine.callers) if (caller.hold !== null) this.endHold(caller);
       this.step(machine, { kind: 'stop', nowMs: this.nowMs(machine) });
@@ -733,7 +746,7 @@ export class World {
 
   private strike(fault: Fault, index: number): void {
     const { network, agenda } = this;
-    this.observer?.noted(this.nowUs, `fault: ${JSON.stringify(fault)}`);
+    this.note({ kind: 'fault', fault });
     if ('forUs' in fault && fault.kind !== 'crash') agenda.push(this.nowUs + fault.forUs, FAULT_ENDS, index, 0);
     switch (fault.kind) {
       case 'cut':
@@ -855,7 +868,7 @@ export class World {
 
   private heal(): void {
     this.phase = 'load';
-    this.observer?.noted(this.nowUs, 'all faults end');
+    this.note({ kind: 'healed' });
     this.network.heal();
     this.suspectedUntilUs.fill(0);
     for (const machine of this.machines) {
@@ -918,7 +931,7 @@ export class World {
   private drain(): void {
     this.phase = 'drain';
     this.drainSinceUs = this.nowUs;
-    this.observer?.noted(this.nowUs, 'nobody asks any more');
+    this.note({ kind: 'drained' });
     this.agenda.push(this.nowUs + this.plan.leaseMs * 1000, RESIDUE, 0, 0);
   }
 

@@ -66,10 +66,6 @@ class WishRecorder implements Observer {
     }
   }
 
-  noted(): void {
-    // Faults are in the plan already.
-  }
-
   private ask(atUs: number, node: NodeId, event: Extract<Event, { kind: 'acquire' }>): void {
     const { lock, mode, caller } = event;
     const wish: Wish = {
@@ -131,10 +127,6 @@ class FateRecorder implements Observer {
   stepped(): void {
     // What happens to messages is told by `sent`.
   }
-
-  noted(): void {
-    // Faults are in the plan already.
-  }
 }
 
 class LookRecorder implements Observer {
@@ -151,9 +143,5 @@ class LookRecorder implements Observer {
     const last = this.looks.at(-1);
     // A peer that restarted goes down and up at one look.
     if (last?.atUs !== atUs || last.machine !== look.machine || last.peer !== look.peer) this.looks.push(look);
-  }
-
-  noted(): void {
-    // Faults are in the plan already.
   }
 }
