@@ -182,10 +182,10 @@ export class Cluster {
 
   // --- time -----------------------------------------------------------------------------------------
 
-  /** Whenever a node wished to be woken, it is; nothing is delivered meanwhile. */
-  advance(ms: number): void {
+  /** Whenever a node wished to be woken, it is, unless timers are late; nothing is delivered meanwhile. */
+  advance(ms: number, isLate: boolean): void {
     const untilMs = this.nowMs + ms;
-    for (let wakes = 0; ; wakes++) {
+    for (let wakes = 0; !isLate; wakes++) {
       const next = this.machines
         .filter((machine) => canAct(machine) && machine.wakeAtMs <= untilMs)
         .reduce<Machine | null>((first, each) => (first === null || each.wakeAtMs < first.wakeAtMs ? each : first), null);
@@ -197,9 +197,14 @@ export class Cluster {
     this.nowMs = untilMs;
   }
 
+  /** The timer comes, late or for nothing. */
+  wakeUp(node: NodeId): void {
+    this.wake(this.machine(node));
+  }
+
   /** Says nothing of a node that had nothing to do. */
   private wake(machine: Machine): void {
-    machine.wakeAtMs = Infinity;
+    if (machine.wakeAtMs <= this.nowMs) machine.wakeAtMs = Infinity;
     const before = this.lines.length;
     this.say(`at ${this.nowMs}, ${machine.id} wakes`);
     this.indented(() => this.step(machine, { kind: 'wake' }));
@@ -434,14 +439,14 @@ function fits({ ordinal, from, to, message }: InFlight, selector: Selector): boo
 
 function describeRequester(lock: LockName, requester: NonNullable<LockView['requester']>): string {
   if (requester.state === 'idle') return `remembers contention for ${lock}`;
-  const request = describeRequest(requester.request);
+  const what = `${lock}${requester.mode === 'shared' ? ' shared' : ''} ${describeRequest(requester.request)}`;
   const votes = `asked ${requester.asked.join(' ')}, votes of ${requester.granted.join(' ') || 'nobody'}`;
   switch (requester.state) {
     case 'waiting':
-      return `waits for ${lock} ${request}, ${votes}`;
+      return `waits for ${what}, ${votes}`;
     case 'held':
-      return `holds ${lock} ${request}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
+      return `holds ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
     case 'retained':
-      return `retains ${lock} ${request}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
+      return `retains ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
   }
 }

@@ -40,8 +40,9 @@ export type Command =
   | { readonly kind: 'release'; readonly node: NodeId; readonly lock: LockName; readonly name: string | null }
   | { readonly kind: 'deliver'; readonly untilQuiet: boolean; readonly selection: Selection }
   | { readonly kind: 'drop' | 'duplicate'; readonly selection: Selection }
-  | { readonly kind: 'advance'; readonly ms: number }
-  | { readonly kind: 'crash' | 'stop' | 'pause' | 'resume'; readonly node: NodeId }
+  /** `isLate`: the timers are, so nobody wakes. */
+  | { readonly kind: 'advance'; readonly ms: number; readonly isLate: boolean }
+  | { readonly kind: 'crash' | 'stop' | 'pause' | 'resume' | 'wake'; readonly node: NodeId }
   | { readonly kind: 'restart'; readonly node: NodeId; readonly isWiped: boolean }
   | { readonly kind: 'up' | 'down'; readonly node: NodeId; readonly at: NodeId | null }
   | { readonly kind: 'status' | 'in flight' | 'messages' };
@@ -79,11 +80,12 @@ function parse(words: Words): Command {
       words.take('all');
       return { kind: first, selection: parseSelection(words) };
     case 'advance':
-      return { kind: 'advance', ms: words.number('milliseconds') };
+      return { kind: 'advance', ms: words.number('milliseconds'), isLate: words.take('late') };
     case 'crash':
     case 'stop':
     case 'pause':
     case 'resume':
+    case 'wake':
       return { kind: first, node: words.node() };
     case 'restart':
       return { kind: 'restart', node: words.node(), isWiped: words.take('wiped') };

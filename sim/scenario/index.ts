@@ -123,7 +123,9 @@ function perform(cluster: Cluster, command: Exclude<Command, { kind: 'nodes' | '
     case 'duplicate':
       return cluster.duplicate(command.selection);
     case 'advance':
-      return cluster.advance(command.ms);
+      return cluster.advance(command.ms, command.isLate);
+    case 'wake':
+      return cluster.wakeUp(command.node);
     case 'crash':
       return cluster.crash(command.node);
     case 'stop':
