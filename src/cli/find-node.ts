@@ -5,6 +5,7 @@ import { Option } from 'commander';
 import { readConfiguration } from '../config';
 import { LockError } from '../errors';
 import { LocksClient } from '../service/client';
+import { RemoteLockManager } from '../service/remote';
 import { loadClientTls } from '../transport/tls';
 import { tlsFilesOf } from './options';
 import type { TlsOptions } from './options';
@@ -26,28 +27,25 @@ export function findNodeOptions(): Option[] {
 }
 
 /**
- * A client of a node that answers. The caller closes it.
+ * The locks of a node that answers. The caller closes them.
  * @throws LockError `unreachable` when none does, `config` for a wrong configuration or node id
  */
-export async function findNode(options: FindNodeOptions): Promise<LocksClient> {
+export async function findNode(options: FindNodeOptions): Promise<RemoteLockManager> {
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  const tried: string[] = [];
-  for (const address of await candidates(options)) {
-    const client = new LocksClient(address, tls);
+  const clients = (await candidates(options)).map((address) => new LocksClient(address, tls));
+  for (const [index, client] of clients.entries()) {
     try {
       await client.status(ANSWER_MS);
-      return client;
+      // Should it stop while a lock is waited for, the others are asked.
+      return new RemoteLockManager([...clients.slice(index), ...clients.slice(0, index)]);
     } catch (error) {
-      client.close();
       if (!(error instanceof LockError) || error.code !== 'unreachable') throw error;
-      tried.push(address);
     }
   }
-  throw new LockError(
-    'unreachable',
-    `no node answers at ${tried.join(', ')}. Start one with \`maekawa node --id …\`, or name another with --address`,
-  );
+  for (const client of clients) client.close();
+  const tried = clients.map((client) => client.address).join(', ');
+  throw new LockError('unreachable', `no node answers at ${tried}. Start one with \`maekawa node --id …\`, or name another with --address`);
 }
 
 async function candidates({ config, address, node: id }: FindNodeOptions): Promise<string[]> {

@@ -9,10 +9,11 @@ import { Command, CommanderError } from 'commander';
 import { LockError } from '../errors';
 import { demoCommand } from './demo';
 import { EXIT, EXIT_CODE_HELP, ExitWith, exitCodeOf } from './exit-codes';
-import { lockCommand } from './lock';
+import { lockCommand, stealCommand } from './lock';
 import { nodeCommand } from './node';
 import { quorumsCommand } from './quorums';
 import { statusCommand } from './status';
+import { watchCommand, whoCommand } from './who';
 
 function program(): Command {
   const maekawa = new Command('maekawa')
@@ -27,7 +28,9 @@ Start with:
   maekawa lock invoices -- ./job.sh        run a command while holding a lock
 
 ${EXIT_CODE_HELP}`);
-  for (const command of [nodeCommand(), lockCommand(), statusCommand(), quorumsCommand(), demoCommand()]) {
+  for (const command of [
+    nodeCommand(), lockCommand(), statusCommand(), whoCommand(), watchCommand(), stealCommand(), quorumsCommand(), demoCommand(),
+  ]) {
     maekawa.addCommand(command);
   }
   return exitInsteadOfEnding(maekawa);

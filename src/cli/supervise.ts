@@ -7,11 +7,14 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
-import type { HeldLock } from '../locks/types';
+import type { Lock } from '../locks/types';
 import { EXIT } from './exit-codes';
 
 export const ON_LOST = ['term', 'kill', 'ignore'] as const;
 export type OnLost = (typeof ON_LOST)[number];
+
+/** One lock, or several. */
+export type Supervised = Pick<Lock, 'signal' | 'validForMs'>;
 
 export interface SuperviseOptions {
   readonly command: readonly [string, ...string[]];
@@ -32,7 +35,7 @@ const KILL_SHARE = 0.25;
 const STRAGGLERS_MS = 1_000;
 
 /** Resolves with the exit code to end with, when no process of the group is left. The lock is not released here. */
-export async function supervise(lock: HeldLock, options: SuperviseOptions): Promise<number> {
+export async function supervise(lock: Supervised, options: SuperviseOptions): Promise<number> {
   const { command: [file, ...args], env, warn } = options;
   const child = spawn(file, args, { stdio: 'inherit', detached: true, env });
   const forward = (signal: NodeJS.Signals): void => signalGroup(child, signal);
@@ -67,17 +70,16 @@ class LeaseGuard {
   private timers: NodeJS.Timeout[] = [];
 
   constructor(
-    private readonly lock: HeldLock,
+    private readonly lock: Supervised,
     private readonly child: ChildProcess,
     private readonly options: SuperviseOptions,
   ) {
     const validForMs = lock.validForMs();
     this.untilMs = performance.now() + validForMs;
     this.graceMs = Math.min(options.graceMs ?? validForMs / 3, validForMs / 2);
-    lock.onRenewed((renewedForMs) => this.plan(renewedForMs));
     lock.signal.addEventListener('abort', () => this.onLost());
     if (lock.signal.aborted) this.onLost();
-    else this.plan(validForMs);
+    else this.look();
   }
 
   /** What the end of the command is to be reported as, once this ended it. */
@@ -91,11 +93,12 @@ class LeaseGuard {
     this.timers = [];
   }
 
-  private plan(validForMs: number): void {
-    if (this.hasEnded) return;
-    this.stop();
+  /** Renewed in time, it is looked at again when the next renewal is due; else the command has to end. */
+  private look(): void {
+    const validForMs = this.lock.validForMs();
     this.untilMs = performance.now() + validForMs;
-    this.timers.push(setTimeout(() => this.end('the lock cannot be renewed'), validForMs - this.graceMs));
+    if (validForMs <= this.graceMs) return this.end('the lock cannot be renewed');
+    this.timers = [setTimeout(() => this.look(), validForMs - this.graceMs)];
   }
 
   /** The lock is lost, or will be at `untilMs` because nothing renews it any more. */

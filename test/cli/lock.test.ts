@@ -127,6 +127,60 @@ describe('maekawa lock', () => {
     expect(await lock('hold', '--wait', '1s', '--', 'true').ended).toBe(0);
   });
 
+  test('--also holds several locks, or none; each token is told', async () => {
+    const program = lock('from', '--also', 'to', ...shell('echo $MAEKAWA_LOCK $MAEKAWA_TOKENS; read line'));
+    const [, tokens = ''] = await program.prints(/^from (\{.*\})$/m);
+    expect(Object.keys(JSON.parse(tokens) as object).sort()).toEqual(['from', 'to']);
+    expect(await lock('to', '--try', '--', 'true').ended).toBe(124);
+    // It gives back what it has while it cannot have all.
+    expect(await lock('other', '--also', 'to', '--wait', '300ms', '--', 'true').ended).toBe(124);
+    expect(await lock('other', '--try', '--', 'true').ended).toBe(0);
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(0);
+  });
+
+  test('--semaphore lets in as many as it has permits', async () => {
+    const inside = ['n1', 'n2'].map((node) => lock('pool', '--semaphore', '2', '--node', node, ...shell('echo in; read line')));
+    await Promise.all(inside.map((each) => each.prints(/in/)));
+    const third = lock('pool', '--semaphore', '2', '--node', 'n3', '--wait', '300ms', '--', 'true');
+    expect(await third.ended).toBe(124);
+    expect(third.errors).toMatch(/no permit of the semaphore "pool" \(2 permits\)/);
+    for (const each of inside) each.child.stdin?.end('\n');
+    expect(await Promise.all(inside.map((each) => each.ended))).toEqual([0, 0]);
+  });
+
+  test('maekawa who shows who holds a lock and who waits; maekawa watch tells each change', async () => {
+    const program = (...args: string[]): Program => new Program([...args, '--config', cluster.configFile]);
+    const watching = program('watch', 'seen');
+    const nobody = program('who', 'seen');
+    expect(await nobody.ended).toBe(1);
+    expect(nobody.output).toBe('nobody holds seen or waits for it\n');
+    const holder = lock('seen', '--node', 'n1', '--name', 'deploy 7', ...shell('echo $MAEKAWA_TOKEN; read line'));
+    const [, token = ''] = await holder.prints(/(\d+)/);
+    const waiting = lock('seen', '--node', 'n2', '-v', '--', 'true');
+    await waiting.complains(/waiting/);
+    const who = program('who', 'seen');
+    expect(await who.ended).toBe(0);
+    expect(who.output).toMatch(new RegExp(`^n1 +holds +exclusive +.* +${token} +deploy 7$`, 'm'));
+    expect(who.output).toMatch(/^n2 +waits +exclusive/m);
+    await watching.prints(/n1 \(deploy 7\) holds seen, token \d+/);
+    holder.child.stdin?.end('\n');
+    await watching.prints(/n1 \(deploy 7\) gave seen back after [^]*n2 holds seen/);
+    expect(await waiting.ended).toBe(0);
+    watching.signal('SIGINT');
+    expect(await watching.ended).toBe(0);
+  });
+
+  test('maekawa steal takes the lock: the holder is ended with 122, the stealer has a larger token', async () => {
+    const holder = lock('stuck', '--node', 'n1', ...shell('echo $MAEKAWA_TOKEN; exec sleep 1000'));
+    const [, token = ''] = await holder.prints(/(\d+)/);
+    const thief = new Program(['steal', 'stuck', '--config', cluster.configFile, '--node', 'n2', '--', 'sh', '-c', 'echo $MAEKAWA_TOKEN']);
+    expect(await thief.ended).toBe(0);
+    expect(Number(thief.output)).toBeGreaterThan(Number(token));
+    expect(await holder.ended).toBe(122);
+    expect(holder.errors).toMatch(/was stolen by another request/);
+  });
+
   test('--json tells what happens on standard error', async () => {
     const program = lock('json', '--json', '--', 'true');
     expect(await program.ended).toBe(0);
