@@ -154,7 +154,10 @@ const channelOptions: grpc.ChannelOptions = {
   'grpc.per_rpc_retry_buffer_size': 0,
 };
 
-/** gRPC wraps why it could not connect into much else. */
+/** gRPC wraps why it could not connect into much else, of which the time would make every failure look new. */
 function readable(details: string): string {
-  return /Last error: (?:Error: )?(.+?)\. Resolution note/.exec(details)?.[1] ?? details;
+  const reason = /Last error: (?:Error: )?([^]+?)\s*(?:\(\d{4}-[^)]+Z\))?\. Resolution note/.exec(details)?.[1];
+  if (reason === undefined) return details;
+  if (reason === 'Failed to connect') return 'the connection is closed at once; perhaps only one side uses TLS, or a certificate is refused';
+  return /:SSL routines:[^:]*:([^:]+):/.exec(reason)?.[1] ?? reason;
 }

@@ -41,13 +41,13 @@ export class Program {
 /** Polls until `find` finds something. */
 export async function until<Found>(
   find: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
-  what: string,
+  what: string | (() => string),
   withinMs = 10_000,
 ): Promise<Found> {
   for (const deadline = performance.now() + withinMs; ; ) {
     const found = await find();
     if (found !== null && found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain for ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,0 +1,87 @@
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Server } from '@grpc/grpc-js';
+import { LockError } from '../../src/errors';
+import { createServer, listen } from '../../src/transport/server';
+import type { ListenOptions } from '../../src/transport/server';
+import { loadClientTls } from '../../src/transport/tls';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.forceShutdown();
+});
+
+function listenOn(address: string, options?: ListenOptions): Promise<number> {
+  const server = createServer();
+  servers.push(server);
+  return listen(server, address, options);
+}
+
+async function refused(address: string, options?: ListenOptions): Promise<LockError> {
+  const error: unknown = await listenOn(address, options).then(() => null, (reason: unknown) => reason);
+  if (!(error instanceof LockError)) throw new Error(`expected a LockError, not ${String(error)}`);
+  return error;
+}
+
+const certificates = join(__dirname, 'certificates');
+const tls = loadClientTls({
+  certFile: join(certificates, 'n1.pem'), keyFile: join(certificates, 'n1.key.pem'), caFile: join(certificates, 'authority.pem'),
+});
+
+describe('listening: nobody beyond this machine is listened to without TLS unless the user said so', () => {
+  test.each(['127.0.0.1:0', 'localhost:0', '127.1.2.3:0'])('%s needs nothing', async (address) => {
+    expect(await listenOn(address)).toBeGreaterThan(0);
+  });
+
+  test.each(['0.0.0.0:0', '[::]:0'])('%s is refused, and the message says what can be done', async (address) => {
+    const error = await refused(address);
+    expect(error.code).toBe('config');
+    expect(error.message).toMatch(/--tls-cert.*--insecure.*127\.0\.0\.1/);
+  });
+
+  test('this machine’s own address on a network is refused too', async () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    const external = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+    if (external !== undefined) expect(await refused(`${external.address}:0`)).toMatchObject({ code: 'config' });
+  });
+
+  test('--insecure allows it', async () => {
+    expect(await listenOn('0.0.0.0:0', { insecure: true })).toBeGreaterThan(0);
+  });
+
+  test('TLS allows it', async () => {
+    expect(await listenOn('0.0.0.0:0', { tls })).toBeGreaterThan(0);
+  });
+});
+
+describe('listening: what is wrong is said', () => {
+  test.each(['', '7001', 'localhost', 'localhost:', 'localhost:seven', 'localhost:70000', 'two words:7001', '::1:7001'])(
+    '%j is no address',
+    async (address) => {
+      const error = await refused(address);
+      expect(error.code).toBe('config');
+      expect(error.message).toMatch(/host:port/);
+    },
+  );
+
+  test('a name that nobody knows', async () => {
+    expect(await refused('no-such-host.invalid:7001')).toMatchObject({ code: 'config', message: expect.stringContaining('not known') as string });
+  });
+
+  test('a port in use', async () => {
+    const holder = createTcpServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const error = await refused(`127.0.0.1:${(holder.address() as AddressInfo).port}`);
+    holder.close();
+    expect(error.code).toBe('unreachable');
+    expect(error.message).toMatch(/in use.*--listen/);
+  });
+
+  test('an address of another machine', async () => {
+    expect(await refused('192.0.2.1:7001', { insecure: true })).toMatchObject({
+      code: 'unreachable', message: expect.stringContaining('not one of this machine') as string,
+    });
+  });
+});
