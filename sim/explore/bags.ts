@@ -14,6 +14,10 @@ export interface Letter {
 
 export const EMPTY_BAG = 0;
 
+/** What the objects of one take, roughly. */
+const LETTER_BYTES = 500;
+const BAG_BYTES = 250;
+
 export class Bags {
   private readonly letterIds = new ByteStrings();
   private readonly letters: Letter[] = [];
@@ -27,7 +31,8 @@ export class Bags {
   }
 
   get bytes(): number {
-    return this.letterIds.bytes + this.joined.bytes + this.reduced.bytes;
+    return this.letterIds.bytes + this.joined.bytes + this.reduced.bytes
+      + LETTER_BYTES * this.letters.length + BAG_BYTES * this.bags.length;
   }
 
   letterId(letter: Letter): number {

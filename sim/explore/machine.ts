@@ -93,8 +93,6 @@ export interface Machine {
 export class Hardware {
   private sent: Outcome['sent'] = [];
   private entries: Outcome['entries'] = [];
-  /** Sees all effects, for those who print them. */
-  observe: ((node: NodeId, event: Event, effects: readonly Effect[]) => void) | null = null;
   /** How often what happened, over all outcomes: shows that a search reached what it is for. */
   readonly seen = new Map<string, number>();
 
@@ -277,9 +275,7 @@ export class Hardware {
   private step(machine: Machine, event: Event): void {
     const { core } = machine;
     if (core === null) throw new Error(`${this.nodes[machine.index]} is not running`);
-    const effects = this.core.step(core, event);
-    this.observe?.(this.nodes[machine.index] ?? '', event, effects);
-    for (const effect of effects) this.follow(machine, effect);
+    for (const effect of this.core.step(core, event)) this.follow(machine, effect);
   }
 
   private follow(machine: Machine, effect: Effect): void {

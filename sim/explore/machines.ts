@@ -229,13 +229,16 @@ function holdsAt({ holds }: Machine): number {
 
 /** The machines at the beginning: started for the first time ever, and connected to one another. */
 export function firstMachines(setup: Setup, hardware: Hardware): Machine[] {
-  const machines = Array.from({ length: setup.nodes }, (_, place) => {
-    const modes = setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode);
-    return hardware.newMachine(place, modes);
-  });
-  const peers = machines.map((machine) => hardware.asPeer(machine));
-  machines.forEach((machine) => {
-    for (const peer of peers) if (peer.index !== machine.index) hardware.act(machine, { kind: 'notice', peer });
-  });
+  const machines: Machine[] = [];
+  for (let place = 0; place < setup.nodes; place++) {
+    const machine = hardware.newMachine(place, setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode));
+    // Each tells the other the clock that it had before.
+    for (const earlier of machines) {
+      const [peer, earlierPeer] = [hardware.asPeer(machine), hardware.asPeer(earlier)];
+      hardware.act(earlier, { kind: 'notice', peer });
+      hardware.act(machine, { kind: 'notice', peer: earlierPeer });
+    }
+    machines.push(machine);
+  }
   return machines;
 }

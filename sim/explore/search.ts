@@ -35,6 +35,9 @@ export type Verdict =
 /** So many states are expanded between two looks at the memory, and at the clock of whoever watches. */
 const STATES_A_LOOK = 1 << 14;
 
+/** How much of the memory the rows of seats may take before they are forgotten. */
+const ROWS_SHARE = 1 / 8;
+
 export class Search {
   readonly table: StateTable;
   private readonly settler: Settler;
@@ -73,6 +76,7 @@ export class Search {
       }
       if (this.current % STATES_A_LOOK === 0) {
         watch(this.progress);
+        if (system.seats.rows.bytes > ROWS_SHARE * limits.bytesMax) system.seats.forgetRows();
         if (this.bytes > limits.bytesMax) return { kind: 'limit', what: 'memory' };
       }
       if (table.size >= limits.statesMax) return { kind: 'limit', what: 'states' };

@@ -101,6 +101,12 @@ export class Seats {
     return first;
   }
 
+  /** They are put together again when they are needed again. */
+  forgetRows(): void {
+    this.rows.length = 0;
+    this.firstRows.fill(-1);
+  }
+
   /** What the row of that number is, in words. */
   describe(seat: number, row: number): SeatStep {
     let count = 0;

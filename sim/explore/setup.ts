@@ -3,7 +3,6 @@
  * may be. One lock; others would be independent instances of the same.
  */
 import type { CoreSettings, LockName, Mode, NodeId } from '../../src/core';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../../src/core';
 import { buildCoterie, layoutOf } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
 
@@ -37,6 +36,9 @@ export interface Setup {
   readonly keepOrder: boolean;
 }
 
+/** Small, so that a path can be followed by hand; larger than any clock can rise on one. */
+export const CLOCKS = 1000;
+
 export const LOCK: LockName = 'a';
 
 /**
@@ -45,12 +47,12 @@ export const LOCK: LockName = 'a';
  */
 export const RETRY_MS = 1;
 export const LEASE_MS = 60_000;
-const DRIFT_MAX = 0.01;
+export const DRIFT_MAX = 0.01;
 
 export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budget: Partial<Budget> = {}): Setup {
   return {
     family: 'majority', nodes, callers, budget: { ...NO_FAULTS, ...budget },
-    leaseSteps: 1, slack: DEFAULT_SLACK, retain: true, keepOrder: false,
+    leaseSteps: 1, slack: CLOCKS, retain: true, keepOrder: false,
   };
 }
 
@@ -74,6 +76,6 @@ export function coterieOf(setup: Setup): Coterie {
 export function settingsOf(setup: Setup, coterie: Coterie, self: NodeId): CoreSettings {
   return {
     self, coterie, leaseMs: LEASE_MS, retryMs: RETRY_MS, driftMax: DRIFT_MAX,
-    slack: setup.slack, ceilingBlock: DEFAULT_CEILING_BLOCK, retain: setup.retain,
+    slack: setup.slack, ceilingBlock: CLOCKS, retain: setup.retain,
   };
 }

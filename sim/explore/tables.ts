@@ -25,6 +25,10 @@ export class IntVector {
     this.items[index] = value;
   }
 
+  fill(value: number): void {
+    this.items.fill(value, 0, this.length);
+  }
+
   get bytes(): number {
     return this.items.byteLength;
   }
