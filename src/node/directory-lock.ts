@@ -76,7 +76,11 @@ function hold(file: string, freeFile: string): DirectoryLock {
     isHeld: () => changedAt(file) !== null,
     release: () => {
       clearInterval(heartbeat);
-      tryRename(file, freeFile);
+      try {
+        tryRename(file, freeFile);
+      } catch {
+        // It is as if this process had died: the next one finds that out.
+      }
     },
   };
 }

@@ -1,0 +1,369 @@
+import pino from 'pino';
+import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
+import type { Message, NodeId } from '../../src/core';
+import { LockError } from '../../src/errors';
+import type { DataDirectory } from '../../src/node/data-directory';
+import { Runtime } from '../../src/node/runtime';
+import type { Caller } from '../../src/node/runtime';
+import { Majority } from '../../src/quorum/majority';
+import { VirtualTime, settle } from '../../src/testing/virtual-time';
+import type { Transport, TransportHandlers } from '../../src/transport/transport';
+
+const LEASE_MS = 3_000;
+
+/** A wire that ends in the test. */
+class TestTransport implements Transport {
+  handlers: TransportHandlers | null = null;
+  readonly sent: { readonly to: NodeId; readonly message: Message }[] = [];
+  isStopped = false;
+
+  start(handlers: TransportHandlers): void {
+    this.handlers = handlers;
+  }
+
+  send(to: NodeId, message: Message): void {
+    this.sent.push({ to, message });
+  }
+
+  stop(): Promise<void> {
+    this.isStopped = true;
+    return Promise.resolve();
+  }
+
+  /** The kinds of what was sent since the last call. */
+  kinds(): string[] {
+    return this.sent.splice(0).map(({ message }) => message.kind);
+  }
+
+  receive(from: NodeId, message: Message): void {
+    this.handlers?.message(from, message);
+  }
+}
+
+class TestDirectory implements DataDirectory {
+  readonly ceiling = 0;
+  readonly existed = false;
+  readonly written: number[] = [];
+  /** Why it cannot be written at present. */
+  fault: string | null = null;
+  isClosed = false;
+
+  reserve(ceiling: number): Promise<void> {
+    if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
+    this.written.push(ceiling);
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+}
+
+/** Time of the test, and sleep when it says so. */
+class TestTime extends VirtualTime {
+  sleptMs = 0;
+  isReversed = false;
+
+  override nowMs(): number {
+    return this.isReversed ? -1 : super.nowMs();
+  }
+
+  override takeSleptMs(): number {
+    const { sleptMs } = this;
+    this.sleptMs = 0;
+    return sleptMs;
+  }
+}
+
+class TestCaller implements Caller {
+  readonly told: string[] = [];
+  lostReason: LockError | null = null;
+  onEntered: () => void = () => undefined;
+
+  entered(): void {
+    this.told.push('entered');
+    this.onEntered();
+  }
+
+  renewed(validUntilMs: number): void {
+    this.told.push(`renewed until ${validUntilMs}`);
+  }
+
+  lost(reason: LockError): void {
+    this.told.push(`lost: ${reason.code}`);
+    this.lostReason = reason;
+  }
+}
+
+/** Node n1 of three, driven by hand; n2 answers when the test says so. */
+function makeNode(level = 'silent') {
+  const transport = new TestTransport();
+  const dataDirectory = new TestDirectory();
+  const time = new TestTime();
+  const lines: { level: number; msg: string; [field: string]: unknown }[] = [];
+  const log = pino({ level, base: null }, { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) });
+  const core = createNode(
+    {
+      self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
+      slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain: false,
+    },
+    { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart: true },
+  );
+  const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log });
+  const peerUp = (peer: NodeId, clock = runtime.clock()): void => transport.handlers?.peerUp(peer, clock, 0);
+  /** The peer lends its vote to every Request that it was sent. */
+  const grant = (): void => {
+    for (const { to, message } of transport.sent.splice(0)) {
+      if (message.kind !== 'request') continue;
+      const { lock, timestamp, sentAtMs } = message;
+      transport.receive(to, { kind: 'grant', lock, clock: message.clock + 1, timestamp, grant: message.clock + 1, sentAtMs, contended: false });
+    }
+  };
+  return { runtime, transport, dataDirectory, time, lines, peerUp, grant };
+}
+
+async function startedNode(level?: string) {
+  const node = makeNode(level);
+  await node.runtime.start();
+  node.peerUp('n2');
+  node.peerUp('n3');
+  return node;
+}
+
+/** A node that holds the lock `stock` for the caller. */
+async function holdingNode() {
+  const node = await startedNode();
+  const caller = new TestCaller();
+  const id = node.runtime.acquire('stock', 'exclusive', caller);
+  node.grant();
+  expect(caller.told).toEqual(['entered']);
+  return { ...node, caller, id };
+}
+
+describe('runtime: performs what the core says', () => {
+  test('reserves a ceiling before it connects to anybody', async () => {
+    const { runtime, transport, dataDirectory } = makeNode();
+    const starting = runtime.start();
+    expect(transport.handlers).toBeNull();
+    await starting;
+    expect(dataDirectory.written).toHaveLength(1);
+    expect(transport.handlers).not.toBeNull();
+    expect(runtime.clock()).toBeLessThanOrEqual(dataDirectory.written[0] ?? 0);
+  });
+
+  test('does not start when the ceiling cannot be written', async () => {
+    const { runtime, transport, dataDirectory } = makeNode();
+    dataDirectory.fault = 'disk full';
+    await expect(runtime.start()).rejects.toMatchObject({ code: 'storage' });
+    expect(transport.handlers).toBeNull();
+  });
+
+  test('asks for the vote of a peer, enters, renews, releases', async () => {
+    const { runtime, transport, time, grant, caller, id } = await holdingNode();
+    await time.advance(1_000);
+    expect(transport.sent.map(({ message }) => message.kind)).toEqual(['request']);
+    grant();
+    expect(caller.told).toEqual(['entered', expect.stringMatching(/^renewed until 39\d\d$/) as string]);
+    runtime.release(id);
+    expect(transport.kinds()).toEqual(['release']);
+    expect(runtime.locks()).toEqual([]);
+    expect(runtime.entries).toBe(1);
+  });
+
+  test('what a caller does when it is told comes after what is going on, not in the middle of it', async () => {
+    const { runtime, grant, transport } = await startedNode();
+    const first = new TestCaller();
+    const second = new TestCaller();
+    const id = runtime.acquire('stock', 'exclusive', first);
+    first.onEntered = () => {
+      runtime.release(id);
+      runtime.acquire('stock', 'exclusive', second);
+      expect(second.told).toEqual([]);
+    };
+    grant();
+    expect(transport.kinds()).toEqual(['release', 'request']);
+  });
+
+  test('nothing more is heard of a caller that released', async () => {
+    const { runtime, transport, time, caller, id } = await holdingNode();
+    runtime.release(id);
+    runtime.release(id);
+    await time.advance(2 * LEASE_MS);
+    expect(caller.told).toEqual(['entered']);
+    expect(transport.kinds()).toEqual(['release']);
+  });
+
+  test('counts messages by kind, and those dropped by their reason', async () => {
+    const { runtime, transport, caller } = await holdingNode();
+    transport.receive('n3', { kind: 'yield', lock: 'other', clock: runtime.clock() + 1, timestamp: 1, grant: 1 });
+    expect(runtime.counts).toMatchObject({
+      sent: { request: 1, release: 0 },
+      received: { grant: 1, yield: 1 },
+      ignored: { 'no such grant': 1 },
+    });
+    expect(caller.told).toEqual(['entered']);
+  });
+
+  test('at log level debug every message is shown, with its Lamport time', async () => {
+    const { runtime, grant, lines, transport } = await startedNode('debug');
+    runtime.acquire('stock', 'exclusive', new TestCaller());
+    const request = transport.sent[0]?.message;
+    grant();
+    const shown = lines.filter((line) => 'lamport' in line);
+    expect(shown.map(({ msg }) => msg)).toEqual(['Request → n2', 'Grant ← n2']);
+    expect(shown[0]).toMatchObject({ lock: 'stock', lamport: request?.clock });
+  });
+});
+
+describe('runtime: a lock that is lost', () => {
+  test('its caller is told when the lease ends without a renewal, by this node’s own clock', async () => {
+    const { time, caller } = await holdingNode();
+    await time.advance(LEASE_MS - 40);
+    expect(caller.told).toEqual(['entered']);
+    await time.advance(40);
+    expect(caller.told).toEqual(['entered', 'lost: lost']);
+    expect(caller.lostReason).toMatchObject({ definite: false, message: expect.stringContaining('"stock"') as string });
+  });
+
+  test('the message names the peers that are down', async () => {
+    const { transport, time, caller } = await holdingNode();
+    transport.handlers?.peerDown('n2', 'silent for 1.75 s');
+    transport.handlers?.peerDown('n3', 'silent for 1.75 s');
+    await time.advance(LEASE_MS);
+    expect(caller.lostReason?.message).toMatch(/unreachable: n2, n3/);
+  });
+
+  test('a machine that slept past the lease tells its caller before anything else', async () => {
+    const { runtime, time, caller } = await holdingNode();
+    time.sleptMs = LEASE_MS;
+    runtime.acquire('another', 'exclusive', new TestCaller());
+    expect(caller.told).toEqual(['entered', 'lost: lost']);
+  });
+
+  test('a timer that fires early is set again', async () => {
+    const { time, caller } = await holdingNode();
+    const schedule = time.schedule.bind(time);
+    jest.spyOn(time, 'schedule').mockImplementation((callback, delayMs) => schedule(callback, delayMs * 0.9));
+    await time.advance(LEASE_MS);
+    expect(caller.told).toEqual(['entered', 'lost: lost']);
+  });
+});
+
+describe('runtime: a ceiling that cannot be written silences the node (protocol §3)', () => {
+  /** A node whose clock was carried near its ceiling by a peer, with a disk that is full. */
+  async function atTheCeiling() {
+    const node = await startedNode('error');
+    node.dataDirectory.fault = 'ENOSPC: no space left on device';
+    node.peerUp('n3', (node.dataDirectory.written.at(-1) ?? 0) + 5);
+    node.transport.kinds();
+    return node;
+  }
+
+  test('nothing is sent above it, and the log says why', async () => {
+    const { runtime, transport, lines } = await atTheCeiling();
+    runtime.acquire('stock', 'exclusive', new TestCaller());
+    await settle();
+    expect(transport.kinds()).toEqual([]);
+    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/falls silent.*ENOSPC/) as string]);
+  });
+
+  test('it is written again each second; then what was held back is sent', async () => {
+    const { runtime, transport, dataDirectory, time, grant } = await atTheCeiling();
+    const caller = new TestCaller();
+    runtime.acquire('stock', 'exclusive', caller);
+    await time.advance(5_500);
+    expect(transport.kinds()).toEqual([]);
+    dataDirectory.fault = null;
+    await time.advance(500);
+    expect(dataDirectory.written).toHaveLength(2);
+    expect(transport.sent.length).toBeGreaterThan(0);
+    grant();
+    await time.advance(1_000);
+    grant();
+    expect(caller.told[0]).toBe('entered');
+  });
+
+  test('a handshake tells no clock above it', async () => {
+    const { runtime, dataDirectory } = await atTheCeiling();
+    expect(runtime.clock()).toBe(dataDirectory.written.at(-1));
+  });
+
+  test('a stopped node does not go on trying', async () => {
+    const { runtime, dataDirectory, time } = await atTheCeiling();
+    await settle();
+    await runtime.stop(new LockError('closed', 'stopping'));
+    dataDirectory.fault = null;
+    await time.advance(10_000);
+    expect(dataDirectory.written).toHaveLength(1);
+  });
+});
+
+describe('runtime: a broken invariant stops the node, for no lock is better than a wrong one', () => {
+  test('callers are told at once, and it is not known what became of their locks', async () => {
+    const { runtime, transport, dataDirectory, caller } = await holdingNode();
+    const waiting = new TestCaller();
+    runtime.acquire('another', 'exclusive', waiting);
+    transport.receive('mallory', { kind: 'release', lock: 'x', clock: 1, timestamp: 1 });
+    await settle();
+    for (const each of [caller, waiting]) {
+      expect(each.lostReason).toMatchObject({ code: 'closed', definite: false, message: expect.stringContaining('self-delivery') as string });
+    }
+    expect(runtime.ended.signal.reason).toBe(caller.lostReason);
+    expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);
+  });
+
+  test('it says nothing more to anybody, and takes no more callers', async () => {
+    const { runtime, transport, time } = await holdingNode();
+    time.isReversed = true;
+    runtime.acquire('another', 'exclusive', new TestCaller());
+    time.isReversed = false;
+    expect(transport.kinds()).toEqual([]);
+    expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/stopped because of a bug.*time-forward/);
+    transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', keep: false, sentAtMs: 0, heldGrant: null });
+    transport.handlers?.peerDown('n2', 'gone');
+    transport.handlers?.peerUp('n2', 5, 0);
+    await time.advance(2 * LEASE_MS);
+    expect(transport.kinds()).toEqual([]);
+  });
+
+  test('a stop afterwards does nothing', async () => {
+    const { runtime, transport } = await holdingNode();
+    transport.receive('mallory', { kind: 'release', lock: 'x', clock: 1, timestamp: 1 });
+    await runtime.stop(new LockError('closed', 'stopping'));
+    expect(transport.kinds()).toEqual([]);
+    expect(runtime.ended.signal.reason).toMatchObject({ definite: false });
+  });
+});
+
+describe('runtime: a stop', () => {
+  const stopping = new LockError('closed', 'node n1 is stopping');
+
+  test('gives back what is held and takes back what is asked for, then closes', async () => {
+    const { runtime, transport, dataDirectory, caller } = await holdingNode();
+    const waiting = new TestCaller();
+    runtime.acquire('another', 'exclusive', waiting);
+    transport.kinds();
+    await runtime.stop(stopping);
+    expect(transport.sent.map(({ message }) => [message.kind, message.lock]).sort()).toEqual([['release', 'another'], ['release', 'stock']]);
+    expect([caller.told.at(-1), waiting.told.at(-1)]).toEqual(['lost: closed', 'lost: closed']);
+    expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);
+    expect(runtime.ended.signal.reason).toBe(stopping);
+  });
+
+  test('says nothing of locks that somebody outside this process may still use', async () => {
+    const { runtime, transport } = await holdingNode();
+    await runtime.stop(stopping, new Set(['stock']));
+    expect(transport.kinds()).toEqual([]);
+  });
+
+  test('leaves no timer, and the second one does nothing', async () => {
+    const { runtime, transport, time } = await holdingNode();
+    await runtime.stop(stopping);
+    transport.kinds();
+    await runtime.stop(new LockError('closed', 'again'));
+    await time.advance(10 * LEASE_MS);
+    expect(transport.kinds()).toEqual([]);
+    expect(runtime.ended.signal.reason).toBe(stopping);
+  });
+});
