@@ -1,0 +1,204 @@
+/** Whole nodes in one process, over real gRPC streams on loopback. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { LockError, startNode } from '../../src';
+import type { Lock, MaekawaNode, StartOptions } from '../../src';
+import { until } from '../support/processes';
+
+jest.setTimeout(20_000);
+
+const IDS = ['n1', 'n2', 'n3'];
+const NOWHERE = '127.0.0.1:1';
+
+let path: string;
+let nodes: MaekawaNode[] = [];
+
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'maekawa-start-'));
+});
+afterEach(async () => {
+  await Promise.all(nodes.map((node) => node.stop()));
+  nodes = [];
+  rmSync(path, { recursive: true });
+});
+
+function configuration(leaseMs = 5_000): object {
+  // Nobody listens there: each node takes a free port, and those that start later dial those that run.
+  return { cluster: 'test', nodes: IDS.map((id, index) => ({ id, address: `127.0.0.1:${index + 1}` })), quorums: { family: 'majority' }, leaseMs };
+}
+
+async function start(id: string, options: Partial<StartOptions> = {}): Promise<MaekawaNode> {
+  const running = Object.fromEntries(nodes.map((node) => [node.id, node.address]));
+  const node = await startNode({ id, config: configuration(), listen: '127.0.0.1:0', peers: running, ephemeral: true, firstStart: true, ...options });
+  nodes.push(node);
+  return node;
+}
+
+async function untilConnected(): Promise<void> {
+  await until(
+    () => nodes.every((node) => node.status().peers.filter(({ up }) => up).length === nodes.length - 1),
+    () => `all to be connected; ${JSON.stringify(nodes.map((node) => node.status().peers))}`,
+  );
+}
+
+async function startThree(options?: Partial<StartOptions>): Promise<[MaekawaNode, MaekawaNode, MaekawaNode]> {
+  const three: [MaekawaNode, MaekawaNode, MaekawaNode] = [await start('n1', options), await start('n2', options), await start('n3', options)];
+  await untilConnected();
+  return three;
+}
+
+async function failure(promise: Promise<unknown>): Promise<LockError> {
+  const error: unknown = await promise.then(() => null, (reason: unknown) => reason);
+  if (!(error instanceof LockError)) throw new Error(`expected a LockError, not ${String(error)}`);
+  return error;
+}
+
+describe('three nodes over gRPC', () => {
+  test('never two inside one lock, and every token exceeds the one before', async () => {
+    const three = await startThree();
+    let inside = 0;
+    const tokens: number[] = [];
+    const enter = async ({ token }: Lock): Promise<void> => {
+      expect(++inside).toBe(1);
+      tokens.push(token);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside--;
+    };
+    await Promise.all(three.flatMap((node) => Array.from({ length: 30 }, () => node.locks.request('stock', enter))));
+    expect(tokens).toHaveLength(90);
+    expect(tokens).toEqual([...new Set(tokens)].sort((a, b) => a - b));
+  });
+
+  test('different locks do not wait for each other', async () => {
+    const [n1, n2, n3] = await startThree();
+    const held = await n1.locks.acquire('a');
+    await expect(Promise.all([n2.locks.request('b', () => 'b'), n3.locks.request('c', () => 'c')])).resolves.toEqual(['b', 'c']);
+    held.release();
+  });
+
+  test('names may be any string', async () => {
+    const [n1, n2] = await startThree();
+    for (const name of ['', '語', 'a lone \ud800', 'x'.repeat(4096)]) {
+      const held = await n1.locks.acquire(name);
+      expect(await n2.locks.tryAcquire(name)).toBeNull();
+      held.release();
+      await n2.locks.request(name, () => undefined);
+    }
+  });
+
+  test('status shows the peers, the locks and the messages', async () => {
+    const [n1, n2] = await startThree();
+    await n1.locks.acquire('stock');
+    const status = n1.status();
+    expect(status).toMatchObject({ id: 'n1', cluster: 'test', entries: 1, messages: { sent: { request: 1 }, received: { grant: 1 } } });
+    expect(status.peers.map(({ id, up }) => [id, up])).toEqual([['n2', true], ['n3', true]]);
+    expect(status.locks).toMatchObject([{ lock: 'stock', requester: { state: 'held' } }]);
+    expect(status.digest).toBe(n2.status().digest);
+  });
+
+  test('a node that stops gives its lock to the next at once, long before the lease ends', async () => {
+    const [n1, n2] = await startThree({ config: configuration(600_000) });
+    const held = await n1.locks.acquire('stock');
+    const next = n2.locks.acquire('stock');
+    await n1.stop();
+    expect((await next).token).toBeGreaterThan(held.token);
+    expect(held.signal.reason).toMatchObject({ code: 'closed', definite: true });
+    expect(n1.signal.aborted).toBe(true);
+    expect(await failure(n1.locks.acquire('another'))).toMatchObject({ code: 'closed' });
+  });
+
+  test('two of three are enough, and the third may come later', async () => {
+    const n1 = await start('n1');
+    const alone = await failure(n1.locks.acquire('stock', { waitMs: 100 }));
+    expect(alone.code).toBe('no-quorum');
+    expect(alone.message).toMatch(/n2 \(.+\), n3 \(.+\)/);
+    const waiting = n1.locks.acquire('stock');
+    await start('n2');
+    (await waiting).release();
+    await start('n3');
+    await untilConnected();
+    await nodes[1]?.stop();
+    await n1.locks.request('another', () => undefined);
+  });
+
+  test('a node with another configuration is refused, and both sides say why', async () => {
+    const n1 = await start('n1');
+    const n2 = await start('n2', { config: configuration(7_000) });
+    const reason = (node: MaekawaNode, peer: string): string => node.status().peers.find(({ id }) => id === peer)?.reason ?? '';
+    await until(() => reason(n2, 'n1').includes('configuration differs'), 'the refusal');
+    expect(reason(n2, 'n1')).toContain(n1.configuration.digest);
+    expect(reason(n2, 'n1')).toContain(n2.configuration.digest);
+  });
+});
+
+describe('a node that cannot start says why, and leaves nothing behind', () => {
+  test.each<[string, Partial<StartOptions>, string, RegExp]>([
+    ['an id that the configuration lacks', { id: 'n9' }, 'config', /no node "n9".*n1, n2, n3/],
+    ['an address for a node that it lacks', { peers: { n9: NOWHERE } }, 'config', /"n9"/],
+    ['a file that is not there', { config: '/nowhere/quorums.json' }, 'config', /nowhere/],
+    ['a bad configuration', { config: { nodes: [] } }, 'config', /nodes/],
+    ['an address that is none', { listen: 'here' }, 'config', /host:port/],
+    ['the world, without TLS', { listen: '0.0.0.0:0' }, 'config', /--insecure/],
+    ['TLS files that are not there', { tls: { certFile: '/nowhere/c', keyFile: '/nowhere/k', caFile: '/nowhere/a' } }, 'config', /nowhere/],
+  ])('%s', async (_what, options, code, message) => {
+    const error = await failure(start('n1', { ephemeral: false, dataDir: path, ...options }));
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+    await start('n1', { ephemeral: false, dataDir: path }); // the data directory is free
+  });
+
+  test('a port in use', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const listen = `127.0.0.1:${(holder.address() as AddressInfo).port}`;
+    expect(await failure(start('n1', { listen, ephemeral: false, dataDir: path }))).toMatchObject({ code: 'unreachable' });
+    await new Promise((resolve) => holder.close(resolve));
+    await start('n1', { listen, ephemeral: false, dataDir: path });
+  });
+
+  test('a data directory in use', async () => {
+    await start('n1', { ephemeral: false, dataDir: path });
+    expect(await failure(start('n2', { ephemeral: false, dataDir: path }))).toMatchObject({ code: 'storage' });
+  });
+
+  test('a data directory that is corrupt', async () => {
+    writeFileSync(join(path, 'ceiling'), 'hello');
+    expect(await failure(start('n1', { ephemeral: false, dataDir: path }))).toMatchObject({ code: 'storage' });
+  });
+});
+
+describe('a node with a data directory', () => {
+  /** For how long its log says that it lends no vote. */
+  async function silenceOf(options: Partial<StartOptions>): Promise<number> {
+    let text = '';
+    const log = pino({}, { write: (line: string) => (text += line) });
+    const node = await start('n1', { ephemeral: false, dataDir: path, log, ...options });
+    await node.stop();
+    return Number(/lends its vote in (\d+) ms/.exec(text)?.[1] ?? 0);
+  }
+
+  test('lends at once when it is told that it never ran before, and after one lease when it is not', async () => {
+    expect(await silenceOf({ firstStart: true })).toBe(0);
+    rmSync(path, { recursive: true });
+    expect(await silenceOf({ firstStart: false })).toBeGreaterThan(4_000);
+  });
+
+  test('knows better when it ran before', async () => {
+    expect(await silenceOf({ firstStart: true })).toBe(0);
+    expect(await silenceOf({ firstStart: true })).toBeGreaterThan(4_000);
+  });
+
+  test('begins above every clock value of its earlier life, whatever the wall clock says', async () => {
+    const before = await start('n1', { ephemeral: false, dataDir: path });
+    const clock = before.status().clock;
+    await before.stop();
+    jest.spyOn(Date, 'now').mockReturnValue(0);
+    const after = await start('n1', { ephemeral: false, dataDir: path });
+    jest.restoreAllMocks();
+    expect(after.status().clock).toBeGreaterThan(clock);
+  });
+});
