@@ -14,25 +14,28 @@ export interface Letter {
 
 export const EMPTY_BAG = 0;
 
-/** What the objects of one take, roughly. */
+/** What a letter takes as an object, roughly. */
 const LETTER_BYTES = 500;
-const BAG_BYTES = 250;
+
+/** More in flight to one node than any search comes to. */
+const LETTERS_MAX = 1024;
 
 export class Bags {
   private readonly letterIds = new ByteStrings();
   private readonly letters: Letter[] = [];
-  private readonly ids = new Map<string, number>();
-  private readonly bags: (readonly number[])[] = [];
+  /** Each bag as the ids of its letters, ascending, four bytes each. */
+  private readonly bags = new ByteStrings();
   private readonly joined = new PairMap();
   private readonly reduced = new PairMap();
+  private readonly scratch = new Int32Array(LETTERS_MAX);
+  private readonly scratchBytes = new Uint8Array(this.scratch.buffer);
 
   constructor(private readonly snapshots: Snapshots) {
     this.idOf([]);
   }
 
   get bytes(): number {
-    return this.letterIds.bytes + this.joined.bytes + this.reduced.bytes
-      + LETTER_BYTES * this.letters.length + BAG_BYTES * this.bags.length;
+    return this.letterIds.bytes + this.bags.bytes + this.joined.bytes + this.reduced.bytes + LETTER_BYTES * this.letters.length;
   }
 
   letterId(letter: Letter): number {
@@ -43,29 +46,30 @@ export class Bags {
   }
 
   letter(id: number): Letter {
-    return present(this.letters[id], 'letter', id);
+    const letter = this.letters[id];
+    if (letter === undefined) throw new RangeError(`no letter ${id}`);
+    return letter;
   }
 
-  /** The letters of a bag in ascending order; equal ones side by side. */
-  lettersIn(bag: number): readonly number[] {
-    return present(this.bags[bag], 'bag', bag);
+  /** The letters of a bag in ascending order; equal ones side by side. Read it before anything is added. */
+  lettersIn(bag: number): Int32Array {
+    const bytes = this.bags.read(bag);
+    return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
-  idOf(letters: readonly number[]): number {
-    const sorted = [...letters].sort((a, b) => a - b);
-    const key = sorted.join();
-    let id = this.ids.get(key);
-    if (id === undefined) {
-      id = this.bags.push(sorted) - 1;
-      this.ids.set(key, id);
-    }
-    return id;
+  idOf(letters: ArrayLike<number>): number {
+    this.scratch.set(letters);
+    return this.intern(letters.length);
   }
 
   join(bag: number, more: number): number {
     let id = this.joined.get(bag, more);
     if (id < 0) {
-      id = this.idOf([...this.lettersIn(bag), ...this.lettersIn(more)]);
+      const letters = this.lettersIn(bag);
+      const others = this.lettersIn(more);
+      this.scratch.set(letters);
+      this.scratch.set(others, letters.length);
+      id = this.intern(letters.length + others.length);
       this.joined.set(bag, more, id);
     }
     return id;
@@ -77,14 +81,16 @@ export class Bags {
     if (id < 0) {
       const letters = this.lettersIn(bag);
       const place = letters.indexOf(letter);
-      id = this.idOf([...letters.slice(0, place), ...letters.slice(place + 1)]);
+      this.scratch.set(letters.subarray(0, place));
+      this.scratch.set(letters.subarray(place + 1), place);
+      id = this.intern(letters.length - 1);
       this.reduced.set(bag, letter, id);
     }
     return id;
   }
-}
 
-function present<Item>(item: Item | undefined, what: string, id: number): Item {
-  if (item === undefined) throw new RangeError(`no ${what} ${id}`);
-  return item;
+  private intern(length: number): number {
+    this.scratch.subarray(0, length).sort();
+    return this.bags.idOf(this.scratchBytes, 4 * length);
+  }
 }

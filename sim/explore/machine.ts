@@ -4,8 +4,8 @@
  * a given state needs to be found out only once.
  * Law: plain data, but for the core; a snapshot of the machine is the whole of it.
  */
-import { isCompatible } from '../../src/core';
-import type { CoreSettings, Effect, Event, Grant, LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, Token } from '../../src/core';
+import { isCompatible, isSameRequest } from '../../src/core';
+import type { CoreSettings, Effect, Event, Grant, LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, RequestId, Token } from '../../src/core';
 import type { Check } from '../checks';
 import type { Core } from '../core';
 import { LEASE_MS, LOCK, RETRY_MS } from './setup';
@@ -36,6 +36,8 @@ export type Action =
   | { readonly kind: 'crash' }
   /** Starts anew, and is connected to all that live. */
   | { readonly kind: 'restart'; readonly peers: readonly Peer[] }
+  /** Takes a peer for down, for no reason. */
+  | { readonly kind: 'suspect'; readonly peer: number }
   /** Finds out how things are with a peer. */
   | { readonly kind: 'notice'; readonly peer: Peer };
 
@@ -133,12 +135,23 @@ export class Hardware {
     return machine.core === null || this.core.lockNames(machine.core).length === 0;
   }
 
-  /** All that machines may do without any other; `pass` happens to all at once. At most 31. */
-  allActions(callers: number): Action[] {
-    const each = Array.from({ length: callers }, (_, caller) => caller);
+  openRequest({ core }: Machine): RequestId | null {
+    const requester = core === null ? null : (this.core.inspectLock(core, LOCK)?.requester ?? null);
+    return requester === null || requester.state === 'idle' ? null : requester.request;
+  }
+
+  lendsTo(machine: Machine, request: RequestId): boolean {
+    const grants = machine.core === null ? [] : (this.core.inspectLock(machine.core, LOCK)?.grants ?? []);
+    return grants.some((grant) => isSameRequest(grant.request, request) && grant.expiresAtMs > this.nowMs(machine));
+  }
+
+  /** All that machines may do without any other, where each has so many callers at most. */
+  allActions(callersMax: number): Action[] {
+    const callers = Array.from({ length: callersMax }, (_, caller) => caller);
     return [
       { kind: 'pass' }, { kind: 'crash' }, { kind: 'repeat' }, { kind: 'wake' },
-      ...(['acquire', 'leave', 'cancel'] as const).flatMap((kind) => each.map((caller) => ({ kind, caller }))),
+      ...(['acquire', 'leave', 'cancel'] as const).flatMap((kind) => callers.map((caller) => ({ kind, caller }))),
+      ...this.nodes.map((_, peer) => ({ kind: 'suspect' as const, peer })),
     ];
   }
 
@@ -166,8 +179,12 @@ export class Hardware {
         return callers[action.caller]?.state === 'inside';
       case 'cancel':
         return callers[action.caller]?.state === 'waiting';
-      default:
-        return false;
+      case 'suspect':
+        return machine.seenLife[action.peer] !== 0 && action.peer !== machine.index;
+      case 'deliver':
+      case 'restart':
+      case 'notice':
+        return false; // Not without others.
     }
   }
 
@@ -228,6 +245,8 @@ export class Hardware {
         this.start(machine);
         for (const peer of action.peers) this.notice(machine, peer);
         return;
+      case 'suspect':
+        return this.notice(machine, { index: action.peer, life: 0, clock: 0, silentForMs: 0 });
       case 'notice':
         return this.notice(machine, action.peer);
     }
@@ -332,7 +351,7 @@ export class Hardware {
     for (const [place, grant] of grants.entries()) {
       const other = grants.slice(place + 1).find((each) => !isCompatible(each.mode, grant.mode));
       if (other !== undefined) throw new Broken('one-vote', `${this.nodes[machine.index]} lends its vote to ${name(grant.request)} and ${name(other.request)}`);
-      const queued = queue.find(({ request }) => request.timestamp === grant.request.timestamp && request.node === grant.request.node);
+      const queued = queue.find(({ request }) => isSameRequest(request, grant.request));
       if (queued !== undefined) throw new Broken('not-both', `${name(queued.request)} is granted and queued at ${this.nodes[machine.index]}`);
     }
   }
@@ -364,6 +383,6 @@ function callerOf(machine: Machine, index: number): Caller {
   return caller;
 }
 
-function name(request: { readonly timestamp: LamportTime; readonly node: NodeId }): string {
+function name(request: RequestId): string {
   return `(${request.timestamp}, ${request.node})`;
 }

@@ -3,14 +3,14 @@
  * once: the core runs once for each distinct (state of a node, event), not once for each global state.
  * Law: a memory of `Hardware`; it decides nothing itself.
  */
-import type { LamportTime, NodeId } from '../../src/core';
+import type { NodeId, RequestId } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Bags } from './bags';
 import { Hardware, failureOf } from './machine';
 import type { Action, Failure, Machine, Outcome, Peer } from './machine';
 import type { Setup } from './setup';
-import { coterieOf, nodeIds, settingsOf } from './setup';
+import { coterieOf, modesAt, nodeIds, settingsOf } from './setup';
 import { Snapshots } from './snapshot';
 import { ByteStrings, IntVector, PairMap } from './tables';
 import type { Tallies } from './tally';
@@ -59,11 +59,14 @@ export class Machines {
   private readonly enabledOf = new IntVector();
   private readonly waitingOf = new IntVector();
   private readonly emptyOf = new IntVector();
-  private readonly clockOf: LamportTime[] = [];
-  private readonly silenceOf: number[] = [];
+  /** What a handshake tells: by the number of that. */
+  private readonly peerOf = new IntVector();
+  private readonly peers: Peer[] = [];
+  private readonly peerIds = new Map<string, number>();
   private readonly afterActions = new PairMap();
   private readonly afterLetters = new PairMap();
-  private readonly afterMeetings = new Map<string, number>();
+  private readonly afterNotices = new PairMap();
+  private readonly afterRestarts = new Map<string, number>();
 
   constructor(private readonly setup: Setup, core: Core, private readonly tallies: Tallies) {
     this.coterie = coterieOf(setup);
@@ -73,7 +76,7 @@ export class Machines {
     this.hardware = new Hardware(core, this.nodes, settings, setup.leaseSteps);
     this.snapshots = new Snapshots(settings, setup.keepOrder);
     this.bags = new Bags(this.snapshots);
-    this.actions = this.hardware.allActions(setup.callers.length);
+    this.actions = this.hardware.allActions(Math.max(...this.nodes.map((_, place) => modesAt(setup, place).length)));
   }
 
   get size(): number {
@@ -83,7 +86,7 @@ export class Machines {
 
   get bytes(): number {
     return this.states.bytes + this.effects.bytes + this.afterActions.bytes + this.afterLetters.bytes
-      + this.bags.bytes + 7 * this.placeOf.bytes + 16 * this.size;
+      + this.bags.bytes + 7 * this.placeOf.bytes + this.afterNotices.bytes;
   }
 
   /** All started and connected to one another. */
@@ -124,9 +127,25 @@ export class Machines {
     return this.emptyOf.at(id) !== 0;
   }
 
-  /** What a handshake with it tells. */
-  asPeer(id: number): Peer {
-    return { index: this.placeOf.at(id), life: this.life(id), clock: this.clockOf[id] ?? 0, silentForMs: this.silenceOf[id] ?? 0 };
+  /** Its request in the protocol, if there is one. */
+  openRequest(id: number): RequestId | null {
+    return this.hardware.openRequest(this.restore(id));
+  }
+
+  /** Whether its arbiter lends its vote to that request, by its own clock. */
+  lendsTo(id: number, request: RequestId): boolean {
+    return this.hardware.lendsTo(this.restore(id), request);
+  }
+
+  /** What a handshake with it tells, by a number. */
+  peer(id: number): number {
+    return this.peerOf.at(id);
+  }
+
+  peerOfNumber(peer: number): Peer {
+    const found = this.peers[peer];
+    if (found === undefined) throw new RangeError(`no peer ${peer}`);
+    return found;
   }
 
   /** What one of `actions` does: where its row in `effects` begins. */
@@ -148,13 +167,22 @@ export class Machines {
     return row;
   }
 
-  /** An action that depends on how other machines are. */
-  afterMeeting(id: number, action: Extract<Action, { kind: 'restart' | 'notice' }>): number {
-    const key = `${id} ${JSON.stringify(action)}`;
-    let row = this.afterMeetings.get(key);
+  /** When it finds out how a peer is. */
+  afterNotice(id: number, peer: number): number {
+    let row = this.afterNotices.get(id, peer);
+    if (row < 0) {
+      row = this.run(id, { kind: 'notice', peer: this.peerOfNumber(peer) });
+      this.afterNotices.set(id, peer, row);
+    }
+    return row;
+  }
+
+  afterRestart(id: number, peers: readonly number[]): number {
+    const key = `${id} ${peers.join()}`;
+    let row = this.afterRestarts.get(key);
     if (row === undefined) {
-      row = this.run(id, action);
-      this.afterMeetings.set(key, row);
+      row = this.run(id, { kind: 'restart', peers: peers.map((peer) => this.peerOfNumber(peer)) });
+      this.afterRestarts.set(key, row);
     }
     return row;
   }
@@ -207,12 +235,21 @@ export class Machines {
     return id;
   }
 
+  private peerId(peer: Peer): number {
+    const key = `${peer.index} ${peer.life} ${peer.clock} ${peer.silentForMs}`;
+    let id = this.peerIds.get(key);
+    if (id === undefined) {
+      id = this.peers.push(peer) - 1;
+      this.peerIds.set(key, id);
+    }
+    return id;
+  }
+
   private describe(machine: Machine): void {
     const peer = this.hardware.asPeer(machine);
     this.placeOf.push(machine.index);
     this.lifeOf.push(peer.life);
-    this.clockOf.push(peer.clock);
-    this.silenceOf.push(peer.silentForMs);
+    this.peerOf.push(this.peerId(peer));
     this.seenOf.push(machine.seenLife.reduceRight((bits, life) => (bits << LIFE_BITS) | life, 0));
     this.holdsOf.push(holdsAt(machine));
     this.waitingOf.push(machine.callers.some((caller) => caller.state === 'waiting') ? 1 : 0);
@@ -231,7 +268,7 @@ function holdsAt({ holds }: Machine): number {
 export function firstMachines(setup: Setup, hardware: Hardware): Machine[] {
   const machines: Machine[] = [];
   for (let place = 0; place < setup.nodes; place++) {
-    const machine = hardware.newMachine(place, setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode));
+    const machine = hardware.newMachine(place, modesAt(setup, place));
     // Each tells the other the clock that it had before.
     for (const earlier of machines) {
       const [peer, earlierPeer] = [hardware.asPeer(machine), hardware.asPeer(earlier)];

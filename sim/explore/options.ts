@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Mode } from '../../src/core';
 import { LIVES_MAX } from './machines';
 import type { Limits } from './search';
-import { BUDGETED, FAMILIES, NO_FAULTS, callersInTurn, coterieOf, defaultSetup } from './setup';
+import { BUDGETED, FAMILIES, NO_FAULTS, callersInTurn, coterieOf, defaultSetup, modesAt } from './setup';
 import type { Budget, CallerPlan, ExploredFamily, Setup } from './setup';
 
 /** The user asked for what cannot be. Never a bug. */
@@ -19,7 +19,8 @@ export interface Options {
 
 const BYTES = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 } as const;
 const NODES_MAX = 9;
-const CALLERS_MAX = 9;
+/** What may happen at one node has to fit into 31 bits. */
+const CALLERS_A_NODE_MAX = 6;
 
 export const USAGE = `npm run sim:explore -- [options]
 
@@ -40,6 +41,8 @@ How often at most
   --lease-steps N     ... in so many equal steps, each of them counted (1)
   --repeat N          a node repeats its Requests before that (0)
   --cancel N          a caller gives up waiting (0)
+  --suspect N         a node takes a live peer for down (0)
+  --free-clocks       leases end at one node at a time, as if clocks ran as they like; then only tokens are checked
 
 Limits
   --memory SIZE       of all tables, e.g. 500M or 8G (2G)
@@ -77,6 +80,7 @@ function parsed(args: readonly string[]) {
         callers: { type: 'string' }, slack: { type: 'string' }, 'no-retain': { type: 'boolean' },
         loss: { type: 'string' }, duplicate: { type: 'string' }, crash: { type: 'string' }, 'lease-end': { type: 'string' },
         'lease-steps': { type: 'string' }, repeat: { type: 'string' }, cancel: { type: 'string' },
+        suspect: { type: 'string' }, 'free-clocks': { type: 'boolean' },
         memory: { type: 'string' }, states: { type: 'string' }, 'keep-order': { type: 'boolean' },
         save: { type: 'string' }, help: { type: 'boolean' },
       },
@@ -90,16 +94,19 @@ function setupOf(values: Values): Setup {
   const nodes = whole(values.nodes ?? '3', '--nodes');
   if (nodes < 1 || nodes > NODES_MAX) throw new UsageError(`--nodes ${nodes}: from 1 to ${NODES_MAX}`);
   const callers = callersOf(values, nodes);
-  if (callers.length > CALLERS_MAX) throw new UsageError(`${callers.length} callers: at most ${CALLERS_MAX}`);
   const base = defaultSetup(nodes, callers, budgetOf(values));
   const setup: Setup = {
     ...base,
     family: familyOf(values.family ?? base.family),
     slack: values.slack === undefined ? base.slack : whole(values.slack, '--slack'),
     leaseSteps: Math.max(1, whole(values['lease-steps'] ?? '1', '--lease-steps')),
+    freeClocks: values['free-clocks'] === true,
     retain: values['no-retain'] !== true,
     keepOrder: values['keep-order'] === true,
   };
+  for (let place = 0; place < nodes; place++) {
+    if (modesAt(setup, place).length > CALLERS_A_NODE_MAX) throw new UsageError(`more than ${CALLERS_A_NODE_MAX} callers at n${place + 1}`);
+  }
   try {
     coterieOf(setup);
   } catch (error) {

@@ -60,6 +60,8 @@ export function asConversation(setup: Setup, core: Core, steps: readonly Step[],
   for (const step of steps) if (!commands.add(step)) break;
   const heading = `# ${failure.check}: ${failure.detail}`.replaceAll('\n', '\n# ');
   const text = `${heading}\n${commands.paragraphs.join('\n\n')}\n\nstatus\n`;
+  // All nodes of a scenario have one clock.
+  if (setup.freeClocks) return { text, showsIt: false };
   try {
     const { output, violations } = runScenario(text, { core });
     return { text: output, showsIt: violations.some((violation) => violation.includes(failure.check)) };
@@ -156,12 +158,15 @@ class Commands {
         return [`advance ${RETRY_MS} late`, `wake ${node}`];
       case 'restart':
         return [`restart ${node}`, ...action.peers.map((peer) => `up ${this.nodes[peer.index]} at ${node}`)];
+      case 'suspect':
+        return [`down ${this.nodes[action.peer]} at ${node}`];
       case 'notice': {
         const peer = this.nodes[action.peer.index] ?? '';
         const wasUp = this.machines[place]?.seenLife[action.peer.index] !== 0;
         return [...(wasUp ? [`down ${peer} at ${node}`] : []), ...(action.peer.life === 0 ? [] : [`up ${peer} at ${node}`])];
       }
       case 'pass':
+        return [`# Time passes for ${node} alone: ${LEASE_MS / this.setup.leaseSteps} ms.`];
       case 'crash':
       case 'deliver':
         throw new Error(`${action.kind} has words of its own`);

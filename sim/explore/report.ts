@@ -6,7 +6,7 @@ import type { Progress } from './search';
 import type { System } from './system';
 
 const NAMES = {
-  loss: 'lost messages', duplicate: 'doubled messages', crash: 'crashes', leaseEnd: 'lease ends', repeat: 'repeats', cancel: 'cancels',
+  loss: 'lost messages', duplicate: 'doubled messages', crash: 'crashes', leaseEnd: 'lease ends', repeat: 'repeats', cancel: 'cancels', suspect: 'false suspicions',
 } as const;
 
 export function describeSetup(setup: Setup): string {
@@ -16,7 +16,7 @@ export function describeSetup(setup: Setup): string {
   const faults = BUDGETED.filter((each) => setup.budget[each] > 0).map((each) => `${setup.budget[each]} ${NAMES[each]}`);
   return [
     `${setup.nodes} nodes, ${setup.family}: ${sets.join(' ')}`,
-    `callers at ${callers.join(', ')}; up to ${faults.join(', ') || 'no faults'}${setup.leaseSteps > 1 ? `, ${setup.leaseSteps} to a lease` : ''}`,
+    `callers at ${callers.join(', ')}; up to ${faults.join(', ') || 'no faults'}${setup.leaseSteps > 1 ? `, ${setup.leaseSteps} to a lease` : ''}${setup.freeClocks ? ', each by the clock of one node alone' : ''}`,
   ].join('\n');
 }
 

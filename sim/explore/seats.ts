@@ -9,7 +9,7 @@ import { EMPTY_BAG } from './bags';
 import { CRASH, EFFECT } from './machines';
 import type { Machines } from './machines';
 import type { Action } from './machine';
-import type { Budget } from './setup';
+import type { Setup } from './setup';
 import { IntVector, PairMap } from './tables';
 import { COST, FREE } from './tally';
 
@@ -47,7 +47,7 @@ export class Seats {
 
   constructor(
     private readonly machines: Machines,
-    private readonly budget: Budget,
+    private readonly setup: Setup,
   ) {}
 
   get size(): number {
@@ -130,12 +130,13 @@ export class Seats {
 
   /** `effects` is -1 where only the letters change. */
   private forEachStep(seat: number, tell: (step: () => SeatStep, cost: number, effects: number, bag: number) => void): void {
-    const { machines, budget } = this;
+    const { machines } = this;
+    const { budget, freeClocks } = this.setup;
     const { bags } = machines;
     const machine = this.machineOf(seat);
     const bag = this.bagOf(seat);
     machines.actions.forEach((action, index) => {
-      const cost = costOf(action);
+      const cost = costOf(action, freeClocks);
       if (!machines.isEnabled(machine, index) || cost === null || (cost !== FREE && budget[cost] === 0)) return;
       const effects = machines.afterAction(machine, index);
       if (index !== CRASH) return tell(() => ({ kind: 'act', action }), cost === FREE ? FREE : COST[cost], effects, bag);
@@ -145,7 +146,7 @@ export class Seats {
     // Nobody is there to take a letter.
     if (machines.life(machine) === 0) return;
     let last = -1;
-    for (const letter of bags.lettersIn(bag)) {
+    for (const letter of bags.lettersIn(bag).slice()) {
       if (letter === last) continue;
       last = letter;
       const effects = machines.afterLetter(machine, letter);
@@ -173,7 +174,7 @@ export class Seats {
 }
 
 /** What an action is counted as; null for one that no seat takes by itself. */
-function costOf(action: Action): keyof typeof COST | typeof FREE | null {
+function costOf(action: Action, freeClocks: boolean): keyof typeof COST | typeof FREE | null {
   switch (action.kind) {
     case 'acquire':
     case 'leave':
@@ -182,8 +183,10 @@ function costOf(action: Action): keyof typeof COST | typeof FREE | null {
     case 'crash':
     case 'repeat':
     case 'cancel':
+    case 'suspect':
       return action.kind;
     case 'pass':
+      return freeClocks ? 'leaseEnd' : null;
     case 'deliver':
     case 'restart':
     case 'notice':

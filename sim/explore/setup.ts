@@ -10,11 +10,11 @@ export const FAMILIES = ['majority', 'grid', 'plane'] as const;
 export type ExploredFamily = (typeof FAMILIES)[number];
 
 /** Faults, and whatever else may only happen so many times lest the states never end. */
-export const BUDGETED = ['loss', 'duplicate', 'crash', 'leaseEnd', 'repeat', 'cancel'] as const;
+export const BUDGETED = ['loss', 'duplicate', 'crash', 'leaseEnd', 'repeat', 'cancel', 'suspect'] as const;
 export type Budgeted = (typeof BUDGETED)[number];
 export type Budget = Readonly<Record<Budgeted, number>>;
 
-export const NO_FAULTS: Budget = { loss: 0, duplicate: 0, crash: 0, leaseEnd: 0, repeat: 0, cancel: 0 };
+export const NO_FAULTS: Budget = { loss: 0, duplicate: 0, crash: 0, leaseEnd: 0, repeat: 0, cancel: 0, suspect: 0 };
 
 /** Someone at a node who asks for the lock once. */
 export interface CallerPlan {
@@ -28,8 +28,13 @@ export interface Setup {
   readonly nodes: number;
   readonly callers: readonly CallerPlan[];
   readonly budget: Budget;
-  /** In how many equal steps a lease ends; all clocks make each step together. */
+  /** In how many equal steps a lease ends; all clocks make each step together, unless they run free. */
   readonly leaseSteps: number;
+  /**
+   * Each clock runs as it likes, far beyond what drift is allowed. Nothing is promised then of who holds
+   * the lock, and it is not checked; but tokens must rise.
+   */
+  readonly freeClocks: boolean;
   readonly slack: number;
   readonly retain: boolean;
   /** Tell states apart by the order of Sets and Maps too. */
@@ -52,7 +57,7 @@ export const DRIFT_MAX = 0.01;
 export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budget: Partial<Budget> = {}): Setup {
   return {
     family: 'majority', nodes, callers, budget: { ...NO_FAULTS, ...budget },
-    leaseSteps: 1, slack: CLOCKS, retain: true, keepOrder: false,
+    leaseSteps: 1, freeClocks: false, slack: CLOCKS, retain: true, keepOrder: false,
   };
 }
 
@@ -61,6 +66,11 @@ export function callersInTurn(nodes: number, exclusive: number, shared: number):
   return Array.from({ length: exclusive + shared }, (_, index) => ({
     node: index % nodes, mode: index < exclusive ? 'exclusive' : 'shared',
   }));
+}
+
+/** The modes of the callers at one node, in the order in which they ask. */
+export function modesAt(setup: Setup, place: number): Mode[] {
+  return setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode);
 }
 
 export function nodeIds(setup: Setup): NodeId[] {

@@ -49,7 +49,8 @@ export class Snapshots {
   private readonly textIds = new Map<string, number>();
   private readonly roots = new Map<object | null, Shape>();
   private readonly shapes: Shape[] = [];
-  private readonly seen = new Map<object, number>();
+  /** The objects written so far. So few that looking through them is faster than a Map, which leaves garbage. */
+  private readonly seen: object[] = [];
   private source: Uint8Array = new Uint8Array(0);
   private at = 0;
   private rebuilt: unknown[] = [];
@@ -65,7 +66,7 @@ export class Snapshots {
   /** Puts the object into `scratch`, `length` bytes long. */
   write(root: object): void {
     this.length = 0;
-    this.seen.clear();
+    this.seen.length = 0;
     this.put(root);
   }
 
@@ -136,12 +137,12 @@ export class Snapshots {
       this.byte(VALUE);
       return this.putFields(shape, object as Fields);
     }
-    const earlier = this.seen.get(object);
-    if (earlier !== undefined) {
+    const earlier = this.seen.indexOf(object);
+    if (earlier >= 0) {
       this.byte(SEEN);
       return this.whole(earlier);
     }
-    this.seen.set(object, this.seen.size);
+    this.seen.push(object);
     if (shape !== null) {
       this.byte(OBJECT);
       this.putFields(shape, object as Fields);

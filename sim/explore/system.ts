@@ -12,10 +12,11 @@ import type { Setup } from './setup';
 import type { IntVector } from './tables';
 import { COST, FREE, NOTHING_LEFT, TOKEN_TOO_LOW, Tallies } from './tally';
 
-/** A step that depends on how other nodes are. */
+/** A step that depends on how other nodes are: a restart, or finding out how a peer is. Peers go by their number. */
 interface Meeting {
+  readonly kind: 'restart' | 'notice';
   readonly place: number;
-  readonly action: Extract<Action, { kind: 'restart' | 'notice' }>;
+  readonly peers: readonly number[];
 }
 
 /** One step, for those who tell of it. Only time passes everywhere at once. */
@@ -44,7 +45,7 @@ export class System {
 
   constructor(readonly setup: Setup, core: Core) {
     this.machines = new Machines(setup, core, this.tallies);
-    this.seats = new Seats(this.machines, setup.budget);
+    this.seats = new Seats(this.machines, setup);
     this.nodes = setup.nodes;
     this.width = setup.nodes + 1;
     this.next = new Int32Array(this.width);
@@ -88,13 +89,13 @@ export class System {
       }
     }
     for (this.meeting of this.meetings(state)) {
-      if (this.meeting.action.kind === 'notice') free++;
+      if (this.meeting.kind === 'notice') free++;
       this.meet(state, this.meeting);
       tell();
     }
     this.meeting = null;
     this.row = -1;
-    if (this.setup.budget.leaseEnd > 0) {
+    if (this.setup.budget.leaseEnd > 0 && !this.setup.freeClocks) {
       const after = this.tallies.spend(tally, COST.leaseEnd);
       if (after !== NOTHING_LEFT) {
         this.passTime(state, after);
@@ -106,7 +107,7 @@ export class System {
 
   /** The step that `expand` tells of. */
   describe(state: Int32Array): Step {
-    if (this.meeting !== null) return { kind: 'act', place: this.meeting.place, action: this.meeting.action };
+    if (this.meeting !== null) return { kind: 'act', place: this.meeting.place, action: this.actionOf(this.meeting) };
     if (this.row < 0) return { kind: 'pass' };
     return { place: this.place, ...this.seats.describe(state[this.place] ?? 0, this.row) };
   }
@@ -124,7 +125,7 @@ export class System {
         at += ROW.length + 2 * rows.at(at + ROW.receivers);
       }
     }
-    const notice = this.meetings(state).find(({ action }) => action.kind === 'notice');
+    const notice = this.meetings(state).find(({ kind }) => kind === 'notice');
     if (notice !== undefined) this.meet(state, notice);
     return notice !== undefined;
   }
@@ -146,29 +147,38 @@ export class System {
     this.takeEffects(state, this.machines.afterAction(this.machineAt(state, place), action));
   }
 
-  private meet(state: Int32Array, { place, action }: Meeting): void {
+  private meet(state: Int32Array, { kind, place, peers }: Meeting): void {
+    const { machines } = this;
+    const machine = this.machineAt(state, place);
     this.place = place;
-    this.takeEffects(state, this.machines.afterMeeting(this.machineAt(state, place), action));
+    this.takeEffects(state, kind === 'restart' ? machines.afterRestart(machine, peers) : machines.afterNotice(machine, peers[0] ?? 0));
   }
 
-  /** Restarts, and nodes that find out how a peer is. */
+  private actionOf({ kind, peers }: Meeting): Action {
+    const [peer, ...others] = peers.map((each) => this.machines.peerOfNumber(each));
+    if (kind === 'restart') return { kind, peers: peer === undefined ? [] : [peer, ...others] };
+    if (peer === undefined) throw new Error('nobody is noticed');
+    return { kind, peer };
+  }
+
   private meetings(state: Int32Array): readonly Meeting[] {
-    if (this.setup.budget.crash === 0) return NO_MEETINGS;
+    if (this.setup.budget.crash + this.setup.budget.suspect === 0) return NO_MEETINGS;
     const { machines } = this;
     const meetings: Meeting[] = [];
     for (let place = 0; place < this.nodes; place++) {
       const machine = this.machineAt(state, place);
       const isUp = machines.life(machine) !== 0;
-      const peers = [];
+      const livePeers: number[] = [];
       for (let other = 0; other < this.nodes; other++) {
         if (other === place) continue;
         const otherMachine = this.machineAt(state, other);
         const life = machines.life(otherMachine);
-        if (!isUp && life !== 0) peers.push(machines.asPeer(otherMachine));
-        if (!isUp || machines.seenLife(machine, other) === life) continue;
-        meetings.push({ place, action: { kind: 'notice', peer: machines.asPeer(otherMachine) } });
+        if (isUp && machines.seenLife(machine, other) !== life) {
+          meetings.push({ kind: 'notice', place, peers: [machines.peer(otherMachine)] });
+        }
+        if (!isUp && life !== 0) livePeers.push(machines.peer(otherMachine));
       }
-      if (!isUp) meetings.push({ place, action: { kind: 'restart', peers } });
+      if (!isUp) meetings.push({ kind: 'restart', place, peers: livePeers });
     }
     return meetings;
   }
@@ -195,8 +205,23 @@ export class System {
     next[this.nodes] = entries === 0 ? tally : this.enter(tally, entries);
   }
 
-  /** Whether those that hold are compatible. Only an entry can change that for the worse. */
+  /** Checks what an entry may break, and returns the tally after it. */
   private enter(tally: number, entries: number): number {
+    const { freeClocks } = this.setup;
+    if (!freeClocks && !this.areHoldersCompatible()) {
+      this.failure = { check: 'exclusion', detail: `${this.holders().join(' and ')} hold the lock at one time` };
+    }
+    const after = this.tallies.enter(tally, entries);
+    if (after !== TOKEN_TOO_LOW) return after;
+    // One that enters on votes that have ended, because its clock stood still, is refused by its token.
+    if (freeClocks && !this.isBacked()) return this.tallies.enterUnchecked(tally, entries);
+    const tokens = this.tallies.entriesOf(entries).map(({ mode, token }) => `${mode} ${token}`);
+    this.failure = { check: 'token-rises', detail: `token ${tokens.join(', ')} after ${this.tallies.highest(tally)}` };
+    return tally;
+  }
+
+  /** Only an entry can change that for the worse. */
+  private areHoldersCompatible(): boolean {
     let exclusive = 0;
     let shared = 0;
     for (let place = 0; place < this.nodes; place++) {
@@ -205,14 +230,16 @@ export class System {
       else if (holds === HOLDS.exclusive) exclusive++;
       else if (holds === HOLDS.both) exclusive += 2;
     }
-    if (exclusive > 1 || (exclusive === 1 && shared > 0)) {
-      this.failure = { check: 'exclusion', detail: `${this.holders().join(' and ')} hold the lock at one time` };
-    }
-    const after = this.tallies.enter(tally, entries);
-    if (after !== TOKEN_TOO_LOW) return after;
-    const tokens = this.tallies.entriesOf(entries).map(({ mode, token }) => `${mode} ${token}`);
-    this.failure = { check: 'token-rises', detail: `token ${tokens.join(', ')} after ${this.tallies.highest(tally)}` };
-    return tally;
+    return exclusive === 0 || (exclusive === 1 && shared === 0);
+  }
+
+  /** Whether arbiters that form a quorum lend their votes to the one who just entered, by their own clocks. */
+  private isBacked(): boolean {
+    const { machines } = this;
+    const request = machines.openRequest(this.machineAt(this.next, this.place));
+    if (request === null) return false;
+    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request));
+    return machines.coterie.containsQuorum(new Set(lenders));
   }
 
   private holders(): string[] {

@@ -34,6 +34,7 @@ export class Tallies {
   private readonly ids = new Map<string, number>();
   private readonly spent = new PairMap();
   private readonly entered = new PairMap();
+  private readonly enteredUnchecked = new PairMap();
   private readonly entries: (readonly Entry[])[] = [[]];
   private readonly entryIds = new Map<string, number>();
 
@@ -73,8 +74,23 @@ export class Tallies {
   enter(tally: number, entries: number): number {
     let next = this.entered.get(tally, entries);
     if (next === -1) {
-      next = this.afterEntries(this.of(tally), this.entriesOf(entries));
+      next = this.rises(this.of(tally), this.entriesOf(entries)) ? this.enterUnchecked(tally, entries) : TOKEN_TOO_LOW;
       this.entered.set(tally, entries, next);
+    }
+    return next;
+  }
+
+  /** The tally after entries whose tokens are not compared. */
+  enterUnchecked(tally: number, entries: number): number {
+    let next = this.enteredUnchecked.get(tally, entries);
+    if (next === -1) {
+      const { left, highest, highestExclusive } = this.of(tally);
+      next = this.idOf({
+        left,
+        highest: highestOf(highest, this.entriesOf(entries)),
+        highestExclusive: highestOf(highestExclusive, this.entriesOf(entries).filter(({ mode }) => mode === 'exclusive')),
+      });
+      this.enteredUnchecked.set(tally, entries, next);
     }
     return next;
   }
@@ -94,14 +110,14 @@ export class Tallies {
     return this.idOf({ ...this.of(tally), left: [] });
   }
 
-  private afterEntries(tally: Tally, entries: readonly Entry[]): number {
-    let { highest, highestExclusive } = tally;
-    for (const { mode, token } of entries) {
-      if (token <= (mode === 'exclusive' ? highest : highestExclusive)) return TOKEN_TOO_LOW;
-      highest = Math.max(highest, token);
-      if (mode === 'exclusive') highestExclusive = token;
-    }
-    return this.idOf({ left: tally.left, highest, highestExclusive });
+  private rises({ highest, highestExclusive }: Tally, entries: readonly Entry[]): boolean {
+    let [all, exclusive] = [highest, highestExclusive];
+    return entries.every(({ mode, token }) => {
+      const isHigher = token > (mode === 'exclusive' ? all : exclusive);
+      all = Math.max(all, token);
+      if (mode === 'exclusive') exclusive = token;
+      return isHigher;
+    });
   }
 
   private of(tally: number): Tally {
@@ -119,4 +135,8 @@ export class Tallies {
     }
     return id;
   }
+}
+
+function highestOf(before: Token, entries: readonly Entry[]): Token {
+  return entries.reduce((highest, { token }) => Math.max(highest, token), before);
 }
