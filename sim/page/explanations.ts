@@ -1,0 +1,23 @@
+/** What each check demands, in words for someone who sees it broken for the first time. Source: protocol.md section 10. */
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  'exclusion': 'At one true time at most one holder may be inside an exclusive lock, and no exclusive holder beside a shared one. A hold counts until its caller releases it or its own clock says that its lease has ended, even when its node has died meanwhile.',
+  'token-rises': 'Each exclusive entry must have a larger fencing token than every entry before it. Otherwise a resource that checks tokens refuses the rightful holder, or lets in one that was followed already.',
+  'lease-inside': 'A requester must never take a grant for valid longer, in true time, than its arbiter keeps it: else the arbiter lends its vote again while the first holder still counts on it.',
+  'grant-rises': 'An arbiter must never use a grant number twice, and its numbers must rise even across a restart: else a late Yield or Grant is taken for one of today.',
+  'ceiling-holds': 'Nothing may be sent with a Lamport clock above the ceiling that is on disk: else the clock could run backwards after a crash.',
+  'lost-at-once': 'A holder whose lease has ended must be told so at that moment, and its hold must never come back to life.',
+  'callers-known': 'Only callers that wait may be let in, and only callers that are inside may renew or lose a lock.',
+  'progress': 'Once all faults have ended, every waiting caller of a live node must be let in within a bound.',
+  'no-residue': 'With no request open, no arbiter may keep a grant or a queue entry for longer than a lease.',
+  'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
+  'one-vote': 'The live grants of one arbiter must be compatible with each other: its vote is lent to one exclusive request at a time.',
+  'not-both': 'A request must never be granted and queued at the same arbiter.',
+  'floor-holds': 'A requester must not count a grant that it has given back.',
+  'clock-rises': 'The Lamport clock must stay a safe integer and never run backwards.',
+  'exception': 'The core or the simulator threw an error that no check expected.',
+};
+
+export function explanationOf(check: string): string {
+  return EXPLANATIONS[check] ?? 'An invariant of the protocol does not hold.';
+}

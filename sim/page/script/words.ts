@@ -1,0 +1,156 @@
+/** Everything the page says about an event, in the words of the protocol. Plain text; markup is made elsewhere. */
+import type { Message } from '../../../src/core';
+import type { RecordedEffect, RecordedMessage, Row, StateParts, StepRow } from '../recording';
+import type { Model } from './model';
+
+export const MESSAGE_NAMES: Readonly<Record<Message['kind'], string>> = {
+  request: 'Request', grant: 'Grant', release: 'Release', inquire: 'Inquire', yield: 'Yield',
+};
+
+/** `12.3 ms`, `4.56 s`. */
+export function timeText(us: number): string {
+  const ms = us / 1000;
+  if (Math.abs(ms) >= 10_000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${ms >= 1000 ? ms.toFixed(0) : ms.toFixed(ms >= 100 ? 1 : 2)} ms`;
+}
+
+export function rowText(model: Model, row: Row): string {
+  return row.kind === 'note' ? row.text : eventText(model, row);
+}
+
+export function eventText(model: Model, { event, node, effects }: StepRow): string {
+  const lock = event.lock === undefined ? '' : model.lockName(event.lock);
+  switch (event.kind) {
+    case 'start':
+      return event.life === 1 ? 'starts' : `starts again, life ${event.life}`;
+    case 'stop':
+      return 'stops in good order';
+    case 'acquire':
+      return `caller ${event.caller} ${event.steals === true ? 'steals' : 'wants'} ${lock}${event.mode === 'shared' ? ', shared' : ''}`;
+    case 'release':
+      return `caller ${event.caller} lets go of ${lock}`;
+    case 'message': {
+      const message = model.message(event.message);
+      return message === undefined ? 'receives a message' : `${messageText(message)} from ${model.nodeName(message.from)}`;
+    }
+    case 'peerUp':
+      return `finds ${model.nodeName(event.peer ?? node)} up${event.silentForMs === undefined ? '' : `, silent for ${event.silentForMs} ms`}`;
+    case 'peerDown':
+      return `finds ${model.nodeName(event.peer ?? node)} down`;
+    case 'ceilingReserved':
+      return `ceiling ${event.ceiling} is on disk`;
+    case 'wake':
+      return effects.length === 0 ? 'wakes up for nothing' : 'wakes up';
+    case 'slept':
+      return `slept for ${event.byMs} ms`;
+  }
+}
+
+/** With the number that tells it from others of its kind. */
+export function messageText({ message }: RecordedMessage): string {
+  const name = MESSAGE_NAMES[message.kind];
+  switch (message.kind) {
+    case 'request':
+    case 'release':
+      return `${name} ${message.timestamp}`;
+    case 'grant':
+    case 'inquire':
+    case 'yield':
+      return `${name} ${message.grant}`;
+  }
+}
+
+/** Name and value of each field, as a reader of the protocol wants them. */
+export function messageFields(model: Model, { message, lock }: RecordedMessage): [string, string][] {
+  const fields: [string, string][] = [['lock', model.lockName(lock)], ['request', String(message.timestamp)], ['clock', String(message.clock)]];
+  switch (message.kind) {
+    case 'request':
+      fields.push(['mode', message.mode], ['keep', message.keep ? 'yes' : 'no']);
+      if (message.steals === true) fields.push(['steals', 'yes']);
+      fields.push(['sent at', `${message.sentAtMs} ms`]);
+      if (message.heldGrant !== null) fields.push(['holds grant', String(message.heldGrant)]);
+      return fields;
+    case 'grant':
+      fields.push(['grant', String(message.grant)], ['counts from', `${message.sentAtMs} ms`]);
+      if (message.contended) fields.push(['contended', 'yes']);
+      return fields;
+    case 'inquire':
+      fields.push(['grant', String(message.grant)], ['for', `request ${message.contender.timestamp} of ${message.contender.node}`]);
+      return fields;
+    case 'yield':
+      fields.push(['grant', String(message.grant)]);
+      return fields;
+    case 'release':
+      return fields;
+  }
+}
+
+/** What became of a message on its way, or null when it simply arrived. */
+export function fateText(message: RecordedMessage): string | null {
+  const arrived = message.receivedAt.length;
+  const dropped = message.dropped ?? [];
+  if (arrived === 1 && dropped.length === 0) return null;
+  if (arrived > 1) return `arrived ${arrived} times`;
+  if (dropped.length > 0) return arrived === 0 ? `${dropped[0]}` : `a copy: ${dropped[0]}`;
+  return 'has not arrived';
+}
+
+export function effectText(model: Model, effect: RecordedEffect, step: StepRow): string {
+  const lock = effect.lock === undefined ? '' : model.lockName(effect.lock);
+  switch (effect.kind) {
+    case 'send': {
+      const message = model.message(effect.message);
+      if (message === undefined) return 'sends a message';
+      const fate = fateText(message);
+      return `sends ${messageText(message)} to ${model.nodeName(message.to)}${fate === null ? '' : ` (${fate})`}`;
+    }
+    case 'entered':
+      return `caller ${effect.caller} enters ${lock}${effect.mode === 'shared' ? ', shared' : ''}, token ${effect.token}, for ${untilText(effect.validUntilMs, step)}`;
+    case 'renewed':
+      return `${lock} is held for ${untilText(effect.validUntilMs, step)}`;
+    case 'lost':
+      return `caller ${effect.caller} loses ${lock}${effect.stolen === true ? ': it was stolen' : ': its lease ended'}`;
+    case 'ignored':
+      return `ignored: ${effect.reason}`;
+    case 'wake':
+      return effect.atMs === undefined ? 'wants to be woken' : `wants to be woken in ${effect.atMs - step.nowMs} ms`;
+    case 'reserveCeiling':
+      return `asks for the ceiling ${effect.ceiling} on disk`;
+  }
+}
+
+function untilText(validUntilMs: number | undefined, { nowMs }: StepRow): string {
+  return validUntilMs === undefined ? 'a while' : `${validUntilMs - nowMs} ms more`;
+}
+
+/** What a node knows of a lock, a line for each fact, to be compared with the lines of another moment. */
+export function stateLines({ grants, queue, requester }: StateParts, nowMs: number): { arbiter: string[]; requester: string[] } {
+  const left = (untilMs: number): string => (untilMs > nowMs ? `ends in ${untilMs - nowMs} ms` : `ended ${nowMs - untilMs} ms ago`);
+  const arbiter = [
+    ...grants.map((grant) => `vote lent to ${grant.request.node}: grant ${grant.grant} for request ${grant.request.timestamp}${shared(grant.mode)}, ${left(grant.expiresAtMs)}`),
+    ...queue.map((waiter, place) => `${place + 1}. in the queue: request ${waiter.request.timestamp} of ${waiter.request.node}${shared(waiter.mode)}`),
+  ];
+  return { arbiter, requester: requester === null ? [] : requesterLines(requester, left) };
+}
+
+function requesterLines(requester: NonNullable<StateParts['requester']>, left: (untilMs: number) => string): string[] {
+  const line = requester.waitingCallers.length === 0 ? [] : [`in line: ${list('caller', requester.waitingCallers)}`];
+  if (requester.state === 'idle') return ['no request', ...line];
+  const lines = [
+    `request ${requester.request.timestamp}${shared(requester.mode)}: ${requester.state}`,
+    `asked ${requester.asked.join(', ')}`,
+    requester.granted.length === 0 ? 'no vote yet' : `${requester.granted.length === 1 ? 'vote' : 'votes'} of ${requester.granted.join(', ')}`,
+  ];
+  if (requester.contended) lines.push('someone else waits for it');
+  if (requester.state === 'held') lines.push(`inside: ${list('caller', requester.inside)}`);
+  if (requester.state !== 'waiting') lines.push(`token ${requester.token}, ${left(requester.validUntilMs)}`);
+  return [...lines, ...line];
+}
+
+function shared(mode: string): string {
+  return mode === 'shared' ? ' (shared)' : '';
+}
+
+function list(noun: string, items: readonly number[]): string {
+  return `${noun}${items.length === 1 ? '' : 's'} ${items.join(', ')}`;
+}
