@@ -5,9 +5,9 @@
  */
 
 /** True times are whole microseconds below this, so that time and order fit one exact number. */
-export const TIME_US_MAX = 2 ** 33;
+export const TIME_US_MAX = 2 ** 37;
 
-const ORDER_SPAN = 2 ** 20;
+const ORDER_SPAN = 2 ** 16;
 
 export class Agenda {
   /** The item that `next` took out. */

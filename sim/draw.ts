@@ -63,6 +63,9 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
+/** The least slack, for each caller and node. */
+const SLACK_PER_CALLER = 4;
+
 /** A run costs about so many events unless its duration is fixed. */
 const EVENTS_AIMED_AT = 700;
 
@@ -74,13 +77,16 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const family = options.family ?? drawFamily(stream('family'), nodes);
   const leaseMs = options.leaseMs ?? stream('lease').pick(isSwarm ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
-  const slack = options.slack ?? (isSwarm ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK);
+  const drawnSlack = isSwarm ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(3, 10) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults'))) : intensitiesOf({});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities };
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
+  const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options);
+  // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
+  const slack = options.slack ?? Math.max(drawnSlack, SLACK_PER_CALLER * callers.length * nodes);
   return {
     seed,
     profile,
@@ -99,7 +105,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     machines: drawMachines(context),
     network: drawNetwork(context),
     faults: isSwarm ? drawFaults(context) : [],
-    callers: profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options),
+    callers,
     intensities,
   };
 }

@@ -7,6 +7,12 @@
 import type { NetworkPlan } from './plan';
 import { MILLION, Random } from './random';
 
+/**
+ * What `soon` means once all is healed, in delays: with a heavy tail a message that holds up all behind
+ * it on its link could take more than a lease again and again, and then no lock can be had.
+ */
+const HEALED_DELAYS_MAX = 2;
+
 /** More doublings of the delay than this do not happen. */
 const DOUBLINGS_MAX = 6;
 
@@ -95,7 +101,8 @@ export class Network {
     const fate = random.below(MILLION);
     const chance = random.next();
     const arrivalUs = nowUs + this.delayUs(chance);
-    if (this.isHealed || fate >= this.spikePpm) return this.inOrder(link, arrivalUs, payload);
+    if (this.isHealed) return this.inOrder(link, Math.min(arrivalUs, nowUs + HEALED_DELAYS_MAX * this.plan.delayUs), payload);
+    if (fate >= this.spikePpm) return this.inOrder(link, arrivalUs, payload);
     if (fate < this.lossPpm) {
       this.counts.lost++;
       return;

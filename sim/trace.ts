@@ -50,7 +50,7 @@ function describeEvent(event: Event, text: (message: Message) => string, clock: 
     case 'wake':
       return event.kind;
     case 'acquire':
-      return `caller ${event.caller} acquires ${event.lock} ${event.mode}`;
+      return `caller ${event.caller} ${event.steals ? 'steals' : 'acquires'} ${event.lock} ${event.mode}`;
     case 'release':
       return `caller ${event.caller} releases ${event.lock}`;
     case 'message':
@@ -75,7 +75,7 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
     case 'renewed':
       return `renewed ${effect.lock} callers ${effect.callers.join(' ')} until ${effect.validUntilMs}`;
     case 'lost':
-      return `LOST ${effect.lock} caller ${effect.caller}`;
+      return `${effect.stolen ? 'STOLEN' : 'LOST'} ${effect.lock} caller ${effect.caller}`;
     case 'wake':
       return `wake me at ${effect.atMs}`;
     case 'reserveCeiling':

@@ -1,0 +1,124 @@
+/**
+ * `npm run sim`: runs seeds of the simulator and says what happened. Ends with 0 when all checks held,
+ * 1 when one failed, 2 when the command line is wrong.
+ */
+import { availableParallelism } from 'node:os';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { drawPlan } from './draw';
+import type { RunOptions } from './draw';
+import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
+import type { CommandLine, SeedRange } from './options';
+import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
+import type { Failure, Totals } from './report';
+import { runPlan } from './run';
+import { sweep } from './sweep';
+import { traceTo } from './trace';
+
+export const EXIT = { clean: 0, violation: 1, usage: 2 } as const;
+
+/** Failing seeds that are reported before a sweep stops. */
+const FAILURES_MAX = 10;
+
+export interface Output {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+}
+
+export function program(output: Output, done: (exitCode: number) => void): Command {
+  const command = new Command('sim')
+    .description('Runs the production core on a virtual clock and a seeded network, with every check on.')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.write(text) });
+  return addRunOptions(command)
+    .option('--trace', 'print every event and effect (one seed)')
+    .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
+    .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
+    .addHelpText('after', `
+What is not fixed, the seed draws. Two runs of one seed give the same hash, on any machine.
+
+Faults for --faults:
+${faultHelp()}
+
+Examples:
+  npm run sim -- --seed 42
+  npm run sim -- --seed 42 --trace | less
+  npm run sim -- --seeds 1..10000
+  npm run sim -- --seeds 1..1000 --nodes 7 --family plane --faults loss=0.1,crash=2
+
+Ends with 0 when all checks held, 1 when one failed, 2 when the command line is wrong.`)
+    .action(async (line: CommandLine) => {
+      if (line.seed !== undefined && line.seeds !== undefined) throw new InvalidArgumentError('--seed and --seeds exclude each other');
+      const options = runOptionsOf(line);
+      done(line.seeds === undefined ? runOne(line, options, output) : await runMany(line.seeds, line, options, output));
+    });
+}
+
+function runOne({ seed = 1, trace }: CommandLine, options: RunOptions, output: Output): number {
+  const plan = drawPlan(seed, options);
+  const startedAt = performance.now();
+  const report = runPlan(plan, trace === true ? { observer: traceTo(plan, (text) => output.write(`${text}\n`)) } : {});
+  const tookMs = performance.now() - startedAt;
+  const totals = newTotals();
+  addReport(totals, report);
+  output.write(`seed ${seed}  ${describePlan(plan)}\n${describeFigures(totals)}\n  hash ${report.hash}; ${rate(totals, tookMs)}\n`);
+  if (report.violation === null) {
+    output.write('all checks held\n');
+    return EXIT.clean;
+  }
+  output.write(describeFailure({ seed, violation: report.violation }, options));
+  return EXIT.violation;
+}
+
+async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine, options: RunOptions, output: Output): Promise<number> {
+  const startedAt = performance.now();
+  const seeds = to - from + 1;
+  const totals = await sweep({
+    from, to, options,
+    jobs: jobs ?? availableParallelism(),
+    failuresMax: keepGoing === true ? Infinity : FAILURES_MAX,
+    onProgress: (sofar) => {
+      if (output.isTerminal) output.write(`\r\x1b[K${progress(sofar, seeds, performance.now() - startedAt)}`);
+    },
+  });
+  if (output.isTerminal) output.write('\r\x1b[K');
+  const tookMs = performance.now() - startedAt;
+  output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${rate(totals, tookMs)}\n${describeFigures(totals)}\n`);
+  for (const failure of totals.failures) output.write(describeFailure(failure, options));
+  if (totals.failures.length > 0) return EXIT.violation;
+  output.write('all checks held\n');
+  return EXIT.clean;
+}
+
+function describeFailure({ seed, violation }: Failure, options: RunOptions): string {
+  return `\nVIOLATION of ${violation.check} at ${(violation.atUs / 1000).toFixed(3)} ms: ${violation.detail}\n  replay: ${commandFor(seed, options)} --trace\n`;
+}
+
+function progress(totals: Readonly<Totals>, seeds: number, tookMs: number): string {
+  const share = totals.seeds / seeds;
+  const bar = '█'.repeat(Math.round(share * 30)).padEnd(30, '·');
+  const failed = totals.failures.length === 0 ? '' : `, ${totals.failures.length} failed`;
+  return `${bar} ${totals.seeds} of ${seeds}${failed}; ${rate(totals, tookMs)}`;
+}
+
+function rate(totals: Readonly<Totals>, tookMs: number): string {
+  const seconds = Math.max(tookMs, 1) / 1000;
+  const perSecond = (count: number): string => Math.round(count / seconds).toLocaleString('en-US');
+  return `${perSecond(totals.events)} events/s, ${perSecond(totals.seeds * 60)} seeds/min`;
+}
+
+export async function main(argv: readonly string[], output: Output): Promise<number> {
+  let exitCode: number = EXIT.usage;
+  try {
+    await program(output, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error instanceof InvalidArgumentError) output.write(`error: ${error.message}\n`);
+    return error.exitCode === 0 ? EXIT.clean : EXIT.usage;
+  }
+}
+
+if (require.main === module) {
+  const output: Output = { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
+  void main(process.argv.slice(2), output).then((code) => (process.exitCode = code));
+}

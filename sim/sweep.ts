@@ -1,0 +1,80 @@
+/**
+ * Many seeds, over several threads. The result does not depend on how many: figures add up, and
+ * failures come in the order of their seeds.
+ */
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { RunOptions } from './draw';
+import { addReport, addTotals, newTotals } from './report';
+import type { Totals } from './report';
+import { runSeed } from './run';
+
+/** Seeds that a thread runs before it reports. */
+const CHUNK = 100;
+
+export interface SweepOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly options: RunOptions;
+  readonly jobs: number;
+  /** Stop when so many seeds have failed. */
+  readonly failuresMax: number;
+  readonly onProgress: (totals: Readonly<Totals>) => void;
+}
+
+/** What one thread is asked. */
+export interface Chunk {
+  readonly from: number;
+  readonly to: number;
+  readonly options: RunOptions;
+}
+
+export function runChunk({ from, to, options }: Chunk): Totals {
+  const totals = newTotals();
+  for (let seed = from; seed <= to; seed++) addReport(totals, runSeed(seed, options));
+  return totals;
+}
+
+export async function sweep(options: SweepOptions): Promise<Totals> {
+  const totals = newTotals();
+  const chunks = chunksOf(options);
+  const isDone = (): boolean => totals.failures.length >= options.failuresMax;
+  const take = (found: Totals): void => {
+    addTotals(totals, found);
+    options.onProgress(totals);
+  };
+  if (options.jobs < 2 || chunks.length < 2) {
+    for (const chunk of chunks) {
+      if (isDone()) break;
+      take(runChunk(chunk));
+    }
+  } else {
+    await Promise.all(Array.from({ length: options.jobs }, () => runThread(chunks, take, isDone)));
+  }
+  totals.failures.sort((a, b) => a.seed - b.seed);
+  return totals;
+}
+
+function chunksOf({ from, to, options }: SweepOptions): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (let start = from; start <= to; start += CHUNK) chunks.push({ from: start, to: Math.min(to, start + CHUNK - 1), options });
+  return chunks;
+}
+
+/** One thread, fed until no chunk is left. */
+function runThread(chunks: Chunk[], take: (totals: Totals) => void, isDone: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(join(__dirname, 'sweep-worker.js'));
+    const next = (): void => {
+      const chunk = isDone() ? undefined : chunks.shift();
+      if (chunk === undefined) void worker.terminate().then(() => resolve());
+      else worker.postMessage(chunk);
+    };
+    worker.on('message', (totals: Totals) => {
+      take(totals);
+      next();
+    });
+    worker.on('error', reject);
+    next();
+  });
+}

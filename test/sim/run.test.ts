@@ -1,0 +1,155 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { PRODUCTION_CORE } from '../../sim/core';
+import type { Core } from '../../sim/core';
+import type { RunOptions } from '../../sim/draw';
+import { main } from '../../sim/main';
+import { FAULT_KINDS } from '../../sim/plan';
+import type { FaultIntensities, FaultKind } from '../../sim/plan';
+import { commandFor } from '../../sim/report';
+import { runSeed } from '../../sim/run';
+import type { Effect } from '../../src/core';
+import { holds } from '../support/holds';
+
+jest.setTimeout(60_000);
+
+const SEEDS = Array.from({ length: 40 }, (_, index) => index + 1);
+const HASHES = join(__dirname, 'hashes.json');
+
+async function sim(...args: string[]): Promise<{ readonly code: number; readonly output: string }> {
+  let output = '';
+  const code = await main(args, { write: (text) => (output += text), isTerminal: false });
+  return { code, output };
+}
+
+describe('the simulator is deterministic', () => {
+  test('two runs of one seed give the same hash', () => {
+    for (const seed of SEEDS) expect(runSeed(seed).hash).toBe(runSeed(seed).hash);
+  });
+
+  test('the same on every machine: hashes.json (UPDATE_HASHES=1 writes it anew after a change of core or simulator)', () => {
+    const hashes = Object.fromEntries(SEEDS.map((seed) => [seed, runSeed(seed).hash]));
+    if (process.env['UPDATE_HASHES'] === '1') writeFileSync(HASHES, `${JSON.stringify(hashes, null, 2)}\n`);
+    expect(hashes).toEqual(JSON.parse(readFileSync(HASHES, 'utf8')));
+  });
+
+  test('different seeds give different runs', () => {
+    expect(new Set(SEEDS.map((seed) => runSeed(seed).hash)).size).toBe(SEEDS.length);
+  });
+
+  test('an observer changes nothing', () => {
+    const observer = { stepped: (): void => undefined, noted: (): void => undefined };
+    for (const seed of SEEDS) expect(runSeed(seed, {}, { observer }).hash).toBe(runSeed(seed).hash);
+  });
+});
+
+const faults = fc.dictionary(fc.constantFrom(...(Object.keys(FAULT_KINDS) as FaultKind[])), fc.nat({ max: 100 }), { maxKeys: 8 })
+  .map((drawn) => Object.fromEntries(Object.entries(drawn).map(([kind, percent]) => {
+    const isProbability = /probability|share/.test(FAULT_KINDS[kind as FaultKind]);
+    return [kind, isProbability ? percent / 100 : percent / 20];
+  })) as Partial<FaultIntensities>);
+
+const options: fc.Arbitrary<RunOptions> = fc.record(
+  {
+    nodes: fc.integer({ min: 1, max: 12 }),
+    family: fc.constantFrom('grid' as const, 'majority' as const),
+    locks: fc.integer({ min: 1, max: 4 }),
+    callers: fc.integer({ min: 1, max: 3 }),
+    sharedShare: fc.constantFrom(0, 0.2, 0.5, 1),
+    leaseMs: fc.integer({ min: 50, max: 10_000 }),
+    slack: fc.integer({ min: 5_000, max: 100_000 }),
+    faults,
+  },
+  { requiredKeys: [] },
+);
+
+test('whatever the schedule and the configuration, every check holds (protocol §10)', () => {
+  holds(
+    fc.property(fc.nat({ max: 2 ** 32 - 1 }), options, (seed, drawn) => {
+      const { violation } = runSeed(seed, drawn);
+      if (violation !== null) throw new Error(`${violation.check}: ${violation.detail}\nreplay: ${commandFor(seed, drawn)} --trace`);
+    }),
+    200,
+  );
+});
+
+/** The production core with something wrong in what it says. */
+function coreThat(change: (effect: Effect) => readonly Effect[]): Core {
+  return { ...PRODUCTION_CORE, step: (node, event) => PRODUCTION_CORE.step(node, event).flatMap(change) };
+}
+
+function checksThatFail(core: Core, runOptions: RunOptions = {}): Set<string> {
+  return new Set(SEEDS.flatMap((seed) => runSeed(seed, runOptions, { core }).violation?.check ?? []));
+}
+
+describe('each check can fail', () => {
+  test('exclusion: a core that believes in its lease for too long', () => {
+    const core = coreThat((effect) => [effect.kind === 'entered' || effect.kind === 'renewed' ? { ...effect, validUntilMs: effect.validUntilMs + 60_000 } : effect]);
+    expect([...checksThatFail(core)]).toEqual(expect.arrayContaining(['exclusion']));
+  });
+
+  test('token-rises: a core that hands out one token for all', () => {
+    const core = coreThat((effect) => [effect.kind === 'entered' ? { ...effect, token: 7 } : effect]);
+    expect([...checksThatFail(core)]).toEqual(['token-rises']);
+  });
+
+  test('progress: a core that never sends a Release', () => {
+    const core = coreThat((effect) => (effect.kind === 'send' && effect.message.kind === 'release' ? [] : [effect]));
+    expect(checksThatFail(core, { profile: 'calm' }).size).toBeGreaterThan(0);
+  });
+
+  test('frugal: a core that asks twice', () => {
+    const core = coreThat((effect) => (effect.kind === 'send' && effect.message.kind === 'request' ? [effect, effect] : [effect]));
+    expect([...checksThatFail(core, { profile: 'frugal' })]).toEqual(['frugal']);
+  });
+
+  test('ceiling-holds: a core that forgets to ask for a ceiling', () => {
+    const core = coreThat((effect) => (effect.kind === 'reserveCeiling' ? [{ kind: 'wake', atMs: 0 }] : [effect]));
+    expect(checksThatFail(core).size).toBeGreaterThan(0);
+  });
+
+  test('callers-known: a core that lets somebody in who did not ask', () => {
+    const core = coreThat((effect) => [effect.kind === 'entered' ? { ...effect, caller: effect.caller + 1_000 } : effect]);
+    expect([...checksThatFail(core)]).toEqual(['callers-known']);
+  });
+});
+
+describe('npm run sim', () => {
+  test('one seed: what was drawn, what happened, the hash; the same output twice but for the speed', async () => {
+    const { code, output } = await sim('--seed', '42');
+    expect(code).toBe(0);
+    expect(output).toMatch(/^seed 42 {2}swarm: \d+ nodes/);
+    expect(output).toMatch(/hash [0-9a-f]{16}/);
+    expect(output).toMatch(/all checks held\n$/);
+    const speed = /; [\d,]+ events\/s.*$/m;
+    expect((await sim('--seed', '42')).output.replace(speed, '')).toBe(output.replace(speed, ''));
+  });
+
+  test('--trace prints every event', async () => {
+    const { output } = await sim('--seed', '3', '--trace');
+    expect(output).toMatch(/ENTERED/);
+    expect(output).toMatch(/Request a/);
+  });
+
+  test('--seeds sweeps, in one thread as in the order of seeds', async () => {
+    const { code, output } = await sim('--seeds', '1..50', '--jobs', '1');
+    expect(code).toBe(0);
+    expect(output).toMatch(/^seeds 1\.\.50: 50 run, 0 failed/);
+  });
+
+  test.each([
+    [['--seeds', '5..1'], /Write two seeds, the smaller first/],
+    [['--seed', 'x'], /Write a whole number/],
+    [['--faults', 'los=1'], /There is no fault "los"; there are loss, /],
+    [['--faults', 'loss=2'], /Write loss=NUMBER from 0 to 1/],
+    [['--family', 'plane', '--nodes', '8'], /--family plane needs --nodes 3, 7, 13, 31 or 57, not 8/],
+    [['--seed', '1', '--seeds', '1..2'], /exclude each other/],
+    [['--profile', 'calm', '--faults', 'loss=0.1'], /--profile calm has no faults/],
+    [['--no-such-option'], /unknown option/],
+  ])('%j is refused with 2 and one clear line', async (args, message) => {
+    const { code, output } = await sim(...args);
+    expect(code).toBe(2);
+    expect(output).toMatch(message);
+  });
+});
