@@ -63,7 +63,7 @@ export class Recorder {
   step(atUs: number, id: NodeId, event: Event, effects: readonly Effect[], state: NodeState, received: number | null, sent: readonly number[]): void {
     const node = this.nodeOf(id);
     const row = this.rows.length;
-    if (event.kind === 'start') this.beginLife(node, event.nowMs);
+    if (event.kind === 'start') this.beginLife(atUs, node, event.nowMs);
     this.endHoldsBefore(atUs, row);
     this.endFaultsBefore(atUs, row);
     const changes = this.changesOf(node, event, state);
@@ -126,6 +126,7 @@ export class Recorder {
   }
 
   finish(about: Pick<Recording, 'title' | 'subtitle' | 'leaseMs' | 'time'>, violation: Omit<RecordedViolation, 'row' | 'holds'> | null): Recording {
+    this.lives.forEach((life, node) => (life === 0 ? this.addLateStart(node, null) : undefined));
     const holds = this.holds.map(({ node, lock, caller, mode, token, from, to, end, diedAt }): RecordedHold => ({
       node, lock, caller, mode, token, from, to, end, ...(diedAt === undefined ? {} : { diedAt }),
     }));
@@ -158,11 +159,16 @@ export class Recorder {
     return index >= 0 ? index : this.locks.push(name) - 1;
   }
 
-  private beginLife(node: number, nowMs: number): void {
+  private beginLife(atUs: number, node: number, nowMs: number): void {
+    if (this.lives[node] === 0 && atUs > 0) this.addLateStart(node, this.rows.length);
     this.lives[node] = (this.lives[node] ?? 0) + 1;
     this.bornAtMs[node] = nowMs;
     this.known[node]?.clear();
     for (const fault of this.faults) if (fault.kind === 'down' && fault.nodes[0] === node) fault.to ??= this.rows.length;
+  }
+
+  private addLateStart(node: number, to: number | null): void {
+    this.faults.push({ kind: 'down', text: `${this.parts.nodes[node]} has not started`, nodes: [node], from: 0, to, untilUs: Infinity });
   }
 
   private recordEvent(event: Event, node: number, received: number | null): RecordedEvent {

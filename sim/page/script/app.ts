@@ -7,12 +7,12 @@ import { escape, find } from './html';
 import { inspect } from './inspector';
 import { Minimap } from './minimap';
 import { CLASSES, Model } from './model';
-import { effectText, eventText, rowText, timeText } from './words';
+import { clockText, effectText, eventText, rowText, shortClockText, timeText } from './words';
 
 const GUTTER = 84;
-const TEXT_WIDTH_MIN = 330;
+const TEXT_WIDTH_MIN = 400;
 const COLUMN_WIDTH_MIN = 46;
-const COLUMN_WIDTH_MAX = 190;
+const COLUMN_WIDTH_MAX = 165;
 /** So far above and below what is in view the page draws, so that scrolling shows no gaps. */
 const OVERSCAN = 240;
 const ROW_HEIGHT = 24;
@@ -44,6 +44,7 @@ class App {
   private matches: ReadonlySet<number> = new Set();
   private showsPast = false;
   private isDrawPending = false;
+  private readonly clockDigits: number;
   /** Per row, in lower case: what a search looks through. Made at the first search. */
   private texts: readonly string[] | null = null;
 
@@ -52,6 +53,7 @@ class App {
     this.diagram = new Diagram(this.model);
     this.minimap = new Minimap(this.model, find('#minimap canvas', HTMLCanvasElement), find('#minimap .window', HTMLElement));
     this.geometry = this.layOut();
+    this.clockDigits = recording.rows.reduce((most, row) => Math.max(most, row.kind === 'step' ? shortClockText(row.clock).length : 0), 0);
   }
 
   start(): void {
@@ -77,7 +79,7 @@ class App {
     }
     this.verdict.innerHTML = `<button class="bad" data-go="${violation.row}" title="Go there (v)">✗ ${escape(violation.check)} is violated</button>`;
     const holds = violation.holds.flatMap((index) => this.recording.holds[index] ?? []);
-    const links = holds.map((hold) => `<button class="link" data-go="${hold.from}">${escape(this.model.nodeName(hold.node))} entered with token ${hold.token}</button>`);
+    const links = holds.map((hold) => `<button class="link" data-go="${hold.from}">${escape(this.model.nodeName(hold.node))} entered with token ${clockText(hold.token)}</button>`);
     find('#verdict-card', HTMLElement).innerHTML = `<h2>✗ ${escape(violation.check)}</h2><p>${escape(violation.detail)}</p>`
       + `<p class="why">${escape(violation.explanation)}</p>${links.length === 0 ? '' : `<p>${links.join(' · ')}</p>`}`;
   }
@@ -124,6 +126,7 @@ class App {
     const width = GUTTER + nodes.length * this.columnWidth;
     this.canvas.style.setProperty('--gutter', `${GUTTER}px`);
     this.canvas.style.setProperty('--lines', `${nodes.length * this.columnWidth}px`);
+    this.canvas.style.setProperty('--clock', `${26 + 7.2 * this.clockDigits}px`);
     this.canvas.style.setProperty('--row', `${this.rowHeight}px`);
     this.canvas.style.setProperty('--font', `${Math.min(13, Math.max(9, this.rowHeight * 0.62))}px`);
     this.canvas.style.minWidth = `${width + TEXT_WIDTH_MIN}px`;
@@ -171,7 +174,7 @@ class App {
       const y = geometry.yOfPlace(place);
       // Where rows are dense, only as many have text as there is room for.
       const hasRoom = y >= textFreeFrom || index === this.selected;
-      if (hasRoom) textFreeFrom = y + Math.min(ROW_HEIGHT_TEXT, this.rowHeight >= ROW_HEIGHT_TEXT ? 1 : ROW_HEIGHT_TEXT);
+      if (hasRoom) textFreeFrom = y + ROW_HEIGHT_TEXT;
       markup.push(this.drawRow(row, index, place, y, hasRoom, past));
     }
     return markup.join('');
@@ -185,8 +188,12 @@ class App {
       this.recording.violation?.row === index ? 'violation' : '', row.kind === 'step' && this.model.isIgnored(row) !== null ? 'ignored' : '',
     ].filter((each) => each !== '').join(' ');
     const node = row.node === null ? '' : `<span class="node node-${row.node % 8}">${escape(this.model.nodeName(row.node))}</span>`;
-    const clock = row.kind === 'step' && row.clock > 0 ? String(row.clock) : '';
-    const text = hasText ? `<span class="time">${timeText(row.atUs)}</span><span class="clock">${clock}</span>${node}<span class="text">${this.rowMarkup(row)}</span>` : '';
+    const clock = row.kind === 'step' && row.clock > 0 ? shortClockText(row.clock) : '';
+    const time = timeText(row.atUs);
+    const before = this.model.row(this.geometry.shown[place - 1] ?? -1);
+    const isSameTime = !isSelected && before !== undefined && timeText(before.atUs) === time;
+    const whole = row.kind === 'step' ? [eventText(this.model, row), ...row.effects.map((effect) => effectText(this.model, effect, row))].join('\n') : row.text;
+    const text = hasText ? `<span class="time">${isSameTime ? '' : time}</span><span class="clock">${clock}</span>${node}<span class="text" title="${escape(whole)}">${this.rowMarkup(row)}</span>` : '';
     return `<div class="${classes}" id="row-${index}" data-row="${index}" role="option" aria-selected="${isSelected}" aria-setsize="${this.geometry.shown.length}" `
       + `aria-posinset="${place + 1}" style="top:${y}px">${text}</div>`;
   }
@@ -197,7 +204,7 @@ class App {
     const outcome = row.effects.flatMap((effect) => {
       switch (effect.kind) {
         case 'entered':
-          return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))}, token ${effect.token}</strong>`];
+          return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))}, token ${shortClockText(effect.token ?? 0)}</strong>`];
         case 'lost':
           return [`<strong class="lost">${effect.stolen === true ? 'is robbed of it' : 'loses it'}</strong>`];
         case 'ignored':
@@ -271,11 +278,11 @@ class App {
   }
 
   private runSearch(): void {
-    const query = this.search.value.trim().toLowerCase();
+    const query = withoutGroups(this.search.value.trim().toLowerCase());
     this.texts ??= this.recording.rows.map((row) => {
       const name = row.node === null ? '' : this.model.nodeName(row.node);
       const effects = row.kind === 'step' ? row.effects.map((effect) => effectText(this.model, effect, row)).join(' ') : '';
-      return `${name} ${rowText(this.model, row)} ${effects}`.toLowerCase();
+      return withoutGroups(`${name} ${rowText(this.model, row)} ${effects}`.toLowerCase());
     });
     this.matches = query === '' ? new Set() : new Set(this.texts.flatMap((text, index) => (text.includes(query) ? [index] : [])));
     this.minimap.draw(this.geometry, this.matches);
@@ -468,6 +475,11 @@ class App {
     command?.();
     return command !== undefined;
   }
+}
+
+/** Numbers are found however they are grouped. */
+function withoutGroups(text: string): string {
+  return text.replace(/(?<=\d)[\u2009 ](?=\d{3})/g, '');
 }
 
 const data = find('#recording', HTMLScriptElement).textContent;

@@ -6,7 +6,7 @@ import type { RecordedFault, RecordedHold, RecordedMessage, StepRow } from '../r
 import type { Geometry } from './geometry';
 import { escape } from './html';
 import type { Model } from './model';
-import { MESSAGE_NAMES, messageText } from './words';
+import { MESSAGE_NAMES, clockText, messageText, shortClockText } from './words';
 
 export interface Picture {
   readonly geometry: Geometry;
@@ -111,10 +111,12 @@ export class Diagram {
     const top = geometry.yOf(hold.from);
     const bottom = hold.to === null ? geometry.height : Math.max(top + 4, geometry.yOf(hold.to));
     const died = hold.diedAt === undefined ? bottom : Math.min(bottom, geometry.yOf(hold.diedAt));
-    const name = `${this.model.lockName(hold.lock)} · ${hold.token}`;
-    const title = `${this.model.nodeName(hold.node)} caller ${hold.caller} holds ${this.model.lockName(hold.lock)}${hold.mode === 'shared' ? ', shared' : ''}, token ${hold.token}`;
-    const label = rowHeight < 13 ? '' : `<g transform="translate(${x + 11} ${top - 1})"><rect class="tag" x="0" y="-9" width="${8 + name.length * 6.3}" height="17" rx="8.5"/>`
-      + `<text class="tag-text" x="${4 + name.length * 3.15}" y="3.5">${escape(name)}</text></g>`;
+    const name = `${this.model.lockName(hold.lock)} · ${shortClockText(hold.token)}`;
+    const title = `${this.model.nodeName(hold.node)} caller ${hold.caller} holds ${this.model.lockName(hold.lock)}${hold.mode === 'shared' ? ', shared' : ''}, token ${clockText(hold.token)}`;
+    const width = 10 + name.length * 6.1;
+    const isLast = hold.node === this.model.recording.nodes.length - 1 && hold.node > 0;
+    const label = rowHeight < 13 ? '' : `<g transform="translate(${isLast ? x - 11 - width : x + 11} ${top - 1})"><rect class="tag" y="-9" width="${width}" height="17" rx="8.5"/>`
+      + `<text class="tag-text" x="${width / 2}" y="3.5">${escape(name)}</text></g>`;
     const outlived = died < bottom ? `<rect class="outlived" x="${x - 6}" y="${died}" width="12" height="${bottom - died}" rx="6"/>` : '';
     return `<g class="hold ${hold.mode} lock-${hold.lock % 6}${isClash ? ' clash' : ''}"><title>${escape(title)}</title>`
       + `<rect class="bar" x="${x - 6}" y="${top}" width="12" height="${died - top}" rx="6"/>${outlived}${label}</g>`;
@@ -138,22 +140,23 @@ export class Diagram {
     const { message, from, to } = arrow;
     // A filter may hide one end: then the arrow goes to where it would be. Without both it says nothing.
     if (!geometry.isShown(from) && (to < 0 || !geometry.isShown(to))) return '';
-    const isLost = to < 0;
+    const isLost = to < 0 && message.dropped !== undefined;
+    const isUnderWay = to < 0 && !isLost;
     const x1 = columnX(message.from, columnWidth);
     const y1 = geometry.yOf(from);
     const target = columnX(message.to, columnWidth);
-    const x2 = isLost ? x1 + (target - x1) * 0.62 : target;
-    const y2 = isLost ? y1 + Math.max(6, rowHeight * 0.8) : geometry.yOf(to);
+    const x2 = to < 0 ? x1 + (target - x1) * 0.62 : target;
+    const y2 = to < 0 ? y1 + Math.max(6, rowHeight * 0.8) : geometry.yOf(to);
     const isNear = selected === from || selected === to;
     const isFaded = past !== null && !(past.has(from) && past.has(to));
-    const classes = ['arrow', message.message.kind, isNear ? 'near' : '', isFaded ? 'faded' : '', isLost ? 'lost' : ''].join(' ');
+    const classes = ['arrow', message.message.kind, isNear ? 'near' : '', isFaded ? 'faded' : '', isLost ? 'lost' : isUnderWay ? 'under-way' : ''].join(' ');
     const angle = Math.atan2(y2 - y1, x2 - x1);
     const gap = isLost ? 0 : 6;
     const endX = x2 - Math.cos(angle) * gap;
     const endY = y2 - Math.sin(angle) * gap;
     const tip = isLost ? crossAt(x2, y2) : headAt(endX, endY, angle);
-    const title = `${messageText(message)}, ${this.model.nodeName(message.from)} to ${this.model.nodeName(message.to)}${isLost ? `: ${reasonOf(message)}` : ''}`;
-    const label = hasLabels || isNear ? labelOf(arrow, x1, y1, x2, y2, angle, columnWidth) : '';
+    const title = `${messageText(this.model, message)}, ${this.model.nodeName(message.from)} to ${this.model.nodeName(message.to)}${to < 0 ? `: ${reasonOf(message)}` : ''}`;
+    const label = (hasLabels || isNear) && !isUnderWay ? labelOf(arrow, x1, y1, x2, y2, angle, columnWidth) : '';
     return `<g class="${classes}" data-message="${arrow.index}" data-row="${to < 0 ? from : to}"><title>${escape(title)}</title>`
       + `<path class="reach" d="M${x1} ${y1}L${x2} ${y2}"/><path class="shaft" d="M${x1} ${y1}L${round(endX)} ${round(endY)}"/>${tip}${label}</g>`;
   }
@@ -184,7 +187,7 @@ export class Diagram {
     if (node === null) return `<path class="phase-line ${about}" d="M0 ${y}H${width}"/>`;
     const x = columnX(node, columnWidth);
     return about === 'death'
-      ? `<path class="death" d="M${x - 7} ${y - 7}l14 14m0-14l-14 14"/>`
+      ? `<path class="death halo" d="M${x - 7} ${y - 7}l14 14m0-14l-14 14"/><path class="death" d="M${x - 7} ${y - 7}l14 14m0-14l-14 14"/>`
       : `<path class="bolt" d="M${x} ${y - 8}l7 8l-7 8l-7-8z"/>`;
   }
 
@@ -230,7 +233,7 @@ function arrowsOf(message: RecordedMessage, index: number): Arrow[] {
 }
 
 function reasonOf(message: RecordedMessage): string {
-  return message.dropped?.[0] ?? 'has not arrived';
+  return message.dropped?.[0] ?? 'still under way';
 }
 
 /** Along the arrow where it is flat enough to be read, else beside it. */
@@ -240,8 +243,8 @@ function labelOf({ message, to }: Arrow, x1: number, y1: number, x2: number, y2:
   const degrees = (angle * 180) / Math.PI;
   const upright = degrees > 90 ? degrees - 180 : degrees < -90 ? degrees + 180 : degrees;
   if (Math.abs(upright) > 60) return '';
-  // In the first column that it crosses, where arrows of other pairs of nodes are fewest.
-  const reach = Math.min(1, (columnWidth * 0.5) / Math.max(1, Math.abs(x2 - x1)));
+  // Near its end: several arrows may leave one event, but each arrives at one of its own.
+  const reach = 1 - Math.min(1, (columnWidth * 0.5) / Math.max(1, Math.abs(x2 - x1)));
   const x = x1 + (x2 - x1) * reach;
   const y = y1 + (y2 - y1) * reach;
   return `<text class="label" transform="translate(${round(x)} ${round(y)}) rotate(${round(upright)})" y="-4">${escape(text)}</text>`;

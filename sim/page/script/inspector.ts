@@ -2,7 +2,7 @@
 import type { RecordedMessage, Row, StepRow } from '../recording';
 import { escape } from './html';
 import type { Model, Wait } from './model';
-import { effectText, fateText, messageFields, messageText, rowText, stateLines, timeText } from './words';
+import { clockText, effectText, fateText, messageFields, messageText, rowText, stateLines, timeText } from './words';
 
 export function inspect(model: Model, index: number): string {
   const row = model.row(index);
@@ -18,7 +18,7 @@ export function inspect(model: Model, index: number): string {
 function heading(model: Model, index: number, row: Row): string {
   const where = row.node === null ? '' : `<span class="node node-${row.node % 8}">${escape(model.nodeName(row.node))}</span> `;
   const facts: [string, string][] = [['event', String(index + 1)], [model.recording.time === 'true' ? 'true time' : 'its wall clock', timeText(row.atUs)]];
-  if (row.kind === 'step') facts.push(['Lamport clock', row.clock === 0 ? 'not on disk' : String(row.clock)], ['its own time', `${row.nowMs} ms`]);
+  if (row.kind === 'step') facts.push(['Lamport clock', row.clock === 0 ? 'not on disk' : clockText(row.clock)], ['its own time', `${row.nowMs} ms`]);
   return `<h2>${where}${escape(rowText(model, row))}</h2>${definitions(facts)}`;
 }
 
@@ -30,7 +30,7 @@ function received(model: Model, { event }: StepRow): string {
   const message = model.message(event.message);
   if (message === undefined) return '';
   const delay = delayOf(model, message);
-  return section('Received', `<p>${messageLink(message, message.sentAt)} from ${escape(model.nodeName(message.from))}${delay}</p>`
+  return section('Received', `<p>${messageLink(model, message, message.sentAt)} from ${escape(model.nodeName(message.from))}${delay}</p>`
     + definitions(messageFields(model, message)));
 }
 
@@ -41,8 +41,8 @@ function delayOf(model: Model, message: RecordedMessage): string {
   return sent === undefined || arrived === undefined || model.recording.time !== 'true' ? fate : `, ${timeText(arrived.atUs - sent.atUs)} on the way${fate}`;
 }
 
-function messageLink(message: RecordedMessage, row: number): string {
-  const name = `<b class="kind ${message.message.kind}">${escape(messageText(message))}</b>`;
+function messageLink(model: Model, message: RecordedMessage, row: number): string {
+  const name = `<b class="kind ${message.message.kind}">${escape(messageText(model, message))}</b>`;
   return row < 0 ? name : `<button class="link" data-go="${row}">${name}</button>`;
 }
 
@@ -52,7 +52,7 @@ function effects(model: Model, row: StepRow): string {
     const message = effect.kind === 'send' ? model.message(effect.message) : undefined;
     if (message === undefined) return `<li class="effect ${effect.kind}">${escape(effectText(model, effect, row))}</li>`;
     const fate = fateText(message);
-    return `<li class="effect send">sends ${messageLink(message, message.receivedAt[0] ?? -1)} to ${escape(model.nodeName(message.to))}`
+    return `<li class="effect send">sends ${messageLink(model, message, message.receivedAt[0] ?? -1)} to ${escape(model.nodeName(message.to))}`
       + `${fate === null ? '' : ` <em class="fate">${escape(fate)}</em>`}</li>`;
   });
   return section('What came of it', `<ul>${items.join('')}</ul>`);
@@ -65,8 +65,8 @@ function section(title: string, content: string): string {
 // --- state ------------------------------------------------------------------------------------------
 
 function stateOf(model: Model, index: number, row: StepRow, lock: number): string {
-  const before = stateLines(model.stateAt(row.node, lock, index - 1), row.nowMs);
-  const after = stateLines(model.stateAt(row.node, lock, index), row.nowMs);
+  const before = stateLines(model, model.stateAt(row.node, lock, index - 1), row.nowMs);
+  const after = stateLines(model, model.stateAt(row.node, lock, index), row.nowMs);
   return section(`${model.nodeName(row.node)} and ${model.lockName(lock)}, before and after`,
     `<h4>as arbiter</h4>${difference(before.arbiter, after.arbiter, 'vote free, nobody waits')}`
     + `<h4>as requester</h4>${difference(before.requester, after.requester, 'wants nothing')}`);
@@ -96,7 +96,15 @@ function votes(model: Model, index: number, lock: number): string {
     return `<tr><th scope="row"><span class="node node-${node % 8}">${escape(id)}</span></th><td>${lent.join(' ') || '–'}</td><td>${waiting.join(' ') || '–'}</td><td class="is ${is}">${is || '–'}</td></tr>`;
   });
   const table = `<table><thead><tr><th scope="col">node</th><th scope="col">vote lent to</th><th scope="col">queue</th><th scope="col">itself</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
-  return section(`The votes for ${model.lockName(lock)} at this moment`, table) + waits(model, index, lock);
+  return section(`The votes for ${model.lockName(lock)} at this moment`, table + inside(model, index, lock)) + waits(model, index, lock);
+}
+
+function inside(model: Model, index: number, lock: number): string {
+  const holders = model.holdsAt(lock, index).map((hold) => {
+    const died = hold.diedAt !== undefined && hold.diedAt <= index ? ', whose node died but whose lease has not ended' : '';
+    return `${model.nodeName(hold.node)} caller ${hold.caller} with token ${clockText(hold.token)}${hold.mode === 'shared' ? ', shared' : ''}${died}`;
+  });
+  return holders.length === 0 ? '' : `<p class="inside">Inside: ${escape(holders.join('; '))}</p>`;
 }
 
 function indexOf(model: Model, id: string): number {

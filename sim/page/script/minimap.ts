@@ -24,8 +24,7 @@ export class Minimap {
     canvas.height = Math.round(height * ratio);
     context.scale(ratio, ratio);
     context.clearRect(0, 0, width, height);
-    const styles = getComputedStyle(canvas);
-    const color = (name: string): string => styles.getPropertyValue(name);
+    const color = (name: string): string => this.colorOf(name);
     const { recording } = this.model;
     const column = width / recording.nodes.length;
     const scale = height / Math.max(geometry.height, height);
@@ -54,6 +53,14 @@ export class Minimap {
       context.fillStyle = color('--bad');
       context.fillRect(0, y(recording.violation.row) - 1, width, 2.5);
     }
+  }
+
+  /** A canvas knows nothing of the page's colours by name; an element that has one does. */
+  private colorOf(name: string): string {
+    this.viewport.style.color = `var(${name})`;
+    const { color } = getComputedStyle(this.viewport);
+    this.viewport.style.color = '';
+    return color;
   }
 
   showWindow(scrollTop: number, clientHeight: number, scrollHeight: number): void {

@@ -1,5 +1,6 @@
 /** The recording with what can be worked out from it: the state at any row, what caused what, who waits for whom. */
-import type { RecordedMessage, Recording, Row, StateParts, StepRow } from '../recording';
+import type { RequestId } from '../../../src/core';
+import type { RecordedHold, RecordedMessage, Recording, Row, StateParts, StepRow } from '../recording';
 
 /** What a filter can hide. */
 export const CLASSES = ['request', 'grant', 'release', 'inquire', 'yield', 'callers', 'timers', 'peers', 'faults'] as const;
@@ -25,6 +26,8 @@ interface Version {
 export class Model {
   /** Per row the one that its node handled before, or -1. */
   private readonly previousOfNode: readonly number[];
+  /** By node and timestamp: which of its node's requests it is. */
+  private readonly requestNumbers: ReadonlyMap<string, number>;
   /** By node and lock: every state that it was ever in. */
   private readonly versions = new Map<string, Version[]>();
 
@@ -37,6 +40,12 @@ export class Model {
       return previous;
     });
     recording.rows.forEach((row, index) => this.follow(row, index));
+    this.requestNumbers = numberRequests(recording);
+  }
+
+  /** `n1·3`: the third request of n1. Shorter than its timestamp, and the same all over the page. */
+  requestName({ node, timestamp }: RequestId): string {
+    return `${node}·${this.requestNumbers.get(`${node} ${timestamp}`) ?? '?'}`;
   }
 
   row(index: number): Row | undefined {
@@ -130,6 +139,11 @@ export class Model {
     return 0;
   }
 
+  /** Who is inside, whether its node lives or not. */
+  holdsAt(lock: number, row: number): RecordedHold[] {
+    return this.recording.holds.filter((hold) => hold.lock === lock && hold.from <= row && (hold.to === null || row < hold.to));
+  }
+
   waitsAt(lock: number, row: number): Wait[] {
     return this.recording.nodes.flatMap((_, waiter) => {
       const { requester } = this.stateAt(waiter, lock, row);
@@ -194,4 +208,26 @@ export class Model {
   isIgnored(step: StepRow): string | null {
     return step.effects.find((effect) => effect.kind === 'ignored')?.reason ?? null;
   }
+}
+
+/** Whose request a message is about. */
+export function requestOf({ message, from, to }: RecordedMessage, nodes: readonly string[]): RequestId {
+  const isFromArbiter = message.kind === 'grant' || message.kind === 'inquire';
+  return { timestamp: message.timestamp, node: nodes[isFromArbiter ? to : from] ?? '' };
+}
+
+/** A node's timestamps rise, so their order is that of its requests. */
+function numberRequests({ rows, messages, nodes }: Recording): Map<string, number> {
+  const timestamps = new Map<string, Set<number>>(nodes.map((id) => [id, new Set()]));
+  const note = ({ node, timestamp }: RequestId): void => void timestamps.get(node)?.add(timestamp);
+  for (const message of messages) note(requestOf(message, nodes));
+  for (const row of rows) {
+    if (row.kind === 'note') continue;
+    for (const { requester } of row.changes ?? []) if (requester !== undefined && requester !== null && requester.state !== 'idle') note(requester.request);
+  }
+  const numbers = new Map<string, number>();
+  for (const [node, all] of timestamps) {
+    [...all].sort((a, b) => a - b).forEach((timestamp, index) => numbers.set(`${node} ${timestamp}`, index + 1));
+  }
+  return numbers;
 }

@@ -1,6 +1,7 @@
 /** Everything the page says about an event, in the words of the protocol. Plain text; markup is made elsewhere. */
 import type { Message } from '../../../src/core';
 import type { RecordedEffect, RecordedMessage, Row, StateParts, StepRow } from '../recording';
+import { requestOf } from './model';
 import type { Model } from './model';
 
 export const MESSAGE_NAMES: Readonly<Record<Message['kind'], string>> = {
@@ -31,14 +32,16 @@ export function eventText(model: Model, { event, node, effects }: StepRow): stri
       return `caller ${event.caller} lets go of ${lock}`;
     case 'message': {
       const message = model.message(event.message);
-      return message === undefined ? 'receives a message' : `${messageText(message)} from ${model.nodeName(message.from)}`;
+      if (message === undefined) return 'receives a message';
+      const isFromArbiter = message.message.kind === 'grant' || message.message.kind === 'inquire';
+      return `${messageText(model, message)}${isFromArbiter ? ` from ${model.nodeName(message.from)}` : ''}`;
     }
     case 'peerUp':
       return `finds ${model.nodeName(event.peer ?? node)} up${event.silentForMs === undefined ? '' : `, silent for ${event.silentForMs} ms`}`;
     case 'peerDown':
       return `finds ${model.nodeName(event.peer ?? node)} down`;
     case 'ceilingReserved':
-      return `ceiling ${event.ceiling} is on disk`;
+      return 'the ceiling is on disk';
     case 'wake':
       return effects.length === 0 ? 'wakes up for nothing' : 'wakes up';
     case 'slept':
@@ -46,39 +49,40 @@ export function eventText(model: Model, { event, node, effects }: StepRow): stri
   }
 }
 
-/** With the number that tells it from others of its kind. */
-export function messageText({ message }: RecordedMessage): string {
-  const name = MESSAGE_NAMES[message.kind];
-  switch (message.kind) {
-    case 'request':
-    case 'release':
-      return `${name} ${message.timestamp}`;
-    case 'grant':
-    case 'inquire':
-    case 'yield':
-      return `${name} ${message.grant}`;
-  }
+/** With the request that it is about. */
+export function messageText(model: Model, message: RecordedMessage): string {
+  return `${MESSAGE_NAMES[message.message.kind]} ${model.requestName(requestOf(message, model.recording.nodes))}`;
+}
+
+/** Lamport times can be long: groups of three digits. */
+export function clockText(clock: number): string {
+  return String(clock).replace(/\B(?=(\d{3})+$)/g, '\u2009');
+}
+
+/** Where there is little room: the last digits tell one from the next. */
+export function shortClockText(clock: number): string {
+  return clock >= 10_000_000 ? `…${clockText(clock).slice(-7)}` : clockText(clock);
 }
 
 /** Name and value of each field, as a reader of the protocol wants them. */
 export function messageFields(model: Model, { message, lock }: RecordedMessage): [string, string][] {
-  const fields: [string, string][] = [['lock', model.lockName(lock)], ['request', String(message.timestamp)], ['clock', String(message.clock)]];
+  const fields: [string, string][] = [['lock', model.lockName(lock)], ['request', clockText(message.timestamp)], ['clock', clockText(message.clock)]];
   switch (message.kind) {
     case 'request':
       fields.push(['mode', message.mode], ['keep', message.keep ? 'yes' : 'no']);
       if (message.steals === true) fields.push(['steals', 'yes']);
       fields.push(['sent at', `${message.sentAtMs} ms`]);
-      if (message.heldGrant !== null) fields.push(['holds grant', String(message.heldGrant)]);
+      if (message.heldGrant !== null) fields.push(['holds grant', clockText(message.heldGrant)]);
       return fields;
     case 'grant':
-      fields.push(['grant', String(message.grant)], ['counts from', `${message.sentAtMs} ms`]);
+      fields.push(['grant', clockText(message.grant)], ['counts from', `${message.sentAtMs} ms`]);
       if (message.contended) fields.push(['contended', 'yes']);
       return fields;
     case 'inquire':
-      fields.push(['grant', String(message.grant)], ['for', `request ${message.contender.timestamp} of ${message.contender.node}`]);
+      fields.push(['grant', clockText(message.grant)], ['for', model.requestName(message.contender)]);
       return fields;
     case 'yield':
-      fields.push(['grant', String(message.grant)]);
+      fields.push(['grant', clockText(message.grant)]);
       return fields;
     case 'release':
       return fields;
@@ -92,7 +96,7 @@ export function fateText(message: RecordedMessage): string | null {
   if (arrived === 1 && dropped.length === 0) return null;
   if (arrived > 1) return `arrived ${arrived} times`;
   if (dropped.length > 0) return arrived === 0 ? `${dropped[0]}` : `a copy: ${dropped[0]}`;
-  return 'has not arrived';
+  return 'still under way';
 }
 
 export function effectText(model: Model, effect: RecordedEffect, step: StepRow): string {
@@ -102,10 +106,10 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
       const message = model.message(effect.message);
       if (message === undefined) return 'sends a message';
       const fate = fateText(message);
-      return `sends ${messageText(message)} to ${model.nodeName(message.to)}${fate === null ? '' : ` (${fate})`}`;
+      return `sends ${messageText(model, message)} to ${model.nodeName(message.to)}${fate === null ? '' : ` (${fate})`}`;
     }
     case 'entered':
-      return `caller ${effect.caller} enters ${lock}${effect.mode === 'shared' ? ', shared' : ''}, token ${effect.token}, for ${untilText(effect.validUntilMs, step)}`;
+      return `caller ${effect.caller} enters ${lock}${effect.mode === 'shared' ? ', shared' : ''}, token ${clockText(effect.token ?? 0)}, for ${untilText(effect.validUntilMs, step)}`;
     case 'renewed':
       return `${lock} is held for ${untilText(effect.validUntilMs, step)}`;
     case 'lost':
@@ -115,7 +119,7 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
     case 'wake':
       return effect.atMs === undefined ? 'wants to be woken' : `wants to be woken in ${effect.atMs - step.nowMs} ms`;
     case 'reserveCeiling':
-      return `asks for the ceiling ${effect.ceiling} on disk`;
+      return `wants the ceiling ${clockText(effect.ceiling ?? 0)} on disk`;
   }
 }
 
@@ -124,26 +128,26 @@ function untilText(validUntilMs: number | undefined, { nowMs }: StepRow): string
 }
 
 /** What a node knows of a lock, a line for each fact, to be compared with the lines of another moment. */
-export function stateLines({ grants, queue, requester }: StateParts, nowMs: number): { arbiter: string[]; requester: string[] } {
+export function stateLines(model: Model, { grants, queue, requester }: StateParts, nowMs: number): { arbiter: string[]; requester: string[] } {
   const left = (untilMs: number): string => (untilMs > nowMs ? `ends in ${untilMs - nowMs} ms` : `ended ${nowMs - untilMs} ms ago`);
   const arbiter = [
-    ...grants.map((grant) => `vote lent to ${grant.request.node}: grant ${grant.grant} for request ${grant.request.timestamp}${shared(grant.mode)}, ${left(grant.expiresAtMs)}`),
-    ...queue.map((waiter, place) => `${place + 1}. in the queue: request ${waiter.request.timestamp} of ${waiter.request.node}${shared(waiter.mode)}`),
+    ...grants.map((grant) => `vote lent to ${model.requestName(grant.request)}${shared(grant.mode)} by grant ${clockText(grant.grant)}, ${left(grant.expiresAtMs)}`),
+    ...queue.map((waiter, place) => `${place + 1}. in the queue: ${model.requestName(waiter.request)}${shared(waiter.mode)}`),
   ];
-  return { arbiter, requester: requester === null ? [] : requesterLines(requester, left) };
+  return { arbiter, requester: requester === null ? [] : requesterLines(model, requester, left) };
 }
 
-function requesterLines(requester: NonNullable<StateParts['requester']>, left: (untilMs: number) => string): string[] {
+function requesterLines(model: Model, requester: NonNullable<StateParts['requester']>, left: (untilMs: number) => string): string[] {
   const line = requester.waitingCallers.length === 0 ? [] : [`in line: ${list('caller', requester.waitingCallers)}`];
   if (requester.state === 'idle') return ['no request', ...line];
   const lines = [
-    `request ${requester.request.timestamp}${shared(requester.mode)}: ${requester.state}`,
+    `${model.requestName(requester.request)}${shared(requester.mode)} is ${requester.state}`,
     `asked ${requester.asked.join(', ')}`,
     requester.granted.length === 0 ? 'no vote yet' : `${requester.granted.length === 1 ? 'vote' : 'votes'} of ${requester.granted.join(', ')}`,
   ];
   if (requester.contended) lines.push('someone else waits for it');
   if (requester.state === 'held') lines.push(`inside: ${list('caller', requester.inside)}`);
-  if (requester.state !== 'waiting') lines.push(`token ${requester.token}, ${left(requester.validUntilMs)}`);
+  if (requester.state !== 'waiting') lines.push(`token ${clockText(requester.token)}, ${left(requester.validUntilMs)}`);
   return [...lines, ...line];
 }
 
