@@ -37,6 +37,7 @@ How often at most
   --loss N            a message is lost (0)
   --duplicate N       a message is delivered and stays in flight (0)
   --crash N           a node dies; it may restart at any later time (0)
+  --handshakes-apart  each node finds out for itself that one is back; else all do when it starts
   --lease-end N       time passes until every lease so far has run out (0)
   --lease-steps N     ... in so many equal steps, each of them counted (1)
   --repeat N          a node repeats its Requests before that (0)
@@ -80,7 +81,7 @@ function parsed(args: readonly string[]) {
         callers: { type: 'string' }, slack: { type: 'string' }, 'no-retain': { type: 'boolean' },
         loss: { type: 'string' }, duplicate: { type: 'string' }, crash: { type: 'string' }, 'lease-end': { type: 'string' },
         'lease-steps': { type: 'string' }, repeat: { type: 'string' }, cancel: { type: 'string' },
-        suspect: { type: 'string' }, 'free-clocks': { type: 'boolean' },
+        suspect: { type: 'string' }, 'free-clocks': { type: 'boolean' }, 'handshakes-apart': { type: 'boolean' },
         memory: { type: 'string' }, states: { type: 'string' }, 'keep-order': { type: 'boolean' },
         save: { type: 'string' }, help: { type: 'boolean' },
       },
@@ -101,6 +102,7 @@ function setupOf(values: Values): Setup {
     slack: values.slack === undefined ? base.slack : whole(values.slack, '--slack'),
     leaseSteps: Math.max(1, whole(values['lease-steps'] ?? '1', '--lease-steps')),
     freeClocks: values['free-clocks'] === true,
+    handshakesApart: values['handshakes-apart'] === true,
     retain: values['no-retain'] !== true,
     keepOrder: values['keep-order'] === true,
   };

@@ -7,10 +7,9 @@ import type { NodeId } from '../../src/core';
 import type { Core } from '../core';
 import { runScenario } from '../scenario';
 import type { Letter } from './bags';
-import type { Action, Machine } from './machine';
 import { Hardware, failureOf } from './machine';
+import type { Action, Failure, Machine, Peer } from './machine';
 import { firstMachines } from './machines';
-import type { Failure } from './machine';
 import type { Search, Verdict } from './search';
 import type { SeatStep } from './seats';
 import { CLOCKS, DRIFT_MAX, LEASE_MS, LOCK, RETRY_MS, coterieOf, nodeIds, settingsOf } from './setup';
@@ -110,7 +109,7 @@ class Commands {
     this.say(...this.words(step, place));
     switch (step.kind) {
       case 'act':
-        return this.act(place, step.action);
+        return this.act(place, step.action) && (step.action.kind !== 'restart' || this.introduce(place, step.action.peers));
       case 'crash':
         return this.act(place, { kind: 'crash' });
       case 'deliver':
@@ -171,6 +170,24 @@ class Commands {
       case 'deliver':
         throw new Error(`${action.kind} has words of its own`);
     }
+  }
+
+  private noticing(place: number, { index, life }: Peer): string[] {
+    const node = this.nodes[place] ?? '';
+    const peer = this.nodes[index] ?? '';
+    const wasUp = this.machines[place]?.seenLife[index] !== 0;
+    return [...(wasUp ? [`down ${peer} at ${node}`] : []), ...(life === 0 ? [] : [`up ${peer} at ${node}`])];
+  }
+
+  /** All that live find out that the node there is back. */
+  private introduce(newcomer: number, others: readonly Peer[]): boolean {
+    const machine = this.machines[newcomer];
+    if (machine === undefined || this.setup.handshakesApart) return true;
+    const peer = this.hardware.asPeer(machine);
+    return others.every(({ index }) => {
+      this.paragraphs.push(this.noticing(index, peer).join('\n'));
+      return this.act(index, { kind: 'notice', peer });
+    });
   }
 
   private act(place: number, action: Action): boolean {

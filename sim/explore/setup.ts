@@ -35,6 +35,8 @@ export interface Setup {
    * the lock, and it is not checked; but tokens must rise.
    */
   readonly freeClocks: boolean;
+  /** After a restart each node finds out for itself that the peer is back; else all do when it starts. */
+  readonly handshakesApart: boolean;
   readonly slack: number;
   readonly retain: boolean;
   /** Tell states apart by the order of Sets and Maps too. */
@@ -57,7 +59,7 @@ export const DRIFT_MAX = 0.01;
 export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budget: Partial<Budget> = {}): Setup {
   return {
     family: 'majority', nodes, callers, budget: { ...NO_FAULTS, ...budget },
-    leaseSteps: 1, freeClocks: false, slack: CLOCKS, retain: true, keepOrder: false,
+    leaseSteps: 1, freeClocks: false, handshakesApart: false, slack: CLOCKS, retain: true, keepOrder: false,
   };
 }
 

@@ -151,7 +151,21 @@ export class System {
     const { machines } = this;
     const machine = this.machineAt(state, place);
     this.place = place;
-    this.takeEffects(state, kind === 'restart' ? machines.afterRestart(machine, peers) : machines.afterNotice(machine, peers[0] ?? 0));
+    if (kind === 'notice') return this.takeEffects(state, machines.afterNotice(machine, peers[0] ?? 0));
+    this.takeEffects(state, machines.afterRestart(machine, peers));
+    if (!this.setup.handshakesApart) this.introduce(place);
+  }
+
+  /** All that live find out, as part of the same step, that the node there is back. */
+  private introduce(newcomer: number): void {
+    const { machines } = this;
+    const peer = machines.peer(this.machineAt(this.next, newcomer));
+    for (let place = 0; place < this.nodes; place++) {
+      const machine = this.machineAt(this.next, place);
+      if (place === newcomer || machines.life(machine) === 0 || this.failure !== null) continue;
+      this.place = place;
+      this.takeEffects(this.next, machines.afterNotice(machine, peer));
+    }
   }
 
   private actionOf({ kind, peers }: Meeting): Action {
@@ -192,7 +206,7 @@ export class System {
   /** `rows` from `at` on: the entries, the failure, the number of receivers, and what each is sent. */
   private take(state: Int32Array, tally: number, seat: number, rows: IntVector, at: number): void {
     const { next, seats } = this;
-    next.set(state);
+    if (next !== state) next.set(state);
     next[this.place] = seat;
     const end = at + 3 + 2 * rows.at(at + 2);
     for (let send = at + 3; send < end; send += 2) {
