@@ -1,18 +1,16 @@
 /**
  * A few nodes, the messages in flight between them and one virtual clock. Nothing happens by itself: a
  * message is delivered, time passes and a node fails when a command says so. Drives the core through
- * `step` alone and says in words what each node does. Two things are checked against all that anyone
- * knows: exclusion and token-rises (protocol section 10); a violation is said, and the run goes on.
+ * `step` alone and says in words what each node does. A violation is said, and the run goes on.
  */
-import { InvariantError, isCompatible } from '../../src/core';
-import type {
-  CallerId, CoreSettings, Effect, Event, LockName, LockNode, LockView, Message, Mode, NodeId, Token,
-} from '../../src/core';
+import { InvariantError } from '../../src/core';
+import type { CallerId, CoreSettings, Effect, Event, LockName, LockNode, Message, NodeId } from '../../src/core';
 import type { Coterie } from '../../src/quorum';
 import type { Core } from '../core';
 import { ScenarioError } from './commands';
-import type { Selection, Selector } from './commands';
-import { describeEffect, describeMessage, describeRequest } from './words';
+import type { Selection, Selector, Wish } from './commands';
+import { Referee } from './referee';
+import { describeEffect, describeLock, describeMessage } from './words';
 import type { Wording } from './words';
 
 /** More deliveries or wakes for one command are a storm. */
@@ -35,21 +33,6 @@ interface Caller {
   readonly name: string | null;
 }
 
-/** Someone uses a lock, until then by its own clock. Outlives its node: a client need not die with it. */
-interface Hold {
-  readonly node: NodeId;
-  readonly caller: CallerId;
-  readonly mode: Mode;
-  validUntilMs: number;
-}
-
-/** What is known of a lock by someone who sees everything. */
-interface LockRecord {
-  holds: Hold[];
-  highest: Token;
-  highestExclusive: Token;
-}
-
 interface InFlight {
   readonly ordinal: number;
   readonly from: NodeId;
@@ -64,7 +47,7 @@ type WithoutTime<E> = E extends Event ? Omit<E, 'nowMs'> : never;
 export class Cluster {
   readonly violations: string[] = [];
   private readonly machines: readonly Machine[];
-  private readonly records = new Map<LockName, LockRecord>();
+  private readonly referee = new Referee();
   private readonly sent: Record<Message['kind'], number> = { request: 0, grant: 0, release: 0, inquire: 0, yield: 0 };
   private readonly wording: Wording;
   private inFlight: InFlight[] = [];
@@ -98,14 +81,15 @@ export class Cluster {
 
   // --- callers ----------------------------------------------------------------------------------
 
-  acquire(node: NodeId, lock: LockName, mode: Mode, name: string | null): void {
+  acquire(node: NodeId, wish: Wish, name: string | null): void {
     const machine = this.machine(node);
+    const { lock } = wish;
     if (name !== null && machine.callers.some((caller) => caller.lock === lock && caller.name === name)) {
       throw new ScenarioError(`${name} wants ${lock} at ${node} already`);
     }
     const caller: Caller = { id: this.nextCaller++, lock, name };
     machine.callers.push(caller);
-    this.step(machine, { kind: 'acquire', lock, mode, caller: caller.id });
+    this.step(machine, { kind: 'acquire', ...wish, caller: caller.id });
   }
 
   release(node: NodeId, lock: LockName, name: string | null): void {
@@ -118,8 +102,7 @@ export class Cluster {
 
   private forget(machine: Machine, caller: CallerId, lock: LockName): void {
     machine.callers = machine.callers.filter((each) => each.id !== caller);
-    const record = this.record(lock);
-    record.holds = record.holds.filter((hold) => hold.caller !== caller);
+    this.referee.left(lock, caller);
   }
 
   private nameOf(node: NodeId, caller: CallerId): string | null {
@@ -312,12 +295,10 @@ export class Cluster {
         this.inFlight.push({ ordinal: this.nextOrdinal++, from: machine.id, to: effect.to, message: effect.message });
         return;
       case 'entered':
-        return this.noteEntry(machine.id, effect);
-      case 'renewed':
-        for (const hold of this.record(effect.lock).holds) {
-          if (effect.callers.includes(hold.caller)) hold.validUntilMs = effect.validUntilMs;
-        }
+        for (const violation of this.referee.entered(machine.id, effect, this.nowMs)) this.violated(violation);
         return;
+      case 'renewed':
+        return this.referee.renewed(effect);
       case 'lost':
         return this.forget(machine, effect.caller, effect.lock);
       case 'wake':
@@ -342,34 +323,9 @@ export class Cluster {
     return node;
   }
 
-  // --- checks ---------------------------------------------------------------------------------------
-
-  private noteEntry(node: NodeId, { lock, caller, mode, token, validUntilMs }: Extract<Effect, { kind: 'entered' }>): void {
-    const record = this.record(lock);
-    for (const hold of record.holds) {
-      if (hold.validUntilMs > this.nowMs && !isCompatible(hold.mode, mode)) {
-        this.violated(`exclusion is broken: ${hold.node} holds ${lock} until ${hold.validUntilMs}`);
-      }
-    }
-    const earlier = mode === 'exclusive' ? record.highest : record.highestExclusive;
-    if (token <= earlier) this.violated(`token-rises is broken: ${token} comes after ${earlier}`);
-    record.highest = Math.max(record.highest, token);
-    if (mode === 'exclusive') record.highestExclusive = Math.max(record.highestExclusive, token);
-    record.holds.push({ node, caller, mode, validUntilMs });
-  }
-
   private violated(what: string): void {
     this.violations.push(what);
     this.say(`VIOLATION ${what}`);
-  }
-
-  private record(lock: LockName): LockRecord {
-    let record = this.records.get(lock);
-    if (record === undefined) {
-      record = { holds: [], highest: 0, highestExclusive: 0 };
-      this.records.set(lock, record);
-    }
-    return record;
   }
 
   // --- words ----------------------------------------------------------------------------------------
@@ -383,21 +339,10 @@ export class Cluster {
       if (node === null) continue;
       for (const lock of this.core.lockNames(node).sort()) {
         const view = this.core.inspectLock(node, lock);
-        if (view !== null) this.describeLock(id, view);
+        if (view !== null) this.lines.push(...describeLock(id, view));
       }
     }
     if (this.lines.length === before) this.say('no node knows of a lock');
-  }
-
-  private describeLock(node: NodeId, { lock, requester, grants, queue }: LockView): void {
-    if (requester !== null) this.say(`${node} ${describeRequester(lock, requester)}`);
-    for (const { request, mode, grant, expiresAtMs } of grants) {
-      this.say(`${node} lends ${lock}${mode === 'shared' ? ' shared' : ''} to ${describeRequest(request)} #${grant} until ${expiresAtMs}`);
-    }
-    if (queue.length > 0) {
-      const waiters = queue.map(({ request, mode }) => `${describeRequest(request)}${mode === 'shared' ? ' shared' : ''}`);
-      this.say(`${node} queues for ${lock}: ${waiters.join(' ')}`);
-    }
   }
 
   /** Every message in flight, with the number that names it. */
@@ -435,18 +380,4 @@ function fits({ ordinal, from, to, message }: InFlight, selector: Selector): boo
     && (selector.from === null || selector.from === from)
     && (selector.to === null || selector.to === to)
     && (selector.at === null || selector.at === from || selector.at === to);
-}
-
-function describeRequester(lock: LockName, requester: NonNullable<LockView['requester']>): string {
-  if (requester.state === 'idle') return `remembers contention for ${lock}`;
-  const what = `${lock}${requester.mode === 'shared' ? ' shared' : ''} ${describeRequest(requester.request)}`;
-  const votes = `asked ${requester.asked.join(' ')}, votes of ${requester.granted.join(' ') || 'nobody'}`;
-  switch (requester.state) {
-    case 'waiting':
-      return `waits for ${what}, ${votes}`;
-    case 'held':
-      return `holds ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
-    case 'retained':
-      return `retains ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
-  }
 }

@@ -33,10 +33,16 @@ export type Layout =
 /** Settings of the cluster, as numbers: milliseconds, Lamport times, a ratio; `retain` is 0 or 1. */
 export type SettingName = 'lease' | 'retry' | 'drift' | 'slack' | 'block' | 'retain' | 'clocks';
 
+export interface Wish {
+  readonly lock: LockName;
+  readonly mode: Mode;
+  readonly steals?: true;
+}
+
 export type Command =
   | { readonly kind: 'nodes'; readonly count: number; readonly layout: Layout }
   | { readonly kind: 'setting'; readonly name: SettingName; readonly value: number }
-  | { readonly kind: 'acquire'; readonly node: NodeId; readonly lock: LockName; readonly mode: Mode; readonly name: string | null }
+  | { readonly kind: 'acquire'; readonly node: NodeId; readonly wish: Wish; readonly name: string | null }
   | { readonly kind: 'release'; readonly node: NodeId; readonly lock: LockName; readonly name: string | null }
   | { readonly kind: 'deliver'; readonly untilQuiet: boolean; readonly selection: Selection }
   | { readonly kind: 'drop' | 'duplicate'; readonly selection: Selection }
@@ -105,13 +111,12 @@ function parse(words: Words): Command {
 }
 
 function parseWish(node: NodeId, words: Words): Command {
-  const verb = words.oneOf(['acquires', 'releases']);
+  const verb = words.oneOf(['acquires', 'steals', 'releases']);
   const lock = words.next('the name of a lock');
-  const isShared = verb === 'acquires' && words.take('shared');
+  const mode = verb === 'acquires' && words.take('shared') ? 'shared' : 'exclusive';
   const name = words.take('as') ? words.next('the name of the caller') : null;
-  return verb === 'releases'
-    ? { kind: 'release', node, lock, name }
-    : { kind: 'acquire', node, lock, mode: isShared ? 'shared' : 'exclusive', name };
+  if (verb === 'releases') return { kind: 'release', node, lock, name };
+  return { kind: 'acquire', node, wish: verb === 'steals' ? { lock, mode, steals: true } : { lock, mode }, name };
 }
 
 function parseLayout(words: Words): Layout {

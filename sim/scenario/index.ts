@@ -12,7 +12,7 @@ import { ScenarioError, parseCommand } from './commands';
 import type { Command, Layout, SettingName } from './commands';
 
 export { ScenarioError } from './commands';
-export { describeEffect, describeMessage, describeRequest } from './words';
+export { describeEffect, describeLock, describeMessage, describeRequest } from './words';
 export type { Wording } from './words';
 
 export interface ScenarioOptions {
@@ -113,7 +113,7 @@ function layOut(count: number, layout: Layout): { nodes: NodeId[]; of: FamilyLay
 function perform(cluster: Cluster, command: Exclude<Command, { kind: 'nodes' | 'setting' }>): void {
   switch (command.kind) {
     case 'acquire':
-      return cluster.acquire(command.node, command.lock, command.mode, command.name);
+      return cluster.acquire(command.node, command.wish, command.name);
     case 'release':
       return cluster.release(command.node, command.lock, command.name);
     case 'deliver':

@@ -3,7 +3,9 @@
  * `n1 enters a, token 108, until 2968`. For scenarios, traces and whoever explains a run to a reader.
  */
 import { assertNever } from '../../src/core';
-import type { CallerId, Effect, LamportTime, Message, NodeId, RequestId } from '../../src/core';
+import type {
+  CallerId, Effect, LamportTime, LockName, LockView, Message, Mode, NodeId, RequestId, RequesterView,
+} from '../../src/core';
 
 /** What a reader wants to see of the numbers. */
 export interface Wording {
@@ -29,6 +31,7 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
   switch (message.kind) {
     case 'request':
       return [
+        ...(message.steals === true ? ['steals'] : []),
         ...(message.mode === 'shared' ? ['shared'] : []),
         ...(message.keep ? ['keep'] : []),
         ...(message.heldGrant === null ? [] : [`has #${time(message.heldGrant)}`]),
@@ -48,7 +51,39 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
 
 /** `(104, n1)` */
 export function describeRequest(request: RequestId, time: (value: LamportTime) => string = String): string {
-  return `(${time(request.timestamp)}, ${request.node})`;
+  return `(${time(request.timestamp)}, ${request.node}${request.steals === true ? ', steals' : ''})`;
+}
+
+/** What `node` knows of a lock, a line for each of its roles. */
+export function describeLock(node: NodeId, { lock, requester, grants, queue }: LockView): string[] {
+  return [
+    ...(requester === null ? [] : [`${node} ${describeRequester(lock, requester)}`]),
+    ...grants.map(({ request, mode, grant, expiresAtMs }) =>
+      `${node} lends ${lock}${sharedOf(mode)} to ${describeRequest(request)} #${grant} until ${expiresAtMs}`),
+    ...(queue.length === 0 ? [] : [
+      `${node} queues for ${lock}: ${queue.map(({ request, mode }) => describeRequest(request) + sharedOf(mode)).join(' ')}`,
+    ]),
+  ];
+}
+
+function describeRequester(lock: LockName, requester: RequesterView): string {
+  if (requester.state === 'idle') return `remembers contention for ${lock}`;
+  const what = `${lock}${sharedOf(requester.mode)} ${describeRequest(requester.request)}`;
+  const votes = `asked ${requester.asked.join(' ')}, votes of ${requester.granted.join(' ') || 'nobody'}`;
+  switch (requester.state) {
+    case 'waiting':
+      return `waits for ${what}, ${votes}`;
+    case 'held':
+      return `holds ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
+    case 'retained':
+      return `retains ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
+    default:
+      return assertNever(requester);
+  }
+}
+
+function sharedOf(mode: Mode): string {
+  return mode === 'shared' ? ' shared' : '';
 }
 
 /** What `node` did, or null for what only its driver sees: a wish to be woken, a ceiling to be written. */
@@ -61,14 +96,12 @@ export function describeEffect(node: NodeId, effect: Effect, wording: Wording = 
   switch (effect.kind) {
     case 'send':
       return `${node} → ${effect.to}  ${describeMessage(effect.message, wording)}`;
-    case 'entered': {
-      const mode = effect.mode === 'shared' ? ' shared' : '';
-      return `${node} enters ${effect.lock}${mode}${as(effect.caller)}, token ${time(effect.token)}, until ${effect.validUntilMs}`;
-    }
+    case 'entered':
+      return `${node} enters ${effect.lock}${sharedOf(effect.mode)}${as(effect.caller)}, token ${time(effect.token)}, until ${effect.validUntilMs}`;
     case 'renewed':
       return `${node} holds ${effect.lock} until ${effect.validUntilMs}`;
     case 'lost':
-      return `${node} loses ${effect.lock}${as(effect.caller)}`;
+      return `${node} loses ${effect.lock}${as(effect.caller)}${effect.stolen === true ? ': stolen' : ''}`;
     case 'ignored':
       return `${node} drops ${describeMessage(effect.message, wording)} of ${effect.from}: ${effect.reason}`;
     case 'wake':

@@ -71,7 +71,7 @@ describe('the language', () => {
     ['nodes 3 explicit n1', "'n1' is no set of nodes such as {n1,n2}"],
     ['nodes 3 majority\nstatus\nlease 10', 'the nodes run already'],
     ['nodes 3 majority\ndance', "'dance' is no command"],
-    ['nodes 3 majority\nn1 wants a', "'wants' where acquires or releases was expected"],
+    ['nodes 3 majority\nn1 wants a', "'wants' where acquires or steals or releases was expected"],
     ['nodes 3 majority\nn1 acquires', 'the name of a lock is missing at the end'],
     ['nodes 3 majority\nn4 acquires a', 'there is no n4, only n1 n2 n3'],
     ['nodes 3 majority\nn1 releases a', 'nobody wants a at n1'],
