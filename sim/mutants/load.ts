@@ -1,0 +1,67 @@
+/**
+ * Loads the core with some of its source text changed, into modules of its own. The production core, on
+ * disk and in memory, stays as it is. To be run from the project's folder: it reads src/core there.
+ */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { compileFunction } from 'node:vm';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import type { Core } from '../core';
+import type { Change, Mutant } from './mutant';
+
+type Require = (name: string) => unknown;
+
+const CORE_FOLDER = resolve('src/core');
+
+/** Compiled modules without a change: the same for every mutant. */
+const unchanged = new Map<string, string>();
+
+/** @throws Error when a change no longer fits the source: then the mutant must be written anew */
+export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Core {
+  const loaded = new Map<string, Record<string, unknown>>();
+  const load = (file: string): Record<string, unknown> => {
+    const known = loaded.get(file);
+    if (known !== undefined) return known;
+    const exports: Record<string, unknown> = {};
+    loaded.set(file, exports);
+    const ownChanges = changes.filter((change) => `${change.file}.ts` === file);
+    const require: Require = (other) => load(fileNamed(other));
+    const run = compileFunction(compiled(file, name, ownChanges), ['exports', 'require'], { filename: `${name}/${file}` }) as
+      (exports: Record<string, unknown>, require: Require) => void;
+    run(exports, require);
+    return exports;
+  };
+  return load('index.ts') as unknown as Core;
+}
+
+/** The core imports values from its own folder alone; of the quorums it knows but types. */
+function fileNamed(specifier: string): string {
+  const match = /^\.\/([a-z-]+)$/.exec(specifier);
+  if (match === null) throw new Error(`the core imports ${specifier}, which mutants do not have`);
+  return `${match[1]}.ts`;
+}
+
+function compiled(file: string, mutant: string, changes: readonly Change[]): string {
+  if (changes.length > 0) return compile(changes.reduce((text, change) => applied(text, change, mutant), source(file)));
+  let code = unchanged.get(file);
+  if (code === undefined) {
+    code = compile(source(file));
+    unchanged.set(file, code);
+  }
+  return code;
+}
+
+function source(file: string): string {
+  return readFileSync(join(CORE_FOLDER, file), 'utf8');
+}
+
+function applied(text: string, { file, replace, by }: Change, mutant: string): string {
+  const occurrences = text.split(replace).length - 1;
+  if (occurrences !== 1) throw new Error(`mutant ${mutant}: src/core/${file}.ts has ${occurrences} places, not 1, that read: ${replace}`);
+  // As a function: text that replaces may hold a dollar sign.
+  return text.replace(replace, () => by);
+}
+
+function compile(text: string): string {
+  return transpileModule(text, { compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.CommonJS } }).outputText;
+}

@@ -1,0 +1,101 @@
+/** Protocol.md section 11, row by row: the core without that rule. */
+import { inFile } from './mutant';
+import type { Mutant } from './mutant';
+
+const arbiter = inFile('arbiter');
+const node = inFile('node');
+const requester = inFile('requester');
+
+export const RULES: readonly Mutant[] = [
+  {
+    name: 'yield-without-number',
+    what: 'a Yield takes back whatever grant the request has now',
+    changes: [arbiter(`if (grant.number !== message.grant) return 'grant number is old';`, '')],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+  },
+  {
+    name: 'no-floor',
+    what: 'a late copy of a Grant already given back counts as a vote',
+    changes: [requester('if (floor !== undefined && message.grant <= floor) {', 'if (floor !== undefined && message.grant < 0) {')],
+    caughtBy: ['floor-holds'],
+  },
+  {
+    name: 'no-yield-below-floor',
+    what: 'a Grant at or below the floor is dropped without a Yield',
+    changes: [requester('this.sendYield(from, request, message.lock, message.grant);\n', '')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'repeat-does-not-inquire',
+    what: 'a repeated Request makes the arbiter inquire no more than the first did',
+    changes: [arbiter('this.inquireFor(arbiter, request, message.mode, isRepeat);', 'this.inquireFor(arbiter, request, message.mode, false);')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'answers-for-earlier-life',
+    what: 'a restarted node releases what its earlier life held',
+    changes: [requester('if (message.timestamp < this.context.clock.bornAt)', 'if (message.timestamp < 0)')],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+  },
+  {
+    name: 'lends-at-once-after-restart',
+    what: 'no silent lease after a restart',
+    changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.nowMs;')],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+  },
+  {
+    name: 'no-jump-after-lease',
+    what: 'the clock does not jump when a lease runs out',
+    changes: [arbiter('if (grant.expiresAtMs <= nowMs) clock.reach(grant.sentClock + settings.slack + 1);', '')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'lease-from-reply',
+    what: 'a grant counts from when it arrives, not from when it was asked for',
+    changes: [
+      requester(
+        'validUntilMs: Math.max(message.sentAtMs + this.validForMs,',
+        'validUntilMs: Math.max(this.context.requesterNowMs + this.validForMs,',
+      ),
+    ],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'fill-overtakes',
+    what: 'readers are let in past a writer that waits',
+    changes: [
+      arbiter('if (conflictsWithAny(arbiter.grants, oldest.mode)) return;\n      arbiter.queue.shift();', [
+        'oldest = arbiter.queue.find((each) => !conflictsWithAny(arbiter.grants, each.mode));',
+        'if (oldest === undefined) return;',
+        'removeItem(arbiter.queue, oldest);',
+      ].join('\n')),
+    ],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'younger-do-not-inquire',
+    what: 'a lock that is kept but not used is not asked back for a younger contender',
+    changes: [arbiter('!isRepeat && !grant.keep && !contender.steals', '!isRepeat && !contender.steals')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'silence-ends-when-peers-speak',
+    what: 'the silent lease ends when all peers were up for long enough to show what they hold',
+    changes: [
+      node(
+        'this.requesters.onPeerUp(peer);',
+        `this.requesters.onPeerUp(peer);
+        if (this.down.size === this.silentNodes.size) {
+          this.silentUntilMs = Math.min(this.silentUntilMs, this.nowMs + 2 * this.settings.retryMs);
+        }`,
+      ),
+    ],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+  },
+  {
+    name: 'asks-again-at-once',
+    what: 'while clocks are too far apart every Grant makes the requester ask again at once',
+    changes: [requester('request.clocksBroughtTogether = true;', '')],
+    caughtBy: ['progress'],
+  },
+];
