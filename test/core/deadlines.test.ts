@@ -4,11 +4,12 @@ import { Deadlines } from '../../src/core/deadlines';
 import type { HasDeadline } from '../../src/core/deadlines';
 import { holds } from '../support/holds';
 
-const ITEMS = 12;
-const change = fc.record({ item: fc.nat({ max: ITEMS - 1 }), deadlineMs: fc.option(fc.nat({ max: 20 })) });
+/** Enough for branches of the heap to differ. */
+const ITEMS = 40;
+const change = fc.record({ item: fc.nat({ max: ITEMS - 1 }), deadlineMs: fc.option(fc.nat({ max: 999 }), { freq: 2 }) });
 
 test('deadlines: the earliest is known after any sequence of schedules and removals', () => {
-  holds(fc.property(fc.array(change, { maxLength: 100 }), (changes) => {
+  holds(fc.property(fc.array(change, { minLength: 50, maxLength: 200 }), (changes) => {
     const items: HasDeadline[] = Array.from({ length: ITEMS }, () => ({ deadlineMs: Infinity, heapIndex: -1 }));
     const deadlines = new Deadlines();
     const expected = new Map<HasDeadline, number>();

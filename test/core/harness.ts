@@ -116,6 +116,10 @@ export class TestNode {
     return this.event({ kind: 'acquire', lock, mode, caller });
   }
 
+  steal(caller: CallerId): Outcome {
+    return this.event({ kind: 'acquire', lock: 'a', mode: 'exclusive', caller, steals: true });
+  }
+
   release(caller: CallerId, lock: LockName = 'a'): Outcome {
     return this.event({ kind: 'release', lock, caller });
   }

@@ -1,5 +1,6 @@
 /** Failure detection only ever chooses whom to ask (protocol §6). */
-import { LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, retaining } from './harness';
+import type { Coterie } from '../../src/quorum';
+import { FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, retaining } from './harness';
 
 describe('a peer goes down (protocol §6)', () => {
   test('peers: who waits asks a further arbiter when those asked that are up contain no quorum (protocol §6)', () => {
@@ -13,10 +14,16 @@ describe('a peer goes down (protocol §6)', () => {
   });
 
   test('peers: nobody further is asked while those that are up contain a quorum (protocol §6)', () => {
-    const { n1 } = asking();
-    n1.event({ kind: 'peerDown', peer: 'n3' });
-    n1.event({ kind: 'peerUp', peer: 'n3', clock: 0 });
-    expect(n1.event({ kind: 'peerDown', peer: 'n4' }).sent()).toEqual([]);
+    const coterie: Coterie = {
+      nodes: FIVE_NODES.nodes,
+      votingSet: (node) => FIVE_NODES.votingSet(node),
+      containsQuorum: (members) => FIVE_NODES.containsQuorum(members),
+      quorumAvoiding: () => ['n3', 'n4', 'n5'],
+    };
+    const n1 = new TestNode({ coterie });
+    n1.acquire(1);
+    expect(n1.event({ kind: 'peerDown', peer: 'n5' }).sent()).toEqual([]);
+    expect(n1.event({ kind: 'peerDown', peer: 'n2' }).sent().map(({ to }) => to)).toEqual(['n4', 'n5']);
   });
 
   test('peers: repeats go to all asked, the one that is down too: it may be up for all we know (protocol §6)', () => {

@@ -102,4 +102,15 @@ describe('tokens (protocol §7)', () => {
     n1.release(2);
     expect(enterAndLeave()).toBe(601);
   });
+
+  test('token: a late copy of a Grant takes back nothing that a newer one promised (protocol §7)', () => {
+    const { n1, timestamp } = holding();
+    n1.receives('n2', grant(timestamp, 500, { clock: 700 }));
+    n1.receives('n3', grant(timestamp, 510, { clock: 700 }));
+    n1.receives('n2', grant(timestamp, 500));
+    n1.receives('n3', grant(timestamp, 510));
+    for (let caller = 2; caller <= 150; caller++) n1.acquire(caller);
+    for (let caller = 1; caller <= 149; caller++) n1.release(caller);
+    expect(n1.view()?.requester).toMatchObject({ state: 'held', inside: [150], token: 511 + 149 });
+  });
 });

@@ -1,0 +1,119 @@
+/** A request that steals: before all others, and a holder gives the lock up. */
+import { LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
+
+const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;
+
+describe('steal: the arbiter', () => {
+  test('steal: the arbiter queues it before all that do not, however old', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.receives('n3', request(210));
+    n1.receives('n4', request(220, { steals: true }));
+    expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n4', kind: 'grant' }]);
+  });
+
+  test('steal: the arbiter inquires the holder at once, and says that the contender steals', () => {
+    const n1 = new TestNode();
+    const number = grantNumber(n1.receives('n2', request(200)));
+    expect(n1.receives('n4', request(220, { steals: true })).sent()).toMatchObject([
+      { to: 'n2', kind: 'inquire', grant: number, contender: { timestamp: 220, node: 'n4', steals: true } },
+    ]);
+  });
+
+  test('steal: the arbiter inquires a holder that stole it too', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200, { steals: true }));
+    expect(n1.receives('n4', request(220, { steals: true })).sentOf('inquire')).toMatchObject([{ to: 'n2', contender: { node: 'n4' } }]);
+  });
+
+  test('steal: an Inquire under way for an older request does not spare one for the thief', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.receives('n3', request(190));
+    expect(n1.receives('n4', request(220, { steals: true })).sentOf('inquire')).toMatchObject([{ contender: { node: 'n4' } }]);
+  });
+
+  test('steal: one that gave its vote back still goes before those that do not steal', () => {
+    const n1 = new TestNode();
+    const number = grantNumber(n1.receives('n4', request(220, { steals: true })));
+    n1.receives('n3', request(100));
+    expect(n1.receives('n4', yieldOf(220, number)).sent()).toMatchObject([{ to: 'n4', kind: 'grant', timestamp: 220 }]);
+  });
+});
+
+describe('steal: the requester', () => {
+  test('steal: the Requests say so, the repeats too', () => {
+    const n1 = new TestNode();
+    expect(n1.steal(1).sentOf('request')).toMatchObject([{ steals: true }, { steals: true }]);
+    expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ steals: true }, { steals: true }]);
+  });
+
+  test('steal: a holder gives the lock up at once, to all arbiters asked', () => {
+    const { n1, timestamp } = holding();
+    const outcome = n1.receives('n2', inquire(timestamp, 500, THIEF));
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3']);
+  });
+
+  test('steal: every reader inside loses the lock', () => {
+    const { n1, timestamp } = holding({ mode: 'shared' });
+    n1.acquire(2, 'shared');
+    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).callersOut).toEqual([1, 2]);
+  });
+
+  test('steal: whoever waits yields to it, however old', () => {
+    const { n1, timestamp } = asking();
+    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).sent()).toMatchObject([{ to: 'n2', kind: 'yield', grant: 500 }]);
+  });
+
+  test('steal: of two that steal the older one does not yield while it waits', () => {
+    const n1 = new TestNode();
+    const timestamp = n1.steal(1).sentOf('request')[0]?.timestamp ?? NaN;
+    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).reasons).toEqual(['contender is younger']);
+  });
+
+  test('steal: from callers of the same node it takes the lock without asking anyone but its arbiters', () => {
+    const { n1, timestamp } = holding();
+    n1.acquire(2);
+    const outcome = n1.steal(3);
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.sent()).toMatchObject([
+      { to: 'n2', kind: 'release', timestamp }, { to: 'n3', kind: 'release', timestamp },
+      { to: 'n2', kind: 'request', steals: true }, { to: 'n3', kind: 'request', steals: true },
+    ]);
+    expect(n1.view()?.requester).toMatchObject({ waitingCallers: [3, 2] });
+  });
+
+  test('steal: one that waited at the same node waits on behind it, under a new request id', () => {
+    const { n1, timestamp } = asking();
+    n1.acquire(2);
+    const outcome = n1.steal(3);
+    expect(outcome.sentOf('release')).toMatchObject([{ timestamp }, { timestamp }]);
+    expect(n1.view()?.requester).toMatchObject({ waitingCallers: [3, 1, 2] });
+    // The id of a request that is over is never used again (protocol §2).
+    const next = n1.release(3).sentOf('request');
+    expect(next.every((each) => each.timestamp > timestamp && each.steals === undefined)).toBe(true);
+  });
+
+  test('steal: a free lock that is retained is simply entered', () => {
+    const { n1 } = retaining();
+    expect(n1.steal(2).of('entered')).toMatchObject([{ caller: 2, token: 512 }]);
+  });
+
+  test('steal: the token of the thief exceeds that of the holder (token-rises)', () => {
+    const { n1 } = holding();
+    const timestamp = n1.steal(2).sentOf('request')[0]?.timestamp ?? NaN;
+    // The Releases and Requests carried clocks above 511; the arbiters took them over.
+    n1.receives('n2', grant(timestamp, 520));
+    expect(n1.receives('n3', grant(timestamp, 521)).of('entered')).toMatchObject([{ caller: 2, token: 522 }]);
+  });
+
+  test('steal: a holder that cannot be reached keeps the lock until its lease ends', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.pass(LEASE_MS - 1);
+    expect(n1.receives('n4', request(220, { steals: true })).sentOf('grant')).toEqual([]);
+    n1.pass(1);
+    expect(n1.receives('n4', request(220, { steals: true })).sentOf('grant')).not.toEqual([]);
+  });
+});
