@@ -88,7 +88,7 @@ export class NodeLockManager extends BaseLockManager {
     if (hasQuorum()) {
       return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.holderKnown(name)}`);
     }
-    const down = [...runtime.down].map(([peer, reason]) => `${peer} (${reason})`).join(', ');
+    const down = [...runtime.down].sort(([a], [b]) => (a < b ? -1 : 1)).map(([peer, reason]) => `${peer} (${reason})`).join(', ');
     return new LockError(
       'no-quorum',
       `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but the nodes it can reach contain no quorum. ` +
