@@ -204,7 +204,7 @@ class App {
     const outcome = row.effects.flatMap((effect) => {
       switch (effect.kind) {
         case 'entered':
-          return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))}, token ${shortClockText(effect.token ?? 0)}</strong>`];
+          return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))} · ${shortClockText(effect.token ?? 0)}</strong>`];
         case 'lost':
           return [`<strong class="lost">${effect.stolen === true ? 'is robbed of it' : 'loses it'}</strong>`];
         case 'ignored':

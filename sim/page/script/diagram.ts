@@ -31,6 +31,9 @@ interface Arrow {
   readonly to: number;
 }
 
+/** Lower rows have no room for the names of holds. */
+const TAG_ROW_HEIGHT = 13;
+
 const BUCKET = 64;
 /** An arrow over more rows than this is drawn only near its ends: what is between tells nobody anything. */
 const SPAN_MAX = 40 * BUCKET;
@@ -67,8 +70,9 @@ export class Diagram {
     return [
       this.drawLines(picture, topY, bottomY),
       this.drawFaults(picture, firstRow, lastRow),
-      this.drawHolds(picture, firstRow, lastRow),
+      this.drawHolds(picture, firstRow, lastRow, (hold, index) => this.drawHold(picture, hold, index)),
       this.drawArrows(picture, firstRow, lastRow),
+      picture.rowHeight < TAG_ROW_HEIGHT ? '' : this.drawHolds(picture, firstRow, lastRow, (hold, index) => this.drawTag(picture, hold, index)),
       this.drawMarks(picture, firstPlace, lastPlace),
     ].join('');
   }
@@ -97,29 +101,42 @@ export class Diagram {
       + `<rect x="${x - half}" y="${top}" width="${2 * half}" height="${bottom - top}" rx="3"/>${label}</g>`;
   }
 
-  private drawHolds(picture: Picture, firstRow: number, lastRow: number): string {
-    const { recording } = this.model;
-    const clashing = new Set(recording.violation?.holds ?? []);
-    return recording.holds
-      .map((hold, index) => (hold.from <= lastRow && (hold.to ?? Infinity) >= firstRow ? this.drawHold(picture, hold, index, clashing.has(index)) : ''))
-      .join('');
+  private drawHolds({ past }: Picture, firstRow: number, lastRow: number, draw: (hold: RecordedHold, index: number) => string): string {
+    const { holds, violation } = this.model.recording;
+    return holds.map((hold, index) => {
+      if (hold.from > lastRow || (hold.to ?? Infinity) < firstRow) return '';
+      const classes = [
+        'hold', hold.mode, `lock-${hold.lock % 6}`, violation?.holds.includes(index) === true ? 'clash' : '', past?.has(hold.from) === false ? 'faded' : '',
+      ];
+      return `<g class="${classes.join(' ')}"><title>${escape(this.holdText(hold))}</title>${draw(hold, index)}</g>`;
+    }).join('');
   }
 
-  private drawHold({ geometry, columnWidth, rowHeight }: Picture, hold: RecordedHold, index: number, isClash: boolean): string {
-    const lane = this.lanes[index] ?? 0;
-    const x = columnX(hold.node, columnWidth) + Math.min(lane * 12, columnWidth / 2 - 8);
+  private holdText({ node, caller, lock, mode, token }: RecordedHold): string {
+    return `${this.model.nodeName(node)} caller ${caller} holds ${this.model.lockName(lock)}${mode === 'shared' ? ', shared' : ''}, token ${clockText(token)}`;
+  }
+
+  private holdX({ node }: RecordedHold, index: number, columnWidth: number): number {
+    return columnX(node, columnWidth) + Math.min((this.lanes[index] ?? 0) * 12, columnWidth / 2 - 8);
+  }
+
+  private drawHold({ geometry, columnWidth }: Picture, hold: RecordedHold, index: number): string {
+    const x = this.holdX(hold, index, columnWidth);
     const top = geometry.yOf(hold.from);
     const bottom = hold.to === null ? geometry.height : Math.max(top + 4, geometry.yOf(hold.to));
     const died = hold.diedAt === undefined ? bottom : Math.min(bottom, geometry.yOf(hold.diedAt));
-    const name = `${this.model.lockName(hold.lock)} · ${shortClockText(hold.token)}`;
-    const title = `${this.model.nodeName(hold.node)} caller ${hold.caller} holds ${this.model.lockName(hold.lock)}${hold.mode === 'shared' ? ', shared' : ''}, token ${clockText(hold.token)}`;
-    const width = 10 + name.length * 6.1;
-    const isLast = hold.node === this.model.recording.nodes.length - 1 && hold.node > 0;
-    const label = rowHeight < 13 ? '' : `<g transform="translate(${isLast ? x - 11 - width : x + 11} ${top - 1})"><rect class="tag" y="-9" width="${width}" height="17" rx="8.5"/>`
-      + `<text class="tag-text" x="${width / 2}" y="3.5">${escape(name)}</text></g>`;
     const outlived = died < bottom ? `<rect class="outlived" x="${x - 6}" y="${died}" width="12" height="${bottom - died}" rx="6"/>` : '';
-    return `<g class="hold ${hold.mode} lock-${hold.lock % 6}${isClash ? ' clash' : ''}"><title>${escape(title)}</title>`
-      + `<rect class="bar" x="${x - 6}" y="${top}" width="12" height="${died - top}" rx="6"/>${outlived}${label}</g>`;
+    return `<rect class="bar" x="${x - 6}" y="${top}" width="12" height="${died - top}" rx="6"/>${outlived}`;
+  }
+
+  /** Lock and token, where the hold begins. */
+  private drawTag({ geometry, columnWidth }: Picture, hold: RecordedHold, index: number): string {
+    const text = `${this.model.lockName(hold.lock)} · ${shortClockText(hold.token)}`;
+    const width = 10 + text.length * 6.1;
+    const isLastColumn = hold.node > 0 && hold.node === this.model.recording.nodes.length - 1;
+    const x = this.holdX(hold, index, columnWidth) + (isLastColumn ? -11 - width : 11);
+    return `<g transform="translate(${round(x)} ${round(geometry.yOf(hold.from)) - 1})"><rect class="tag" y="-9" width="${round(width)}" height="17" rx="8.5"/>`
+      + `<text class="tag-text" x="${round(width / 2)}" y="3.5">${escape(text)}</text></g>`;
   }
 
   // --- messages ---------------------------------------------------------------------------------
@@ -154,7 +171,7 @@ export class Diagram {
     const gap = isLost ? 0 : 6;
     const endX = x2 - Math.cos(angle) * gap;
     const endY = y2 - Math.sin(angle) * gap;
-    const tip = isLost ? crossAt(x2, y2) : headAt(endX, endY, angle);
+    const tip = isLost ? crossAt(x2, y2, Math.min(5, rowHeight / 3)) : headAt(endX, endY, angle);
     const title = `${messageText(this.model, message)}, ${this.model.nodeName(message.from)} to ${this.model.nodeName(message.to)}${to < 0 ? `: ${reasonOf(message)}` : ''}`;
     const label = (hasLabels || isNear) && !isUnderWay ? labelOf(arrow, x1, y1, x2, y2, angle, columnWidth) : '';
     return `<g class="${classes}" data-message="${arrow.index}" data-row="${to < 0 ? from : to}"><title>${escape(title)}</title>`
@@ -255,8 +272,9 @@ function headAt(x: number, y: number, angle: number): string {
   return `<path class="head" d="M${round(x)} ${round(y)}L${at(0.42)}L${at(-0.42)}z"/>`;
 }
 
-function crossAt(x: number, y: number): string {
-  return `<path class="cross" d="M${round(x - 5)} ${round(y - 5)}l10 10m0-10l-10 10"/>`;
+function crossAt(x: number, y: number, size: number): string {
+  const [s, d] = [round(size), round(2 * size)];
+  return `<path class="cross" d="M${round(x - s)} ${round(y - s)}l${d} ${d}m0-${d}l-${d} ${d}"/>`;
 }
 
 function round(n: number): number {
