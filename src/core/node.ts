@@ -183,7 +183,8 @@ export class LockNode implements Context {
 
   send(to: NodeId, message: Message): void {
     // To itself too: a vote of its own above the ceiling would allow a token that it forgets in a crash.
-    if (message.clock > this.clock.ceiling || this.heldBack.length > 0) {
+    // Clocks only rise, so nothing overtakes what is held back.
+    if (message.clock > this.clock.ceiling) {
       if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
