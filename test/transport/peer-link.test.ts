@@ -1,9 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import pino from 'pino';
 import { FrameDecoder, encodeHello, protocolVersion } from '../../src/transport/codec';
+import type { Hello } from '../../src/transport/codec';
 import type { Refusal } from '../../src/transport/handshake';
 import { PeerLink, linkTiming } from '../../src/transport/peer-link';
 import type { PeerStream, StreamHandlers } from '../../src/transport/peer-stream';
+import { release } from './peers';
 
 /** A stream that goes nowhere. */
 class FakeStream {
@@ -27,6 +29,7 @@ class FakeStream {
   }
 }
 
+const decoder = new FrameDecoder(new Set(['n1', 'n2']));
 const unreachable: Refusal = { code: status.UNAVAILABLE, reason: 'connect ECONNREFUSED' };
 
 beforeEach(() => jest.useFakeTimers());
@@ -39,7 +42,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
     'n2',
     {
       identity: { self: 'n1', cluster: 'c', digest: 'd', incarnation: 'i1', nodes: new Set(['n1', 'n2']) },
-      decoder: new FrameDecoder(new Set(['n1', 'n2'])),
+      decoder,
       timing: linkTiming,
       random,
       handlers: {
@@ -62,8 +65,9 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
   return { dials, link, changes };
 }
 
+const hello: Hello = { protocolVersion, node: 'n2', peer: 'n1', cluster: 'c', digest: 'd', clock: 1, incarnation: 'i2', silentForMs: 0 };
+
 function answer(stream: FakeStream | undefined): void {
-  const hello = { protocolVersion, node: 'n2', peer: 'n1', cluster: 'c', digest: 'd', clock: 1, incarnation: 'i2', silentForMs: 0 };
   stream?.handlers?.frame(encodeHello(hello));
 }
 
@@ -109,6 +113,45 @@ describe('peer link: dials again', () => {
     await link.stop();
     jest.advanceTimersByTime(60_000);
     expect(dials).toHaveLength(1);
+  });
+});
+
+describe('peer link: one stream is in use at a time', () => {
+  /** The peer dials us. */
+  function offered(link: PeerLink): FakeStream {
+    const stream = new FakeStream();
+    link.offer(stream as unknown as PeerStream, hello);
+    return stream;
+  }
+
+  test('another one waits unanswered, and is taken the moment the one in use ends', () => {
+    const { dials, link, changes } = makeLink(() => 0);
+    answer(dials[0]);
+    const waiting = offered(link);
+    expect(waiting.written).toEqual([]);
+    dials[0]?.handlers?.ended(unreachable);
+    expect(waiting.written).toHaveLength(1);
+    expect(changes).toEqual(['up', 'down: connect ECONNREFUSED', 'up']);
+    jest.advanceTimersByTime(60_000);
+    expect(dials).toHaveLength(1);
+  });
+
+  test('one that comes later takes the place of one that waits', () => {
+    const { dials, link } = makeLink(() => 0);
+    answer(dials[0]);
+    const [earlier, later] = [offered(link), offered(link)];
+    expect([earlier.ending, later.ending]).toEqual([expect.stringMatching(/later stream/) as string, null]);
+  });
+
+  test('what was meant for one that ended is not sent on the next', () => {
+    const { dials, link } = makeLink(() => 0);
+    answer(dials[0]);
+    link.send(release(1));
+    dials[0]?.handlers?.ended(unreachable);
+    const next = offered(link);
+    link.send(release(2));
+    link.flush();
+    expect(decoder.decode(next.written[1] ?? Buffer.alloc(0))).toEqual({ kind: 'messages', messages: [release(2)] });
   });
 });
 
