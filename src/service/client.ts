@@ -13,7 +13,7 @@ import { MonotonicTime } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
 import { locksMethods } from './schema';
-import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
+import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, Malformed, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
 import { lockBytes, wireMode } from './server';
 
 const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
@@ -87,21 +87,21 @@ export class LocksClient {
   watch(name: string, onChange: (change: LockChange) => void, onEnd: (error: LockError) => void): () => void {
     const { Watch } = locksMethods();
     const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) });
-    call.on('data', (event: WatchEventMessage | null) => {
-      if (event !== null) onChange({ change: CHANGES[event.change], lock: lockInfo(event.lock) });
+    call.on('data', (event: WatchEventMessage) => {
+      onChange({ change: CHANGES[event.change], lock: lockInfo(event.lock) });
     });
     call.on('error', () => undefined); // told by 'status'
     call.once('status', (status: grpc.StatusObject) => onEnd(this.failure(status)));
     return () => call.cancel();
   }
 
-  private ask<Reply>(method: grpc.MethodDefinition<object | null, Reply | null>, withinMs: number): Promise<Reply> {
+  private ask<Reply>(method: grpc.MethodDefinition<object, Reply>, withinMs: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
         method.path, method.requestSerialize, method.responseDeserialize, {}, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
-          else if (reply === undefined || reply === null) reject(new LockError('protocol', `what ${this.address} answers cannot be decoded`));
+          else if (reply === undefined) reject(new LockError('protocol', `what ${this.address} answers is nothing`));
           else resolve(reply);
         },
       );
@@ -152,7 +152,7 @@ class RemoteHold implements ManagedLock {
 
   constructor(
     private readonly client: LocksClient,
-    private readonly call: grpc.ClientDuplexStream<HoldRequest | null, HoldEvent | null>,
+    private readonly call: grpc.ClientDuplexStream<HoldRequest | Malformed, HoldEvent>,
     readonly name: string,
     private readonly options: RemoteOptions,
     private readonly outcome: {
@@ -162,7 +162,7 @@ class RemoteHold implements ManagedLock {
     },
   ) {
     this.mode = options.mode ?? 'exclusive';
-    call.on('data', (event: HoldEvent | null) => this.onEvent(event));
+    call.on('data', (event: HoldEvent) => this.onEvent(event));
     call.on('error', (error) => this.onBroken(client.failure(error)));
     this.closed = new Promise((done) => call.once('status', () => done()));
     call.on('end', () => this.onBroken(client.failure({ details: 'it ended the stream' })));
@@ -212,11 +212,7 @@ class RemoteHold implements ManagedLock {
     await this.closed;
   }
 
-  private onEvent(event: HoldEvent | null): void {
-    if (event === null) {
-      this.call.cancel();
-      return this.onBroken(new LockError('protocol', `the node at ${this.client.address} sent what cannot be decoded`));
-    }
+  private onEvent(event: HoldEvent): void {
     if ('queued' in event) return this.onQueued(event.queued);
     if ('held' in event) return this.onHeld(event.held);
     if ('valid' in event) return this.onValid(event.valid.sentAtMs + event.valid.validForMs);

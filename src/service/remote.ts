@@ -27,7 +27,7 @@ export interface ConnectOptions {
 export interface RemoteLocks {
   readonly locks: LockManager;
   /** Gives up what waits and releases what is held. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The client service as both of its sides see it: `proto/maekawa/v1/locks.proto` loaded, and the shape
- * of its messages. Law: what cannot be decoded becomes `null` and never an exception inside gRPC.
+ * of its messages. Law: what a client sent and cannot be decoded is never an exception inside gRPC.
  */
 import { join } from 'node:path';
 import { existsSync } from 'node:fs';
@@ -112,12 +112,17 @@ export interface QueryReply {
   readonly pending: readonly LockInfoMessage[];
 }
 
-/** The methods of `maekawa.v1.Locks`. A request or response is null when its bytes cannot be decoded. */
+/** What a request becomes whose bytes cannot be decoded: it has none of the fields that it must have. */
+export interface Malformed {
+  readonly kind?: undefined;
+}
+
+/** The methods of `maekawa.v1.Locks`. */
 export interface LocksMethods {
-  readonly Hold: MethodDefinition<HoldRequest | null, HoldEvent | null>;
-  readonly Query: MethodDefinition<object | null, QueryReply | null>;
-  readonly Watch: MethodDefinition<{ readonly lock: Buffer } | null, WatchEventMessage | null>;
-  readonly Status: MethodDefinition<object | null, StatusReply | null>;
+  readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
+  readonly Query: MethodDefinition<object, QueryReply>;
+  readonly Watch: MethodDefinition<{ readonly lock: Buffer } | Malformed, WatchEventMessage>;
+  readonly Status: MethodDefinition<object, StatusReply>;
 }
 
 /** Where the `.proto` files are: beside `src` when run from source, beside `dist` when built. */
@@ -145,20 +150,16 @@ export function locksMethods(): LocksMethods {
   return methods;
 }
 
-function tolerant<Request, Response>(
-  method: MethodDefinition<Request | null, Response | null>,
-): MethodDefinition<Request | null, Response | null> {
+/** gRPC itself would call what cannot be decoded an internal error of the node; here the service answers it. */
+function tolerant<Request, Response>(method: MethodDefinition<Request, Response>): MethodDefinition<Request, Response> {
   return {
     ...method,
-    requestDeserialize: (bytes) => orNull(() => method.requestDeserialize(bytes)),
-    responseDeserialize: (bytes) => orNull(() => method.responseDeserialize(bytes)),
+    requestDeserialize: (bytes) => {
+      try {
+        return method.requestDeserialize(bytes);
+      } catch {
+        return {} as Request; // Malformed
+      }
+    },
   };
-}
-
-function orNull<Value>(decode: () => Value): Value | null {
-  try {
-    return decode();
-  } catch {
-    return null;
-  }
 }

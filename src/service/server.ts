@@ -14,12 +14,12 @@ import type { MaekawaNode } from '../node/start';
 import { lockNameFault, readWtf8, writeWtf8 } from '../transport/lock-name';
 import { locksMethods } from './schema';
 import type {
-  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus,
+  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, Malformed, QueryReply, StatusReply, VoteStatus,
   WatchEventMessage, WireMode,
 } from './schema';
 
-type WatchCall = grpc.ServerWritableStream<{ readonly lock: Buffer } | null, WatchEventMessage | null>;
-type HoldCall = grpc.ServerDuplexStream<HoldRequest | null, HoldEvent | null>;
+type WatchCall = grpc.ServerWritableStream<{ readonly lock: Buffer } | Malformed, WatchEventMessage>;
+type HoldCall = grpc.ServerDuplexStream<HoldRequest | Malformed, HoldEvent>;
 
 const WATCH_BACKLOG_MAX = 1_000;
 const LABEL_LENGTH_MAX = 200;
@@ -93,7 +93,7 @@ class ClientHold {
     private readonly locks: NodeLockManager,
     private readonly onOver: () => void,
   ) {
-    call.on('data', (request: HoldRequest | null) => this.onRequest(request));
+    call.on('data', (request: HoldRequest | Malformed) => this.onRequest(request));
     call.on('end', () => this.onDone());
     call.on('cancelled', () => this.onBroken());
     // What ended the stream is told by 'cancelled'; unheard, the error would end the process.
@@ -119,12 +119,11 @@ class ClientHold {
     return this.node.configuration.leaseMs;
   }
 
-  private onRequest(request: HoldRequest | null): void {
+  private onRequest(request: HoldRequest | Malformed): void {
     if (this.state.kind === 'over' || this.state.kind === 'stopping') return;
-    if (request === null) return this.refuse('the message cannot be decoded');
     if ('ping' in request) return this.onPing(request.ping.sentAtMs);
     if ('acquire' in request) return this.onAcquire(request.acquire);
-    this.refuse('a message is an acquire or a ping; this one is neither');
+    this.refuse('a message is an acquire or a ping; this one is neither, or cannot be decoded');
   }
 
   private onAcquire(message: AcquireMessage): void {
@@ -286,7 +285,7 @@ function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }:
 }
 
 function watch(call: WatchCall, locks: NodeLockManager): void {
-  const name = call.request === null ? null : readWtf8(call.request.lock);
+  const name = 'lock' in call.request ? readWtf8(call.request.lock) : null;
   if (name === null) {
     call.emit('error', { code: grpc.status.INVALID_ARGUMENT, details: 'lock is not UTF-8' });
     return;
