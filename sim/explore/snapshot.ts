@@ -30,6 +30,14 @@ const WHOLE = 14;
 const SMALL = 15;
 const SMALL_MAX = 255 - SMALL;
 
+// Looked up once: in the sandbox of a test runner each look at a global is slow.
+const { create, getPrototypeOf } = Object;
+const { isSafeInteger } = Number;
+const OBJECTS = Object.prototype;
+const ARRAYS = Array.prototype;
+const MAPS = Map.prototype;
+const SETS = Set.prototype;
+
 /** A class, or the plain object, with its fields in order. A tree: each field leads on to the next. */
 interface Shape {
   readonly id: number;
@@ -116,7 +124,7 @@ export class Snapshots {
   }
 
   private putNumber(value: number): void {
-    if (Number.isInteger(value) && value >= 0 && value < 2 ** 49) {
+    if (isSafeInteger(value) && value >= 0 && value < 2 ** 49) {
       if (value <= SMALL_MAX) return this.byte(SMALL + value);
       this.byte(WHOLE);
       return this.whole(value);
@@ -133,7 +141,7 @@ export class Snapshots {
       return this.whole(shared);
     }
     const shape = this.shapeOf(object);
-    if (shape !== null && shape.prototype === Object.prototype && isValue(object as Fields)) {
+    if (shape !== null && shape.prototype === OBJECTS && isValue(object as Fields)) {
       this.byte(VALUE);
       return this.putFields(shape, object as Fields);
     }
@@ -176,8 +184,8 @@ export class Snapshots {
 
   /** Null for an array, a Map or a Set. */
   private shapeOf(object: object): Shape | null {
-    const prototype: object | null = Object.getPrototypeOf(object) as object | null;
-    if (prototype === Array.prototype || prototype === Map.prototype || prototype === Set.prototype) return null;
+    const prototype = getPrototypeOf(object) as object | null;
+    if (prototype === ARRAYS || prototype === MAPS || prototype === SETS) return null;
     let root = this.roots.get(prototype);
     if (root === undefined) {
       // What a built-in keeps inside, no walk over its fields can see.
@@ -273,7 +281,7 @@ export class Snapshots {
   }
 
   private takeFields(shape: Shape, hasIdentity: boolean): Fields {
-    const object = (shape.prototype === Object.prototype ? {} : Object.create(shape.prototype)) as Fields;
+    const object = (shape.prototype === OBJECTS ? {} : create(shape.prototype)) as Fields;
     if (hasIdentity) this.rebuilt.push(object);
     for (const field of shape.fields) object[field] = this.take();
     return object;
