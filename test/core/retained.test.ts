@@ -92,8 +92,10 @@ describe('retained: re-entry (protocol §9)', () => {
   });
 
   test('retained: the release of a re-entry carries a clock of at least its token (protocol §7)', () => {
-    const { n1, timestamp } = holding();
+    const { n1, timestamp } = asking();
     for (let caller = 2; caller <= 20; caller++) n1.acquire(caller);
+    n1.receives('n2', grant(timestamp, 500));
+    n1.receives('n3', grant(timestamp, 510));
     // Nothing but the tokens themselves makes the clock go on from here.
     for (let caller = 1; caller < 20; caller++) n1.release(caller);
     n1.release(20);
