@@ -42,7 +42,8 @@ export async function runWorkload(node: MaekawaNode, workload: Workload, log: Lo
         log.info(`entered ${quote(name)}, token ${lock.token}`);
         write(node.id, 'enter', lock, workload);
         await sleep(workMs, undefined, { signal: lock.signal });
-        write(node.id, 'leave', lock, workload);
+        // A process that was frozen may come here before it hears of the loss.
+        write(node.id, lock.validForMs() > 0 ? 'leave' : 'lost', lock, workload);
         log.info(`left ${quote(name)}`);
       });
       await sleep(everyMs, undefined, { signal: node.signal });
