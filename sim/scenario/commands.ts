@@ -72,10 +72,11 @@ function parse(words: Words): Command {
       return { kind: 'nodes', count: words.number('how many nodes'), layout: parseLayout(words) };
     case 'lease':
     case 'retry':
-    case 'drift':
     case 'slack':
     case 'block':
-      return { kind: 'setting', name: first, value: words.number(`a number for ${first}`) };
+      return { kind: 'setting', name: first, value: words.number('a whole number') };
+    case 'drift':
+      return { kind: 'setting', name: first, value: words.ratio() };
     case 'retain':
     case 'clocks':
       return { kind: 'setting', name: first, value: words.oneOf(['on', 'off']) === 'on' ? 1 : 0 };
@@ -204,11 +205,18 @@ class Words {
     return choice;
   }
 
+  /** A whole number, 0 or more. */
   number(what: string): number {
     const word = this.next(what);
-    const value = Number(word);
-    if (!(value >= 0 && Number.isFinite(value))) throw new ScenarioError(`'${word}' where ${what} was expected`);
-    return value;
+    if (!/^\d+$/.test(word)) throw new ScenarioError(`'${word}' where ${what} was expected`);
+    return Number(word);
+  }
+
+  /** Less than 1. */
+  ratio(): number {
+    const word = this.next('a ratio');
+    if (!/^0(\.\d+)?$/.test(word)) throw new ScenarioError(`'${word}' where a ratio such as 0.01 was expected`);
+    return Number(word);
   }
 
   node(): NodeId {

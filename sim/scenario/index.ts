@@ -96,6 +96,7 @@ class Scenario {
 }
 
 function layOut(count: number, layout: Layout): { nodes: NodeId[]; of: FamilyLayout } {
+  if (count === 0) throw new ScenarioError('no nodes, no locks');
   const nodes = Array.from({ length: count }, (_, index) => `n${index + 1}`);
   if (layout.family === 'explicit') {
     if (layout.sets.length !== count) throw new ScenarioError(`${layout.sets.length} sets for ${count} nodes: give each the set that it asks first`);
