@@ -26,6 +26,7 @@ interface NodeOptions extends TlsOptions {
   readonly insecure?: true;
   readonly retain: boolean;
   readonly logLevel: string;
+  readonly trace?: string;
   readonly lock?: string;
   readonly every?: number;
   readonly work: number;
@@ -46,6 +47,7 @@ export function nodeCommand(): Command {
     .option('--insecure', 'listen beyond this machine without TLS')
     .option('--no-retain', 'give the votes of a released lock back at once')
     .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'))
+    .option('--trace <file>', 'append every event of the core and its effects to this file, to be replayed')
     .option('--lock <name>', 'want this lock again and again')
     .option('--every <duration>', 'pause before wanting it again (default: 500ms)', parseDurationMs)
     .option('--work <duration>', 'how long to hold it', parseDurationMs, 50)
@@ -89,6 +91,7 @@ async function run(options: NodeOptions): Promise<void> {
       ...(options.firstStart === undefined ? {} : { firstStart: true }),
       ...(options.insecure === undefined ? {} : { insecure: true }),
       ...(tls === undefined ? {} : { tls }),
+      ...(options.trace === undefined ? {} : { traceFile: options.trace }),
     });
   } catch (error) {
     terminal?.close();

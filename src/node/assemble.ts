@@ -2,13 +2,14 @@
 import type { Logger } from 'pino';
 import type { Configuration } from '../config';
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
-import type { NodeId } from '../core';
+import type { Birth, CoreSettings, NodeId } from '../core';
 import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
 import type { Transport } from '../transport/transport';
 import type { DataDirectory } from './data-directory';
 import type { NodeTime } from './monotonic-time';
 import { Runtime } from './runtime';
+import type { TraceWriter } from './trace-writer';
 
 export interface NodeParts {
   readonly id: NodeId;
@@ -21,20 +22,26 @@ export interface NodeParts {
   /** It never ran before: no vote of it can be on loan. */
   readonly firstStart: boolean;
   readonly queryPeers: ManagerParts['queryPeers'];
+  /** Records this life; closed at its end. */
+  readonly trace?: TraceWriter;
 }
 
 export function assembleNode(parts: NodeParts): { readonly runtime: Runtime; readonly manager: NodeLockManager } {
-  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers } = parts;
+  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, trace } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
-  const core = createNode(
-    { self: id, coterie, leaseMs, retryMs, driftMax, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain },
-    {
-      ceilingOnDisk: dataDirectory.ceiling,
-      wallClockUs: time.wallClockUs(),
-      firstStart: parts.firstStart && !dataDirectory.existed,
-    },
-  );
-  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log });
+  const settings: CoreSettings = {
+    self: id, coterie, leaseMs, retryMs, driftMax, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
+  };
+  const birth: Birth = {
+    ceilingOnDisk: dataDirectory.ceiling,
+    wallClockUs: time.wallClockUs(),
+    firstStart: parts.firstStart && !dataDirectory.existed,
+  };
+  const core = createNode(settings, birth);
+  trace?.begin({ id, configuration, settings, birth });
+  const recording = trace === undefined ? {} : { record: trace.record.bind(trace) };
+  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, ...recording });
+  if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
   return { runtime, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers }) };

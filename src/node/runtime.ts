@@ -39,6 +39,8 @@ export interface RuntimeParts {
   readonly dataDirectory: DataDirectory;
   readonly time: NodeTime;
   readonly log: Logger;
+  /** Told of each event and its effects, or of null when the core threw. */
+  readonly record?: (event: Event, effects: readonly Effect[] | null) => void;
 }
 
 export class Runtime {
@@ -70,7 +72,7 @@ export class Runtime {
   /** Begin the node's life: reserve a ceiling, then let the transport connect. */
   async start(): Promise<void> {
     const { core, dataDirectory, transport } = this.parts;
-    const effects = step(core, { kind: 'start', nowMs: this.nowMs() });
+    const effects = this.step({ kind: 'start', nowMs: this.nowMs() });
     for (const effect of effects) {
       if (effect.kind !== 'reserveCeiling') this.perform(effect);
       else {
@@ -189,13 +191,25 @@ export class Runtime {
     this.waiting = sleptMs > 0 ? [{ kind: 'slept', nowMs: event.nowMs, byMs: sleptMs }, event] : [event];
     try {
       for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-        for (const effect of step(this.parts.core, next)) this.perform(effect);
+        for (const effect of this.step(next)) this.perform(effect);
       }
     } catch (error) {
       this.waiting = null;
       this.fail(error);
     }
     this.waiting = null;
+  }
+
+  private step(event: Event): readonly Effect[] {
+    const { core, record } = this.parts;
+    if (record === undefined) return step(core, event);
+    let effects: readonly Effect[] | null = null;
+    try {
+      effects = step(core, event);
+      return effects;
+    } finally {
+      record(event, effects);
+    }
   }
 
   private fail(cause: unknown): void {

@@ -17,8 +17,10 @@ import { loadTls } from '../transport/tls';
 import type { TlsFiles, TlsMaterial } from '../transport/tls';
 import { assembleNode } from './assemble';
 import { ephemeralDirectory, openDataDirectory } from './data-directory';
+import type { DataDirectory } from './data-directory';
 import { MonotonicTime } from './monotonic-time';
 import type { MessageCounts } from './runtime';
+import { TraceWriter } from './trace-writer';
 
 /** How long other nodes may take to say what they hold. */
 const QUERY_MS = 1_500;
@@ -49,6 +51,8 @@ export interface StartOptions {
   readonly retain?: boolean;
   /** Where the node writes its log. Default: nowhere. */
   readonly log?: Logger;
+  /** A file to which every event of the core is appended with its effects, to be replayed. Default: none. */
+  readonly traceFile?: string;
 }
 
 export interface NodeStatus {
@@ -104,13 +108,14 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
     : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
+  const tracing = options.traceFile === undefined ? {} : { trace: await openTrace(options.traceFile, log, dataDirectory) };
   const server = createServer();
   const { cluster, digest } = configuration;
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
   const queryPeers = async (): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> =>
     new Map(await Promise.all([...addresses].map(async ([peer, peerAddress]) => [peer, await snapshotOf(peerAddress, tls.tls)] as const)));
   const { runtime, manager } = assembleNode({
-    id, configuration, transport, dataDirectory, log, retain, queryPeers, time: new MonotonicTime(), firstStart: options.firstStart === true,
+    id, configuration, transport, dataDirectory, log, retain, queryPeers, time: new MonotonicTime(), firstStart: options.firstStart === true, ...tracing,
   });
 
   const startedAtMs = runtime.nowMs();
@@ -156,6 +161,15 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     throw error;
   }
   return node;
+}
+
+async function openTrace(path: string, log: Logger, dataDirectory: DataDirectory): Promise<TraceWriter> {
+  try {
+    return TraceWriter.open(path, log);
+  } catch (error) {
+    await dataDirectory.close();
+    throw error;
+  }
 }
 
 /** Null when the node does not answer in time. */

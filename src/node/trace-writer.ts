@@ -1,0 +1,89 @@
+/**
+ * Records what a node's core was told and what it answered, one JSON line for each event, so that the
+ * same core can be fed the same events again elsewhere (`npm run sim -- --replay`). A file holds several
+ * lives of a node, one after the other; each begins with a line that says what the core was made from.
+ * Law: a trace that cannot be written never stops the node.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Configuration } from '../config';
+import type { Birth, CoreSettings, Effect, Event, NodeId } from '../core';
+import { LockError } from '../errors';
+
+/** How long a line may wait in memory: what a killed node loses. */
+const FLUSH_MS = 100;
+const BUFFER_LENGTH_MAX = 65_536;
+
+export interface Life {
+  readonly id: NodeId;
+  readonly configuration: Configuration;
+  readonly settings: CoreSettings;
+  readonly birth: Birth;
+}
+
+export class TraceWriter {
+  private buffer = '';
+  private timer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    private file: number | null,
+    private readonly log: Logger,
+  ) {}
+
+  /** @throws LockError `storage` when the file cannot be opened */
+  static open(path: string, log: Logger): TraceWriter {
+    try {
+      const writer = new TraceWriter(openSync(path, 'a'), log);
+      // A killed node may have left half a line.
+      writer.buffer = '\n';
+      return writer;
+    } catch (cause) {
+      throw new LockError('storage', `cannot write the trace ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /** The first line of a life: all that the core is made from. */
+  begin({ id, configuration, settings, birth }: Life): void {
+    const { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain } = settings;
+    this.write({
+      trace: 'maekawa 1',
+      node: id,
+      nodes: configuration.nodes.map((node) => node.id),
+      quorums: configuration.quorums,
+      settings: { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain },
+      birth,
+    });
+  }
+
+  /** `effects` is null when the core threw. */
+  record(event: Event, effects: readonly Effect[] | null): void {
+    this.write(event.kind === 'stop' ? { event: { ...event, inUse: [...(event.inUse ?? [])] }, effects } : { event, effects });
+  }
+
+  close(): void {
+    this.flush();
+    if (this.file !== null) closeSync(this.file);
+    this.file = null;
+  }
+
+  private write(line: object): void {
+    if (this.file === null) return;
+    this.buffer += `${JSON.stringify(line)}\n`;
+    if (this.buffer.length >= BUFFER_LENGTH_MAX) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const bytes = Buffer.from(this.buffer);
+    this.buffer = '';
+    try {
+      for (let written = 0; this.file !== null && written < bytes.length; ) written += writeSync(this.file, bytes, written);
+    } catch (error) {
+      this.log.error(`the trace ends here, for it cannot be written: ${(error as Error).message}`);
+      if (this.file !== null) closeSync(this.file);
+      this.file = null;
+    }
+  }
+}
