@@ -9,6 +9,8 @@ export const TIME_US_MAX = 2 ** 37;
 
 const ORDER_SPAN = 2 ** 16;
 
+const LENGTH_AT_FIRST = 256;
+
 export class Agenda {
   /** The item that `next` took out. */
   atUs = 0;
@@ -20,13 +22,13 @@ export class Agenda {
   private size = 0;
   private order = 0;
   /** Time and order of arrival in one number, by place in the heap. */
-  private keys = new Float64Array(256);
+  private keys = new Float64Array(LENGTH_AT_FIRST);
   /** Where the rest of the item is, by place in the heap; behind the heap's end, the free places. */
-  private slots = Int32Array.from({ length: 256 }, (_, i) => i);
-  private kinds = new Uint8Array(256);
-  private as = new Int32Array(256);
-  private bs = new Int32Array(256);
-  private readonly payloads: unknown[] = new Array<unknown>(256).fill(null);
+  private slots = countUp(new Int32Array(LENGTH_AT_FIRST), 0);
+  private kinds = new Uint8Array(LENGTH_AT_FIRST);
+  private as = new Int32Array(LENGTH_AT_FIRST);
+  private bs = new Int32Array(LENGTH_AT_FIRST);
+  private readonly payloads: unknown[] = new Array<unknown>(LENGTH_AT_FIRST).fill(null);
 
   get length(): number {
     return this.size;
@@ -93,15 +95,19 @@ export class Agenda {
     const keys = new Float64Array(length);
     keys.set(this.keys);
     this.keys = keys;
-    const slots = Int32Array.from({ length }, (_, i) => i);
-    slots.set(this.slots);
-    this.slots = slots;
+    this.slots = countUp(grown(this.slots, length), this.slots.length);
     const kinds = new Uint8Array(length);
     kinds.set(this.kinds);
     this.kinds = kinds;
     this.as = grown(this.as, length);
     this.bs = grown(this.bs, length);
   }
+}
+
+/** From `start` on each place gets its own number. */
+function countUp(array: Int32Array<ArrayBuffer>, start: number): Int32Array<ArrayBuffer> {
+  for (let i = start; i < array.length; i++) array[i] = i;
+  return array;
 }
 
 function grown(from: Int32Array, length: number): Int32Array<ArrayBuffer> {

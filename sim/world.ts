@@ -8,6 +8,7 @@ import { reentryLeftMs } from '../src/core';
 import type { CallerId, Effect, Event, LockName, LockNode, Message, NodeId, Token } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { Agenda } from './agenda';
+import { Backing } from './backing';
 import { CheckError, Checks, violated } from './checks';
 import type { Hold } from './checks';
 import type { Core } from './core';
@@ -150,6 +151,7 @@ export class World {
   /** Of the message that is being sent, for the observer. */
   private arrivesAtUs: number[] = [];
   private readonly checks: Checks;
+  private readonly backing: Backing | null;
   private readonly detection: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
   private readonly seenLife: number[];
@@ -176,6 +178,7 @@ export class World {
     private readonly plan: Plan,
     private readonly core: Core,
     private readonly observer: Observer | null,
+    skipsLeaseInside = false,
   ) {
     this.coterie = coterieOf(plan.family, plan.machines.length);
     this.nodeIds = nodeIdsOf(plan.machines.length);
@@ -195,6 +198,7 @@ export class World {
       this.nodeIds, this.locks, this.machines.map((machine) => machine.alive),
       plan.profile === 'frugal' ? votingSets.map((set) => set.length) : null,
     );
+    this.backing = skipsLeaseInside ? null : new Backing(core, this.coterie, this.locks, this.machines);
     this.detection = new Random(plan.seed, 'detection');
     this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
     this.suspectedUntilUs = new Array<number>(this.machines.length ** 2).fill(0);
@@ -318,6 +322,7 @@ export class World {
     const effects = this.core.step(node, event);
     this.observer?.stepped(this.nowUs, machine.id, event, effects);
     for (const effect of effects) this.perform(machine, effect);
+    if (event.kind === 'message') this.backing?.arbiterActed(this.nowUs, this.lockOf(event.message.lock), machine);
   }
 
   private note(note: Note): void {
@@ -677,7 +682,10 @@ export class World {
   }
 
   private endHold(caller: Caller): void {
-    if (caller.hold !== null) this.checks.left(caller.lock, caller.hold);
+    if (caller.hold !== null) {
+      this.checks.left(caller.lock, caller.hold);
+      this.backing?.ended(caller.lock, caller.hold);
+    }
     caller.hold = null;
   }
 
@@ -702,6 +710,7 @@ export class World {
     const endsAtUs = this.endsAtUs(machine, validUntilMs);
     caller.hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     this.checks.entered(this.nowUs, lock, caller.hold);
+    this.checkBacking(machine, lock, caller.hold);
     if (this.plan.profile === 'frugal') {
       const couldEnterAtMs = Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0);
       this.checks.countEntry(machine.index, lock, couldEnterAtMs + reentryLeftMs(this.plan.leaseMs), validUntilMs);
@@ -719,7 +728,15 @@ export class World {
     this.counts.renewals++;
     caller.validUntilMs = validUntilMs;
     this.checks.renewed(this.nowUs, caller.lock, caller.hold, this.endsAtUs(machine, validUntilMs));
+    this.checkBacking(machine, caller.lock, caller.hold);
     if (this.plan.profile === 'frugal') this.checks.countRenewal(caller.lock, validUntilMs);
+  }
+
+  private checkBacking(machine: Machine, lock: number, hold: Hold): void {
+    if (this.backing === null) return;
+    const requester = machine.node === null ? null : this.core.inspectLock(machine.node, this.locks[lock] ?? '')?.requester;
+    // A caller may have been let in and lose the lock again within one step.
+    if (requester?.state === 'held') this.backing.extended(this.nowUs, lock, hold, machine, requester.request.timestamp);
   }
 
   private lost(machine: Machine, id: CallerId): void {

@@ -9,6 +9,7 @@ import { FAULT_KINDS } from '../../sim/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan';
 import { commandFor } from '../../sim/report';
 import { runSeed } from '../../sim/run';
+import type { RunTools } from '../../sim/run';
 import type { Effect } from '../../src/core';
 import { holds } from '../support/holds';
 
@@ -79,14 +80,19 @@ function coreThat(change: (effect: Effect) => readonly Effect[]): Core {
   return { ...PRODUCTION_CORE, step: (node, event) => PRODUCTION_CORE.step(node, event).flatMap(change) };
 }
 
-function checksThatFail(core: Core, runOptions: RunOptions = {}): Set<string> {
-  return new Set(SEEDS.flatMap((seed) => runSeed(seed, runOptions, { core }).violation?.check ?? []));
+function checksThatFail(core: Core, runOptions: RunOptions = {}, tools: RunTools = {}): Set<string> {
+  return new Set(SEEDS.flatMap((seed) => runSeed(seed, runOptions, { core, ...tools }).violation?.check ?? []));
 }
 
 describe('each check can fail', () => {
-  test('exclusion: a core that believes in its lease for too long', () => {
-    const core = coreThat((effect) => [effect.kind === 'entered' || effect.kind === 'renewed' ? { ...effect, validUntilMs: effect.validUntilMs + 60_000 } : effect]);
-    expect([...checksThatFail(core)]).toEqual(expect.arrayContaining(['exclusion']));
+  const tooLong = coreThat((effect) => [effect.kind === 'entered' || effect.kind === 'renewed' ? { ...effect, validUntilMs: effect.validUntilMs + 60_000 } : effect]);
+
+  test('lease-inside: a core that believes in its lease for too long', () => {
+    expect([...checksThatFail(tooLong)]).toEqual(['lease-inside']);
+  });
+
+  test('exclusion: the same, when nobody looks at leases', () => {
+    expect([...checksThatFail(tooLong, {}, { skipsLeaseInside: true })]).toContain('exclusion');
   });
 
   test('token-rises: a core that hands out one token for all', () => {

@@ -1,0 +1,112 @@
+/**
+ * lease-inside (protocol.md section 10), checked for whoever is inside: until the hold ends, in true time,
+ * arbiters that form a quorum have lent their vote to its request and keep it so. A bug shows here as soon
+ * as one vote too many is lent on, long before chance brings a second holder in.
+ * It looks into the arbiters, and only at what they would act on: their live grants and when these end.
+ */
+import { violated } from './checks';
+import type { Hold } from './checks';
+import type { Core } from './core';
+import type { MachineClock } from './machine-clock';
+import type { LamportTime, LockName, LockNode, NodeId } from '../src/core';
+import type { Coterie } from '../src/quorum/coterie';
+
+/** What is read of a machine. */
+export interface Place {
+  readonly id: NodeId;
+  readonly node: LockNode | null;
+  /** Its arbiters' leases run by this clock, `originUs` added. */
+  readonly monotonic: MachineClock;
+  /** Its holds run by this one: it counts sleep. */
+  readonly alive: MachineClock;
+  readonly originUs: number;
+}
+
+/** A hold and the arbiters that keep their votes for it until it ends. */
+interface Backed {
+  readonly hold: Hold;
+  readonly place: Place;
+  readonly request: LamportTime;
+  readonly backers: Set<NodeId>;
+}
+
+export class Backing {
+  /** By lock. Holds that ended without a word are dropped when they are met. */
+  private readonly backed: Backed[][];
+
+  constructor(
+    private readonly core: Core,
+    private readonly coterie: Coterie,
+    private readonly locks: readonly LockName[],
+    private readonly places: readonly Place[],
+  ) {
+    this.backed = locks.map(() => []);
+  }
+
+  /** A hold began or was prolonged. `request`: the timestamp of the request that it stands on. */
+  extended(nowUs: number, lock: number, hold: Hold, place: Place, request: LamportTime): void {
+    const holds = this.holdsOf(lock);
+    let backed = holds.find((each) => each.hold === hold);
+    if (backed === undefined) {
+      backed = { hold, place, request, backers: new Set() };
+      holds.push(backed);
+    }
+    for (const arbiter of this.places) {
+      if (this.isBacking(nowUs, lock, backed, arbiter)) backed.backers.add(arbiter.id);
+      else backed.backers.delete(arbiter.id);
+    }
+    this.demandQuorum(nowUs, lock, backed);
+  }
+
+  ended(lock: number, hold: Hold): void {
+    const holds = this.holdsOf(lock);
+    const index = holds.findIndex((each) => each.hold === hold);
+    if (index >= 0) holds.splice(index, 1);
+  }
+
+  /** An arbiter handled a message: has it lent on a vote that someone counts on? */
+  arbiterActed(nowUs: number, lock: number, arbiter: Place): void {
+    const holds = this.holdsOf(lock);
+    for (let i = holds.length - 1; i >= 0; i--) {
+      const backed = holds[i];
+      if (backed === undefined || !backed.backers.has(arbiter.id)) continue;
+      if (backed.place.alive.localUs(nowUs) >= backed.hold.endsAtUs) {
+        holds.splice(i, 1);
+      } else if (!this.isBacking(nowUs, lock, backed, arbiter)) {
+        backed.backers.delete(arbiter.id);
+        this.demandQuorum(nowUs, lock, backed);
+      }
+    }
+  }
+
+  private demandQuorum(nowUs: number, lock: number, { hold, place, request, backers }: Backed): void {
+    if (this.coterie.containsQuorum(backers)) return;
+    const untilUs = place.alive.trueUs(hold.endsAtUs);
+    violated('lease-inside', `${place.id} holds lock ${this.locks[lock]} under request ${request} for ${untilUs - nowUs} us more, `
+      + `but only {${[...backers].join(',')}} keep their votes for it so long`);
+  }
+
+  private isBacking(nowUs: number, lock: number, { hold, place, request }: Backed, arbiter: Place): boolean {
+    const { node } = arbiter;
+    // A dead arbiter lends nothing, and is silent for a lease when it comes back: as long as any vote lasts.
+    if (node === null) return true;
+    const untilUs = place.alive.trueUs(hold.endsAtUs);
+    const nowMs = Math.floor((arbiter.monotonic.localUs(nowUs) + arbiter.originUs) / 1000);
+    const silentForMs = this.core.silentForMs(node, nowMs);
+    if (silentForMs > 0 && this.trueUs(arbiter, nowMs + silentForMs) >= untilUs) return true;
+    const grants = this.core.inspectLock(node, this.locks[lock] ?? '')?.grants ?? [];
+    const grant = grants.find((each) => each.request.timestamp === request && each.request.node === place.id);
+    return grant !== undefined && this.trueUs(arbiter, grant.expiresAtMs) >= untilUs;
+  }
+
+  /** When the arbiter's own time reaches `atMs`. */
+  private trueUs({ monotonic, originUs }: Place, atMs: number): number {
+    return monotonic.trueUs(atMs * 1000 - originUs);
+  }
+
+  private holdsOf(lock: number): Backed[] {
+    const holds = this.backed[lock];
+    if (holds === undefined) throw new RangeError(`no lock ${lock}`);
+    return holds;
+  }
+}
