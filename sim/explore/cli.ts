@@ -59,7 +59,7 @@ function explore({ setup, limits, save }: Options, core: Core, { tell, note }: T
       tell('Clean: every reachable state keeps the rules, and from every quiet one all that wait are served.');
       return EXIT.clean;
     case 'limit':
-      tell(`Stopped at the limit of ${verdict.what}. Nothing wrong so far.`);
+      tell(`Stopped at the limit of ${verdict.what}. Nothing is wrong on any path of ${search.progress.depth} steps.`);
       return EXIT.limit;
     case 'violation': {
       const text = conversationOf(system, search, verdict, core);

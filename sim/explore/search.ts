@@ -17,7 +17,7 @@ export interface Limits {
 export interface Progress {
   readonly states: number;
   readonly transitions: number;
-  /** Steps from the first state to the farthest. */
+  /** Steps to the states that are being expanded; in the end, to the farthest. */
   readonly depth: number;
   /** States without a step that a live system makes by itself. */
   readonly quiet: number;
@@ -76,7 +76,7 @@ export class Search {
       }
       if (this.current % STATES_A_LOOK === 0) {
         watch(this.progress);
-        if (system.seats.rows.bytes > ROWS_SHARE * limits.bytesMax) system.seats.forgetRows();
+        if (4 * system.seats.rows.length > ROWS_SHARE * limits.bytesMax) system.seats.forgetRows();
         if (this.bytes > limits.bytesMax) return { kind: 'limit', what: 'memory' };
       }
       if (table.size >= limits.statesMax) return { kind: 'limit', what: 'states' };
