@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import { lockDirectory } from './directory-lock';
@@ -33,7 +33,7 @@ const VERSION = 'maekawa-ceiling-1';
 /** @throws LockError `storage` when the directory is in use, not writable, or its file is corrupt */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   try {
-    mkdirSync(path, { recursive: true });
+    await makeDirectory(path);
   } catch (cause) {
     throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir`, { cause });
   }
@@ -104,6 +104,14 @@ class Directory implements DataDirectory {
       throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+/** The directory, and those above it where they are missing, to survive a crash of the machine. */
+async function makeDirectory(path: string): Promise<void> {
+  const whole = resolve(path);
+  const firstMade = mkdirSync(whole, { recursive: true });
+  if (firstMade === undefined) return;
+  for (let made = whole; made.length >= firstMade.length; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
 /** A rename is safe only when the directory is on disk too. Windows can neither do that nor needs it. */
