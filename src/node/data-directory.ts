@@ -31,7 +31,8 @@ const TEMPORARY = 'ceiling.new';
 const VERSION = 'maekawa-ceiling-1';
 
 /** @throws LockError `storage` when the directory is in use, not writable, or its file is corrupt */
-export async function openDataDirectory(path: string): Promise<DataDirectory> {
+export async function openDataDirectory(directory: string): Promise<DataDirectory> {
+  const path = resolve(directory); // the same one even if the process goes elsewhere
   try {
     await makeDirectory(path);
   } catch (cause) {
@@ -108,10 +109,9 @@ class Directory implements DataDirectory {
 
 /** The directory, and those above it where they are missing, to survive a crash of the machine. */
 async function makeDirectory(path: string): Promise<void> {
-  const whole = resolve(path);
-  const firstMade = mkdirSync(whole, { recursive: true });
+  const firstMade = mkdirSync(path, { recursive: true });
   if (firstMade === undefined) return;
-  for (let made = whole; made.length >= firstMade.length; made = dirname(made)) await syncDirectory(dirname(made));
+  for (let made = path; made.length >= firstMade.length; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
 /** A rename is safe only when the directory is on disk too. Windows can neither do that nor needs it. */

@@ -86,6 +86,14 @@ describe('data directory: keeps the ceiling (protocol §3)', () => {
     expect(directory).toMatchObject({ ceiling: 0, existed: false });
   });
 
+  test('stays where it is when the process goes elsewhere', async () => {
+    const before = process.cwd();
+    process.chdir(path);
+    const directory = await open('relative').finally(() => process.chdir(before));
+    await directory.reserve(7);
+    expect(readdirSync(join(path, 'relative')).sort()).toEqual(['ceiling', 'in-use-by']);
+  });
+
   test('what was reserved is there in the next life', async () => {
     await (await open()).reserve(4_711);
     expect(await reopened()).toMatchObject({ ceiling: 4_711, existed: true });
