@@ -4,7 +4,8 @@
  * altogether, for bugs hide where a frequent fault masks a rare one.
  */
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../src/core';
-import type { Mode } from '../src/core';
+import type { MessageKind, Mode } from '../src/core';
+import { ECHO_BACK_MAX } from './echoes';
 import { FAULT_KINDS } from './plan';
 import type {
   CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, MachinePlan, NetworkPlan, Plan, Profile, Wish,
@@ -59,9 +60,12 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   cancel: [0.05, 0.3],
   linger: [0.1],
   steal: [0.02, 0.2, 0.6],
+  echo: [10, 40],
 };
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
+
+const MESSAGE_KINDS: readonly MessageKind[] = ['request', 'grant', 'release', 'inquire', 'yield'];
 
 /** The least slack, for each caller and node. */
 const SLACK_PER_CALLER = 4;
@@ -248,6 +252,14 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
       faults.push({ kind, atUs, forUs: spellUs(random), machine: random.below(nodes) });
     });
   }
+  plan('echo', (random, atUs) => {
+    if (nodes === 1) return;
+    // By kind first: else the rare ones, which are the dangerous ones, would hardly ever be heard again.
+    const message = random.pick(MESSAGE_KINDS);
+    const from = random.below(nodes);
+    const to = (from + 1 + random.below(nodes - 1)) % nodes;
+    faults.push({ kind: 'echo', atUs, from, to, message, back: random.below(ECHO_BACK_MAX + 1) });
+  });
   plan('slow', (random, atUs) => {
     const perEventUs = 1 + random.below(leaseUs / 50);
     faults.push({ kind: 'slow', atUs, forUs: spellUs(random), machine: random.below(nodes), perEventUs });

@@ -4,7 +4,7 @@
  * these too.
  * All times are whole microseconds of true time, from the start of the run, unless named otherwise.
  */
-import type { Mode } from '../src/core';
+import type { MessageKind, Mode } from '../src/core';
 import type { Fate } from './fates';
 
 export const FAMILIES = ['grid', 'majority', 'plane'] as const;
@@ -38,6 +38,7 @@ export const FAULT_KINDS = {
   cancel: 'probability that a caller gives up waiting',
   linger: 'probability that a caller holds for longer than the lease',
   steal: 'probability that a caller steals the lock',
+  echo: 'count: a link delivers a message of some time ago once more',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -116,7 +117,16 @@ export type Fault =
   | (Spell & { readonly kind: 'pause' | 'sleep'; readonly machine: number })
   | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
   | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
-  | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number };
+  | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number }
+  /** The network sends the last message of this kind on this link again, or the one `back` before it, if there is one. */
+  | {
+      readonly kind: 'echo';
+      readonly atUs: number;
+      readonly from: number;
+      readonly to: number;
+      readonly message: MessageKind;
+      readonly back: number;
+    };
 
 /** A node finds out, at this true time, whether a peer is up. */
 export interface Look {

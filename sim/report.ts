@@ -42,6 +42,8 @@ export interface Counts {
   peerDowns: number;
   messagesLost: number;
   messagesDuplicated: number;
+  /** Messages of some time ago that were sent again. */
+  messagesEchoed: number;
   messagesOvertaken: number;
   /** Messages that a partition or a dead node swallowed. */
   messagesCut: number;
@@ -53,7 +55,7 @@ export function newCounts(): Counts {
     requests: 0, grants: 0, releases: 0, inquires: 0, yields: 0,
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
-    partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesOvertaken: 0, messagesCut: 0,
+    partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
   };
 }
 

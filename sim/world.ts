@@ -12,6 +12,7 @@ import { Backing } from './backing';
 import { CheckError, Checks, violated } from './checks';
 import type { Hold } from './checks';
 import type { Core } from './core';
+import { Echoes } from './echoes';
 import { Fates } from './fates';
 import { coterieOf, lockNamesOf, nodeIdsOf } from './layout';
 import { MachineClock, STOPPED_PPM } from './machine-clock';
@@ -148,6 +149,7 @@ export class World {
   private readonly callers: Caller[];
   private readonly network: Network;
   private readonly fates: Fates | null;
+  private readonly echoes: Echoes | null;
   /** Of the message that is being sent, for the observer. */
   private arrivesAtUs: number[] = [];
   private readonly checks: Checks;
@@ -192,6 +194,7 @@ export class World {
       if (this.observer !== null) this.arrivesAtUs.push(atUs);
     });
     this.fates = plan.fates === undefined ? null : new Fates(plan.fates);
+    this.echoes = plan.faults.some((fault) => fault.kind === 'echo') ? new Echoes() : null;
     const votingSets = this.nodeIds.map((id) => this.coterie.votingSet(id));
     this.isVotingSetMember = votingSets.flatMap((set) => this.nodeIds.map((id) => set.includes(id)));
     this.checks = new Checks(
@@ -521,10 +524,16 @@ export class World {
     }
     if (machine.lastClockSent > 0 && message.clock > machine.lastClockSent + this.plan.slack) counts.clockJumps++;
     machine.lastClockSent = message.clock;
+    this.echoes?.remember(link, message);
+    this.transmit(machine.index, toIndex, message);
+  }
+
+  private transmit(from: number, to: number, message: Message): void {
+    const link = this.network.link(from, to);
     if (this.fates === null) this.network.send(this.nowUs, link, message);
-    else this.network.sendTo(this.nowUs, link, message, this.fates.next(machine.index, toIndex, message));
+    else this.network.sendTo(this.nowUs, link, message, this.fates.next(from, to, message));
     if (this.observer !== null) {
-      this.observer.sent?.(this.nowUs, machine.id, to, message, this.arrivesAtUs);
+      this.observer.sent?.(this.nowUs, this.machine(from).id, this.machine(to).id, message, this.arrivesAtUs);
       if (this.arrivesAtUs.length === 0) this.noteDropped(link, message, this.network.isCut(link) ? 'link is cut' : 'lost');
       this.arrivesAtUs = [];
     }
@@ -807,6 +816,12 @@ export class World {
         if (machine.node !== null && machine.frozenUntilUs <= this.nowUs && !machine.isAsleep) this.stepWake(machine);
         return;
       }
+      case 'echo': {
+        const message = this.echoes?.recall(network.link(fault.from, fault.to), fault.message, fault.back) ?? null;
+        if (message === null) return;
+        this.counts.messagesEchoed++;
+        return this.transmit(fault.from, fault.to, message);
+      }
     }
   }
 
@@ -831,6 +846,7 @@ export class World {
       case 'slow':
       case 'rate':
       case 'wake':
+      case 'echo':
         return;
     }
   }

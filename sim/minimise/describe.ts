@@ -1,5 +1,6 @@
 /** What makes a plan more than nodes at rest, one line for each part: what a minimised plan is read by. */
 import { assertNever } from '../../src/core';
+import type { MessageKind } from '../../src/core';
 import type { Fate } from '../fates';
 import { lockNamesOf, nodeIdsOf } from '../layout';
 import type { Fault, Plan } from '../plan';
@@ -73,6 +74,14 @@ export function describeFault(fault: Fault, name: NameOf): string {
       return `the clock of ${name(fault.machine)} goes ${rate(fault.ratePpm)}`;
     case 'wake':
       return `${name(fault.machine)} is woken for nothing`;
+    case 'echo': {
+      const which = fault.back === 0 ? 'the last' : `the last but ${fault.back}`;
+      return `${which} ${fault.message} from ${name(fault.from)} to ${name(fault.to)} is sent once more`;
+    }
+    case 'echo': {
+      const which = fault.back === 0 ? 'last' : `last but ${fault.back}`;
+      return `the ${which} ${nameOf(fault.message)} from ${name(fault.from)} to ${name(fault.to)} is delivered once more`;
+    }
     default:
       return assertNever(fault);
   }
@@ -86,11 +95,14 @@ function describeMachines(plan: Plan, name: NameOf): string[] {
 }
 
 function describeFate({ from, to, message, lock, number, arrivesAfterUs }: Fate, name: NameOf): string {
-  const kind = message.charAt(0).toUpperCase() + message.slice(1);
-  const what = `${kind} ${number} of lock ${lock} from ${name(from)} to ${name(to)}`;
+  const what = `${nameOf(message)} ${number} of lock ${lock} from ${name(from)} to ${name(to)}`;
   const [first, ...copies] = arrivesAfterUs.map(time);
   if (first === undefined) return `${what} is lost`;
   return `${what} arrives after ${first}${copies.length === 0 ? '' : `, and again after ${copies.join(' and ')}`}`;
+}
+
+function nameOf(kind: MessageKind): string {
+  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }
 
 function list(names: readonly string[]): string {

@@ -141,6 +141,7 @@ export function withoutMachine(plan: Plan, index: number): Plan {
       case 'cut':
         return [{ ...fault, from: others(fault.from), to: others(fault.to) }];
       case 'clog':
+      case 'echo':
         return fault.from === index || fault.to === index ? [] : [{ ...fault, from: moved(fault.from), to: moved(fault.to) }];
       case 'suspect':
         return fault.machine === index || fault.peer === index

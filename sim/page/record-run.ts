@@ -117,7 +117,7 @@ class RunRecorder implements Observer {
     const text = describeFault(fault, name);
     const nodes = nodesOf(fault);
     this.recorder.note(atUs, nodes.length === 1 ? name(nodes[0] ?? 0) : null, 'fault', text);
-    if (fault.kind !== 'rate' && fault.kind !== 'wake') this.recorder.fault(fault.kind, text, nodes, atUs + fault.forUs);
+    if (fault.kind !== 'rate' && fault.kind !== 'wake' && fault.kind !== 'echo') this.recorder.fault(fault.kind, text, nodes, atUs + fault.forUs);
   }
 
   private stateOf(id: NodeId): NodeState {
@@ -138,6 +138,7 @@ function nodesOf(fault: Exclude<Fault, { kind: 'crash' }>): readonly number[] {
       // One side is enough to see where the cut goes.
       return fault.from.length <= fault.to.length ? fault.from : fault.to;
     case 'clog':
+    case 'echo':
       return [fault.from];
     default:
       return [fault.machine];
