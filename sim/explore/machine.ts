@@ -41,6 +41,13 @@ export type Action =
   /** Finds out how things are with a peer. */
   | { readonly kind: 'notice'; readonly peer: Peer };
 
+/** A request in the protocol, as its own node sees it. */
+export interface OpenRequest {
+  readonly id: RequestId;
+  readonly mode: Mode;
+  readonly isWaiting: boolean;
+}
+
 /** What others see of an action. */
 export interface Outcome {
   readonly sent: { readonly to: NodeId; readonly message: Message }[];
@@ -135,9 +142,16 @@ export class Hardware {
     return machine.core === null || this.core.lockNames(machine.core).length === 0;
   }
 
-  openRequest({ core }: Machine): RequestId | null {
+  openRequest({ core }: Machine): OpenRequest | null {
     const requester = core === null ? null : (this.core.inspectLock(core, LOCK)?.requester ?? null);
-    return requester === null || requester.state === 'idle' ? null : requester.request;
+    if (requester === null || requester.state === 'idle') return null;
+    return { id: requester.request, mode: requester.mode, isWaiting: requester.state === 'waiting' };
+  }
+
+  /** Whether its arbiter has the request, in its queue or with its vote. */
+  knows({ core }: Machine, request: RequestId): boolean {
+    const view = core === null ? null : this.core.inspectLock(core, LOCK);
+    return view !== null && [...view.grants, ...view.queue].some((each) => isSameRequest(each.request, request));
   }
 
   lendsTo(machine: Machine, request: RequestId): boolean {

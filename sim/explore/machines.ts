@@ -8,7 +8,7 @@ import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Bags } from './bags';
 import { Hardware, failureOf } from './machine';
-import type { Action, Failure, Machine, Outcome, Peer } from './machine';
+import type { Action, Failure, Machine, OpenRequest, Outcome, Peer } from './machine';
 import type { Setup } from './setup';
 import { coterieOf, modesAt, nodeIds, settingsOf } from './setup';
 import { Snapshots } from './snapshot';
@@ -128,13 +128,18 @@ export class Machines {
   }
 
   /** Its request in the protocol, if there is one. */
-  openRequest(id: number): RequestId | null {
+  openRequest(id: number): OpenRequest | null {
     return this.hardware.openRequest(this.restore(id));
   }
 
   /** Whether its arbiter lends its vote to that request, by its own clock. */
   lendsTo(id: number, request: RequestId): boolean {
     return this.hardware.lendsTo(this.restore(id), request);
+  }
+
+  /** Whether its arbiter has the request, in its queue or with its vote. */
+  knows(id: number, request: RequestId): boolean {
+    return this.hardware.knows(this.restore(id), request);
   }
 
   /** What a handshake with it tells, by a number. */

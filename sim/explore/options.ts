@@ -49,6 +49,7 @@ Limits
   --memory SIZE       of all tables, e.g. 500M or 8G (2G)
   --states N          distinct states (none)
 
+  --overtaking        count how often an older request that has reached its whole voting set is overtaken
   --keep-order        tell states apart by the order of Sets and Maps too
   --save FILE         write the conversation of a violation as a scenario
   --help
@@ -82,6 +83,7 @@ function parsed(args: readonly string[]) {
         loss: { type: 'string' }, duplicate: { type: 'string' }, crash: { type: 'string' }, 'lease-end': { type: 'string' },
         'lease-steps': { type: 'string' }, repeat: { type: 'string' }, cancel: { type: 'string' },
         suspect: { type: 'string' }, 'free-clocks': { type: 'boolean' }, 'handshakes-apart': { type: 'boolean' },
+        overtaking: { type: 'boolean' },
         memory: { type: 'string' }, states: { type: 'string' }, 'keep-order': { type: 'boolean' },
         save: { type: 'string' }, help: { type: 'boolean' },
       },
@@ -103,6 +105,7 @@ function setupOf(values: Values): Setup {
     leaseSteps: Math.max(1, whole(values['lease-steps'] ?? '1', '--lease-steps')),
     freeClocks: values['free-clocks'] === true,
     handshakesApart: values['handshakes-apart'] === true,
+    countsOvertaking: values.overtaking === true,
     retain: values['no-retain'] !== true,
     keepOrder: values['keep-order'] === true,
   };

@@ -26,11 +26,12 @@ export function describeProgress({ states, transitions, depth, quiet }: Progress
 }
 
 /** What the search came across: one that never saw a Yield proves nothing about it. */
-export function describeReach({ machines, seats }: System): string {
+export function describeReach({ machines, seats, setup, overtakenMax }: System): string {
   const seen = [...machines.hardware.seen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `  ${what}: ${count(times)}`);
   return [
     `${count(machines.size)} states of a node, ${count(seats.size)} with their messages; the core ran ${count(machines.runs)} times. In these:`,
     ...seen,
+    ...(setup.countsOvertaking ? [`An older request that had reached its whole voting set was overtaken ${overtakenMax} times at most.`] : []),
   ].join('\n');
 }
 

@@ -37,6 +37,8 @@ export interface Setup {
   readonly freeClocks: boolean;
   /** After a restart each node finds out for itself that the peer is back; else all do when it starts. */
   readonly handshakesApart: boolean;
+  /** Count how often younger requests enter before an older one that has reached its whole voting set. */
+  readonly countsOvertaking: boolean;
   readonly slack: number;
   readonly retain: boolean;
   /** Tell states apart by the order of Sets and Maps too. */
@@ -59,7 +61,7 @@ export const DRIFT_MAX = 0.01;
 export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budget: Partial<Budget> = {}): Setup {
   return {
     family: 'majority', nodes, callers, budget: { ...NO_FAULTS, ...budget },
-    leaseSteps: 1, freeClocks: false, handshakesApart: false, slack: CLOCKS, retain: true, keepOrder: false,
+    leaseSteps: 1, freeClocks: false, handshakesApart: false, countsOvertaking: false, slack: CLOCKS, retain: true, keepOrder: false,
   };
 }
 

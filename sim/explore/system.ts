@@ -3,6 +3,8 @@
  * each node and then the tally. From a state it finds every step, and says what each leads to and
  * whether it breaks a rule that no node can see alone.
  */
+import { hasPriority, isCompatible } from '../../src/core';
+import type { RequestId } from '../../src/core';
 import type { Core } from '../core';
 import type { Action, Failure } from './machine';
 import { EFFECT, HOLDS, Machines, PASS } from './machines';
@@ -37,6 +39,8 @@ export class System {
   /** What the step just told of, or just made, leads to, and what rule it breaks. */
   readonly next: Int32Array;
   failure: Failure | null = null;
+  /** How often one request was overtaken at most, of what was told of so far. */
+  overtakenMax = 0;
 
   // Which step that is.
   private place = 0;
@@ -217,6 +221,7 @@ export class System {
     this.failure = failure === 0 ? null : (this.machines.failures[failure] ?? null);
     const entries = rows.at(at);
     next[this.nodes] = entries === 0 ? tally : this.enter(tally, entries);
+    if (entries !== 0 && this.setup.countsOvertaking) this.countOvertaking();
   }
 
   /** Checks what an entry may break, and returns the tally after it. */
@@ -252,8 +257,29 @@ export class System {
     const { machines } = this;
     const request = machines.openRequest(this.machineAt(this.next, this.place));
     if (request === null) return false;
-    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request));
+    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request.id));
     return machines.coterie.containsQuorum(new Set(lenders));
+  }
+
+  /** Whom the one who just entered has overtaken: older ones, incompatible, whom their whole voting sets know. */
+  private countOvertaking(): void {
+    const { machines, next, tallies } = this;
+    const entrant = machines.openRequest(this.machineAt(next, this.place));
+    if (entrant === null) return;
+    const overtaken: number[] = [];
+    for (let place = 0; place < this.nodes; place++) {
+      const request = machines.openRequest(this.machineAt(next, place));
+      if (request === null || !request.isWaiting || isCompatible(request.mode, entrant.mode)) continue;
+      if (hasPriority(request.id, entrant.id) && this.hasReachedAll(place, request.id)) overtaken.push(place);
+    }
+    const tally = tallies.overtake(this.tallyOf(next), this.place, overtaken);
+    for (const place of overtaken) this.overtakenMax = Math.max(this.overtakenMax, tallies.overtaken(tally, place));
+    next[this.nodes] = tally;
+  }
+
+  private hasReachedAll(place: number, request: RequestId): boolean {
+    const { coterie, nodes } = this.machines;
+    return coterie.votingSet(nodes[place] ?? '').every((arbiter) => this.machines.knows(this.machineAt(this.next, nodes.indexOf(arbiter)), request));
   }
 
   private holders(): string[] {

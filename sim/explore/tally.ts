@@ -18,6 +18,8 @@ interface Tally {
   readonly left: readonly number[];
   readonly highest: Token;
   readonly highestExclusive: Token;
+  /** By place, how often one who waits there was overtaken so far; empty when that is not counted. */
+  readonly overtaken: readonly number[];
 }
 
 export interface Entry {
@@ -39,7 +41,7 @@ export class Tallies {
   private readonly entryIds = new Map<string, number>();
 
   first(budget: Budget): number {
-    return this.idOf({ left: BUDGETED.map((each) => budget[each]), highest: 0, highestExclusive: 0 });
+    return this.idOf({ left: BUDGETED.map((each) => budget[each]), highest: 0, highestExclusive: 0, overtaken: [] });
   }
 
   /** The entries of one step, as a number; 0 for none. */
@@ -62,9 +64,9 @@ export class Tallies {
   spend(tally: number, cost: number): number {
     let next = this.spent.get(tally, cost);
     if (next === -1) {
-      const { left, highest, highestExclusive } = this.of(tally);
-      const rest = (left[cost - 1] ?? 0) - 1;
-      next = rest < 0 ? NOTHING_LEFT : this.idOf({ left: left.with(cost - 1, rest), highest, highestExclusive });
+      const before = this.of(tally);
+      const rest = (before.left[cost - 1] ?? 0) - 1;
+      next = rest < 0 ? NOTHING_LEFT : this.idOf({ ...before, left: before.left.with(cost - 1, rest) });
       this.spent.set(tally, cost, next);
     }
     return next;
@@ -84,15 +86,30 @@ export class Tallies {
   enterUnchecked(tally: number, entries: number): number {
     let next = this.enteredUnchecked.get(tally, entries);
     if (next === -1) {
-      const { left, highest, highestExclusive } = this.of(tally);
+      const before = this.of(tally);
+      const { highest, highestExclusive } = before;
       next = this.idOf({
-        left,
+        ...before,
         highest: highestOf(highest, this.entriesOf(entries)),
         highestExclusive: highestOf(highestExclusive, this.entriesOf(entries).filter(({ mode }) => mode === 'exclusive')),
       });
       this.enteredUnchecked.set(tally, entries, next);
     }
     return next;
+  }
+
+  /** The tally after one at `place` entered, and overtook those at the places in `others`. */
+  overtake(tally: number, place: number, others: readonly number[]): number {
+    const before = this.of(tally);
+    const overtaken = [...before.overtaken];
+    for (const other of others) overtaken[other] = (overtaken[other] ?? 0) + 1;
+    overtaken[place] = 0;
+    return this.idOf({ ...before, overtaken: Array.from(overtaken, (count) => count ?? 0) });
+  }
+
+  /** How often the one at that place was overtaken so far. */
+  overtaken(tally: number, place: number): number {
+    return this.of(tally).overtaken[place] ?? 0;
   }
 
   /** How much of its budget the tally has used. */
@@ -127,7 +144,7 @@ export class Tallies {
   }
 
   private idOf(tally: Tally): number {
-    const key = `${tally.left.join()};${tally.highest};${tally.highestExclusive}`;
+    const key = `${tally.left.join()};${tally.highest};${tally.highestExclusive};${tally.overtaken.join()}`;
     let id = this.ids.get(key);
     if (id === undefined) {
       id = this.tallies.push(tally) - 1;

@@ -113,6 +113,15 @@ describe('explorer: the state space of the production core', () => {
   });
 });
 
+describe('explorer: fairness', () => {
+  test('an older request that has reached its whole voting set is overtaken once at most: by one that has its votes already', () => {
+    const { verdict, search, system } = explore('--requests 4 --no-retain --overtaking');
+    expect(verdict).toEqual({ kind: 'clean' });
+    expect(search.progress.states).toBe(59_786);
+    expect(system.overtakenMax).toBe(1);
+  });
+});
+
 describe('explorer: its own machinery', () => {
   test.each(['--requests 2', '--requests 2 --loss 1', '--callers n1,n1,n2', '--requests 1 --crash 1', '--nodes 4 --family grid --requests 2 --no-retain'])(
     'finds the very states that a search without memory, snapshots and tables finds: %s',
