@@ -76,11 +76,7 @@ export function describeFault(fault: Fault, name: NameOf): string {
       return `${name(fault.machine)} is woken for nothing`;
     case 'echo': {
       const which = fault.back === 0 ? 'the last' : `the last but ${fault.back}`;
-      return `${which} ${fault.message} from ${name(fault.from)} to ${name(fault.to)} is sent once more`;
-    }
-    case 'echo': {
-      const which = fault.back === 0 ? 'last' : `last but ${fault.back}`;
-      return `the ${which} ${nameOf(fault.message)} from ${name(fault.from)} to ${name(fault.to)} is delivered once more`;
+      return `${which} ${nameOf(fault.message)} from ${name(fault.from)} to ${name(fault.to)} is sent once more`;
     }
     default:
       return assertNever(fault);

@@ -15,6 +15,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'not-both': 'A request must never be granted and queued at the same arbiter.',
   'floor-holds': 'A requester must not count a grant that it has given back.',
   'clock-rises': 'The Lamport clock must stay a safe integer and never run backwards.',
+  'replay': 'The core is deterministic: fed the events that were recorded, it must answer with the effects that were recorded. Either the core has changed since, or something but the events had a say.',
   'exception': 'The core or the simulator threw an error that no check expected.',
 };
 

@@ -22,6 +22,8 @@ export interface RecorderParts {
   readonly locks?: readonly LockName[];
 }
 
+export type FoundViolation = Pick<RecordedViolation, 'check' | 'detail' | 'explanation'> & Partial<Pick<RecordedViolation, 'row'>>;
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 type OpenHold = Mutable<RecordedHold> & { life: number; untilUs: number };
 type OpenMessage = Mutable<RecordedMessage> & { receivedAt: number[]; dropped?: string[] };
@@ -125,7 +127,8 @@ export class Recorder {
     for (const fault of this.faults) if (fault.kind !== 'down') fault.to ??= this.rows.length;
   }
 
-  finish(about: Pick<Recording, 'title' | 'subtitle' | 'leaseMs' | 'time'>, violation: Omit<RecordedViolation, 'row' | 'holds'> | null): Recording {
+  /** `violation`: at the last row, unless it names another. */
+  finish(about: Pick<Recording, 'title' | 'subtitle' | 'leaseMs' | 'time'>, violation: FoundViolation | null): Recording {
     this.lives.forEach((life, node) => (life === 0 ? this.addLateStart(node, null) : undefined));
     const holds = this.holds.map(({ node, lock, caller, mode, token, from, to, end, diedAt }): RecordedHold => ({
       node, lock, caller, mode, token, from, to, end, ...(diedAt === undefined ? {} : { diedAt }),
@@ -140,9 +143,9 @@ export class Recorder {
       ...shiftClocks({ rows, messages, holds }, origin),
       faults,
       violation: violation === null ? null : {
+        row: Math.max(0, rows.length - 1),
         ...violation,
         detail: violation.detail.replace(/\d{14,}/g, (digits) => String(Number(digits) - origin)),
-        row: Math.max(0, rows.length - 1),
         holds: this.clashing(violation.check),
       },
     };
