@@ -26,7 +26,14 @@ export interface NodeParts {
   readonly trace?: TraceWriter;
 }
 
-export function assembleNode(parts: NodeParts): { readonly runtime: Runtime; readonly manager: NodeLockManager } {
+export interface AssembledNode {
+  readonly runtime: Runtime;
+  readonly manager: NodeLockManager;
+  /** Whether the nodes in reach contain a quorum. */
+  readonly hasQuorum: () => boolean;
+}
+
+export function assembleNode(parts: NodeParts): AssembledNode {
   const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, trace } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
@@ -44,5 +51,5 @@ export function assembleNode(parts: NodeParts): { readonly runtime: Runtime; rea
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
-  return { runtime, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers }) };
+  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers }) };
 }

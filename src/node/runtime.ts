@@ -53,6 +53,8 @@ export class Runtime {
   entries = 0;
   /** Aborted when this life is over, with why. */
   readonly ended = new AbortController();
+  /** Called after each change of which peers are up. */
+  onReach: () => void = () => undefined;
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -173,12 +175,14 @@ export class Runtime {
     if (this.closed !== null) return;
     this.down.delete(peer);
     this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs: silentMs });
+    this.onReach();
   }
 
   private onPeerDown(peer: NodeId, reason: string): void {
     if (this.closed !== null) return;
     this.down.set(peer, reason);
     this.handle({ kind: 'peerDown', nowMs: this.nowMs(), peer });
+    this.onReach();
   }
 
   /** Step the core and perform what it says. What callers do meanwhile waits for its turn. */

@@ -9,6 +9,7 @@ import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import type { LockManager, LockManagerSnapshot } from '../locks/types';
 import { LocksClient } from '../service/client';
+import { addDiscovery } from '../service/discovery';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import type { PeerStatus } from '../transport/grpc-transport';
@@ -114,7 +115,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
   const queryPeers = async (): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> =>
     new Map(await Promise.all([...addresses].map(async ([peer, peerAddress]) => [peer, await snapshotOf(peerAddress, tls.tls)] as const)));
-  const { runtime, manager } = assembleNode({
+  const { runtime, manager, hasQuorum } = assembleNode({
     id, configuration, transport, dataDirectory, log, retain, queryPeers, time: new MonotonicTime(), firstStart: options.firstStart === true, ...tracing,
   });
 
@@ -141,8 +142,12 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     stop: (): Promise<void> => (stopped ??= stop()),
   };
   const service = addLocksService(server, node, manager);
+  const health = addDiscovery(server);
+  runtime.onReach = () => health.setServing(hasQuorum());
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
+    runtime.onReach = () => undefined;
+    health.setServing(false);
     const inUse = await service.drain();
     await runtime.stop(new LockError('closed', `node ${id} is stopping`), inUse);
     server.forceShutdown();
@@ -151,6 +156,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const port = await listen(server, address, { ...tls, insecure });
     node.address = address.replace(/\d+$/, String(port));
     await runtime.start();
+    health.setServing(hasQuorum());
     const silence = runtime.silentForMs();
     log.info(
       { cluster, digest, leaseMs: configuration.leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },

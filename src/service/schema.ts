@@ -131,12 +131,12 @@ export function protoDirectory(): string {
   return candidates.find((each) => existsSync(each)) ?? candidates[0] ?? 'proto';
 }
 
+let definition: protoLoader.PackageDefinition | undefined;
 let methods: LocksMethods | undefined;
 
 /** Loaded when first asked for: a process that uses no service does not pay for it. */
-export function locksMethods(): LocksMethods {
-  if (methods !== undefined) return methods;
-  const definition = protoLoader.loadSync('maekawa/v1/locks.proto', {
+export function locksPackage(): protoLoader.PackageDefinition {
+  return (definition ??= protoLoader.loadSync('maekawa/v1/locks.proto', {
     includeDirs: [protoDirectory()],
     longs: Number, // every 64-bit number of the service is a safe integer
     enums: String,
@@ -144,8 +144,12 @@ export function locksMethods(): LocksMethods {
     arrays: true,
     objects: true,
     oneofs: true,
-  });
-  const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
+  }));
+}
+
+export function locksMethods(): LocksMethods {
+  if (methods !== undefined) return methods;
+  const service = locksPackage()['maekawa.v1.Locks'] as unknown as LocksMethods;
   methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Status: tolerant(service.Status) };
   return methods;
 }

@@ -1,0 +1,27 @@
+/**
+ * What tools expect of a gRPC server besides its own service: health checking for probes, and reflection
+ * so that grpcurl knows the service without its `.proto` file.
+ */
+import { ReflectionService } from '@grpc/reflection';
+import type { Server } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { locksPackage } from './schema';
+
+/** The names that a probe may ask for: the server as a whole, and its service for clients. */
+const SERVICES = ['', 'maekawa.v1.Locks'] as const;
+
+export interface Health {
+  /** Serving means that a lock can be had through this node: it reaches a quorum. */
+  setServing(isServing: boolean): void;
+}
+
+export function addDiscovery(server: Server): Health {
+  const health = new HealthImplementation(Object.fromEntries(SERVICES.map((service) => [service, 'NOT_SERVING'])));
+  health.addToServer(server);
+  new ReflectionService(locksPackage(), { services: ['maekawa.v1.Locks'] }).addToServer(server);
+  return {
+    setServing: (isServing) => {
+      for (const service of SERVICES) health.setStatus(service, isServing ? 'SERVING' : 'NOT_SERVING');
+    },
+  };
+}
