@@ -32,6 +32,7 @@ beforeAll(() => {
   }
   const alone = { nodes: [{ id: 'n1', address: '127.0.0.1:7001' }], quorums: { family: 'majority' }, leaseMs: 300 };
   writeFileSync(join(directory, 'quorums.json'), JSON.stringify(alone));
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }'); // so that nobody looks further up
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
