@@ -7,10 +7,10 @@ import type { NodeId, RequestId } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Bags } from './bags';
-import { Hardware, failureOf } from './machine';
+import { Hardware } from './hardware';
+import { failureOf } from './machine';
 import type { Action, Failure, Machine, OpenRequest, Outcome, Peer } from './machine';
 import type { Setup } from './setup';
-import { coterieOf, modesAt, nodeIds, settingsOf } from './setup';
 import { Snapshots } from './snapshot';
 import { ByteStrings, IntVector, PairMap } from './tables';
 import type { Tallies } from './tally';
@@ -68,15 +68,14 @@ export class Machines {
   private readonly afterNotices = new PairMap();
   private readonly afterRestarts = new Map<string, number>();
 
-  constructor(private readonly setup: Setup, core: Core, private readonly tallies: Tallies) {
-    this.coterie = coterieOf(setup);
-    this.nodes = nodeIds(setup);
+  constructor(setup: Setup, core: Core, private readonly tallies: Tallies) {
+    this.hardware = new Hardware(core, setup);
+    this.coterie = this.hardware.coterie;
+    this.nodes = this.hardware.nodes;
     this.places = new Map(this.nodes.map((id, index) => [id, index]));
-    const settings = this.nodes.map((self) => settingsOf(setup, this.coterie, self));
-    this.hardware = new Hardware(core, this.nodes, settings, setup.leaseSteps);
-    this.snapshots = new Snapshots(settings, setup.keepOrder);
+    this.snapshots = new Snapshots(this.hardware.settings, setup.keepOrder);
     this.bags = new Bags(this.snapshots);
-    this.actions = this.hardware.allActions(Math.max(...this.nodes.map((_, place) => modesAt(setup, place).length)));
+    this.actions = this.hardware.allActions();
   }
 
   get size(): number {
@@ -91,8 +90,7 @@ export class Machines {
 
   /** All started and connected to one another. */
   first(): number[] {
-    const machines = firstMachines(this.setup, this.hardware);
-    return machines.map((machine) => this.idOf(machine));
+    return this.hardware.firstMachines().map((machine) => this.idOf(machine));
   }
 
   restore(id: number): Machine {
@@ -267,20 +265,4 @@ function holdsAt({ holds }: Machine): number {
   const exclusive = holds.filter((hold) => hold.mode === 'exclusive').length;
   if (exclusive === 0) return holds.length === 0 ? HOLDS.nobody : HOLDS.shared;
   return holds.length === 1 ? HOLDS.exclusive : HOLDS.both;
-}
-
-/** The machines at the beginning: started for the first time ever, and connected to one another. */
-export function firstMachines(setup: Setup, hardware: Hardware): Machine[] {
-  const machines: Machine[] = [];
-  for (let place = 0; place < setup.nodes; place++) {
-    const machine = hardware.newMachine(place, modesAt(setup, place));
-    // Each tells the other the clock that it had before.
-    for (const earlier of machines) {
-      const [peer, earlierPeer] = [hardware.asPeer(machine), hardware.asPeer(earlier)];
-      hardware.act(earlier, { kind: 'notice', peer });
-      hardware.act(machine, { kind: 'notice', peer: earlierPeer });
-    }
-    machines.push(machine);
-  }
-  return machines;
 }

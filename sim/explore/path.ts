@@ -5,14 +5,14 @@
  */
 import type { NodeId } from '../../src/core';
 import type { Core } from '../core';
-import { runScenario } from '../scenario';
+import { describeMessage, runScenario } from '../scenario';
 import type { Letter } from './bags';
-import { Hardware, failureOf } from './machine';
+import { Hardware } from './hardware';
+import { failureOf } from './machine';
 import type { Action, Failure, Machine, Peer } from './machine';
-import { firstMachines } from './machines';
 import type { Search, Verdict } from './search';
 import type { SeatStep } from './seats';
-import { CLOCKS, DRIFT_MAX, LEASE_MS, LOCK, RETRY_MS, coterieOf, nodeIds, settingsOf } from './setup';
+import { CLOCKS, DRIFT_MAX, LEASE_MS, LOCK, RETRY_MS } from './setup';
 import type { Setup } from './setup';
 import type { Step, System } from './system';
 
@@ -77,8 +77,6 @@ interface InFlight {
   readonly letter: Letter;
 }
 
-const KIND_NAMES = { request: 'Request', grant: 'Grant', release: 'Release', inquire: 'Inquire', yield: 'Yield' } as const;
-
 /** Steps into commands. Machines that step along tell which messages are in flight, and by what number. */
 class Commands {
   readonly paragraphs: string[];
@@ -89,10 +87,9 @@ class Commands {
   private nextOrdinal = 1;
 
   constructor(private readonly setup: Setup, core: Core) {
-    const coterie = coterieOf(setup);
-    this.nodes = nodeIds(setup);
-    this.hardware = new Hardware(core, this.nodes, this.nodes.map((self) => settingsOf(setup, coterie, self)), setup.leaseSteps);
-    this.machines = firstMachines(setup, this.hardware);
+    this.hardware = new Hardware(core, setup);
+    this.nodes = this.hardware.nodes;
+    this.machines = this.hardware.firstMachines();
     this.paragraphs = [[
       `nodes ${setup.nodes} ${setup.family}`, `lease ${LEASE_MS}`, `retry ${RETRY_MS}`, `drift ${DRIFT_MAX}`,
       `slack ${setup.slack}`, `block ${CLOCKS}`, ...(setup.retain ? [] : ['retain off']),
@@ -213,7 +210,7 @@ class Commands {
     const item = alike.find((each) => JSON.stringify(each.letter.message) === key);
     if (item === undefined) throw new Error('a message is delivered that was never sent');
     this.inFlight.splice(this.inFlight.indexOf(item), 1);
-    return alike.length === 1 ? `${KIND_NAMES[kind]} ${from} -> ${to}` : `m${item.ordinal}`;
+    return alike.length === 1 ? `${describeMessage(letter.message).split(' ', 1)[0]} ${from} -> ${to}` : `m${item.ordinal}`;
   }
 
   private nameOf(place: number, caller: number): string {

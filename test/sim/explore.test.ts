@@ -5,7 +5,6 @@ import { parseOptions } from '../../sim/explore/options';
 import { asConversation, stepsTo } from '../../sim/explore/path';
 import { Search } from '../../sim/explore/search';
 import type { Limits, Verdict } from '../../sim/explore/search';
-import { nodeIds, settingsOf } from '../../sim/explore/setup';
 import type { Setup } from '../../sim/explore/setup';
 import { Snapshots } from '../../sim/explore/snapshot';
 import { System } from '../../sim/explore/system';
@@ -140,9 +139,8 @@ describe('explorer: its own machinery', () => {
   });
 
   test('a snapshot that is read and written again is the same', () => {
-    const { system, setup } = explore('--requests 2 --repeat 1');
-    const settings = nodeIds(setup).map((self) => settingsOf(setup, system.machines.coterie, self));
-    const snapshots = new Snapshots(settings, true);
+    const { system } = explore('--requests 2 --repeat 1');
+    const snapshots = new Snapshots(system.machines.hardware.settings, true);
     for (let id = 0; id < system.machines.size; id += 7) {
       snapshots.write(system.machines.restore(id));
       const once = snapshots.scratch.slice(0, snapshots.length);
@@ -262,8 +260,7 @@ describe('explorer: the command', () => {
 
 /** Each state of a search, with its Sets and Maps sorted. */
 function sortedStates({ setup, system, search }: Explored): Set<string> {
-  const settings = nodeIds(setup).map((self) => settingsOf(setup, system.machines.coterie, self));
-  const snapshots = new Snapshots(settings, false);
+  const snapshots = new Snapshots(system.machines.hardware.settings, false);
   const text = (object: object): string => {
     snapshots.write(object);
     // The numbers of shapes and texts depend on which came first: compare what they stand for.

@@ -5,10 +5,8 @@
  */
 import type { Message, NodeId } from '../../src/core';
 import { PRODUCTION_CORE } from '../../sim/core';
-import { Hardware } from '../../sim/explore/machine';
+import { Hardware } from '../../sim/explore/hardware';
 import type { Action, Machine, Peer } from '../../sim/explore/machine';
-import { firstMachines } from '../../sim/explore/machines';
-import { coterieOf, modesAt, nodeIds, settingsOf } from '../../sim/explore/setup';
 import type { Budgeted, Setup } from '../../sim/explore/setup';
 
 interface InFlight {
@@ -46,11 +44,10 @@ class PlainWorld {
   private readonly tokens: Record<'exclusive' | 'shared', number> = { exclusive: 0, shared: 0 };
   private inFlight: InFlight[] = [];
 
-  constructor(private readonly setup: Setup) {
-    const coterie = coterieOf(setup);
-    this.nodes = nodeIds(setup);
-    this.hardware = new Hardware(PRODUCTION_CORE, this.nodes, this.nodes.map((self) => settingsOf(setup, coterie, self)), setup.leaseSteps);
-    this.machines = firstMachines(setup, this.hardware);
+  constructor(setup: Setup) {
+    this.hardware = new Hardware(PRODUCTION_CORE, setup);
+    this.nodes = this.hardware.nodes;
+    this.machines = this.hardware.firstMachines();
     this.left = { ...setup.budget };
   }
 
@@ -99,7 +96,7 @@ class PlainWorld {
   }
 
   private localSteps(machine: Machine, place: number): PlainStep[] {
-    const actions = this.hardware.allActions(modesAt(this.setup, place).length);
+    const actions = this.hardware.allActions();
     const enabled = this.hardware.enabled(machine, actions);
     return actions
       .filter((action, index) => action.kind !== 'pass' && (enabled & (1 << index)) !== 0 && (!isBudgeted(action) || this.left[action.kind] > 0))
