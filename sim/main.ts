@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { drawPlan } from './draw';
 import type { RunOptions } from './draw';
+import { explain, replayFiles } from './explain';
 import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
@@ -31,6 +32,10 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.write(text) });
   return addRunOptions(command)
     .option('--trace', 'print every event and effect (one seed)')
+    .option('--minimise [file]', 'cut a seed that fails down to what it takes, and save that (default: minimal-SEED.json)')
+    .option('--html <file>', 'write what was run as a page')
+    .option('--shiviz <file>', 'write what was run as a log for ShiViz')
+    .option('--replay <files...>', 'run what was saved again, or feed traces of real nodes through the core')
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
     .addHelpText('after', `
@@ -42,6 +47,8 @@ ${faultHelp()}
 Examples:
   npm run sim -- --seed 42
   npm run sim -- --seed 42 --trace | less
+  npm run sim -- --seed 42 --minimise --html run.html
+  npm run sim -- --replay n1.trace n2.trace n3.trace --html trace.html
   npm run sim -- --seeds 1..10000
   npm run sim -- --seeds 1..1000 --nodes 7 --family plane --faults loss=0.1,crash=2
 
@@ -49,11 +56,14 @@ Ends with 0 when all checks held, 1 when one failed, 2 when the command line is 
     .action(async (line: CommandLine) => {
       if (line.seed !== undefined && line.seeds !== undefined) throw new InvalidArgumentError('--seed and --seeds exclude each other');
       const options = runOptionsOf(line);
+      const write = (text: string): void => output.write(`${text}\n`);
+      if (line.replay !== undefined) return done(replayFiles(line.replay, line, { write }) ? EXIT.clean : EXIT.violation);
       done(line.seeds === undefined ? runOne(line, options, output) : await runMany(line.seeds, line, options, output));
     });
 }
 
-function runOne({ seed = 1, trace }: CommandLine, options: RunOptions, output: Output): number {
+function runOne(line: CommandLine, options: RunOptions, output: Output): number {
+  const { seed = 1, trace } = line;
   const plan = drawPlan(seed, options);
   const startedAt = performance.now();
   const report = runPlan(plan, trace === true ? { observer: traceTo(plan, (text) => output.write(`${text}\n`)) } : {});
@@ -61,12 +71,10 @@ function runOne({ seed = 1, trace }: CommandLine, options: RunOptions, output: O
   const totals = newTotals();
   addReport(totals, report);
   output.write(`seed ${seed}  ${describePlan(plan)}\n${describeFigures(totals)}\n  hash ${report.hash}; ${rate(totals, tookMs)}\n`);
-  if (report.violation === null) {
-    output.write('all checks held\n');
-    return EXIT.clean;
-  }
-  output.write(describeFailure({ seed, violation: report.violation }, options));
-  return EXIT.violation;
+  const { violation } = report;
+  output.write(violation === null ? 'all checks held\n' : describeFailure({ seed, violation }, options));
+  explain(report, line, { write: (text) => output.write(`${text}\n`), command: commandFor(seed, options) });
+  return violation === null ? EXIT.clean : EXIT.violation;
 }
 
 async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine, options: RunOptions, output: Output): Promise<number> {
@@ -112,10 +120,19 @@ export async function main(argv: readonly string[], output: Output): Promise<num
     await program(output, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
+    if (error instanceof RangeError || isSystemError(error)) {
+      output.write(`error: ${error.message}\n`);
+      return EXIT.usage;
+    }
     if (!(error instanceof CommanderError)) throw error;
     if (error instanceof InvalidArgumentError) output.write(`error: ${error.message}\n`);
     return error.exitCode === 0 ? EXIT.clean : EXIT.usage;
   }
+}
+
+/** Such as a file that is not there. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return typeof error === 'object' && error !== null && 'syscall' in error;
 }
 
 if (require.main === module) {

@@ -31,6 +31,10 @@ export interface CommandLine {
   readonly trace?: true;
   readonly jobs?: number;
   readonly keepGoing?: true;
+  readonly minimise?: string | true;
+  readonly html?: string;
+  readonly shiviz?: string;
+  readonly replay?: readonly string[];
 }
 
 export function addRunOptions(command: Command): Command {

@@ -3,8 +3,9 @@
  * and no server. It is put together from the readable sources beside this file.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import ts from 'typescript';
+import type TypeScript from 'typescript';
 import type { Recording } from './recording';
 
 export { recordRun } from './record-run';
@@ -27,6 +28,8 @@ export function pageHtml(recording: Recording): string {
 
 /** The modules of the script, types stripped, behind the few lines that let them import each other. */
 function script(): string {
+  // The compiler takes long to load, and most runs are never shown.
+  const ts = createRequire(__filename)('typescript') as typeof TypeScript;
   const folder = join(SOURCES, 'script');
   const modules = readdirSync(folder).filter((file) => file.endsWith('.ts')).map((file) => {
     const { outputText } = ts.transpileModule(readFileSync(join(folder, file), 'utf8'), {

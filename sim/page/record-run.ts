@@ -48,6 +48,8 @@ class RunRecorder implements Observer {
   private readonly nodeIds: readonly NodeId[];
   private readonly nodes = new Map<NodeId, LockNode>();
   private readonly messages = new Map<Message, number>();
+  /** The same, by link and content. */
+  private readonly messagesByText = new Map<string, number>();
   /** What the core is at; null once the observer was told of it. */
   private underWay: { readonly node: NodeId; readonly event: Event } | null = null;
 
@@ -75,6 +77,7 @@ class RunRecorder implements Observer {
       if (effect.kind !== 'send') continue;
       const number = this.recorder.addMessage(node, effect.to, effect.message);
       this.messages.set(effect.message, number);
+      this.messagesByText.set(textOf(node, effect.to, effect.message), number);
       sent.push(number);
     }
     const received = event.kind === 'message' ? this.messages.get(event.message) : undefined;
@@ -84,6 +87,12 @@ class RunRecorder implements Observer {
   /** An event that the core choked on never came to `stepped`. */
   addFailedStep(atUs: number): void {
     if (this.underWay !== null) this.stepped(atUs, this.underWay.node, this.underWay.event, []);
+  }
+
+  /** The network may send something again that is equal, but not the same object: it counts as one more copy. */
+  sent(_atUs: number, from: NodeId, to: NodeId, message: Message): void {
+    const number = this.messages.get(message) ?? this.messagesByText.get(textOf(from, to, message));
+    if (number !== undefined) this.messages.set(message, number);
   }
 
   dropped(_atUs: number, _from: NodeId, _to: NodeId, message: Message, reason: DropReason): void {
@@ -130,6 +139,10 @@ class RunRecorder implements Observer {
       inspect: (lock) => core.inspectLock(node, lock),
     };
   }
+}
+
+function textOf(from: NodeId, to: NodeId, message: Message): string {
+  return `${from} ${to} ${JSON.stringify(message)}`;
 }
 
 function nodesOf(fault: Exclude<Fault, { kind: 'crash' }>): readonly number[] {
