@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PRODUCTION_CORE } from './core';
 import type { Core } from './core';
-import { describeMinimised, isPlanFile, minimise, planFileText, replayPlanFile } from './minimise';
+import { asScenario, describeMinimised, isPlanFile, minimise, planFileText, replayPlanFile } from './minimise';
 import { describeDifference, isTraceFile, readTrace, recordTraces, replay } from './replay';
 import type { TracedLife } from './replay';
 import { pageHtml, recordRun } from './page';
@@ -37,6 +37,12 @@ export function explain(report: RunReport, wanted: Wanted, tools: ExplainTools):
     shown = small.report;
     writeFileSync(file, planFileText(shown));
     write(`\nminimised: ${describeMinimised(small)}\nwritten to ${file}; replay with: npm run sim -- --replay ${file}`);
+    const scenario = asScenario(small.plan, core);
+    if (scenario !== null) {
+      const scenarioFile = `${file.replace(/\.json$/, '')}.txt`;
+      writeFileSync(scenarioFile, scenario);
+      write(`as a scenario: ${scenarioFile}`);
+    }
   } else if (wanted.minimise !== undefined) {
     write('nothing to minimise: all checks held');
   }

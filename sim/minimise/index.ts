@@ -14,6 +14,7 @@ import type { FailingRun } from './search';
 
 export { describeParts, partsOf } from './describe';
 export { isPlanFile, planFileText, replayPlanFile } from './plan-file';
+export { asScenario } from './scenario';
 
 /** A minimised run as text, to print: what is violated, and what it takes. */
 export function describeMinimised({ plan, report, violation, original, runs, tookMs, isMinimal }: Minimised): string {

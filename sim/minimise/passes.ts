@@ -132,7 +132,7 @@ function leaveOutMachines(search: Search): void {
   }
 }
 
-/** The plan without one machine and all that has to do with it; later machines move up. */
+/** The plan without one machine and all that has to do with it; later machines move up. A plane of one point less is none. */
 export function withoutMachine(plan: Plan, index: number): Plan {
   const moved = (machine: number): number => (machine > index ? machine - 1 : machine);
   const others = (machines: readonly number[]): number[] => machines.filter((machine) => machine !== index).map(moved);
@@ -159,6 +159,7 @@ export function withoutMachine(plan: Plan, index: number): Plan {
     .map((look) => ({ ...look, machine: moved(look.machine), peer: moved(look.peer) }));
   return {
     ...plan,
+    family: plan.family === 'plane' ? 'majority' : plan.family,
     machines: plan.machines.filter((_, each) => each !== index),
     faults,
     callers: plan.callers.filter((caller) => caller.machine !== index).map((caller) => ({ ...caller, machine: moved(caller.machine) })),

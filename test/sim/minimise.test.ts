@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
 import { drawPlan } from '../../sim/draw';
-import { describeMinimised, describeParts, minimise, planFileText, replayPlanFile } from '../../sim/minimise';
+import { asScenario, describeMinimised, describeParts, minimise, planFileText, replayPlanFile } from '../../sim/minimise';
 import { leaveOut } from '../../sim/minimise/leave-out';
 import { withoutMachine } from '../../sim/minimise/passes';
 import { pinFates, pinLooks } from '../../sim/minimise/pin';
 import type { Plan } from '../../sim/plan';
 import { runPlan } from '../../sim/run';
+import { runScenario } from '../../sim/scenario';
 import { traceTo } from '../../sim/trace';
 import { holds } from '../support/holds';
 import { CEILING_FORGOTTEN, NO_SILENCE, NO_YIELD, ONE_VOTE_TOO_FEW, failingPlan } from './broken-cores';
@@ -114,6 +115,23 @@ describe('minimise', () => {
   });
 });
 
+describe('a minimised run as a scenario', () => {
+  const plan = failingPlan(ONE_VOTE_TOO_FEW, { nodes: 3, profile: 'swarm' }, (check) => check === 'exclusion');
+  const small = minimise(plan, { core: ONE_VOTE_TOO_FEW, timeMsMax: 6_000 });
+
+  test('scenario: comes to the same violation, and the production core passes it', () => {
+    const scenario = asScenario(small.plan, ONE_VOTE_TOO_FEW);
+    if (scenario === null) throw new Error('this run cannot be told as a scenario');
+    expect(scenario).toContain('VIOLATION exclusion is broken');
+    expect(runScenario(scenario, { core: ONE_VOTE_TOO_FEW }).output).toBe(scenario);
+    expect(runScenario(scenario).violations).toEqual([]);
+  });
+
+  test('scenario: there is none of a run that fails nowhere', () => {
+    expect(asScenario(small.plan, PRODUCTION_CORE)).toBeNull();
+  });
+});
+
 describe('a plan on disk', () => {
   test('plan file: replays to the same run', () => {
     const plan = failingPlan(NO_SILENCE);
@@ -126,6 +144,11 @@ describe('a plan on disk', () => {
   test('plan file: another file is refused', () => {
     expect(() => replayPlanFile('{}')).toThrow('this is no file of the format');
   });
+});
+
+test('without a machine: a plane of one point less is none, so a majority takes its place', () => {
+  expect(withoutMachine(drawPlan(1, { nodes: 7, family: 'plane' }), 0)).toMatchObject({ family: 'majority' });
+  expect(withoutMachine(drawPlan(1, { nodes: 6, family: 'grid' }), 0)).toMatchObject({ family: 'grid' });
 });
 
 test('without a machine: nothing of it is left, and later ones move up', () => {
