@@ -22,6 +22,11 @@ const SHORT = 1_000;
 
 function leaveOutWishes(search: Search): void {
   leaveOut(search.plan.callers, (callers) => search.attempt({ ...search.plan, callers }));
+  search.plan.callers.forEach(({ wishes }, index) => {
+    if (wishes.length < 2) return;
+    leaveOut(wishes, (kept) => kept.length > 0
+      && search.attempt({ ...search.plan, callers: replaceAt(search.plan.callers, index, (caller) => ({ ...caller, wishes: kept })) }));
+  });
 }
 
 function leaveOutFaults(search: Search): void {
