@@ -298,17 +298,16 @@ export class Recorder {
     for (const fault of this.faults) if (fault.to === null && fault.untilUs <= atUs) fault.to = row;
   }
 
-  /** The holds that clash with the one that came last, and that one. */
+  /** What the violation is about: of `exclusion` the holds that clash, else whoever is inside the lock that the last event was about. */
   private clashing(check: string): number[] {
-    const last = this.holds.length - 1;
-    const entered = this.holds[last];
-    if (check !== 'exclusion' || entered === undefined) return [];
-    const clashes = this.holds.flatMap((hold, index) => {
-      const isClash = hold !== entered && hold.lock === entered.lock && hold.to === null
-        && (hold.mode === 'exclusive' || entered.mode === 'exclusive');
+    const entered = this.holds.at(-1);
+    const last = this.rows.at(-1);
+    const lock = check === 'exclusion' ? entered?.lock : last?.kind === 'step' ? last.event.lock : undefined;
+    return this.holds.flatMap((hold, index) => {
+      if (hold.lock !== lock || hold.to !== null) return [];
+      const isClash = check !== 'exclusion' || hold === entered || hold.mode === 'exclusive' || entered?.mode === 'exclusive';
       return isClash ? [index] : [];
     });
-    return [...clashes, last];
   }
 }
 

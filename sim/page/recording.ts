@@ -141,6 +141,6 @@ export interface RecordedViolation {
   /** What the check demands, in a sentence or two. */
   readonly explanation: string;
   readonly row: number;
-  /** The holds that clash, in `holds`. */
+  /** Whom it concerns, in `holds`: those that clash. */
   readonly holds: readonly number[];
 }
