@@ -11,6 +11,11 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'progress': 'Once all faults have ended, every waiting caller of a live node must be let in within a bound.',
   'no-residue': 'With no request open, no arbiter may keep a grant or a queue entry for longer than a lease.',
   'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
+  'keeps': 'Without faults nobody may lose a lock that was not stolen: it is renewed in time.',
+  'request-unique': 'No request may have the name of an earlier one: else what is said of the one counts for the other.',
+  'self-delivery': 'A node must never receive its own messages from the network: it handles them within the step that sends them.',
+  'started-once': 'The first event of a life must be its start, and there is only one.',
+  'time-forward': 'A node\'s own time must never go back.',
   'one-vote': 'The live grants of one arbiter must be compatible with each other: its vote is lent to one exclusive request at a time.',
   'not-both': 'A request must never be granted and queued at the same arbiter.',
   'floor-holds': 'A requester must not count a grant that it has given back.',
@@ -18,6 +23,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'replay': 'The core is deterministic: fed the events that were recorded, it must answer with the effects that were recorded. Either the core has changed since, or something but the events had a say.',
   'exception': 'The core or the simulator threw an error that no check expected.',
 };
+
+/** The checks that can be explained. */
+export const EXPLAINED: readonly string[] = Object.keys(EXPLANATIONS);
 
 export function explanationOf(check: string): string {
   return EXPLANATIONS[check] ?? 'An invariant of the protocol does not hold.';

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspectLock } from '../../src/core';
@@ -6,6 +6,7 @@ import type { LockNode } from '../../src/core';
 import { PRODUCTION_CORE } from '../../sim/core';
 import { drawPlan } from '../../sim/draw';
 import { pageHtml, recordRun } from '../../sim/page';
+import { EXPLAINED } from '../../sim/page/explanations';
 import type { Recording } from '../../sim/page';
 import { shiftTimes } from '../../sim/page/shift';
 import { Geometry } from '../../sim/page/script/geometry';
@@ -162,6 +163,17 @@ describe('what the page works out', () => {
     if (first === undefined || middle === undefined || last === undefined) throw new Error('too few rows');
     expect((middle.y - first.y) / (last.y - first.y)).toBeCloseTo((middle.us - first.us) / (last.us - first.us), 6);
   });
+});
+
+test('explanations: there is one for every check and every invariant of the core', () => {
+  const namesIn = (file: string, type: string): string[] => {
+    const source = readFileSync(join(__dirname, '../..', file), 'utf8');
+    const union = source.slice(source.indexOf(`export type ${type} =`));
+    return [...union.slice(0, union.indexOf(';')).matchAll(/\| '([a-z-]+)'/g)].map(([, name]) => name ?? '');
+  };
+  const names = [...namesIn('sim/checks.ts', 'Check'), ...namesIn('src/core/invariants.ts', 'LocalInvariant')];
+  expect(names.length).toBeGreaterThan(15);
+  expect(EXPLAINED).toEqual(expect.arrayContaining(names));
 });
 
 describe('the page as a file', () => {
