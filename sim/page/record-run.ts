@@ -33,7 +33,7 @@ export function recordRun(plan: Plan, { core = PRODUCTION_CORE, title = `Seed ${
   const report = runPlan(plan, { core: observer.watchedCore, observer });
   const { violation } = report;
   if (violation !== null) observer.addFailedStep(violation.atUs);
-  const about = { title, subtitle: [...describePlan(plan).split('\n').map((line) => line.trim()), ...subtitle], leaseMs: plan.leaseMs, time: 'true' as const };
+  const about = { title, subtitle: [...describePlan(plan).split('\n').map((line) => line.trim()), ...subtitle], leaseMs: plan.leaseMs, time: 'true' as const, allWell: 'every check holds' };
   const recording = observer.recorder.finish(
     about,
     violation === null ? null : { check: violation.check, detail: violation.detail, explanation: explanationOf(violation.check) },

@@ -128,7 +128,7 @@ export class Recorder {
   }
 
   /** `violation`: at the last row, unless it names another. */
-  finish(about: Pick<Recording, 'title' | 'subtitle' | 'leaseMs' | 'time'>, violation: FoundViolation | null): Recording {
+  finish(about: Pick<Recording, 'title' | 'subtitle' | 'leaseMs' | 'time' | 'allWell'>, violation: FoundViolation | null): Recording {
     this.lives.forEach((life, node) => (life === 0 ? this.addLateStart(node, null) : undefined));
     const holds = this.holds.map(({ node, lock, caller, mode, token, from, to, end, diedAt }): RecordedHold => ({
       node, lock, caller, mode, token, from, to, end, ...(diedAt === undefined ? {} : { diedAt }),

@@ -15,6 +15,8 @@ export interface Recording {
   readonly leaseMs: number;
   /** `true`: one clock for all nodes, the simulator's. `wall`: each node's own, which may be apart. */
   readonly time: 'true' | 'wall';
+  /** What to say when there is no violation. */
+  readonly allWell: string;
   readonly rows: readonly Row[];
   readonly messages: readonly RecordedMessage[];
   readonly holds: readonly RecordedHold[];

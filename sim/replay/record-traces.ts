@@ -27,10 +27,11 @@ export function recordTraces(lives: readonly TracedLife[], core: Core = PRODUCTI
     title: `Trace of ${[...new Set(lives.map((life) => life.node))].join(', ')}`,
     subtitle: [
       `${first.nodes.length} nodes (${first.quorums.family}), lease ${first.settings.leaseMs} ms, ${merged.length} events`,
-      `from ${sources.join(', ')}; times are those of each node's wall clock when it started`,
+      `from ${sources.join(', ')}; times are those of each node's own wall clock`,
     ],
     leaseMs: first.settings.leaseMs,
     time: 'wall',
+    allWell: 'the core answers the same',
   }, recording.difference);
 }
 
@@ -101,8 +102,7 @@ class TraceRecording {
     this.recorder.die(life.node);
   }
 
-  private wallUs({ birth, steps }: TracedLife, { event }: TracedStep): number {
-    const startedMs = steps[0]?.event.nowMs ?? event.nowMs;
-    return birth.wallClockUs - this.originUs + (event.nowMs - startedMs) * 1000;
+  private wallUs({ birth, nowMs }: TracedLife, { event }: TracedStep): number {
+    return birth.wallClockUs - this.originUs + (event.nowMs - nowMs) * 1000;
   }
 }

@@ -23,6 +23,8 @@ export interface TracedLife {
   readonly quorums: FamilyLayout;
   readonly settings: Omit<CoreSettings, 'self' | 'coterie'>;
   readonly birth: Birth;
+  /** The node's own time when the wall clock of its birth was read. */
+  readonly nowMs: number;
   readonly steps: readonly TracedStep[];
 }
 
@@ -48,8 +50,8 @@ export function readTrace(text: string, source: string): TracedLife[] {
     const value = parse(line);
     if (value === null && isLastOfLife(lines, index)) return;
     if (isFirstLine(value)) {
-      const { node, nodes, quorums, settings, birth } = value;
-      lives.push({ source, node, nodes, quorums, settings, birth, steps: [] });
+      const { node, nodes, quorums, settings, birth, nowMs } = value;
+      lives.push({ source, node, nodes, quorums, settings, birth, nowMs, steps: [] });
     } else if (isStepLine(value) && lives.length > 0) {
       lives.at(-1)?.steps.push({ event: revive(value.event), effects: value.effects, line: index + 1 });
     } else {

@@ -45,7 +45,7 @@ export function assembleNode(parts: NodeParts): AssembledNode {
     firstStart: parts.firstStart && !dataDirectory.existed,
   };
   const core = createNode(settings, birth);
-  trace?.begin({ id, configuration, settings, birth });
+  trace?.begin({ id, configuration, settings, birth, nowMs: time.nowMs() });
   const recording = trace === undefined ? {} : { record: trace.record.bind(trace) };
   const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, ...recording });
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());

@@ -19,6 +19,8 @@ export interface Life {
   readonly configuration: Configuration;
   readonly settings: CoreSettings;
   readonly birth: Birth;
+  /** The node's own time when the wall clock of its birth was read. */
+  readonly nowMs: number;
 }
 
 export class TraceWriter {
@@ -43,7 +45,7 @@ export class TraceWriter {
   }
 
   /** The first line of a life: all that the core is made from. */
-  begin({ id, configuration, settings, birth }: Life): void {
+  begin({ id, configuration, settings, birth, nowMs }: Life): void {
     const { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain } = settings;
     this.write({
       trace: 'maekawa 1',
@@ -52,6 +54,7 @@ export class TraceWriter {
       quorums: configuration.quorums,
       settings: { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain },
       birth,
+      nowMs,
     });
   }
 

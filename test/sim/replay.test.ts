@@ -25,7 +25,7 @@ function traceFiles(plan: Plan): Map<string, string> {
   const core: Core = {
     ...PRODUCTION_CORE,
     createNode: ({ self, coterie, ...settings }, birth) => {
-      const first = { trace: 'maekawa 1', node: self, nodes, quorums: layoutOf(plan.family, nodes), settings, birth };
+      const first = { trace: 'maekawa 1', node: self, nodes, quorums: layoutOf(plan.family, nodes), settings, birth, nowMs: 0 };
       lines.set(self, [...(lines.get(self) ?? []), JSON.stringify(first)]);
       return PRODUCTION_CORE.createNode({ self, coterie, ...settings }, birth);
     },

@@ -74,7 +74,7 @@ class App {
     find('#title', HTMLElement).textContent = title;
     find('#subtitle', HTMLElement).innerHTML = subtitle.map((line) => `<p>${escape(line)}</p>`).join('');
     if (violation === null) {
-      this.verdict.innerHTML = '<span class="good">✓ every check holds</span>';
+      this.verdict.innerHTML = `<span class="good">✓ ${escape(this.recording.allWell)}</span>`;
       return;
     }
     this.verdict.innerHTML = `<button class="bad" data-go="${violation.row}" title="Go there (v)">✗ ${escape(violation.check)} is violated</button>`;
