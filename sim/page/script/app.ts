@@ -11,7 +11,9 @@ import { clockText, effectText, eventText, rowText, shortClockText, timeText } f
 
 const GUTTER = 84;
 const TEXT_WIDTH_MIN = 400;
-const COLUMN_WIDTH_MIN = 46;
+const COLUMN_WIDTH_MIN = 30;
+/** Narrower columns have smaller heads. */
+const COLUMN_WIDTH_NARROW = 56;
 const COLUMN_WIDTH_MAX = 165;
 /** So far above and below what is in view the page draws, so that scrolling shows no gaps. */
 const OVERSCAN = 240;
@@ -131,6 +133,7 @@ class App {
     this.canvas.style.setProperty('--font', `${Math.min(13, Math.max(9, this.rowHeight * 0.62))}px`);
     this.canvas.style.minWidth = `${width + TEXT_WIDTH_MIN}px`;
     this.canvas.style.height = `${this.geometry.height}px`;
+    this.heads.classList.toggle('narrow', this.columnWidth < COLUMN_WIDTH_NARROW);
     this.heads.innerHTML = nodes.map((id, node) =>
       `<span class="node node-${node % 8}" style="left:${GUTTER + columnX(node, this.columnWidth)}px">${escape(id)}</span>`).join('');
     this.minimap.draw(this.geometry, this.matches);
