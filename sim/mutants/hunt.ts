@@ -17,6 +17,8 @@ export interface Hunt {
   readonly caught: Catch | null;
   /** The first catch by each check of another name, before that. */
   readonly others: readonly Catch[];
+  /** It looped for ever. */
+  readonly hung?: true;
 }
 
 export function hunt(mutant: Mutant, seedMax: number): Hunt {

@@ -1,0 +1,211 @@
+/** What can go wrong in an arbiter, and in the order of requests: planted bugs in arbiter.ts and priority.ts. */
+import { inFile } from './mutant';
+import type { Mutant } from './mutant';
+
+const arbiter = inFile('arbiter');
+const priority = inFile('priority');
+
+export const ARBITER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'vote-lent-twice',
+    what: 'the oldest that waits gets the vote, lent or not',
+    changes: [arbiter('if (conflictsWithAny(arbiter.grants, oldest.mode)) return;', '')],
+    caughtBy: ['one-vote'],
+  },
+  {
+    name: 'vote-lent-twice-unasserted',
+    what: 'the same, and no assertion says so',
+    changes: [
+      arbiter('if (conflictsWithAny(arbiter.grants, oldest.mode)) return;', ''),
+      arbiter("if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote',", "if (grantsNothing) broken('one-vote',"),
+      arbiter('function findGrant(', 'const grantsNothing = false;\nfunction findGrant('),
+    ],
+    caughtBy: ['exclusion'],
+  },
+  {
+    name: 'reader-beside-writer',
+    what: 'a grant is compatible when either of the two is shared',
+    changes: [priority("return a === 'shared' && b === 'shared';", "return a === 'shared' || b === 'shared';")],
+    caughtBy: ['exclusion'],
+  },
+  {
+    name: 'queue-first-come',
+    what: 'the queue is in the order of arrival',
+    changes: [arbiter('queue.splice(index, 0, waiter);', 'queue.push(waiter);')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'queue-youngest-first',
+    what: 'the youngest request goes first',
+    changes: [arbiter('hasPriority(waiter.request, other.request)) break;', 'hasPriority(other.request, waiter.request)) break;')],
+    caughtBy: ['progress', 'not-both'],
+  },
+  {
+    name: 'ties-not-broken',
+    what: 'of two requests with one timestamp neither goes first',
+    changes: [priority(': a.node < b.node;', ': false;')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'youngest-has-priority',
+    what: 'the order of timestamps is the wrong way round',
+    changes: [priority('a.timestamp < b.timestamp :', 'a.timestamp > b.timestamp :')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'lease-not-extended',
+    what: 'a renewal gets its Grant, but the arbiter counts on from the first',
+    changes: [arbiter('grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;\n', '')],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'lease-too-short',
+    what: 'the arbiter takes its vote back a tenth of a lease too early',
+    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);', 'this.lend(arbiter, oldest, number, nowMs + 0.9 * settings.leaseMs);')],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'lease-by-asker-clock',
+    what: 'the arbiter counts the lease from when the requester says it asked',
+    changes: [arbiter('grant.expiresAtMs = this.context.nowMs + this.', 'grant.expiresAtMs = message.sentAtMs + this.')],
+    caughtBy: ['lease-inside', 'progress', 'no-residue'],
+  },
+  {
+    name: 'lease-by-own-clock',
+    what: 'a Grant echoes the arbiter\'s time, not the requester\'s',
+    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,')],
+    caughtBy: ['lease-inside', 'progress'],
+  },
+  {
+    name: 'renewal-echoes-old-time',
+    what: 'the Grant for a repeat echoes the time of the first Request',
+    changes: [arbiter('grant.sentAtMs = message.sentAtMs;\n', '')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'lease-never-ends',
+    what: 'grants are never dropped',
+    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);', 'this.lend(arbiter, oldest, number, Infinity);'), arbiter('grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;\n', '')],
+    caughtBy: ['progress', 'no-residue'],
+  },
+  {
+    name: 'jump-from-first-clock',
+    what: 'at the end of a lease the clock jumps past what the first Grant allowed, not the last',
+    changes: [
+      arbiter('grant.sentClock = this.context.clock.now;', 'grant.sentClock ||= this.context.clock.now;'),
+      arbiter('clock: grant.sentClock,', 'clock: this.context.clock.now,'),
+    ],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'jump-too-short',
+    what: 'the jump at the end of a lease falls short by half',
+    changes: [arbiter('grant.sentClock + settings.slack + 1', 'grant.sentClock + settings.slack / 2')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'grant-number-reused',
+    what: 'a grant is numbered by the clock as it stands',
+    changes: [arbiter('const number = clock.tick();', 'const number = clock.now;')],
+    caughtBy: ['grant-rises'],
+  },
+  {
+    name: 'grant-number-reused-unasserted',
+    what: 'the same, and no assertion says so',
+    changes: [
+      arbiter('const number = clock.tick();', 'const number = clock.now;'),
+      arbiter('if (number <= this.lastNumber)', 'if (number < this.lastNumber)'),
+    ],
+    caughtBy: ['grant-rises'],
+  },
+  {
+    name: 'yield-forgets-the-waiter',
+    what: 'whoever yields is not put in the queue',
+    changes: [arbiter('this.enqueue(arbiter, { request: grant.request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });\n', '')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'yield-lends-nobody',
+    what: 'a vote that was given back is not lent on',
+    changes: [arbiter('heardAtMs: this.context.nowMs });\n      this.fill(arbiter);', 'heardAtMs: this.context.nowMs });')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'release-lends-nobody',
+    what: 'a vote that was released is not lent on',
+    changes: [arbiter('else this.fill(arbiter);\n    this.settle', 'else if (waiter !== undefined) this.fill(arbiter);\n    this.settle')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'release-keeps-the-grant',
+    what: 'a Release takes a request out of the queue alone',
+    changes: [arbiter('if (grant !== undefined) removeItem(arbiter.grants, grant);\n    if (waiter', 'if (waiter')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'stale-release',
+    what: 'a Release ends whatever its sender has here, also a later request',
+    changes: [
+      arbiter(
+        'const waiter = findWaiter(arbiter, request);\n    if (grant !== undefined) removeItem(arbiter.grants, grant);',
+        'const waiter = findWaiter(arbiter, request);\n'
+        + '    for (const each of arbiter.grants.filter(({ request: { node } }) => node === from)) removeItem(arbiter.grants, each);',
+      ),
+    ],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'never-inquires',
+    what: 'no Inquire is ever sent',
+    changes: [arbiter('if (findGrant(arbiter, contender) !== undefined) return;', 'return;')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'inquires-one-reader',
+    what: 'of several readers only the first is asked to give way',
+    changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });\n      return;")],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'contention-not-told',
+    what: 'a Grant does not say that someone waits already',
+    changes: [arbiter('contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode)),', 'contended: false,')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'takes-back-in-what-it-lent-on',
+    what: 'after a restart, of two conflicting grants that are shown the last shown wins, not the last lent',
+    changes: [arbiter('if (conflicting.some((grant) => grant.number > number)) return false;', '')],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+  },
+  {
+    name: 'takes-back-in-beside-another',
+    what: 'a grant that is shown after a restart is taken in beside one that conflicts with it',
+    changes: [
+      arbiter('if (conflicting.some((grant) => grant.number > number)) return false;', ''),
+      arbiter('for (const grant of conflicting) removeItem(arbiter.grants, grant);', ''),
+    ],
+    caughtBy: ['one-vote'],
+  },
+  {
+    name: 'forgets-nothing',
+    what: 'a lock that nobody uses is kept in memory',
+    changes: [arbiter('this.byLock.delete(arbiter.lock);\n', '')],
+    caughtBy: ['no-residue'],
+  },
+  {
+    name: 'waiters-never-leave',
+    what: 'a request that was not heard of for a lease stays in the queue',
+    changes: [
+      arbiter('if (waiter !== undefined && waiter.heardAtMs + settings.leaseMs <= nowMs) arbiter.queue.splice(i, 1);', ''),
+      arbiter('deadlineMs = Math.min(deadlineMs, waiter.heardAtMs + leaseMs);', 'deadlineMs = Math.min(deadlineMs, waiter.heardAtMs + Infinity * leaseMs);'),
+    ],
+    caughtBy: ['no-residue', 'progress'],
+  },
+  {
+    name: 'queued-and-granted',
+    what: 'a grant that is taken back in leaves its request in the queue',
+    changes: [arbiter('if (waiter !== undefined) removeItem(arbiter.queue, waiter);\n    const { mode', 'const { mode')],
+    caughtBy: ['not-both'],
+  },
+];

@@ -1,0 +1,118 @@
+/** What can go wrong in a node as a whole: planted bugs in its clock, its ceiling, its timers and its starts. */
+import { inFile } from './mutant';
+import type { Mutant } from './mutant';
+
+const clock = inFile('clock');
+const deadlines = inFile('deadlines');
+const node = inFile('node');
+
+export const NODE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'clock-follows-the-message',
+    what: 'the clock is set to the one received, also backwards',
+    changes: [clock('this.set((received > this.value ? received : this.value) + 1);', 'this.set(received + 1);')],
+    caughtBy: ['grant-rises', 'token-rises'],
+  },
+  {
+    name: 'clock-hears-nobody',
+    what: 'messages do not move the clock',
+    changes: [node('this.clock.witness(message.clock);\n', '')],
+    caughtBy: ['token-rises', 'progress'],
+  },
+  {
+    name: 'born-without-file',
+    what: 'a start looks at the wall clock alone',
+    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.wallClockUs + slack + 1;')],
+    caughtBy: ['grant-rises', 'token-rises'],
+  },
+  {
+    name: 'born-without-wall-clock',
+    what: 'a start looks at the ceiling file alone',
+    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.ceilingOnDisk + slack + 1;')],
+    caughtBy: ['grant-rises', 'token-rises'],
+  },
+  {
+    name: 'born-without-slack',
+    what: 'a start does not jump past the tokens that its earlier life allowed',
+    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'sends-above-ceiling',
+    what: 'messages do not wait for the ceiling to be on disk',
+    changes: [node('if (message.clock > this.clock.ceiling) {', 'if (message.clock < 0) {')],
+    caughtBy: ['ceiling-holds'],
+  },
+  {
+    name: 'ceiling-not-synced',
+    what: 'a ceiling counts as written when the write begins',
+    changes: [clock('this.ceilingAskedFor = this.value + this.ceilingBlock;', 'this.ceilingAskedFor = this.ceilingOnDisk = this.value + this.ceilingBlock;')],
+    caughtBy: ['ceiling-holds'],
+  },
+  {
+    name: 'ceiling-never-asked-for',
+    what: 'no new ceiling is written',
+    changes: [node("if (ceiling !== null) this.effects.push({ kind: 'reserveCeiling', ceiling });", 'if (ceiling === 0) return;')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'own-votes-above-ceiling',
+    what: 'what a node tells itself does not wait for the ceiling',
+    changes: [node('if (message.clock > this.clock.ceiling) {', 'if (to !== this.settings.self && message.clock > this.clock.ceiling) {')],
+    caughtBy: ['token-rises', 'grant-rises'],
+  },
+  {
+    name: 'handshake-above-ceiling',
+    what: 'a handshake tells a clock that is not on disk',
+    changes: [node('return Math.min(node.clock.now, node.clock.ceiling);', 'return node.clock.now;')],
+    caughtBy: ['ceiling-holds'],
+  },
+  {
+    name: 'silent-half-a-lease',
+    what: 'after a restart an arbiter is silent for half a lease',
+    changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs / 2;')],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+  },
+  {
+    name: 'wiped-disk-is-a-first-start',
+    what: 'a node without a ceiling file lends at once',
+    changes: [node('this.silentUntilMs = this.birth.firstStart ?', 'this.silentUntilMs = this.birth.firstStart || this.birth.ceilingOnDisk === 0 ?')],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+  },
+  {
+    name: 'answers-to-itself-lost',
+    what: 'what a node tells itself while it handles what it told itself is dropped',
+    changes: [node('for (const message of this.toSelf) this.receive', 'for (const message of [...this.toSelf]) this.receive')],
+    caughtBy: ['progress', 'frugal'],
+  },
+  {
+    name: 'no-timer',
+    what: 'a node never asks to be woken',
+    changes: [node("this.effects.push({ kind: 'wake', atMs });\n", '')],
+    caughtBy: ['progress', 'no-residue'],
+  },
+  {
+    name: 'wakes-too-late',
+    what: 'a later wish to be woken replaces an earlier one',
+    changes: [node('if (atMs >= this.wakeAtMs) return;', 'if (atMs === this.wakeAtMs || atMs === Infinity) return;'), deadlines('return this.heap[0]?.deadlineMs ?? Infinity;', 'return this.heap[this.heap.length - 1]?.deadlineMs ?? Infinity;')],
+    caughtBy: ['lost-at-once', 'progress', 'no-residue'],
+  },
+  {
+    name: 'sleep-not-counted',
+    what: 'what the machine slept counts for nobody',
+    changes: [node('this.sleptMs += event.byMs;\n', '')],
+    caughtBy: ['lease-inside', 'exclusion', 'lost-at-once'],
+  },
+  {
+    name: 'sleep-counted-by-arbiters',
+    what: 'what the machine slept ends the leases that its arbiters lent',
+    changes: [node('this.sleptMs += event.byMs;\n', 'this.sleptMs += event.byMs;\n        for (let i = 0; i < 1; i++) this.nowMs += event.byMs;\n        this.arbiters.onWake();\n        this.nowMs -= event.byMs;\n')],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+  },
+  {
+    name: 'silence-not-awaited-by-self',
+    what: 'held-back messages are lost when the ceiling is on disk',
+    changes: [node('for (const { to, message } of heldBack) this.send(to, message);', 'if (heldBack.length > 1) return;\n    for (const { to, message } of heldBack) this.send(to, message);')],
+    caughtBy: ['progress', 'frugal'],
+  },
+];

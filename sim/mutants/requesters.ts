@@ -1,0 +1,276 @@
+/** What can go wrong in a requester: planted bugs in requester.ts. */
+import { inFile } from './mutant';
+import type { Mutant } from './mutant';
+
+const requester = inFile('requester');
+
+export const REQUESTER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'vote-counted-twice',
+    what: 'every Grant counts as a vote, also the second from one arbiter',
+    changes: [
+      requester('if (!coterie.containsQuorum(votes)) return;\n    // Votes', [
+        'const heard = request as { heard?: number };',
+        'heard.heard = (heard.heard ?? 0) + 1;',
+        'if (heard.heard < coterie.votingSet(this.context.settings.self).length) return;',
+        '// Votes',
+      ].join('\n')),
+    ],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'one-vote-too-few',
+    what: 'a quorum less one is enough',
+    changes: [
+      requester('if (!coterie.containsQuorum(votes)) return;\n    // Votes', [
+        'const enough = Math.max(1, coterie.votingSet(this.context.settings.self).length - 1);',
+        'if (votes.size < enough) return;',
+        '// Votes',
+      ].join('\n')),
+    ],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'no-margin',
+    what: 'nothing is taken off the lease for drift',
+    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return 0;')],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'no-margin-for-drift',
+    what: 'the margin covers the cut-off milliseconds alone',
+    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return CLOCK_RESOLUTION_MS;')],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'valid-as-the-longest-vote',
+    what: 'a hold lasts as long as its longest vote',
+    changes: [requester('if (first === last) return first; // As a rule: all were asked at once.', 'return last;')],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'votes-never-expire',
+    what: 'votes that ran out count when the last one comes',
+    changes: [requester('if (vote.validUntilMs <= this.context.requesterNowMs) votes.delete(node);', ';')],
+    caughtBy: ['lease-inside', 'lost-at-once'],
+  },
+  {
+    name: 'lost-in-silence',
+    what: 'those inside are not told that their grants ran out',
+    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller });\n    }\n    this.end", '}\n    this.end')],
+    caughtBy: ['lost-at-once', 'callers-known'],
+  },
+  {
+    name: 'never-lost',
+    what: 'a holder keeps the lock when its grants ran out',
+    changes: [
+      requester('this.context.requesterNowMs < phase.validUntilMs) return;', "phase.state === 'held' || this.context.requesterNowMs < phase.validUntilMs) return;"),
+      requester('Math.min(this.repeatAtMs(phase.request), phase.validUntilMs)', 'this.repeatAtMs(phase.request)'),
+    ],
+    caughtBy: ['lost-at-once'],
+  },
+  {
+    name: 'holder-yields',
+    what: 'a holder gives its vote back to an older contender',
+    changes: [requester('if (message.contender.steals !== true) return; // Noted: the lock will be released for real.', 'if (message.contender.steals !== true) return this.sendYield(from, request, requester.lock, message.grant);')],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'never-yields',
+    what: 'whoever waits keeps its votes',
+    changes: [requester('if (!hasPriority(message.contender, request.id)) {', 'if (message.grant > 0) {')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'floor-not-raised',
+    what: 'a grant that was given back has no floor above it',
+    changes: [requester('request.floors.set(from, Math.max(request.floors.get(from) ?? 0, message.grant));\n', '')],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'floor-lowered',
+    what: 'a late Inquire lowers the floor',
+    changes: [requester('Math.max(request.floors.get(from) ?? 0, message.grant)', 'message.grant')],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'vote-kept-after-yield',
+    what: 'a vote that was given back stays in hand',
+    changes: [requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', '')],
+    caughtBy: ['floor-holds'],
+  },
+  {
+    name: 'vote-kept-after-yield-unasserted',
+    what: 'the same without a floor, so that no assertion says so',
+    changes: [
+      requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', ''),
+      requester('request.floors.set(from, Math.max(request.floors.get(from) ?? 0, message.grant));\n', ''),
+    ],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'token-above-one-vote',
+    what: 'a token exceeds the lowest clock of its votes, not the highest',
+    changes: [requester('const token = highest + 1;', 'const token = lowestClock(votes) + 1;')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'token-without-slack-rule',
+    what: 'votes whose clocks are too far apart are used together',
+    changes: [requester('if (token > lowestClock(votes) + slack) {', 'if (token < 0) {')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'token-not-in-release',
+    what: 'the clock does not go up to the token, so that a Release does not tell it',
+    changes: [requester('this.context.clock.reach(token);\n', '')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'same-token-again',
+    what: 'entering again takes the token of the last entry',
+    changes: [requester('this.enter(requester, entry, entry.token + 1);', 'this.enter(requester, entry, entry.token);')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'token-room-ignored',
+    what: 'entering again takes tokens beyond what the votes allow',
+    changes: [requester('entry.token + 1 > entry.tokenMax', 'entry.token < 0')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'token-room-of-the-best-vote',
+    what: 'how many tokens there are is read off the vote with the highest clock',
+    changes: [
+      requester('const tokenMax = lowestClock(usable) + slack;', 'const tokenMax = highestClock(usable) + slack;'),
+      requester('entry.tokenMax = lowestClock(votes) + this.', 'entry.tokenMax = highestClock(votes) + this.'),
+    ],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'late-vote-below-token',
+    what: 'a vote that comes while the lock is held counts, however far its clock is behind the token',
+    changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (vote.clock < 0) {')],
+    caughtBy: ['token-rises'],
+  },
+  {
+    name: 'mode-ignored-on-reentry',
+    what: 'a writer enters under the grants of a reader',
+    changes: [
+      requester('if (first.mode !== request.mode || request.contended', 'if (request.contended'),
+      requester('const { mode } = phase.request;', 'const mode = line[0]?.mode ?? phase.request.mode;'),
+    ],
+    caughtBy: ['exclusion'],
+  },
+  {
+    name: 'hand-over-starves-others',
+    what: 'a lock passes from one local caller to the next while other nodes wait',
+    changes: [
+      requester('first.mode !== request.mode || request.contended ||', 'first.mode !== request.mode ||'),
+      requester('if (request.keep && !request.contended) requester.phase', 'if (request.keep && (!request.contended || requester.line.length > 0)) requester.phase'),
+    ],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'contention-not-noted',
+    what: 'an Inquire that cannot be answered is forgotten',
+    changes: [requester('request.contended = true;\n', '')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'readers-ride-for-ever',
+    what: 'local readers join those inside while a writer waits elsewhere',
+    changes: [requester("phase.request.mode === 'shared' && !phase.request.contended", "phase.request.mode === 'shared'")],
+    caughtBy: ['fair', 'progress'],
+  },
+  {
+    name: 'kept-lock-does-not-answer',
+    what: 'an Inquire for a lock that is kept but not used gets no answer',
+    changes: [requester("case 'retained':\n        this.end(requester, request);\n        return this.joinOrAdvance(requester);\n      case 'waiting': {", "case 'retained':\n        return;\n      case 'waiting': {")],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'ends-without-release',
+    what: 'no Release is sent when a request is over',
+    changes: [requester('for (const arbiter of request.asked) this.sendRelease(arbiter, requester.lock, request.id.timestamp);', '')],
+    caughtBy: ['progress', 'frugal'],
+  },
+  {
+    name: 'cancelled-request-lives-on',
+    what: 'the request of a caller that gave up stays in the protocol',
+    changes: [requester("if (place === 0 && phase.state === 'waiting') this.end(requester, phase.request);\n", '')],
+    caughtBy: ['progress', 'no-residue'],
+  },
+  {
+    name: 'timestamp-not-ticked',
+    what: 'two callers in a row get one timestamp',
+    changes: [requester('timestamp: this.context.clock.tick(), steals };', 'timestamp: this.context.clock.now, steals };')],
+    caughtBy: ['lease-inside', 'exclusion', 'grant-rises', 'request-unique'],
+  },
+  {
+    name: 'request-id-used-again',
+    what: 'a request that made way for one that steals comes back under its old timestamp',
+    changes: [requester('if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });', 'if (first !== undefined) line.unshift(first);')],
+    caughtBy: ['lease-inside', 'exclusion', 'grant-rises', 'request-unique'],
+  },
+  {
+    name: 'no-retry',
+    what: 'whoever waits asks once',
+    changes: [requester("case 'waiting':\n        return this.deadlines.schedule(requester, this.repeatAtMs(phase.request));", "case 'waiting':\n        return this.deadlines.schedule(requester, Infinity);")],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'no-renewal',
+    what: 'a holder does not renew its grants',
+    changes: [requester('Math.min(this.repeatAtMs(phase.request), phase.validUntilMs)', 'phase.validUntilMs')],
+    caughtBy: ['keeps'],
+  },
+  {
+    name: 'two-writers-of-one-node',
+    what: 'all local callers in line are let in at once',
+    changes: [requester("(mode === 'shared' || phase.inside.length === 0)", 'phase.inside.length >= 0')],
+    caughtBy: ['exclusion', 'token-rises'],
+  },
+  {
+    name: 'first-reader-out-ends-all',
+    what: 'the first local reader that leaves gives the lock back for all',
+    changes: [requester('if (phase.inside.length === 0) this.leave(requester, phase);', 'this.leave(requester, phase);')],
+    caughtBy: ['lease-inside', 'exclusion'],
+  },
+  {
+    name: 'released-by-a-stranger',
+    what: 'a caller that holds no lock any more takes it from the one that does',
+    changes: [requester("} else if (phase.state === 'held' && phase.inside.includes(id)) {", "} else if (phase.state === 'held') {")],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+  },
+  {
+    name: 'sleep-does-not-end-holds',
+    what: 'those inside are not told what a sleep of the machine took off their lease',
+    changes: [requester("if (requester.phase.state === 'held') this.tellRenewed(requester.lock, requester.phase);\n", '')],
+    caughtBy: ['lost-at-once'],
+  },
+  {
+    name: 'stolen-in-silence',
+    what: 'those inside are not told that the lock was stolen',
+    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });\n", '')],
+    caughtBy: ['lease-inside', 'exclusion', 'lost-at-once', 'callers-known'],
+  },
+  {
+    name: 'asks-everyone',
+    what: 'every node is asked, not a quorum',
+    changes: [requester('asked: [...preferredQuorum],', 'asked: [...settings.coterie.nodes],')],
+    caughtBy: ['frugal'],
+  },
+  {
+    name: 'gives-back-at-once',
+    what: 'nothing is kept after a release',
+    changes: [requester('if (request.keep && !request.contended) requester.phase', 'if (requester.noKeepUntilMs < 0) requester.phase')],
+    caughtBy: ['frugal'],
+  },
+  {
+    name: 'renews-what-nobody-uses',
+    what: 'every Grant is asked for twice',
+    changes: [requester('requester.phase = { state: \'waiting\', request };\n', "requester.phase = { state: 'waiting', request };\n    this.askAll(requester.lock, request);\n")],
+    caughtBy: ['frugal'],
+  },
+];
