@@ -3,7 +3,7 @@
  * the run goes on, each in a few operations an event. They are told what happened; they never look into
  * the core, and nothing the core says about itself is believed except what a user would act on.
  */
-import type { CallerId, Grant, Message, Mode, Token } from '../src/core';
+import type { CallerId, Grant, LamportTime, Message, Mode, Release, Request, Token } from '../src/core';
 import type { MachineClock } from './machine-clock';
 
 export type Check =
@@ -26,7 +26,13 @@ export type Check =
   /** With no request open, nothing is kept. */
   | 'no-residue'
   /** Without contention: 3(K-1) messages for a first entry, none for the next. */
-  | 'frugal';
+  | 'frugal'
+  /** Without faults nobody enters past a request that all who hold have had time to hear of. */
+  | 'fair'
+  /** Without faults nobody loses a lock that was not stolen. */
+  | 'keeps'
+  /** No request is named like an earlier one. */
+  | 'request-unique';
 
 export class CheckError extends Error {
   override readonly name = 'CheckError';
@@ -52,18 +58,35 @@ export interface Hold {
   endsAtUs: number;
 }
 
-/** A second generation starts when the first has so many grants; those not seen since are forgotten. */
-const GRANTS_REMEMBERED = 20_000;
+/** A second generation starts when the first is so large; what was not set since is forgotten. */
+const REMEMBERED = 20_000;
+
+/** What was said of late, by Lamport time. */
+class Recent<Item> {
+  private newer = new Map<LamportTime, Item>();
+  private older = new Map<LamportTime, Item>();
+
+  get(time: LamportTime): Item | undefined {
+    return this.newer.get(time) ?? this.older.get(time);
+  }
+
+  set(time: LamportTime, item: Item): void {
+    if (this.newer.size >= REMEMBERED) {
+      this.older = this.newer;
+      this.newer = new Map<LamportTime, Item>();
+    }
+    this.newer.set(time, item);
+  }
+}
 
 /** The grants that one arbiter gave. */
 class GrantsGiven {
   private highest = 0;
-  private recent = new Map<number, Grant>();
-  private older = new Map<number, Grant>();
+  private readonly recent = new Recent<Grant>();
 
   /** The same number again must be the same grant again; any other must be the highest so far. */
   check(arbiter: string, grant: Grant): void {
-    const known = this.recent.get(grant.grant) ?? this.older.get(grant.grant);
+    const known = this.recent.get(grant.grant);
     if (known !== undefined) {
       if (known.timestamp !== grant.timestamp || known.lock !== grant.lock) {
         violated('grant-rises', `${arbiter} gave number ${grant.grant} to (${known.lock}, ${known.timestamp}) and to (${grant.lock}, ${grant.timestamp})`);
@@ -73,12 +96,22 @@ class GrantsGiven {
     } else {
       this.highest = grant.grant;
     }
-    if (known !== undefined && this.older.size === 0) return;
-    if (this.recent.size >= GRANTS_REMEMBERED) {
-      this.older = this.recent;
-      this.recent = new Map();
-    }
     this.recent.set(grant.grant, grant);
+  }
+}
+
+/** The requests that one node named. */
+class RequestsNamed {
+  private readonly recent = new Recent<number | 'over'>();
+
+  /** A name belongs to one request for one lock, and to none once that is over. */
+  check(node: string, lock: number, message: Request | Release): void {
+    const { kind, timestamp } = message;
+    const known = this.recent.get(timestamp);
+    if (kind === 'request' && known !== undefined && known !== lock) {
+      violated('request-unique', `${node} asks for lock ${message.lock} under timestamp ${timestamp} again`);
+    }
+    this.recent.set(timestamp, kind === 'request' ? lock : 'over');
   }
 }
 
@@ -99,6 +132,7 @@ export class Checks {
   private readonly highestExclusive: Token[];
   private readonly highest: Token[];
   private readonly grantsGiven: GrantsGiven[];
+  private readonly requestsNamed: RequestsNamed[];
   private readonly bills: Bill[] | null;
 
   constructor(
@@ -113,6 +147,7 @@ export class Checks {
     this.highest = lockNames.map(() => 0);
     this.highestExclusive = lockNames.map(() => 0);
     this.grantsGiven = nodes.map(() => new GrantsGiven());
+    this.requestsNamed = nodes.map(() => new RequestsNamed());
     this.bills = votingSetSizes === null ? null : lockNames.map(() => ({
       timestamp: 0, requests: 0, grants: 0, isPaid: true, releasesOwed: 0, machine: -1, heldUntilMs: 0,
     }));
@@ -164,11 +199,13 @@ export class Checks {
     if (place >= 0) holds.splice(place, 1);
   }
 
-  sent(from: number, message: Message, ceilingOnDisk: number): void {
+  sent(from: number, lock: number, message: Message, ceilingOnDisk: number): void {
     if (message.clock > ceilingOnDisk) {
       violated('ceiling-holds', `${this.nodes[from]} sent clock ${message.clock} with ceiling ${ceilingOnDisk} on disk`);
     }
-    if (message.kind === 'grant') this.grantsGiven[from]?.check(this.nodes[from] ?? '', message);
+    const node = this.nodes[from] ?? '';
+    if (message.kind === 'grant') this.grantsGiven[from]?.check(node, message);
+    else if (message.kind === 'request' || message.kind === 'release') this.requestsNamed[from]?.check(node, lock, message);
   }
 
   // --- frugal: every message is on someone's bill -----------------------------------------------

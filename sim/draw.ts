@@ -5,7 +5,7 @@
  */
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../src/core';
 import type { MessageKind, Mode } from '../src/core';
-import { ECHO_BACK_MAX } from './echoes';
+import { ECHO_MEMORY } from './echoes';
 import { FAULT_KINDS } from './plan';
 import type {
   CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, MachinePlan, NetworkPlan, Plan, Profile, Wish,
@@ -58,7 +58,7 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   timer: [0.02, 0.2],
   disk: [0.01, 0.2],
   cancel: [0.05, 0.3],
-  linger: [0.1],
+  linger: [0.1, 0.4],
   steal: [0.02, 0.2, 0.6],
   echo: [10, 40],
 };
@@ -254,11 +254,13 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
   }
   plan('echo', (random, atUs) => {
     if (nodes === 1) return;
-    // By kind first: else the rare ones, which are the dangerous ones, would hardly ever be heard again.
-    const message = random.pick(MESSAGE_KINDS);
+    // Of one kind: else the rare ones, which are the dangerous ones, would hardly ever be heard again.
+    // Or whatever came in a row, as when a connection breaks before it was acknowledged.
+    const message = random.pick<MessageKind | 'any'>([...MESSAGE_KINDS, 'any', 'any', 'any']);
+    const count = message === 'any' ? random.between(2, ECHO_MEMORY) : 1;
     const from = random.below(nodes);
     const to = (from + 1 + random.below(nodes - 1)) % nodes;
-    faults.push({ kind: 'echo', atUs, from, to, message, back: random.below(ECHO_BACK_MAX + 1) });
+    faults.push({ kind: 'echo', atUs, from, to, message, count, back: random.below(3) });
   });
   plan('slow', (random, atUs) => {
     const perEventUs = 1 + random.below(leaseUs / 50);
@@ -290,6 +292,8 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
   const drawnShare = random.pick([0, 0, 200_000, 500_000, 850_000]);
   const sharedPpm = options.sharedShare === undefined ? drawnShare : toPpm(options.sharedShare);
   const burstPpm = random.pick([200_000, 600_000, 950_000]);
+  // So many entries one after the other, as fast as can be: tokens run far ahead of the clocks.
+  const sprint = random.pick([0, 0, 20, 100]);
   const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
 
   const machines = options.callers === undefined
@@ -304,6 +308,7 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
   return machines.map((machine, index) => {
     const own = new Random(seed, 'wishes', index);
     const wishes: Wish[] = [];
+    const sprintsAt = own.below(wishesEach);
     for (let i = 0; i < wishesEach; i++) {
       const isBurst = own.chance(burstPpm);
       const mode: Mode = own.chance(sharedPpm) ? 'shared' : 'exclusive';
@@ -317,9 +322,16 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
         patienceUs: own.chance(toPpm(intensities.cancel)) ? patienceUs : null,
         steals: own.chance(toPpm(intensities.steal)),
       });
+      if (i === sprintsAt) wishes.push(...Array.from({ length: sprint }, () => drawQuickWish(own, wishes[i])));
     }
     return { machine, wishes };
   });
+}
+
+/** Once more the same, at once and not for long. */
+function drawQuickWish(random: Random, like: Wish | undefined): Wish {
+  const { lock, mode } = like ?? { lock: 0, mode: 'exclusive' };
+  return { lock, mode, thinkUs: random.below(20), holdUs: random.below(20), patienceUs: null, steals: false };
 }
 
 /** Each lock has one node that wants it, always in the same mode, with one caller or two. */
@@ -334,7 +346,8 @@ function drawFrugalCallers({ seed, nodes, leaseUs }: DrawContext, locks: number)
         lock,
         mode,
         thinkUs: (i === 0 ? leaseUs / 10 : 0) + random.below(random.pick([leaseUs / 200, leaseUs / 2, leaseUs * 2])),
-        holdUs: random.below(leaseUs / 50),
+        // Now and then for so long that it must be renewed.
+        holdUs: random.below(random.pick([leaseUs / 50, leaseUs / 50, leaseUs * 2])),
         patienceUs: null,
         steals: false,
       }));

@@ -38,7 +38,7 @@ export const FAULT_KINDS = {
   cancel: 'probability that a caller gives up waiting',
   linger: 'probability that a caller holds for longer than the lease',
   steal: 'probability that a caller steals the lock',
-  echo: 'count: a link delivers a message of some time ago once more',
+  echo: 'count: a link sends messages of some time ago once more',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -118,14 +118,15 @@ export type Fault =
   | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
   | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
   | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number }
-  /** The network sends the last message of this kind on this link again, or the one `back` before it, if there is one. */
+  /** The network sends the last `count` messages of this kind on this link again, without the `back` very last ones. */
   | {
       readonly kind: 'echo';
       readonly atUs: number;
       readonly from: number;
       readonly to: number;
-      readonly message: MessageKind;
+      readonly message: MessageKind | 'any';
       readonly back: number;
+      readonly count: number;
     };
 
 /** A node finds out, at this true time, whether a peer is up. */

@@ -357,6 +357,7 @@ export class World {
       }
       case 'lost':
         if (effect.stolen === true) this.counts.stolen++;
+        else if (this.plan.profile !== 'swarm') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
         return this.lost(machine, effect.caller);
       case 'reserveCeiling': {
         machine.ceilingUnderWay = effect.ceiling;
@@ -499,9 +500,10 @@ export class World {
     const toIndex = this.nodeIndex.get(to);
     if (toIndex === undefined || toIndex === machine.index) violated('callers-known', `${machine.id} sends to ${to}`);
     this.hashMessage(toIndex, message);
-    this.checks.sent(machine.index, message, machine.ceilingOnDisk);
+    const lock = this.lockOf(message.lock);
+    this.checks.sent(machine.index, lock, message, machine.ceilingOnDisk);
     const link = this.network.link(machine.index, toIndex);
-    if (this.plan.profile === 'frugal') this.checks.countSent(machine.index, this.lockOf(message.lock), message);
+    if (this.plan.profile === 'frugal') this.checks.countSent(machine.index, lock, message);
     switch (message.kind) {
       case 'request':
         counts.requests++;
@@ -817,10 +819,10 @@ export class World {
         return;
       }
       case 'echo': {
-        const message = this.echoes?.recall(network.link(fault.from, fault.to), fault.message, fault.back) ?? null;
-        if (message === null) return;
-        this.counts.messagesEchoed++;
-        return this.transmit(fault.from, fault.to, message);
+        const messages = this.echoes?.recall(network.link(fault.from, fault.to), fault.message, fault.back, fault.count) ?? [];
+        this.counts.messagesEchoed += messages.length;
+        for (const message of messages) this.transmit(fault.from, fault.to, message);
+        return;
       }
     }
   }
@@ -886,11 +888,21 @@ export class World {
       const byMs = Math.ceil(machine.sleptUs / 1000);
       machine.sleptUs = 0;
       this.step(machine, { kind: 'slept', nowMs: this.nowMs(machine), byMs });
+      this.checkToldOfSleep(machine);
     }
     const { inbox } = machine;
     machine.inbox = [];
     for (const { kind, a, b, payload } of inbox) this.handleAt(machine, kind, a, b, payload);
     this.lookFromAll(machine.index);
+  }
+
+  /** Sleep shortens what is left of a lease by the node's time. Those inside must have heard so. */
+  private checkToldOfSleep(machine: Machine): void {
+    for (const { hold, id, validUntilMs } of machine.callers) {
+      if (hold !== null && this.endsAtUs(machine, validUntilMs) > hold.endsAtUs) {
+        violated('lost-at-once', `${machine.id} caller ${id} was not told that sleep took some of its lease`);
+      }
+    }
   }
 
   // --- healed -----------------------------------------------------------------------------------

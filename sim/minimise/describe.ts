@@ -75,8 +75,9 @@ export function describeFault(fault: Fault, name: NameOf): string {
     case 'wake':
       return `${name(fault.machine)} is woken for nothing`;
     case 'echo': {
-      const which = fault.back === 0 ? 'the last' : `the last but ${fault.back}`;
-      return `${which} ${nameOf(fault.message)} from ${name(fault.from)} to ${name(fault.to)} is sent once more`;
+      const which = fault.back === 0 ? 'the last' : `before the last ${fault.back}`;
+      const what = fault.message === 'any' ? `${fault.count} messages` : nameOf(fault.message);
+      return `${which} ${what} from ${name(fault.from)} to ${name(fault.to)} once more`;
     }
     default:
       return assertNever(fault);
