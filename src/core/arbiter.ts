@@ -117,7 +117,7 @@ export class Arbiters {
     const arbiter = this.open(message.lock);
     const request: RequestId = { timestamp: message.timestamp, node: from };
     const grant = findGrant(arbiter, request);
-    const waiter = arbiter.queue.find((each) => isSameRequest(each.request, request));
+    const waiter = findWaiter(arbiter, request);
     if (grant !== undefined) removeItem(arbiter.grants, grant);
     if (waiter !== undefined) removeItem(arbiter.queue, waiter);
     if (grant === undefined && waiter === undefined) this.context.ignore(from, message, 'no such request');
@@ -218,6 +218,7 @@ export class Arbiters {
   private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {
     const { request, mode, keep, sentAtMs } = to;
     if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote', `${describe(request)} conflicts with a live grant`);
+    if (findWaiter(arbiter, request) !== undefined) broken('not-both', `${describe(request)} is queued and would be granted`);
     const grant: LiveGrant = {
       request, mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
     };
@@ -270,7 +271,7 @@ export class Arbiters {
     const conflicting = arbiter.grants.filter((grant) => !isCompatible(grant.mode, message.mode));
     if (conflicting.some((grant) => grant.number > number)) return false;
     for (const grant of conflicting) removeItem(arbiter.grants, grant);
-    const waiter = arbiter.queue.find((each) => isSameRequest(each.request, request));
+    const waiter = findWaiter(arbiter, request);
     if (waiter !== undefined) removeItem(arbiter.queue, waiter);
     const { mode, keep, sentAtMs } = message;
     this.lend(arbiter, { request, mode, keep, sentAtMs, heardAtMs: nowMs }, number, nowMs + settings.leaseMs);
@@ -291,6 +292,11 @@ function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | nul
 
 function findGrant(arbiter: Arbiter, request: RequestId): LiveGrant | undefined {
   for (const grant of arbiter.grants) if (isSameRequest(grant.request, request)) return grant;
+  return undefined;
+}
+
+function findWaiter(arbiter: Arbiter, request: RequestId): Waiter | undefined {
+  for (const waiter of arbiter.queue) if (isSameRequest(waiter.request, request)) return waiter;
   return undefined;
 }
 
