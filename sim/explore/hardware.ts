@@ -3,7 +3,7 @@
  * an action does to a machine in a given state needs to be found out only once.
  */
 import { isCompatible, isSameRequest } from '../../src/core';
-import type { CoreSettings, Effect, Event, Grant, LamportTime, Message, NodeId, RequestId } from '../../src/core';
+import type { CoreSettings, Effect, Event, Grant, LamportTime, Message, NodeId, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Broken } from './machine';
@@ -86,9 +86,13 @@ export class Hardware {
     return view !== null && [...view.grants, ...view.queue].some((each) => isSameRequest(each.request, request));
   }
 
-  lendsTo(machine: Machine, request: RequestId): boolean {
+  /**
+   * Whether its arbiter lends its vote to that request, by its own clock, with a grant that a holder of
+   * this token can have: a token is above the grants that it was made from.
+   */
+  lendsTo(machine: Machine, request: RequestId, token: Token): boolean {
     const grants = machine.core === null ? [] : (this.core.inspectLock(machine.core, LOCK)?.grants ?? []);
-    return grants.some((grant) => isSameRequest(grant.request, request) && grant.expiresAtMs > this.nowMs(machine));
+    return grants.some((each) => isSameRequest(each.request, request) && each.grant < token && each.expiresAtMs > this.nowMs(machine));
   }
 
   /** All that machines may do without any other. */

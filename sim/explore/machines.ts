@@ -3,7 +3,7 @@
  * once: the core runs once for each distinct (state of a node, event), not once for each global state.
  * Law: a memory of `Hardware`; it decides nothing itself.
  */
-import type { NodeId, RequestId } from '../../src/core';
+import type { NodeId, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Bags } from './bags';
@@ -130,9 +130,9 @@ export class Machines {
     return this.hardware.openRequest(this.restore(id));
   }
 
-  /** Whether its arbiter lends its vote to that request, by its own clock. */
-  lendsTo(id: number, request: RequestId): boolean {
-    return this.hardware.lendsTo(this.restore(id), request);
+  /** Whether its arbiter lends its vote to a holder of that token, by its own clock. */
+  lendsTo(id: number, request: RequestId, token: Token): boolean {
+    return this.hardware.lendsTo(this.restore(id), request, token);
   }
 
   /** Whether its arbiter has the request, in its queue or with its vote. */

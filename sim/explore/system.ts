@@ -233,7 +233,7 @@ export class System {
     const after = this.tallies.enter(tally, entries);
     if (after !== TOKEN_TOO_LOW) return after;
     // One that enters on votes that have ended, because its clock stood still, is refused by its token.
-    if (freeClocks && !this.isBacked()) return this.tallies.enterUnchecked(tally, entries);
+    if (freeClocks && !this.isBacked(entries)) return this.tallies.enterUnchecked(tally, entries);
     const tokens = this.tallies.entriesOf(entries).map(({ mode, token }) => `${mode} ${token}`);
     this.failure = { check: 'token-rises', detail: `token ${tokens.join(', ')} after ${this.tallies.highest(tally)}` };
     return tally;
@@ -253,11 +253,12 @@ export class System {
   }
 
   /** Whether arbiters that form a quorum lend their votes to the one who just entered, by their own clocks. */
-  private isBacked(): boolean {
+  private isBacked(entries: number): boolean {
     const { machines } = this;
     const request = machines.openRequest(this.machineAt(this.next, this.place));
     if (request === null) return false;
-    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request.id));
+    const token = Math.max(...this.tallies.entriesOf(entries).map((entry) => entry.token));
+    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request.id, token));
     return machines.coterie.containsQuorum(new Set(lenders));
   }
 
