@@ -43,8 +43,11 @@ export class Backing {
     this.backed = locks.map(() => []);
   }
 
-  /** A hold began or was prolonged. `request`: the timestamp of the request that it stands on. */
-  extended(nowUs: number, lock: number, hold: Hold, place: Place, request: LamportTime): void {
+  /**
+   * A hold began or was prolonged. `request`: the timestamp of the request that it stands on, `granted`:
+   * whose votes it counts. Returns which of these arbiters keep their votes for it.
+   */
+  extended(nowUs: number, lock: number, hold: Hold, place: Place, request: LamportTime, granted: readonly NodeId[]): ReadonlySet<NodeId> {
     const holds = this.holdsOf(lock);
     let backed = holds.find((each) => each.hold === hold);
     if (backed === undefined) {
@@ -52,10 +55,11 @@ export class Backing {
       holds.push(backed);
     }
     for (const arbiter of this.places) {
-      if (this.isBacking(nowUs, lock, backed, arbiter)) backed.backers.add(arbiter.id);
+      if (granted.includes(arbiter.id) && this.isBacking(nowUs, lock, backed, arbiter)) backed.backers.add(arbiter.id);
       else backed.backers.delete(arbiter.id);
     }
     this.demandQuorum(nowUs, lock, backed);
+    return backed.backers;
   }
 
   ended(lock: number, hold: Hold): void {

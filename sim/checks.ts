@@ -11,6 +11,8 @@ export type Check =
   | 'exclusion'
   /** For each lock, a token exceeds those of all earlier entries that it must not overlap. */
   | 'token-rises'
+  /** A hold's token is one that its arbiters will exceed, whatever becomes of the holder. */
+  | 'token-covered'
   /** A hold is never valid for longer than arbiters that form a quorum wait, in true time. */
   | 'lease-inside'
   /** Grant numbers of one arbiter are never used twice and rise, across restarts. */

@@ -5,7 +5,7 @@
  * Law: everything that happens follows from the plan; the core is driven through `step` alone.
  */
 import { reentryLeftMs } from '../src/core';
-import type { CallerId, Effect, Event, LockName, LockNode, Message, NodeId, Token } from '../src/core';
+import type { CallerId, Effect, Event, Grant, LockName, LockNode, Message, Mode, NodeId, Token } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { Agenda } from './agenda';
 import { Backing } from './backing';
@@ -21,6 +21,7 @@ import type { Fault, Plan, Wish } from './plan';
 import { Random } from './random';
 import type { Counts, RunReport, Violation } from './report';
 import { newCounts } from './report';
+import { TokenCover } from './token-cover';
 import { TraceHash } from './trace-hash';
 
 /** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
@@ -154,6 +155,7 @@ export class World {
   private arrivesAtUs: number[] = [];
   private readonly checks: Checks;
   private readonly backing: Backing | null;
+  private readonly tokenCover: TokenCover;
   private readonly detection: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
   private readonly seenLife: number[];
@@ -201,6 +203,7 @@ export class World {
       this.nodeIds, this.locks, this.machines.map((machine) => machine.alive),
       plan.profile === 'frugal' ? votingSets.map((set) => set.length) : null,
     );
+    this.tokenCover = new TokenCover(this.coterie, this.nodeIds, this.locks, plan.slack);
     this.backing = skipsLeaseInside ? null : new Backing(core, this.coterie, this.locks, this.machines);
     this.detection = new Random(plan.seed, 'detection');
     this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
@@ -513,6 +516,7 @@ export class World {
         counts.grants++;
         if (message.grant === this.heldGrantShown) counts.adopted++;
         if (message.contended) counts.contended++;
+        this.tokenCover.lent(machine.index, toIndex, lock, message, () => this.modeLent(machine, to, message));
         break;
       case 'release':
         counts.releases++;
@@ -747,7 +751,15 @@ export class World {
     if (this.backing === null) return;
     const requester = machine.node === null ? null : this.core.inspectLock(machine.node, this.locks[lock] ?? '')?.requester;
     // A caller may have been let in and lose the lock again within one step.
-    if (requester?.state === 'held') this.backing.extended(this.nowUs, lock, hold, machine, requester.request.timestamp);
+    if (requester?.state !== 'held') return;
+    const { request: { timestamp }, granted } = requester;
+    const backers = this.backing.extended(this.nowUs, lock, hold, machine, timestamp, granted);
+    this.tokenCover.held(lock, hold, timestamp, backers);
+  }
+
+  private modeLent(arbiter: Machine, to: NodeId, { lock, timestamp, grant: number }: Grant): Mode | null {
+    const grants = arbiter.node === null ? undefined : this.core.inspectLock(arbiter.node, lock)?.grants;
+    return grants?.find(({ request, grant }) => grant === number && request.node === to && request.timestamp === timestamp)?.mode ?? null;
   }
 
   private lost(machine: Machine, id: CallerId): void {

@@ -95,13 +95,13 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       arbiter('grant.sentClock = this.context.clock.now;', 'grant.sentClock ||= this.context.clock.now;'),
       arbiter('clock: grant.sentClock,', 'clock: this.context.clock.now,'),
     ],
-    caughtBy: ['token-rises'],
+    caughtBy: ['token-rises', 'token-covered'],
   },
   {
     name: 'jump-too-short',
     what: 'the jump at the end of a lease falls short by half',
     changes: [arbiter('grant.sentClock + settings.slack + 1', 'grant.sentClock + settings.slack / 2')],
-    caughtBy: ['token-rises'],
+    caughtBy: ['token-rises', 'token-covered'],
   },
   {
     name: 'grant-number-reused',
@@ -176,7 +176,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'takes-back-in-what-it-lent-on',
     what: 'after a restart, of two conflicting grants that are shown the last shown wins, not the last lent',
     changes: [arbiter('if (conflicting.some((grant) => grant.number > number)) return false;', '')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises'],
+    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
   },
   {
     name: 'takes-back-in-beside-another',

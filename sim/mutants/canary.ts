@@ -12,7 +12,7 @@ export const CANARY: Mutant = {
   name: 'canary',
   what: 'a token of 1 where the clock is divisible by 4001',
   changes: [inFile('requester')('const token = highest + 1;', 'const token = highest % 4001 === 0 ? 1 : highest + 1;')],
-  caughtBy: ['token-rises'],
+  caughtBy: ['token-rises', 'token-covered'],
 };
 
 const SEEDS = 2_000;

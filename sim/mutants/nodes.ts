@@ -11,7 +11,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'clock-follows-the-message',
     what: 'the clock is set to the one received, also backwards',
     changes: [clock('this.set((received > this.value ? received : this.value) + 1);', 'this.set(received + 1);')],
-    caughtBy: ['grant-rises', 'token-rises'],
+    caughtBy: ['grant-rises', 'token-rises', 'token-covered'],
   },
   {
     name: 'clock-hears-nobody',
@@ -23,19 +23,19 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'born-without-file',
     what: 'a start looks at the wall clock alone',
     changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.wallClockUs + slack + 1;')],
-    caughtBy: ['grant-rises', 'token-rises'],
+    caughtBy: ['grant-rises', 'token-rises', 'token-covered'],
   },
   {
     name: 'born-without-wall-clock',
     what: 'a start looks at the ceiling file alone',
     changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.ceilingOnDisk + slack + 1;')],
-    caughtBy: ['grant-rises', 'token-rises'],
+    caughtBy: ['grant-rises', 'token-rises', 'token-covered'],
   },
   {
     name: 'born-without-slack',
     what: 'a start does not jump past the tokens that its earlier life allowed',
     changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;')],
-    caughtBy: ['token-rises'],
+    caughtBy: ['token-rises', 'token-covered'],
   },
   {
     name: 'sends-above-ceiling',
@@ -71,13 +71,13 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'silent-half-a-lease',
     what: 'after a restart an arbiter is silent for half a lease',
     changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs / 2;')],
-    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises', 'token-covered'],
   },
   {
     name: 'wiped-disk-is-a-first-start',
     what: 'a node without a ceiling file lends at once',
     changes: [node('this.silentUntilMs = this.birth.firstStart ?', 'this.silentUntilMs = this.birth.firstStart || this.birth.ceilingOnDisk === 0 ?')],
-    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises', 'token-covered'],
   },
   {
     name: 'answers-to-itself-lost',
@@ -107,7 +107,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'sleep-counted-by-arbiters',
     what: 'what the machine slept ends the leases that its arbiters lent',
     changes: [node('this.sleptMs += event.byMs;\n', 'this.sleptMs += event.byMs;\n        for (let i = 0; i < 1; i++) this.nowMs += event.byMs;\n        this.arbiters.onWake();\n        this.nowMs -= event.byMs;\n')],
-    caughtBy: ['lease-inside', 'exclusion', 'token-rises'],
+    caughtBy: ['lease-inside', 'exclusion', 'token-rises', 'token-covered'],
   },
   {
     name: 'silence-not-awaited-by-self',
