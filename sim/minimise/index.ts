@@ -61,6 +61,14 @@ export interface Minimised extends FailingRun {
   readonly isMinimal: boolean;
 }
 
+/**
+ * Leaving out ends where no single change helps. On another way that may be at a smaller plan, and from
+ * there all ways are open again.
+ */
+const WAYS = [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()].flatMap((passes) => (
+  [[pinWishes, pinLooks, pinFates], [pinWishes, pinLooks], []].map((pins) => ({ passes, pins }))
+));
+
 /** @throws RangeError when the plan does not fail */
 export function minimise(plan: Plan, { core = PRODUCTION_CORE, timeMsMax = MINIMISE_MS_MAX }: MinimiseOptions = {}): Minimised {
   const startedMs = performance.now();
@@ -68,11 +76,12 @@ export function minimise(plan: Plan, { core = PRODUCTION_CORE, timeMsMax = MINIM
   const original = runFailing(plan, core);
   let best = original;
   let runs = 1;
-  // Leaving out ends where no single change helps. On another way, that may be at a smaller plan.
-  for (const passes of [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()]) {
-    if (performance.now() - startedMs > timeMsMax / 3) break;
-    for (const pins of [[pinWishes, pinLooks, pinFates], [pinWishes, pinLooks], []]) {
-      const search = new Search(original, core, isOver);
+  for (let from: FailingRun | null = null; from !== best; ) {
+    from = best;
+    for (const { passes, pins } of WAYS) {
+      // A way takes long only where the runs do.
+      if (performance.now() - startedMs > timeMsMax / 2) break;
+      const search = new Search(from, core, isOver);
       for (const pin of pins) search.attempt(pin(search.plan, core));
       descend(search, passes, isOver);
       runs += search.runs;

@@ -6,6 +6,7 @@ import type { Core } from '../core';
 import type { Plan } from '../plan';
 import type { RunReport, Violation } from '../report';
 import { runPlan } from '../run';
+import type { Observer } from '../world';
 
 export interface FailingRun {
   readonly plan: Plan;
@@ -18,6 +19,23 @@ export function runFailing(plan: Plan, core: Core): FailingRun {
   const report = runPlan(plan, { core });
   if (report.violation === null) throw new RangeError('a plan that violates no check cannot be minimised');
   return { plan, report, violation: report.violation };
+}
+
+/** A plan with less in it may take longer to fail, but not much longer. */
+const EVENTS_MORE = 100;
+
+/** Ends a run that takes too many events to be worth while: what fails fails early, and most of the time goes into what does not. */
+class Limit implements Observer {
+  isExceeded = false;
+  private events = 0;
+
+  constructor(private readonly eventsMax: number) {}
+
+  stepped(): void {
+    if (++this.events <= this.eventsMax) return;
+    this.isExceeded = true;
+    throw new RangeError('too many events');
+  }
 }
 
 export class Search {
@@ -52,12 +70,13 @@ export class Search {
    * Take over this plan if it fails in the same way, within so many events. Once the time is up, nothing
    * is tried any more.
    */
-  attempt(plan: Plan, eventsMax = Infinity): boolean {
+  attempt(plan: Plan, eventsMax = 2 * this.events + EVENTS_MORE): boolean {
     if (this.isOver()) return false;
     this.runs++;
-    const report = runPlan(plan, { core: this.core });
+    const limit = new Limit(eventsMax);
+    const report = runPlan(plan, { core: this.core, observer: limit });
     const { violation } = report;
-    if (violation === null || report.events > eventsMax || nameOf(violation) !== nameOf(this.violation)) return false;
+    if (violation === null || limit.isExceeded || nameOf(violation) !== nameOf(this.violation)) return false;
     // What fell while faults happened must not be put off until they are over.
     if (violation.atUs >= plan.durationUs && this.violation.atUs < this.plan.durationUs) return false;
     this.best = { plan, report, violation };
