@@ -4,9 +4,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { PRODUCTION_CORE } from './core';
+import type { Core } from './core';
 import { drawPlan } from './draw';
 import type { RunOptions } from './draw';
 import { explain, replayFiles } from './explain';
+import { MUTANTS } from './mutants/catalogue';
+import { loadMutant } from './mutants/load';
 import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
@@ -35,6 +39,7 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .option('--minimise [file]', 'cut a seed that fails down to what it takes, and save that (default: minimal-SEED.json)')
     .option('--html <file>', 'write what was run as a page')
     .option('--shiviz <file>', 'write what was run as a log for ShiViz')
+    .option('--mutant <name>', 'plant this bug in the core first; npm run sim:mutants lists them (one seed)')
     .option('--replay <files...>', 'run what was saved again, or feed traces of real nodes through the core')
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
@@ -56,24 +61,38 @@ Ends with 0 when all checks held, 1 when one failed, 2 when the command line is 
     .action(async (line: CommandLine) => {
       if (line.seed !== undefined && line.seeds !== undefined) throw new InvalidArgumentError('--seed and --seeds exclude each other');
       const options = runOptionsOf(line);
-      const write = (text: string): void => output.write(`${text}\n`);
-      if (line.replay !== undefined) return done(replayFiles(line.replay, line, { write }) ? EXIT.clean : EXIT.violation);
-      done(line.seeds === undefined ? runOne(line, options, output) : await runMany(line.seeds, line, options, output));
+      const core = coreOf(line);
+      if (line.replay !== undefined) return done(replayFiles(line.replay, line, { core, write: linesTo(output) }) ? EXIT.clean : EXIT.violation);
+      done(line.seeds === undefined ? runOne(line, options, core, output) : await runMany(line.seeds, line, options, output));
     });
 }
 
-function runOne(line: CommandLine, options: RunOptions, output: Output): number {
-  const { seed = 1, trace } = line;
+/** @throws InvalidArgumentError when there is no such mutant, or a whole sweep of it is asked for */
+function coreOf({ mutant, seeds }: CommandLine): Core {
+  if (mutant === undefined) return PRODUCTION_CORE;
+  if (seeds !== undefined) throw new InvalidArgumentError('--mutant goes with one --seed; npm run sim:mutants sweeps');
+  const planted = MUTANTS.find(({ name }) => name === mutant);
+  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; npm run sim:mutants lists them`);
+  return loadMutant(planted);
+}
+
+function linesTo(output: Output): (line: string) => void {
+  return (line) => output.write(`${line}\n`);
+}
+
+function runOne(line: CommandLine, options: RunOptions, core: Core, output: Output): number {
+  const { seed = 1, trace, mutant } = line;
   const plan = drawPlan(seed, options);
   const startedAt = performance.now();
-  const report = runPlan(plan, trace === true ? { observer: traceTo(plan, (text) => output.write(`${text}\n`)) } : {});
+  const report = runPlan(plan, { core, ...(trace === true ? { observer: traceTo(plan, linesTo(output)) } : {}) });
   const tookMs = performance.now() - startedAt;
   const totals = newTotals();
   addReport(totals, report);
   output.write(`seed ${seed}  ${describePlan(plan)}\n${describeFigures(totals)}\n  hash ${report.hash}; ${rate(totals, tookMs)}\n`);
   const { violation } = report;
   output.write(violation === null ? 'all checks held\n' : describeFailure({ seed, violation }, options));
-  explain(report, line, { write: (text) => output.write(`${text}\n`), command: commandFor(seed, options) });
+  const planted = mutant === undefined ? '' : ` --mutant ${mutant}`;
+  explain(report, line, { core, write: linesTo(output), command: `${commandFor(seed, options)}${planted}` });
   return violation === null ? EXIT.clean : EXIT.violation;
 }
 

@@ -35,6 +35,7 @@ export interface CommandLine {
   readonly html?: string;
   readonly shiviz?: string;
   readonly replay?: readonly string[];
+  readonly mutant?: string;
 }
 
 export function addRunOptions(command: Command): Command {

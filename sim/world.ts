@@ -1110,8 +1110,12 @@ function newMachine(plan: Plan, index: number, id: NodeId): Machine {
 
 function violationOf(error: unknown): { check: string; detail: string } {
   if (error instanceof CheckError) return { check: error.check, detail: error.message };
-  // A changed core has an InvariantError class of its own: tell it by what it carries.
-  if (error instanceof Error && 'invariant' in error) return { check: String(error.invariant), detail: error.message };
+  if (isInvariantError(error)) return { check: error.invariant, detail: error.message };
   if (error instanceof Error) return { check: 'exception', detail: error.stack ?? error.message };
   return { check: 'exception', detail: String(error) };
+}
+
+/** Not by its class: a changed core has one of its own, and under a test runner even an `Error` of its own. */
+function isInvariantError(error: unknown): error is { readonly invariant: string; readonly message: string } {
+  return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
 }
