@@ -29,8 +29,8 @@ export type Check =
   | 'no-residue'
   /** Without contention: 3(K-1) messages for a first entry, none for the next. */
   | 'frugal'
-  /** Without faults nobody enters past a request that all who hold have had time to hear of. */
-  | 'fair'
+  /** Two runs of one seed are the same. */
+  | 'deterministic'
   /** Without faults nobody loses a lock that was not stolen. */
   | 'keeps'
   /** No request is named like an earlier one. */
@@ -187,6 +187,11 @@ export class Checks {
     if (hold.token > (this.highest[lock] ?? 0)) this.highest[lock] = hold.token;
     if (hold.mode === 'exclusive') this.highestExclusive[lock] = hold.token;
     holds.push(hold);
+  }
+
+  /** Whether a node other than `machine` holds the lock in shared mode. */
+  isSharedWithAnotherNode(lock: number, machine: number, atUs: number): boolean {
+    return this.holdsOf(lock).some((hold) => hold.mode === 'shared' && hold.machine !== machine && this.isLive(hold, atUs));
   }
 
   renewed(atUs: number, lock: number, hold: Hold, endsAtUs: number): void {

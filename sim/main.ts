@@ -16,6 +16,7 @@ import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
 import type { Failure, Totals } from './report';
 import { runPlan } from './run';
+import { describeSightings, uncovered } from './sometimes';
 import { sweep } from './sweep';
 import { traceTo } from './trace';
 
@@ -109,11 +110,14 @@ async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine
   });
   if (output.isTerminal) output.write('\r\x1b[K');
   const tookMs = performance.now() - startedAt;
-  output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${rate(totals, tookMs)}\n${describeFigures(totals)}\n`);
+  output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${rate(totals, tookMs)}\n${describeFigures(totals)}\n${describeSightings(totals.sometimes)}\n`);
   for (const failure of totals.failures) output.write(describeFailure(failure, options));
   if (totals.failures.length > 0) return EXIT.violation;
   output.write('all checks held\n');
-  return EXIT.clean;
+  const unseen = uncovered(totals.seeds, Object.keys(options).length === 0, totals.sometimes);
+  if (unseen.length === 0) return EXIT.clean;
+  output.write(`NOT COVERED: in ${totals.seeds} seeds these never came up, so that all checks held says nothing about them:\n  ${unseen.join('\n  ')}\n`);
+  return EXIT.violation;
 }
 
 function describeFailure({ seed, violation }: Failure, options: RunOptions): string {

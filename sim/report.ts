@@ -5,10 +5,14 @@
 import { FAULT_KINDS } from './plan';
 import type { FaultKind, Plan } from './plan';
 import type { RunOptions } from './draw';
+import { addSightings, sightingsOf } from './sometimes';
+import type { Sightings } from './sometimes';
 
 export interface Counts {
   entries: number;
   sharedEntries: number;
+  /** Shared entries beside a shared holder on another node. */
+  readersTogether: number;
   /** Entries without a message, under grants in hand. */
   reentries: number;
   renewals: number;
@@ -51,7 +55,7 @@ export interface Counts {
 
 export function newCounts(): Counts {
   return {
-    entries: 0, sharedEntries: 0, reentries: 0, renewals: 0, lost: 0, steals: 0, stolen: 0, cancels: 0,
+    entries: 0, sharedEntries: 0, readersTogether: 0, reentries: 0, renewals: 0, lost: 0, steals: 0, stolen: 0, cancels: 0,
     requests: 0, grants: 0, releases: 0, inquires: 0, yields: 0,
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
@@ -86,6 +90,7 @@ export interface Totals {
   virtualUs: number;
   readonly counts: Counts;
   readonly ignored: Record<string, number>;
+  readonly sometimes: Sightings;
   readonly failures: Failure[];
 }
 
@@ -95,7 +100,7 @@ export interface Failure {
 }
 
 export function newTotals(): Totals {
-  return { seeds: 0, events: 0, virtualUs: 0, counts: newCounts(), ignored: {}, failures: [] };
+  return { seeds: 0, events: 0, virtualUs: 0, counts: newCounts(), ignored: {}, sometimes: {}, failures: [] };
 }
 
 export function addReport(totals: Totals, report: RunReport): void {
@@ -106,6 +111,7 @@ export function addReport(totals: Totals, report: RunReport): void {
     virtualUs: report.virtualUs,
     counts: report.counts,
     ignored: report.ignored,
+    sometimes: sightingsOf(report),
     failures: report.violation === null ? [] : [{ seed, violation: report.violation }],
   });
 }
@@ -116,6 +122,7 @@ export function addTotals(to: Totals, from: Readonly<Totals>): void {
   to.virtualUs += from.virtualUs;
   for (const name of Object.keys(to.counts) as (keyof Counts)[]) to.counts[name] += from.counts[name];
   for (const [reason, count] of Object.entries(from.ignored)) to.ignored[reason] = (to.ignored[reason] ?? 0) + count;
+  addSightings(to.sometimes, from.sometimes);
   to.failures.push(...from.failures);
 }
 

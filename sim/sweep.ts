@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RunOptions } from './draw';
 import { addReport, addTotals, newTotals } from './report';
-import type { Totals } from './report';
+import type { RunReport, Totals } from './report';
 import { runSeed } from './run';
 
 /** Seeds that a thread runs before it reports. */
@@ -22,6 +22,9 @@ export interface SweepOptions {
   readonly onProgress: (totals: Readonly<Totals>) => void;
 }
 
+/** Every so many seeds, one is run twice: a difference would make every other result worthless. */
+const TWICE_EVERY = 50;
+
 /** What one thread is asked. */
 export interface Chunk {
   readonly from: number;
@@ -31,8 +34,17 @@ export interface Chunk {
 
 export function runChunk({ from, to, options }: Chunk): Totals {
   const totals = newTotals();
-  for (let seed = from; seed <= to; seed++) addReport(totals, runSeed(seed, options));
+  for (let seed = from; seed <= to; seed++) addReport(totals, seed % TWICE_EVERY === 0 ? runTwice(seed, options) : runSeed(seed, options));
   return totals;
+}
+
+/** The first report, or that with the violation `deterministic` when a second run differs from it. */
+export function runTwice(seed: number, options: RunOptions, run = runSeed): RunReport {
+  const first = run(seed, options);
+  const second = run(seed, options);
+  if (first.hash === second.hash) return first;
+  const detail = `seed ${seed} has hash ${first.hash} and, run again, ${second.hash}`;
+  return { ...first, violation: { check: 'deterministic', detail, atUs: first.virtualUs } };
 }
 
 export async function sweep(options: SweepOptions): Promise<Totals> {

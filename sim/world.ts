@@ -718,7 +718,10 @@ export class World {
     this.hash.addWide(validUntilMs);
     counts.entries++;
     this.allowEvents();
-    if (wish.mode === 'shared') counts.sharedEntries++;
+    if (wish.mode === 'shared') {
+      counts.sharedEntries++;
+      if (this.checks.isSharedWithAnotherNode(lock, machine.index, this.nowUs)) counts.readersTogether++;
+    }
     if (this.isLocalEvent && (this.checks.votingSetSize(machine.index) > 1)) counts.reentries++;
     caller.state = 'inside';
     caller.validUntilMs = validUntilMs;

@@ -181,7 +181,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'readers-ride-for-ever',
     what: 'local readers join those inside while a writer waits elsewhere',
     changes: [requester("phase.request.mode === 'shared' && !phase.request.contended", "phase.request.mode === 'shared'")],
-    caughtBy: ['fair', 'progress'],
+    caughtBy: ['progress'],
   },
   {
     name: 'kept-lock-does-not-answer',

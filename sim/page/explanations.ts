@@ -10,7 +10,6 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'lost-at-once': 'A holder whose lease has ended must be told so at that moment, and its hold must never come back to life.',
   'callers-known': 'Only callers that wait may be let in, and only callers that are inside may renew or lose a lock.',
   'progress': 'Once all faults have ended, every waiting caller of a live node must be let in within a bound.',
-  'fair': 'Once an exclusive request is known to its whole voting set, younger requests may overtake it only a bounded number of times.',
   'no-residue': 'With no request open, no arbiter may keep a grant or a queue entry for longer than a lease.',
   'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
   'keeps': 'Without faults nobody may lose a lock that was not stolen: it is renewed in time.',
@@ -22,6 +21,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'not-both': 'A request must never be granted and queued at the same arbiter.',
   'floor-holds': 'A requester must not count a grant that it has given back.',
   'clock-rises': 'The Lamport clock must stay a safe integer and never run backwards.',
+  'deterministic': 'Two runs of one seed must be the same to the bit. Something besides the plan had a say in what happened.',
   'replay': 'The core is deterministic: fed the events that were recorded, it must answer with the effects that were recorded. Either the core has changed since, or something but the events had a say.',
   'exception': 'The core or the simulator threw an error that no check expected.',
 };

@@ -1,0 +1,36 @@
+import { runSeed } from '../../sim/run';
+import { addReport, newTotals } from '../../sim/report';
+import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } from '../../sim/sometimes';
+import { runTwice } from '../../sim/sweep';
+import { NO_YIELD } from './broken-cores';
+
+jest.setTimeout(60_000);
+
+function totalsOf(seeds: number, tools: Parameters<typeof runSeed>[2] = {}): ReturnType<typeof newTotals> {
+  const totals = newTotals();
+  for (let seed = 1; seed <= seeds; seed++) addReport(totals, runSeed(seed, {}, tools));
+  return totals;
+}
+
+test('sometimes: a few hundred seeds see every property', () => {
+  expect(missing(totalsOf(400).sometimes)).toEqual([]);
+});
+
+test('sometimes: a core that never yields is noticed by what never comes up', () => {
+  expect(missing(totalsOf(100, { core: NO_YIELD }).sometimes)).toContain('a Yield gave a vote back');
+});
+
+test('sometimes: a sweep of 10,000 seeds with everything drawn must see every property; a shorter one, or one with something fixed, need not', () => {
+  const seen = Object.fromEntries(SOMETIMES.slice(1).map((name) => [name, 1]));
+  expect(uncovered(SWEEP_SEEDS_MIN, true, seen)).toEqual([SOMETIMES[0]]);
+  expect(uncovered(SWEEP_SEEDS_MIN - 1, true, seen)).toEqual([]);
+  expect(uncovered(SWEEP_SEEDS_MIN, false, seen)).toEqual([]);
+  expect(describeSightings(seen)).toContain(`${SOMETIMES.length - 1} of ${SOMETIMES.length}`);
+});
+
+test('deterministic: a second run that differs from the first is a violation', () => {
+  expect(runTwice(42, {}).violation).toBeNull();
+  let runs = 0;
+  const { violation } = runTwice(42, {}, (seed, options) => ({ ...runSeed(seed, options), hash: `${++runs}` }));
+  expect(violation).toMatchObject({ check: 'deterministic', detail: 'seed 42 has hash 1 and, run again, 2' });
+});
