@@ -41,10 +41,14 @@ export async function runWorkload(node: MaekawaNode, workload: Workload, log: Lo
       await node.locks.request(name, { mode }, async (lock) => {
         log.info(`entered ${quote(name)}, token ${lock.token}`);
         write(node.id, 'enter', lock, workload);
-        await sleep(workMs, undefined, { signal: lock.signal });
-        // A process that was frozen may come here before it hears of the loss.
-        write(node.id, lock.validForMs() > 0 ? 'leave' : 'lost', lock, workload);
-        log.info(`left ${quote(name)}`);
+        try {
+          await sleep(workMs, undefined, { signal: lock.signal });
+        } finally {
+          // Also when the node stops meanwhile: the next to enter must find that this one has left. And a
+          // process that was frozen may come here before it hears of the loss.
+          write(node.id, lock.validForMs() > 0 ? 'leave' : 'lost', lock, workload);
+          log.info(`left ${quote(name)}`);
+        }
       });
       await sleep(everyMs, undefined, { signal: node.signal });
     } catch (error) {

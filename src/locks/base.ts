@@ -21,6 +21,8 @@ type Callback<T> = (lock: Lock | null) => T;
 /** A held lock as managers have it: hearing of its loss without a signal is cheaper, and few callbacks need the signal. */
 export interface ManagedLock extends HeldLock {
   onLost(listener: (reason: LockError) => void): void;
+  /** `work` uses what the lock protects until it settles: a node that stops waits for that a little. */
+  inUseUntil?(work: PromiseLike<unknown>): void;
 }
 
 export abstract class BaseLockManager implements LockManager {
@@ -113,7 +115,9 @@ export abstract class BaseLockManager implements LockManager {
 export async function runInside<T>(lock: ManagedLock, callback: (lock: Lock) => T): Promise<Awaited<T>> {
   try {
     const result = callback(lock);
-    return await (isThenable(result) ? untilLost(lock, result) : result);
+    if (!isThenable(result)) return await result;
+    lock.inUseUntil?.(result);
+    return await untilLost(lock, result);
   } finally {
     lock.release();
   }

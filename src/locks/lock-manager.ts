@@ -2,6 +2,7 @@
  * The locks of a node in this process. Law: a callback or a holder is told at once when its lock is
  * lost; nothing here decides whether it is.
  */
+import { setImmediate as setImmediatePromise } from 'node:timers/promises';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
@@ -41,6 +42,28 @@ export class NodeLockManager extends BaseLockManager {
         timeoutError: (waitedMs) => this.timeoutError(name, waitedMs),
       });
     });
+  }
+
+  /**
+   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run under, and wait until
+   * those have ended and thereby given their locks back. A lock must not go to another node while a
+   * callback still cleans up. Returns the names of those that still run after `withinMs`.
+   */
+  async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
+    for (const acquisition of [...this.pending]) acquisition.refuse(reason);
+    const inUse = [...this.held].filter((acquisition) => acquisition.work !== undefined);
+    for (const acquisition of inUse) acquisition.interrupt(reason);
+    const ended = Promise.allSettled(inUse.map(async (acquisition) => acquisition.work));
+    await new Promise<void>((resolve) => {
+      const forget = this.parts.runtime.schedule(resolve, withinMs);
+      void ended.then(() => {
+        forget();
+        resolve();
+      });
+    });
+    // A callback that has settled gives its lock back in the turns of microtasks that follow.
+    await setImmediatePromise();
+    return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
   }
 
   protected override isTaken(name: string, { mode = 'exclusive' }: AcquireOptions): boolean {
@@ -127,6 +150,9 @@ class Acquisition implements Caller, HeldLock {
   private sinceMs: number;
   private readonly stopWaiting: (() => void) | undefined;
   private lostReason: LockError | undefined;
+  /** What runs under the lock, if it is known. */
+  work: PromiseLike<unknown> | undefined;
+  private interruptReason: LockError | undefined;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
   /** Made when it is first asked for: most callers never do. */
@@ -187,8 +213,27 @@ class Acquisition implements Caller, HeldLock {
 
   get signal(): AbortSignal {
     this.abortController ??= new AbortController();
-    if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
+    const reason = this.lostReason ?? this.interruptReason;
+    if (reason !== undefined) this.abortController.abort(reason);
     return this.abortController.signal;
+  }
+
+  inUseUntil(work: PromiseLike<unknown>): void {
+    this.work = work;
+  }
+
+  /** It waited, and does so no more. */
+  refuse(reason: unknown): void {
+    this.stopWaiting?.();
+    this.end();
+    this.runtime.release(this.caller);
+    this.parts.reject(reason);
+  }
+
+  /** The signal aborts, and the lock is still held until the work under it ends. */
+  interrupt(reason: LockError): void {
+    this.interruptReason = reason;
+    this.abortController?.abort(reason);
   }
 
   validForMs(): number {
@@ -237,14 +282,8 @@ class Acquisition implements Caller, HeldLock {
   }
 
   private waitAtMost({ signal, waitMs }: AcquireOptions): () => void {
-    const giveUp = (reason: unknown): void => {
-      stop();
-      this.end();
-      this.runtime.release(this.caller);
-      this.parts.reject(reason);
-    };
-    const onAbort = (): void => giveUp(signal?.reason);
-    const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => giveUp(this.parts.timeoutError(waitMs)), waitMs);
+    const onAbort = (): void => this.refuse(signal?.reason);
+    const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.parts.timeoutError(waitMs)), waitMs);
     const stop = (): void => {
       forget?.();
       signal?.removeEventListener('abort', onAbort);

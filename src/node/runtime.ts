@@ -53,6 +53,8 @@ export class Runtime {
   entries = 0;
   /** Aborted when this life is over, with why. */
   readonly ended = new AbortController();
+  /** Aborts as soon as the node begins to stop. */
+  readonly stops = new AbortController();
   /** Called after each change of which peers are up. */
   onReach: () => void = () => undefined;
   /** Peers that are down, and why. */
@@ -63,6 +65,7 @@ export class Runtime {
   private forgetWake: () => void = () => undefined;
   private forgetCeiling: () => void = () => undefined;
   private closed: LockError | null = null;
+  private stopping: LockError | null = null;
   private readonly logsMessages: boolean;
   /** Events that came while the effects of another were being performed; null while none is. */
   private waiting: Event[] | null = null;
@@ -102,7 +105,8 @@ export class Runtime {
 
   /** @throws LockError `closed` when the node has stopped. */
   acquire(lock: LockName, mode: Mode, caller: Caller, steals = false): CallerId {
-    if (this.closed !== null) throw new LockError('closed', this.closed.message, { cause: this.closed });
+    const closed = this.closed ?? this.stopping;
+    if (closed !== null) throw new LockError('closed', closed.message, { cause: closed });
     const id = this.nextCaller++;
     this.callers.set(id, { lock, caller });
     const acquire = { kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id } as const;
@@ -140,6 +144,12 @@ export class Runtime {
     return durableClock(this.parts.core);
   }
 
+  /** Nobody new is let in from now on, and who asks is told why; what is held stays held until `stop`. */
+  announceStop(reason: LockError): void {
+    this.stopping ??= reason;
+    this.stops.abort(reason);
+  }
+
   /** Give every lock back but those still `inUse` outside this process, tell the peers, and end. Idempotent. */
   async stop(reason: LockError, inUse: ReadonlySet<LockName> = new Set()): Promise<void> {
     if (this.closed !== null) return;
@@ -161,6 +171,7 @@ export class Runtime {
     const callers = [...this.callers.values()];
     this.callers.clear();
     for (const { caller } of callers) caller.lost(reason);
+    this.stops.abort(reason);
     this.ended.abort(reason);
   }
 
