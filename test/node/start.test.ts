@@ -111,6 +111,44 @@ describe('three nodes over gRPC', () => {
     expect(await failure(n1.locks.acquire('another'))).toMatchObject({ code: 'closed' });
   });
 
+  test('a node that stops keeps a lock until the callback under it has cleaned up, and lets nobody else in meanwhile', async () => {
+    const [n1, n2] = await startThree();
+    const log: string[] = [];
+    let entered = (): void => undefined;
+    const isInside = new Promise<void>((resolve) => (entered = resolve));
+    const first = n1.locks.request('a', async (lock) => {
+      entered();
+      await new Promise<void>((resolve) => lock.signal.addEventListener('abort', () => resolve()));
+      log.push('told');
+      // Turns of the event loop in which messages come and go.
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      log.push('left');
+    });
+    await isInside;
+    const next = n2.locks.request('a', () => log.push('next'));
+    const waits = failure(n1.locks.request('a', () => log.push('never')));
+    await until(() => n1.status().messages.received.request + n1.status().messages.received.inquire > 0, 'n1 to hear of n2');
+    await n1.stop();
+    await Promise.all([first, next]);
+    expect(log).toEqual(['told', 'left', 'next']);
+    expect((await waits).code).toBe('closed');
+    expect((await failure(n1.locks.request('a', () => undefined))).code).toBe('closed');
+  });
+
+  test('a node that stops does not wait for a callback that never ends: its lock goes on when the lease ends', async () => {
+    const [n1, n2] = await startThree({ config: configuration(1_000) });
+    let entered = (): void => undefined;
+    const isInside = new Promise<void>((resolve) => (entered = resolve));
+    const first = failure(n1.locks.request('a', () => {
+      entered();
+      return new Promise<never>(() => undefined);
+    }));
+    await isInside;
+    await n1.stop();
+    expect((await first).code).toBe('closed');
+    expect(await n2.locks.request('a', () => 'next')).toBe('next');
+  });
+
   test('two of three are enough, and the third may come later', async () => {
     const n1 = await start('n1');
     const alone = await failure(n1.locks.acquire('stock', { waitMs: 100 }));
