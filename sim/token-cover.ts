@@ -16,8 +16,8 @@ interface Mark {
   token: Token;
 }
 
-/** Late copies of old Requests are granted too: so many requests of one node are kept apart. */
-const REQUESTS_REMEMBERED = 8;
+/** Late copies of old Requests are granted too, many in a row: so many requests of one node are kept apart, those granted last. */
+const REQUESTS_REMEMBERED = 1_000;
 
 /** What one arbiter has to do with one lock. */
 interface Lending {
@@ -46,10 +46,13 @@ export class TokenCover {
     const clocks = sent[to];
     if (clocks === undefined) throw new RangeError(`no machine ${to}`);
     const before = clocks.get(timestamp);
-    if (before === undefined || clock > before) clocks.set(timestamp, clock);
-    for (const oldest of clocks.keys()) {
+    if (before === undefined || clock > before) {
+      clocks.delete(timestamp);
+      clocks.set(timestamp, clock);
+    }
+    for (const longestAgo of clocks.keys()) {
       if (clocks.size <= REQUESTS_REMEMBERED) break;
-      clocks.delete(oldest);
+      clocks.delete(longestAgo);
     }
     for (const mode of ['exclusive', 'shared'] as const) {
       const { machine, timestamp: relying, token } = highest[mode];
