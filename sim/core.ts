@@ -15,4 +15,9 @@ export interface Core {
   inspectLock(node: LockNode, lock: LockName): LockView | null;
 }
 
+/** Not by its class: a changed core has one of its own, and under a test runner even an `Error` of its own. */
+export function isInvariantError(error: unknown): error is { readonly invariant: string; readonly message: string } {
+  return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
+}
+
 export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, lockNames, inspectLock };

@@ -14,7 +14,7 @@ import { loadMutant } from './mutants/load';
 import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
-import type { Failure, Totals } from './report';
+import type { Totals, Violation } from './report';
 import { runPlan } from './run';
 import { describeSightings, uncovered } from './sometimes';
 import { sweep } from './sweep';
@@ -40,7 +40,7 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .option('--minimise [file]', 'cut a seed that fails down to what it takes, and save that (default: minimal-SEED.json)')
     .option('--html <file>', 'write what was run as a page')
     .option('--shiviz <file>', 'write what was run as a log for ShiViz')
-    .option('--mutant <name>', 'plant this bug in the core first; npm run sim:mutants lists them (one seed)')
+    .option('--mutant <name>', 'plant this bug in the core first; the table of npm run sim:mutants has their names (one seed)')
     .option('--replay <files...>', 'run what was saved again, or feed traces of real nodes through the core')
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
@@ -73,7 +73,7 @@ function coreOf({ mutant, seeds }: CommandLine): Core {
   if (mutant === undefined) return PRODUCTION_CORE;
   if (seeds !== undefined) throw new InvalidArgumentError('--mutant goes with one --seed; npm run sim:mutants sweeps');
   const planted = MUTANTS.find(({ name }) => name === mutant);
-  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; npm run sim:mutants lists them`);
+  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
   return loadMutant(planted);
 }
 
@@ -91,9 +91,9 @@ function runOne(line: CommandLine, options: RunOptions, core: Core, output: Outp
   addReport(totals, report);
   output.write(`seed ${seed}  ${describePlan(plan)}\n${describeFigures(totals)}\n  hash ${report.hash}; ${rate(totals, tookMs)}\n`);
   const { violation } = report;
-  output.write(violation === null ? 'all checks held\n' : describeFailure({ seed, violation }, options));
-  const planted = mutant === undefined ? '' : ` --mutant ${mutant}`;
-  explain(report, line, { core, write: linesTo(output), command: `${commandFor(seed, options)}${planted}` });
+  const command = `${commandFor(seed, options)}${mutant === undefined ? '' : ` --mutant ${mutant}`}`;
+  output.write(violation === null ? 'all checks held\n' : describeFailure(violation, command));
+  explain(report, line, { core, write: linesTo(output), command });
   return violation === null ? EXIT.clean : EXIT.violation;
 }
 
@@ -111,7 +111,7 @@ async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine
   if (output.isTerminal) output.write('\r\x1b[K');
   const tookMs = performance.now() - startedAt;
   output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${rate(totals, tookMs)}\n${describeFigures(totals)}\n${describeSightings(totals.sometimes)}\n`);
-  for (const failure of totals.failures) output.write(describeFailure(failure, options));
+  for (const failure of totals.failures) output.write(describeFailure(failure.violation, commandFor(failure.seed, options)));
   if (totals.failures.length > 0) return EXIT.violation;
   output.write('all checks held\n');
   const unseen = uncovered(totals.seeds, Object.keys(options).length === 0, totals.sometimes);
@@ -120,8 +120,8 @@ async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine
   return EXIT.violation;
 }
 
-function describeFailure({ seed, violation }: Failure, options: RunOptions): string {
-  return `\nVIOLATION of ${violation.check} at ${(violation.atUs / 1000).toFixed(3)} ms: ${violation.detail}\n  replay: ${commandFor(seed, options)} --trace\n`;
+function describeFailure({ check, atUs, detail }: Violation, command: string): string {
+  return `\nVIOLATION of ${check} at ${(atUs / 1000).toFixed(3)} ms: ${detail}\n  replay: ${command} --trace\n`;
 }
 
 function progress(totals: Readonly<Totals>, seeds: number, tookMs: number): string {

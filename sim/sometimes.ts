@@ -69,7 +69,7 @@ export function missing(seen: Readonly<Sightings>): string[] {
 
 /** A line for a sweep: how many of the properties came up, and the rarest. */
 export function describeSightings(seen: Readonly<Sightings>): string {
-  const [rarest, ...more] = Object.entries(seen).sort(([, a], [, b]) => a - b);
-  const inAll = `  sometimes: ${(rarest === undefined ? 0 : 1) + more.length} of ${SOMETIMES.length} came up`;
-  return rarest === undefined ? inAll : `${inAll}; the rarest in ${rarest[1]} seeds: ${rarest[0]}`;
+  const sightings = Object.entries(seen).sort(([, a], [, b]) => a - b);
+  const rarest = sightings[0] === undefined ? '' : `; the rarest in ${sightings[0][1]} seeds: ${sightings[0][0]}`;
+  return `  sometimes: ${sightings.length} of ${SOMETIMES.length} came up${rarest}`;
 }

@@ -16,7 +16,11 @@ interface Mark {
   token: Token;
 }
 
-/** Late copies of old Requests are granted too, many in a row: so many requests of one node are kept apart, those granted last. */
+/**
+ * So many requests of one node are kept apart, those granted last. Late copies of old Requests are granted
+ * too, many in a row, and a request that steals goes before an older one: neither the order of names nor a
+ * small number tells which request is over.
+ */
 const REQUESTS_REMEMBERED = 1_000;
 
 /** What one arbiter has to do with one lock. */

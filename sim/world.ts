@@ -11,6 +11,7 @@ import { Agenda } from './agenda';
 import { Backing } from './backing';
 import { CheckError, Checks, violated } from './checks';
 import type { Hold } from './checks';
+import { isInvariantError } from './core';
 import type { Core } from './core';
 import { Echoes } from './echoes';
 import { Fates } from './fates';
@@ -1116,9 +1117,4 @@ function violationOf(error: unknown): { check: string; detail: string } {
   if (isInvariantError(error)) return { check: error.invariant, detail: error.message };
   if (error instanceof Error) return { check: 'exception', detail: error.stack ?? error.message };
   return { check: 'exception', detail: String(error) };
-}
-
-/** Not by its class: a changed core has one of its own, and under a test runner even an `Error` of its own. */
-function isInvariantError(error: unknown): error is { readonly invariant: string; readonly message: string } {
-  return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
 }

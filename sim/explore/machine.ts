@@ -4,6 +4,7 @@
  */
 import type { LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, RequestId, Token } from '../../src/core';
 import type { Check } from '../checks';
+import { isInvariantError } from '../core';
 
 export interface Peer {
   readonly index: number;
@@ -93,10 +94,9 @@ export interface Machine {
   lastGrant: { readonly number: LamportTime; readonly to: NodeId; readonly timestamp: LamportTime };
 }
 
-/** An invariant that the core checks itself has a name too. A changed core has a class of its own for it. */
+/** An invariant that the core checks itself has a name too. */
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) return { check: 'exception', detail: String(error) };
   if (error instanceof Broken) return { check: error.check, detail: error.message };
-  if ('invariant' in error) return { check: String(error.invariant), detail: error.message };
-  return { check: 'exception', detail: error.stack ?? error.message };
+  if (isInvariantError(error)) return { check: error.invariant, detail: error.message };
+  return { check: 'exception', detail: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -3,9 +3,10 @@
  * disk and in memory, stays as it is. To be run from the project's folder: it reads src/core there.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
-import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import type * as TypeScript from 'typescript';
 import type { Core } from '../core';
 import type { Change, Mutant } from './mutant';
 
@@ -63,5 +64,7 @@ function applied(text: string, { file, replace, by }: Change, mutant: string): s
 }
 
 function compile(text: string): string {
+  // Only now: it takes longer to load than a seed takes to run, and most runs plant no bug.
+  const { ModuleKind, ScriptTarget, transpileModule } = createRequire(__filename)('typescript') as typeof TypeScript;
   return transpileModule(text, { compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.CommonJS } }).outputText;
 }

@@ -3,7 +3,7 @@
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'exclusion': 'At one true time at most one holder may be inside an exclusive lock, and no exclusive holder beside a shared one. A hold counts until its caller releases it or its own clock says that its lease has ended, even when its node has died meanwhile.',
   'token-rises': 'Each exclusive entry must have a larger fencing token than every entry before it. Otherwise a resource that checks tokens refuses the rightful holder, or lets in one that was followed already.',
-  'token-covered': 'When a token is drawn, a quorum of arbiters must have seen it, or keep a grant that makes the next token larger: that is why tokens rise, checked at each arbiter before a second holder can show that it failed.',
+  'token-covered': 'A token must be covered by the votes of a quorum: each of these arbiters lends the lock on with a clock at least as high, so that whoever follows draws a larger token. That is why tokens rise, checked at each arbiter and not only where two entries meet.',
   'lease-inside': 'Arbiters that form a quorum must keep their votes for a holder for as long as it counts on them, in true time: else a vote is lent again while the first holder still relies on it.',
   'grant-rises': 'An arbiter must never use a grant number twice, and its numbers must rise even across a restart: else a late Yield or Grant is taken for one of today.',
   'ceiling-holds': 'Nothing may be sent with a Lamport clock above the ceiling that is on disk: else the clock could run backwards after a crash.',

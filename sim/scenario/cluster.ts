@@ -5,6 +5,7 @@
  */
 import type { CallerId, CoreSettings, Effect, Event, LockName, LockNode, Message, NodeId } from '../../src/core';
 import type { Coterie } from '../../src/quorum';
+import { isInvariantError } from '../core';
 import type { Core } from '../core';
 import { ScenarioError } from './commands';
 import type { Selection, Selector, Wish } from './commands';
@@ -279,8 +280,7 @@ export class Cluster {
     try {
       for (const effect of this.core.step(node, { ...event, nowMs: this.nowMs })) this.perform(machine, effect);
     } catch (error) {
-      // A changed core has an InvariantError class of its own: tell it by what it carries.
-      if (!(error instanceof Error && 'invariant' in error)) throw error;
+      if (!isInvariantError(error)) throw error;
       machine.node = null;
       this.violated(error.message);
     }

@@ -2,7 +2,7 @@
  * The locks of a node in this process. Law: a callback or a holder is told at once when its lock is
  * lost; nothing here decides whether it is.
  */
-import { setImmediate as setImmediatePromise } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
@@ -45,24 +45,18 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   /**
-   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run under, and wait until
-   * those have ended and thereby given their locks back. A lock must not go to another node while a
-   * callback still cleans up. Returns the names of those that still run after `withinMs`.
+   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run
+   * under, and wait until these have ended and thereby given their locks back. A lock must not go to another
+   * node while a callback still cleans up. Returns the names of those that still run after `withinMs`.
    */
   async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
     for (const acquisition of [...this.pending]) acquisition.refuse(reason);
     const inUse = [...this.held].filter((acquisition) => acquisition.work !== undefined);
     for (const acquisition of inUse) acquisition.interrupt(reason);
     const ended = Promise.allSettled(inUse.map(async (acquisition) => acquisition.work));
-    await new Promise<void>((resolve) => {
-      const forget = this.parts.runtime.schedule(resolve, withinMs);
-      void ended.then(() => {
-        forget();
-        resolve();
-      });
-    });
-    // A callback that has settled gives its lock back in the turns of microtasks that follow.
-    await setImmediatePromise();
+    await Promise.race([ended, sleep(withinMs, undefined, { ref: false })]);
+    // A callback that has settled gives its lock back in the microtasks that follow.
+    await nextTurn();
     return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
   }
 
@@ -152,7 +146,6 @@ class Acquisition implements Caller, HeldLock {
   private lostReason: LockError | undefined;
   /** What runs under the lock, if it is known. */
   work: PromiseLike<unknown> | undefined;
-  private interruptReason: LockError | undefined;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
   /** Made when it is first asked for: most callers never do. */
@@ -213,8 +206,7 @@ class Acquisition implements Caller, HeldLock {
 
   get signal(): AbortSignal {
     this.abortController ??= new AbortController();
-    const reason = this.lostReason ?? this.interruptReason;
-    if (reason !== undefined) this.abortController.abort(reason);
+    if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
     return this.abortController.signal;
   }
 
@@ -232,8 +224,8 @@ class Acquisition implements Caller, HeldLock {
 
   /** The signal aborts, and the lock is still held until the work under it ends. */
   interrupt(reason: LockError): void {
-    this.interruptReason = reason;
-    this.abortController?.abort(reason);
+    this.abortController ??= new AbortController();
+    this.abortController.abort(reason);
   }
 
   validForMs(): number {

@@ -53,7 +53,7 @@ export class Runtime {
   entries = 0;
   /** Aborted when this life is over, with why. */
   readonly ended = new AbortController();
-  /** Aborts as soon as the node begins to stop. */
+  /** Aborts as soon as the node begins to stop, with why. */
   readonly stops = new AbortController();
   /** Called after each change of which peers are up. */
   onReach: () => void = () => undefined;
@@ -65,7 +65,6 @@ export class Runtime {
   private forgetWake: () => void = () => undefined;
   private forgetCeiling: () => void = () => undefined;
   private closed: LockError | null = null;
-  private stopping: LockError | null = null;
   private readonly logsMessages: boolean;
   /** Events that came while the effects of another were being performed; null while none is. */
   private waiting: Event[] | null = null;
@@ -105,8 +104,8 @@ export class Runtime {
 
   /** @throws LockError `closed` when the node has stopped. */
   acquire(lock: LockName, mode: Mode, caller: Caller, steals = false): CallerId {
-    const closed = this.closed ?? this.stopping;
-    if (closed !== null) throw new LockError('closed', closed.message, { cause: closed });
+    const closed = this.closed ?? (this.stops.signal.reason as LockError | undefined);
+    if (closed !== undefined) throw new LockError('closed', closed.message, { cause: closed });
     const id = this.nextCaller++;
     this.callers.set(id, { lock, caller });
     const acquire = { kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id } as const;
@@ -146,7 +145,6 @@ export class Runtime {
 
   /** Nobody new is let in from now on, and who asks is told why; what is held stays held until `stop`. */
   announceStop(reason: LockError): void {
-    this.stopping ??= reason;
     this.stops.abort(reason);
   }
 

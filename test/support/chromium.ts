@@ -39,7 +39,7 @@ export class Browser {
   constructor(program: string) {
     this.process = spawn(program, [
       '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run', '--remote-debugging-pipe', `--user-data-dir=${this.profile}`,
-    ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+    ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true });
     let text = '';
     (this.process.stdio[4] as Readable).on('data', (chunk: Buffer) => {
       const parts = (text + chunk.toString()).split('\0');
@@ -87,9 +87,10 @@ export class Browser {
 
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGKILL');
+    // The whole group: a helper process that outlives the browser would write to the profile while it is removed.
+    if (this.process.pid !== undefined) process.kill(-this.process.pid, 'SIGKILL');
     await ended;
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.profile, { recursive: true, force: true, maxRetries: 20 });
   }
 
   private happens(method: string): Promise<void> {
