@@ -5,10 +5,12 @@
  */
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../src/core';
 import type { MessageKind, Mode } from '../src/core';
+import type { Coterie } from '../src/quorum/coterie';
 import { ECHO_MEMORY } from './echoes';
+import { coterieOf } from './layout';
 import { FAULT_KINDS } from './plan';
 import type {
-  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, MachinePlan, NetworkPlan, Plan, Profile, Wish,
+  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Plan, Profile, Wish,
 } from './plan';
 import { MILLION, Random } from './random';
 
@@ -61,6 +63,13 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   linger: [0.1, 0.4],
   steal: [0.02, 0.2, 0.6],
   echo: [10, 40],
+  stale: [1, 4],
+  corrupt: [1, 3],
+  full: [1, 4],
+  overflow: [2, 8],
+  flap: [1, 4],
+  ring: [1, 3],
+  twice: [0.1, 0.5],
 };
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
@@ -103,12 +112,13 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     ceilingBlock: isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK,
     durationUs,
     // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (section 3).
-    uptimeUs: intensities.wipe > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
+    uptimeUs: intensities.wipe + intensities.stale + intensities.corrupt > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(context),
     network: drawNetwork(context),
     faults: isSwarm ? drawFaults(context) : [],
+    ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
     intensities,
   };
@@ -226,15 +236,38 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
   plan('clog', (random, atUs) => {
     faults.push({ kind: 'clog', atUs, forUs: spellUs(random), from: random.below(nodes), to: random.below(nodes) });
   });
+  plan('overflow', (random, atUs) => {
+    faults.push({ kind: 'clog', atUs, forUs: spellUs(random), from: random.below(nodes), to: random.below(nodes), room: random.below(5) });
+  });
+  plan('flap', (random, atUs) => {
+    const [one, other] = [random.below(nodes), random.below(nodes)];
+    if (one === other) return;
+    const periodUs = 2 + random.below(leaseUs / 4);
+    for (let turn = random.between(3, 12); turn > 0; turn--) {
+      const spell = { kind: 'cut', atUs: atUs + turn * periodUs, forUs: 1 + random.below(periodUs - 1) } as const;
+      faults.push({ ...spell, from: [one], to: [other] }, { ...spell, from: [other], to: [one] });
+    }
+  });
+  plan('ring', (random, atUs) => {
+    const forUs = spellUs(random);
+    const turned = random.below(nodes);
+    // With its neighbours on both sides each has just a majority, and no two the same one.
+    const reach = Math.max(1, Math.ceil(Math.floor(nodes / 2) / 2));
+    for (const node of all) {
+      const to = all.filter((other) => Math.min((other - node + nodes) % nodes, (node - other + nodes) % nodes) > reach);
+      if (nodes === 3 && node !== turned) to.push(...all.filter((other) => other !== node && other !== turned)); // A chain.
+      if (to.length > 0) faults.push({ kind: 'cut', atUs, forUs, from: [node], to });
+    }
+  });
   plan('suspect', (random, atUs) => {
     faults.push({ kind: 'suspect', atUs, forUs: spellUs(random), machine: random.below(nodes), peer: random.below(nodes) });
   });
-  for (const how of ['crash', 'wipe', 'stop'] as const) {
+  for (const how of ['crash', 'wipe', 'stop', 'stale', 'corrupt'] as const) {
     plan(how, (random, atUs) => {
       // Sometimes several nodes go at about the same time.
       const count = random.chance(250_000) ? random.between(1, nodes) : 1;
       for (let i = 0; i < count; i++) {
-        const isSetBack = random.chance(toPpm(intensities.wall)) && how !== 'wipe';
+        const isSetBack = random.chance(toPpm(intensities.wall)) && (how === 'crash' || how === 'stop');
         faults.push({
           kind: 'crash',
           atUs: Math.min(durationUs - 1, atUs + random.below(leaseUs / 50)),
@@ -247,7 +280,7 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
       }
     });
   }
-  for (const kind of ['pause', 'sleep'] as const) {
+  for (const kind of ['pause', 'sleep', 'full'] as const) {
     plan(kind, (random, atUs) => {
       faults.push({ kind, atUs, forUs: spellUs(random), machine: random.below(nodes) });
     });
@@ -279,6 +312,22 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
     for (let i = 0; i < 2 * nodes; i++) faults.push({ kind: 'wake', atUs: random.below(durationUs), machine: random.below(nodes) });
   }
   return faults.sort((a, b) => a.atUs - b.atUs);
+}
+
+/** In some runs only a core of the nodes is healed, chosen at random, which contains a quorum and often hardly more. */
+function drawLostForEver(random: Random, coterie: Coterie): Pick<Plan, 'lostForEver'> {
+  if (random.chance(600_000)) return {};
+  const core = new Set(coterie.nodes);
+  const lostForEver: LostMachine[] = [];
+  const candidates = coterie.nodes.map((id, machine) => ({ id, machine, place: random.next() })).sort((a, b) => a.place - b.place);
+  for (const { id, machine } of candidates) {
+    const isLost = random.chance(700_000);
+    const how = random.pick(['dead', 'frozen', 'cut'] as const);
+    if (!isLost || !coterie.containsQuorum(new Set([...core].filter((other) => other !== id)))) continue;
+    core.delete(id);
+    lostForEver.push({ machine, how });
+  }
+  return lostForEver.length === 0 ? {} : { lostForEver };
 }
 
 /** What the callers of one run have in common: how eager they are and how long they stay. */
@@ -321,6 +370,8 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
         holdUs: lingersUs + own.below(holdUsMax),
         patienceUs: own.chance(toPpm(intensities.cancel)) ? patienceUs : null,
         steals: own.chance(toPpm(intensities.steal)),
+        // No draw where the kind is off, so that the other wishes stay as they were.
+        ...(intensities.twice > 0 && own.chance(toPpm(intensities.twice)) ? { releasesTwice: true } : {}),
       });
       if (i === sprintsAt) wishes.push(...Array.from({ length: sprint }, () => drawQuickWish(own, wishes[i])));
     }

@@ -21,14 +21,18 @@ export interface NetworkCounts {
   duplicated: number;
   overtaken: number;
   cut: number;
+  /** Lost because a clogged link had no more room. */
+  overflowed: number;
 }
 
 export class Network {
-  readonly counts: NetworkCounts = { lost: 0, duplicated: 0, overtaken: 0, cut: 0 };
+  readonly counts: NetworkCounts = { lost: 0, duplicated: 0, overtaken: 0, cut: 0, overflowed: 0 };
   private readonly links: Random[] = [];
   /** Per link how many faults cut it now. */
   private readonly cuts: number[];
   private readonly clogUntilUs: number[];
+  /** Per link how many more messages a clog has room for. */
+  private readonly room: number[];
   private readonly lastArrivalUs: number[];
   private isHealed = false;
   private readonly lossPpm: number;
@@ -48,6 +52,7 @@ export class Network {
     for (let link = 0; link < count; link++) this.links.push(new Random(seed, 'link', link));
     this.cuts = new Array<number>(count).fill(0);
     this.clogUntilUs = new Array<number>(count).fill(0);
+    this.room = new Array<number>(count).fill(Infinity);
     this.lastArrivalUs = new Array<number>(count).fill(0);
     // One draw decides among the fates: each has its own stretch of the million.
     this.lossPpm = plan.lossPpm;
@@ -73,14 +78,17 @@ export class Network {
     this.cuts[link] = Math.max(0, (this.cuts[link] ?? 0) - 1);
   }
 
-  clog(link: number, untilUs: number): void {
+  /** Until then the link holds its messages back, and beyond `room` of them it loses the newest. */
+  clog(link: number, untilUs: number, room = Infinity): void {
     this.clogUntilUs[link] = Math.max(untilUs, this.clogUntilUs[link] ?? 0);
+    this.room[link] = room;
   }
 
-  /** From now on every message arrives, once, in order and soon. What is under way still comes. */
+  /** From now on every message arrives, once, in order and soon, but for links that stay cut. What is under way still comes. */
   heal(): void {
     this.isHealed = true;
     this.cuts.fill(0);
+    this.room.fill(Infinity);
     this.clogUntilUs.fill(0);
     this.lastArrivalUs.fill(0);
   }
@@ -139,6 +147,14 @@ export class Network {
   }
 
   private inOrder(link: number, arrivalUs: number, payload: unknown): void {
+    if (arrivalUs < (this.clogUntilUs[link] ?? 0)) {
+      const room = this.room[link] ?? Infinity;
+      if (room === 0) {
+        this.counts.overflowed++;
+        return;
+      }
+      this.room[link] = room - 1;
+    }
     const atUs = Math.max(arrivalUs, this.lastArrivalUs[link] ?? 0, this.clogUntilUs[link] ?? 0);
     this.lastArrivalUs[link] = atUs;
     this.arrive(atUs, link, payload);

@@ -39,6 +39,13 @@ export const FAULT_KINDS = {
   linger: 'probability that a caller holds for longer than the lease',
   steal: 'probability that a caller steals the lock',
   echo: 'count: a link sends messages of some time ago once more',
+  stale: 'count: a node dies and restarts with an older ceiling file',
+  corrupt: 'count: a node dies, does not start with a corrupt ceiling file, and restarts when that is deleted',
+  full: 'count: a disk is full, no ceiling can be written',
+  overflow: 'count: a link that holds its messages back has room for few, the others are lost',
+  flap: 'count: a link is cut and mended again and again',
+  ring: 'count: each node reaches another majority of the nodes',
+  twice: 'probability that a caller releases twice',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -87,12 +94,26 @@ export interface Wish {
   readonly patienceUs: number | null;
   /** Takes the lock from whoever holds it; only while there are faults, for it starves others. */
   readonly steals: boolean;
+  /** Releases once more what it has released. */
+  readonly releasesTwice?: true;
 }
 
 /** One caller of a node: fulfils its wishes one after the other. */
 export interface CallerPlan {
   readonly machine: number;
   readonly wishes: readonly Wish[];
+}
+
+/**
+ * How a node goes down, and what it finds on its disk when it starts again: `crash` and `stop` (in good order)
+ * its file, `wipe` none, `stale` an older one, `corrupt` one that it refuses until somebody deletes it.
+ */
+export type Death = 'crash' | 'stop' | 'wipe' | 'stale' | 'corrupt';
+
+/** What becomes of a node that is not healed: it is dead, it is frozen, or its links are cut both ways. */
+export interface LostMachine {
+  readonly machine: number;
+  readonly how: 'dead' | 'frozen' | 'cut';
 }
 
 interface Spell {
@@ -103,18 +124,19 @@ interface Spell {
 export type Fault =
   /** No message goes from any of `from` to any of `to`. */
   | (Spell & { readonly kind: 'cut'; readonly from: readonly number[]; readonly to: readonly number[] })
-  | (Spell & { readonly kind: 'clog'; readonly from: number; readonly to: number })
+  /** Held back and then delivered in a burst; beyond `room` messages they are lost. */
+  | (Spell & { readonly kind: 'clog'; readonly from: number; readonly to: number; readonly room?: number })
   | (Spell & { readonly kind: 'suspect'; readonly machine: number; readonly peer: number })
   | (Spell & {
       readonly kind: 'crash';
       readonly machine: number;
-      readonly how: 'crash' | 'wipe' | 'stop';
+      readonly how: Death;
       /** How far the wall clock is set back when the node starts again. */
       readonly wallBackUs: number;
       /** Whether a write of the ceiling that was under way reached the disk. */
       readonly writeLands: boolean;
     })
-  | (Spell & { readonly kind: 'pause' | 'sleep'; readonly machine: number })
+  | (Spell & { readonly kind: 'pause' | 'sleep' | 'full'; readonly machine: number })
   | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
   | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
   | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number }
@@ -157,6 +179,8 @@ export interface Plan {
   readonly machines: readonly MachinePlan[];
   readonly network: NetworkPlan;
   readonly faults: readonly Fault[];
+  /** Who is not healed when the faults end. The others contain a quorum, and are owed progress. None when left out. */
+  readonly lostForEver?: readonly LostMachine[];
   /** When given, chance decides over no message: each meets the fate named here, or arrives in good order. */
   readonly fates?: readonly Fate[];
   /** When given, nodes look how things are with their peers only then, and not at random after each change. */

@@ -51,6 +51,18 @@ export interface Counts {
   messagesOvertaken: number;
   /** Messages that a partition or a dead node swallowed. */
   messagesCut: number;
+  /** Messages for which a link that held its messages back had no room. */
+  messagesOverflowed: number;
+  /** Restarts with a ceiling file older than the last. */
+  staleFiles: number;
+  /** Starts that were refused because the ceiling file was corrupt. */
+  corruptFiles: number;
+  /** Ceilings that waited for a full disk. */
+  ceilingsDelayed: number;
+  /** Releases of what had been released already. */
+  releasedTwice: number;
+  /** Nodes that stayed failed when the others were healed. */
+  lostForEver: number;
 }
 
 export function newCounts(): Counts {
@@ -60,6 +72,7 @@ export function newCounts(): Counts {
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
+    messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, releasedTwice: 0, lostForEver: 0,
   };
 }
 

@@ -35,7 +35,7 @@ function describeNote(note: Note): string {
     case 'dies':
       return `${note.node} dies (${note.how})`;
     case 'healed':
-      return 'all faults end';
+      return ['all faults end', ...note.lostForEver.map(({ machine, how }) => `but n${machine + 1} stays ${how}`)].join(', ');
     case 'drained':
       return 'nobody asks any more';
   }

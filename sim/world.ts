@@ -18,7 +18,7 @@ import { Fates } from './fates';
 import { coterieOf, lockNamesOf, nodeIdsOf } from './layout';
 import { MachineClock, STOPPED_PPM } from './machine-clock';
 import { Network } from './network';
-import type { Fault, Plan, Wish } from './plan';
+import type { Death, Fault, LostMachine, Plan, Wish } from './plan';
 import { Random } from './random';
 import type { Counts, RunReport, Violation } from './report';
 import { newCounts } from './report';
@@ -39,9 +39,9 @@ export interface Observer {
 export type Note =
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'starts'; readonly node: NodeId; readonly life: number; readonly ceilingOnDisk: number }
-  | { readonly kind: 'dies'; readonly node: NodeId; readonly how: 'crash' | 'wipe' | 'stop' }
-  /** All faults end. */
-  | { readonly kind: 'healed' }
+  | { readonly kind: 'dies'; readonly node: NodeId; readonly how: Death }
+  /** All faults end, but for what has become of these nodes. */
+  | { readonly kind: 'healed'; readonly lostForEver: readonly LostMachine[] }
   /** Nobody asks any more. */
   | { readonly kind: 'drained' };
 
@@ -98,8 +98,19 @@ interface Machine {
   ceilingUnderWay: number;
   /** The Lamport clock when the disk was wiped; null but for the time until the next start. */
   wipedAtClock: number | null;
-  /** It was wiped, and no ceiling has been written since. */
+  /** It was wiped, or an older file put back, and no ceiling has been written since. */
   isDiskBlank: boolean;
+  /** What the last ceiling on disk replaced. */
+  ceilingBefore: number;
+  /** What is on disk after the loss of the last file: an older one, or none. */
+  ceilingLeft: number;
+  /** A start is refused. */
+  isFileCorrupt: boolean;
+  diskFullUntilUs: number;
+  /** A ceiling that waits for room on a full disk; 0 for none. */
+  ceilingUnwritten: number;
+  /** Stays failed when the others are healed. */
+  isLostForEver: boolean;
   frozenUntilUs: number;
   asleepUntilUs: number;
   isAsleep: boolean;
@@ -226,11 +237,12 @@ export class World {
       violation = { ...violationOf(error), atUs: this.nowUs };
     }
     const { counts } = this;
-    const { lost, duplicated, overtaken, cut } = this.network.counts;
+    const { lost, duplicated, overtaken, cut, overflowed } = this.network.counts;
     counts.messagesLost += lost;
     counts.messagesDuplicated += duplicated;
     counts.messagesOvertaken += overtaken;
     counts.messagesCut += cut;
+    counts.messagesOverflowed += overflowed;
     return {
       plan: this.plan,
       hash: this.hash.digest(),
@@ -256,6 +268,7 @@ export class World {
   /** An item for a node waits while the node is frozen or busy. */
   private handOver(kind: number, a: number, b: number, payload: unknown): void {
     const machine = this.receiverOf(kind, a);
+    if (kind === CEILING && machine.diskFullUntilUs > this.nowUs) return this.waitForRoom(machine, b, payload as number);
     if (machine.frozenUntilUs > this.nowUs || machine.isAsleep) {
       // The disk does not wait for the process.
       if (kind === CEILING) this.writeCeiling(machine, b, payload as number);
@@ -324,7 +337,7 @@ export class World {
     const { node } = machine;
     if (node === null) throw new Error(`${machine.id} is not running`);
     if (++this.events > this.eventsMax) violated('progress', 'a storm of messages, and nobody is let in');
-    this.lastActivityUs = this.nowUs;
+    if (!machine.isLostForEver) this.lastActivityUs = this.nowUs;
     this.hashEvent(machine, event);
     const effects = this.core.step(node, event);
     this.observer?.stepped(this.nowUs, machine.id, event, effects);
@@ -373,7 +386,11 @@ export class World {
   }
 
   private start(machine: Machine, wallBackUs: number): void {
-    if (machine.node !== null) return;
+    if (machine.node !== null || machine.isLostForEver) return;
+    if (machine.isFileCorrupt && !this.isHealed()) return this.refuseStart(machine);
+    // It would write a ceiling before anything else.
+    if (machine.diskFullUntilUs > this.nowUs) return this.agenda.push(machine.diskFullUntilUs, START, machine.index, 0, wallBackUs);
+    machine.isFileCorrupt = false;
     const { plan } = this;
     const isFirst = machine.life === 0;
     const { wallSkewUs } = present(plan.machines[machine.index], 'machine', machine.index);
@@ -383,7 +400,7 @@ export class World {
     if (machine.wipedAtClock !== null) {
       // The wall clock stands in for a wiped disk, provided that it has overtaken the Lamport clock.
       if (wallClockUs >= machine.wipedAtClock) {
-        machine.ceilingOnDisk = 0;
+        machine.ceilingOnDisk = machine.ceilingLeft;
         machine.isDiskBlank = true;
       } else {
         this.counts.wipesNotCovered++;
@@ -422,6 +439,25 @@ export class World {
     for (const caller of machine.callers) this.think(caller);
   }
 
+  /** Until somebody deletes the file. */
+  private refuseStart(machine: Machine): void {
+    machine.isFileCorrupt = false;
+    this.counts.corruptFiles++;
+    this.agenda.push(this.nowUs + 1 + machine.random.below(this.plan.leaseMs * 1000), START, machine.index, 0, 0);
+  }
+
+  private waitForRoom(machine: Machine, life: number, ceiling: number): void {
+    if (machine.life !== life || machine.node === null) return;
+    this.counts.ceilingsDelayed++;
+    machine.ceilingUnwritten = Math.max(machine.ceilingUnwritten, ceiling);
+  }
+
+  private diskHasRoom(machine: Machine): void {
+    machine.diskFullUntilUs = 0;
+    if (machine.ceilingUnwritten > 0) this.agenda.push(this.nowUs + 1, CEILING, machine.index, machine.life, machine.ceilingUnwritten);
+    machine.ceilingUnwritten = 0;
+  }
+
   /** `how`: a `stop` tells the peers first. Clients of the dead node go on until their leases end. */
   private crash(machine: Machine, fault: Extract<Fault, { kind: 'crash' }>): void {
     if (machine.node === null) return;
@@ -434,11 +470,14 @@ export class World {
     } else {
       this.counts.crashes++;
     }
-    if (fault.how === 'wipe') {
+    if (fault.how === 'wipe' || fault.how === 'stale' || fault.how === 'corrupt') {
       machine.wipedAtClock = this.core.durableClock(machine.node);
-      this.counts.wipes++;
+      machine.ceilingLeft = fault.how === 'stale' ? machine.ceilingBefore : 0;
+      machine.isFileCorrupt = fault.how === 'corrupt';
+      if (fault.how === 'wipe') this.counts.wipes++;
+      if (fault.how === 'stale') this.counts.staleFiles++;
     }
-    if (fault.writeLands) this.writeCeiling(machine, machine.life, machine.ceilingUnderWay);
+    if (fault.writeLands && machine.diskFullUntilUs <= this.nowUs) this.writeCeiling(machine, machine.life, machine.ceilingUnderWay);
     if (machine.isAsleep) this.awake(machine);
     machine.sleptUs = 0;
     machine.node = null;
@@ -446,6 +485,7 @@ export class World {
     machine.busyUntilUs = 0;
     machine.slowUntilUs = 0;
     machine.inbox = [];
+    machine.ceilingUnwritten = 0;
     machine.wakeGeneration++;
     machine.callersById.clear();
     for (const caller of machine.callers) {
@@ -487,6 +527,7 @@ export class World {
 
   private writeCeiling(machine: Machine, life: number, ceiling: number): void {
     if (machine.life !== life || machine.node === null || ceiling <= machine.ceilingOnDisk) return;
+    machine.ceilingBefore = machine.ceilingOnDisk;
     machine.ceilingOnDisk = ceiling;
     machine.isDiskBlank = false;
   }
@@ -687,12 +728,18 @@ export class World {
   private leave(caller: Caller, nowMs: number): void {
     const { machine, id, lock } = caller;
     machine.callersById.delete(id);
+    const releasesTwice = caller.wishes[caller.next % caller.wishes.length]?.releasesTwice === true && !this.isHealed();
     caller.next++;
     this.think(caller);
     this.lastLeftMs[lock] = nowMs;
     this.isLocalEvent = true;
     this.leaving = id;
-    this.step(machine, { kind: 'release', nowMs, lock: this.locks[lock] ?? '', caller: id });
+    const release: Event = { kind: 'release', nowMs, lock: this.locks[lock] ?? '', caller: id };
+    this.step(machine, release);
+    if (releasesTwice) {
+      this.counts.releasedTwice++;
+      this.step(machine, release);
+    }
     this.leaving = 0;
     this.isLocalEvent = false;
   }
@@ -798,7 +845,7 @@ export class World {
         for (const from of fault.from) for (const to of fault.to) network.cut(network.link(from, to));
         return this.lookAcross(fault);
       case 'clog':
-        return network.clog(network.link(fault.from, fault.to), this.nowUs + fault.forUs);
+        return network.clog(network.link(fault.from, fault.to), this.nowUs + fault.forUs, fault.room);
       case 'suspect': {
         if (fault.machine === fault.peer) return;
         const link = network.link(fault.machine, fault.peer);
@@ -815,6 +862,11 @@ export class World {
       }
       case 'sleep':
         return this.fallAsleep(this.machine(fault.machine), fault.forUs);
+      case 'full': {
+        const machine = this.machine(fault.machine);
+        machine.diskFullUntilUs = Math.max(machine.diskFullUntilUs, this.nowUs + fault.forUs);
+        return;
+      }
       case 'slow': {
         const machine = this.machine(fault.machine);
         machine.slowUntilUs = this.nowUs + fault.forUs;
@@ -858,6 +910,10 @@ export class World {
         if (machine.asleepUntilUs > this.nowUs || !machine.isAsleep) return;
         this.awake(machine);
         return this.thaw(machine);
+      }
+      case 'full': {
+        const machine = this.machine(fault.machine);
+        return machine.diskFullUntilUs > this.nowUs ? undefined : this.diskHasRoom(machine);
       }
       case 'clog':
       case 'crash':
@@ -928,25 +984,51 @@ export class World {
   }
 
   private heal(): void {
+    const { lostForEver = [] } = this.plan;
     this.phase = 'load';
-    this.note({ kind: 'healed' });
+    this.note({ kind: 'healed', lostForEver });
     this.network.heal();
     this.suspectedUntilUs.fill(0);
+    for (const lost of lostForEver) this.loseForEver(lost);
     for (const machine of this.machines) {
+      if (machine.isLostForEver) continue;
       machine.slowUntilUs = 0;
       machine.frozenUntilUs = 0;
+      this.diskHasRoom(machine);
       if (machine.isAsleep) this.awake(machine);
       if (machine.node === null) this.start(machine, 0);
       else this.thaw(machine);
       this.lookFromAll(machine.index);
     }
     for (const caller of this.callers) {
+      if (caller.machine.isLostForEver) continue;
       caller.isOwed = true;
       this.owed++;
       if (caller.state === 'done' || caller.state === 'thinking') this.think(caller);
     }
     this.agenda.push(this.nowUs + this.progressBoundUs(), WATCH, 0, 0);
     if (this.owed === 0) this.drain();
+  }
+
+  /** The others go on without it. */
+  private loseForEver({ machine: index, how }: LostMachine): void {
+    const machine = this.machine(index);
+    this.counts.lostForEver++;
+    switch (how) {
+      case 'dead':
+        this.crash(machine, { kind: 'crash', atUs: this.nowUs, forUs: 0, machine: index, how: 'crash', wallBackUs: 0, writeLands: false });
+        break;
+      case 'frozen':
+        machine.frozenUntilUs = Infinity;
+        break;
+      case 'cut':
+        for (let other = 0; other < this.machines.length; other++) {
+          this.network.cut(this.network.link(index, other));
+          this.network.cut(this.network.link(other, index));
+        }
+    }
+    machine.isLostForEver = true;
+    this.lookFromAll(index);
   }
 
   /**
@@ -982,6 +1064,7 @@ export class World {
   private watchProgress(): void {
     const boundUs = this.progressBoundUs();
     for (const caller of this.callers) {
+      if (caller.machine.isLostForEver) continue;
       if (caller.state === 'waiting' && Math.max(caller.askedAtUs, this.plan.durationUs) + boundUs <= this.nowUs) {
         violated('progress', `${caller.machine.id} caller ${caller.id} waits for lock ${this.locks[caller.lock]} since ${this.nowUs - caller.askedAtUs} us; the bound is ${boundUs} us`);
       }
@@ -999,7 +1082,7 @@ export class World {
   /** One lease after the last event of all, every node must have forgotten every lock. */
   private lookForResidue(): void {
     const leaseUs = this.plan.leaseMs * 1000;
-    const isBusy = this.callers.some((caller) => caller.state !== 'done');
+    const isBusy = this.callers.some((caller) => caller.state !== 'done' && !caller.machine.isLostForEver);
     // What a lease is by the slowest clock, and how late a timer is.
     const quietSinceUs = this.nowUs - leaseUs - Math.ceil(leaseUs / 50) - 4000;
     if (isBusy || this.lastActivityUs > quietSinceUs) {
@@ -1010,7 +1093,7 @@ export class World {
       return;
     }
     for (const machine of this.machines) {
-      if (machine.node === null) continue;
+      if (machine.node === null || machine.isLostForEver) continue;
       for (const lock of this.core.lockNames(machine.node)) {
         violated('no-residue', `${machine.id} keeps ${JSON.stringify(this.core.inspectLock(machine.node, lock))}`);
       }
@@ -1093,6 +1176,12 @@ function newMachine(plan: Plan, index: number, id: NodeId): Machine {
     ceilingUnderWay: 0,
     wipedAtClock: null,
     isDiskBlank: false,
+    ceilingBefore: 0,
+    ceilingLeft: 0,
+    isFileCorrupt: false,
+    diskFullUntilUs: 0,
+    ceilingUnwritten: 0,
+    isLostForEver: false,
     frozenUntilUs: 0,
     asleepUntilUs: 0,
     isAsleep: false,

@@ -3,7 +3,7 @@ import { assertNever } from '../../src/core';
 import type { MessageKind } from '../../src/core';
 import type { Fate } from '../fates';
 import { lockNamesOf, nodeIdsOf } from '../layout';
-import type { Fault, Plan } from '../plan';
+import type { Death, Fault, Plan } from '../plan';
 
 /** How many parts a plan has: what the minimiser makes fewer. */
 export interface Parts {
@@ -51,16 +51,26 @@ function describeWishes(plan: Plan, name: NameOf): { atUs: number; text: string 
   }));
 }
 
+/** What the node does. */
+export const DEATHS: Readonly<Record<Death, string>> = {
+  crash: 'crashes',
+  stop: 'stops in good order',
+  wipe: 'crashes, its disk is wiped',
+  stale: 'crashes, an older ceiling file is put back',
+  corrupt: 'crashes, its ceiling file is corrupt until somebody deletes it',
+};
+
 export function describeFault(fault: Fault, name: NameOf): string {
   switch (fault.kind) {
     case 'cut':
       return `no message goes from ${list(fault.from.map(name))} to ${list(fault.to.map(name))} for ${time(fault.forUs)}`;
     case 'clog':
-      return `the link from ${name(fault.from)} to ${name(fault.to)} holds its messages back for ${time(fault.forUs)}`;
+      return `the link from ${name(fault.from)} to ${name(fault.to)} holds its messages back for ${time(fault.forUs)}`
+        + (fault.room === undefined ? '' : `, and has room for ${fault.room}`);
     case 'suspect':
       return `${name(fault.machine)} takes ${name(fault.peer)} for down for ${time(fault.forUs)}`;
     case 'crash': {
-      const does = { crash: 'crashes', wipe: 'crashes, its disk is wiped', stop: 'stops in good order' }[fault.how];
+      const does = DEATHS[fault.how];
       const back = fault.wallBackUs > 0 ? `, its wall clock set back by ${time(fault.wallBackUs)}` : '';
       return `${name(fault.machine)} ${does}, and starts again after ${time(fault.forUs)}${back}`;
     }
@@ -68,6 +78,8 @@ export function describeFault(fault: Fault, name: NameOf): string {
       return `${name(fault.machine)} is paused for ${time(fault.forUs)}`;
     case 'sleep':
       return `${name(fault.machine)} sleeps for ${time(fault.forUs)}, its monotonic clock too`;
+    case 'full':
+      return `the disk of ${name(fault.machine)} is full for ${time(fault.forUs)}`;
     case 'slow':
       return `${name(fault.machine)} takes ${time(fault.perEventUs)} over each event for ${time(fault.forUs)}`;
     case 'rate':

@@ -13,7 +13,7 @@ export type Pass = (search: Search) => void;
 
 /** In the order in which they are tried: what cuts most comes first. Each makes something smaller, so they come to an end. */
 export const PASSES: readonly Pass[] = [
-  endEarly, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutLooks, leaveOutMachines, calmMachines, calmWishes, calmFaults,
+  endEarly, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutLooks, leaveOutLost, leaveOutMachines, calmMachines, calmWishes, calmFaults,
   renumberLocks, closeGaps, shortenSpells, roundTimes,
 ];
 
@@ -92,12 +92,19 @@ function replaceAt<Item>(items: readonly Item[], index: number, change: (item: I
   return items.map((item, each) => (each === index ? change(item) : item));
 }
 
+function without<Item extends object, Name extends keyof Item>(item: Item, name: Name): Omit<Item, Name> {
+  const rest: Partial<Item> = { ...item };
+  delete rest[name];
+  return rest as Omit<Item, Name>;
+}
+
 function calmWishes(search: Search): void {
   search.plan.callers.forEach((_, index) => {
     const changes: readonly Partial<Wish>[] = [{ steals: false }, { patienceUs: null }, { mode: 'exclusive' }];
     for (const change of changes) {
       attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => ({ ...wish, ...change })) }));
     }
+    attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => without(wish, 'releasesTwice')) }));
   });
 }
 
@@ -106,6 +113,7 @@ function calmFaults(search: Search): void {
     attemptFault(search, index, (fault) => (fault.kind === 'crash' ? { ...fault, how: 'crash' } : fault));
     attemptFault(search, index, (fault) => (fault.kind === 'crash' ? { ...fault, wallBackUs: 0 } : fault));
     attemptFault(search, index, (fault) => (fault.kind === 'crash' ? { ...fault, writeLands: true } : fault));
+    attemptFault(search, index, (fault) => (fault.kind === 'clog' ? without(fault, 'room') : fault));
     const fault = search.plan.faults[index];
     if (fault?.kind !== 'cut') return;
     const attemptCut = (side: { readonly from: readonly number[] } | { readonly to: readonly number[] }): boolean =>
@@ -129,6 +137,10 @@ function calmMachines(search: Search): void {
       });
     }
   });
+}
+
+function leaveOutLost(search: Search): void {
+  leaveOut(search.plan.lostForEver ?? [], (lostForEver) => search.attempt({ ...search.plan, lostForEver }));
 }
 
 function leaveOutMachines(search: Search): void {
@@ -159,6 +171,9 @@ export function withoutMachine(plan: Plan, index: number): Plan {
   const fates = plan.fates
     ?.filter((fate) => fate.from !== index && fate.to !== index)
     .map((fate) => ({ ...fate, from: moved(fate.from), to: moved(fate.to) }));
+  const lostForEver = plan.lostForEver
+    ?.filter((lost) => lost.machine !== index)
+    .map((lost) => ({ ...lost, machine: moved(lost.machine) }));
   const looks = plan.looks
     ?.filter((look) => look.machine !== index && look.peer !== index)
     .map((look) => ({ ...look, machine: moved(look.machine), peer: moved(look.peer) }));
@@ -170,6 +185,7 @@ export function withoutMachine(plan: Plan, index: number): Plan {
     callers: plan.callers.filter((caller) => caller.machine !== index).map((caller) => ({ ...caller, machine: moved(caller.machine) })),
     ...(fates === undefined ? {} : { fates }),
     ...(looks === undefined ? {} : { looks }),
+    ...(lostForEver === undefined ? {} : { lostForEver }),
   };
 }
 

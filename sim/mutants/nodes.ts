@@ -115,4 +115,10 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     changes: [node('for (const { to, message } of heldBack) this.send(to, message);', 'if (heldBack.length > 1) return;\n    for (const { to, message } of heldBack) this.send(to, message);')],
     caughtBy: ['progress', 'frugal'],
   },
+  {
+    name: 'silence-ends-unnoticed',
+    what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it',
+    changes: [node('this.choosePreferredQuorum();\n      this.requesters.onReachChanged();', 'this.choosePreferredQuorum();')],
+    caughtBy: ['progress'],
+  },
 ];

@@ -273,4 +273,10 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     changes: [requester('requester.phase = { state: \'waiting\', request };\n', "requester.phase = { state: 'waiting', request };\n    this.askAll(requester.lock, request);\n")],
     caughtBy: ['frugal'],
   },
+  {
+    name: 'never-widens',
+    what: 'nobody but the voting set is asked, whoever is down',
+    changes: [requester('if (asked.includes(node)) continue;', 'if (asked.length > 0) continue;')],
+    caughtBy: ['progress'],
+  },
 ];

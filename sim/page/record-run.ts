@@ -3,7 +3,7 @@ import type { Effect, Event, LockNode, Message, NodeId } from '../../src/core';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import { lockNamesOf, nodeIdsOf } from '../layout';
-import { describeFault } from '../minimise/describe';
+import { DEATHS, describeFault } from '../minimise/describe';
 import type { Fault, Plan } from '../plan';
 import { describePlan } from '../report';
 import type { RunReport } from '../report';
@@ -107,18 +107,28 @@ class RunRecorder implements Observer {
         // A death is noted by itself, should the node be alive.
         return note.fault.kind === 'crash' ? undefined : this.addFault(atUs, note.fault);
       case 'dies': {
-        const how = { crash: 'crashes', wipe: 'crashes, and its disk is wiped', stop: 'stops in good order' }[note.how];
-        recorder.note(atUs, note.node, 'death', `${note.node} ${how}`);
+        recorder.note(atUs, note.node, 'death', `${note.node} ${DEATHS[note.how]}`);
         return recorder.die(note.node);
       }
       case 'starts':
         return; // Its first event says so.
       case 'healed':
         recorder.healed();
-        return recorder.note(atUs, null, 'phase', 'all faults end');
+        recorder.note(atUs, null, 'phase', 'all faults end');
+        for (const { machine, how } of note.lostForEver) {
+          const node = this.nodeIds[machine] ?? '';
+          if (how === 'dead') recorder.note(atUs, node, 'phase', `${node} never comes back`);
+          else this.addLost(atUs, machine, how === 'cut' ? 'cut' : 'pause', `${node} is ${how === 'cut' ? 'cut off' : 'frozen'} for ever`);
+        }
+        return;
       case 'drained':
         return recorder.note(atUs, null, 'phase', 'nobody asks any more');
     }
+  }
+
+  private addLost(atUs: number, machine: number, kind: 'cut' | 'pause', text: string): void {
+    this.recorder.note(atUs, this.nodeIds[machine] ?? null, 'phase', text);
+    this.recorder.fault(kind, text, [machine], Infinity);
   }
 
   private addFault(atUs: number, fault: Exclude<Fault, { kind: 'crash' }>): void {

@@ -128,7 +128,7 @@ export interface RecordedHold {
 
 /** A fault that lasts. */
 export interface RecordedFault {
-  readonly kind: 'down' | 'cut' | 'clog' | 'pause' | 'sleep' | 'slow' | 'suspect';
+  readonly kind: 'down' | 'cut' | 'clog' | 'pause' | 'sleep' | 'full' | 'slow' | 'suspect';
   readonly text: string;
   /** The nodes whose lines it marks. */
   readonly nodes: readonly number[];

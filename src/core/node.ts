@@ -117,7 +117,7 @@ export class LockNode implements Context {
         if (!this.peers.has(event.peer) || this.down.has(event.peer)) return;
         this.down.add(event.peer);
         this.choosePreferredQuorum();
-        return this.requesters.onPeerDown();
+        return this.requesters.onReachChanged();
       case 'ceilingReserved':
         this.clock.reserved(event.ceiling);
         return this.sendHeldBack();
@@ -160,6 +160,7 @@ export class LockNode implements Context {
       this.silentNodes.delete(peer);
       this.down.delete(peer);
       this.choosePreferredQuorum();
+      this.requesters.onReachChanged();
     }
   }
 

@@ -209,8 +209,11 @@ export class Requesters {
     if (requester !== undefined) this.settle(requester);
   }
 
-  /** Failure detection changed its mind. It only chooses whom to ask; no lock is won or lost by it. */
-  onPeerDown(): void {
+  /**
+   * A peer went down, or its silence ended while those asked are down: others may be asked now than before.
+   * It only chooses whom to ask; no lock is won or lost by it.
+   */
+  onReachChanged(): void {
     for (const requester of this.byLock.values()) this.widen(requester);
   }
 

@@ -138,6 +138,14 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
+  test('peers: who waits asks it when its silence ends, should those asked be down (protocol §6)', () => {
+    const { n1, timestamp } = asking();
+    for (const peer of ['n5', 'n4']) n1.event({ kind: 'peerDown', peer });
+    n1.event({ kind: 'peerUp', peer: 'n4', clock: 0, silentForMs: LEASE_MS });
+    expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([]);
+    expect(n1.advance(LEASE_MS).sentOf('request')).toContainEqual(expect.objectContaining({ to: 'n4', timestamp }));
+  });
+
   test('peers: it is shown the grant that it may take back in (protocol §5)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });

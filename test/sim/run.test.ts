@@ -45,7 +45,11 @@ describe('the simulator is deterministic', () => {
   });
 });
 
-test.each([5_337, 5_593, 6_042, 45_436, 45_894, 76_329, 83_475, 97_389])('seed %d: late copies of many old Requests do not mislead token-covered', (seed) => {
+test.each([45_436, 83_475])('seed %d: late copies of many old Requests do not mislead token-covered', (seed) => {
+  expect(runSeed(seed).violation).toBeNull();
+});
+
+test.each([192, 198, 207])('seed %d: a request is widened to a node whose silence ends when those asked are dead for good', (seed) => {
   expect(runSeed(seed).violation).toBeNull();
 });
 

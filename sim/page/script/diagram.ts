@@ -240,7 +240,7 @@ export class Diagram {
 }
 
 const FAULT_LABELS: Readonly<Record<RecordedFault['kind'], string>> = {
-  down: 'down', cut: 'cut off', clog: 'clogged', pause: 'paused', sleep: 'asleep', slow: 'slow', suspect: 'suspects',
+  down: 'down', cut: 'cut off', clog: 'clogged', pause: 'paused', sleep: 'asleep', full: 'disk full', slow: 'slow', suspect: 'suspects',
 };
 
 function arrowsOf(message: RecordedMessage, index: number): Arrow[] {
