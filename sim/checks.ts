@@ -31,6 +31,12 @@ export type Check =
   | 'frugal'
   /** Two runs of one seed are the same. */
   | 'deterministic'
+  /** Nobody waits in a circle once all messages have arrived. */
+  | 'deadlock'
+  /** A request that its whole voting set knows is overtaken by few younger ones. */
+  | 'fairness'
+  /** A resource that looks at tokens accepts no write of a holder that was already followed. */
+  | 'fenced'
   /** Without faults nobody loses a lock that was not stolen. */
   | 'keeps'
   /** No request is named like an earlier one. */
@@ -117,6 +123,27 @@ class RequestsNamed {
   }
 }
 
+/** The highest tokens of one lock so far, and as they were at any earlier event. */
+class HighestTokens {
+  /** One for each event at which they rose. */
+  private readonly events: number[] = [];
+  private readonly exclusive: Token[] = [];
+  private readonly any: Token[] = [];
+
+  /** What a token of this mode must exceed: readers may have tokens in any order among themselves. */
+  before(event: number, mode: Mode): Token {
+    let place = this.events.length - 1;
+    while (place >= 0 && (this.events[place] ?? 0) > event) place--;
+    return (mode === 'exclusive' ? this.any : this.exclusive)[place] ?? 0;
+  }
+
+  add(event: number, { mode, token }: Hold): void {
+    this.events.push(event);
+    this.any.push(Math.max(token, this.any.at(-1) ?? 0));
+    this.exclusive.push(mode === 'exclusive' ? Math.max(token, this.exclusive.at(-1) ?? 0) : this.exclusive.at(-1) ?? 0);
+  }
+}
+
 /** What `frugal` knows of one lock. */
 interface Bill {
   /** The request last opened for it. */
@@ -131,8 +158,9 @@ interface Bill {
 
 export class Checks {
   readonly holds: Hold[][];
-  private readonly highestExclusive: Token[];
-  private readonly highest: Token[];
+  private readonly highest: HighestTokens[];
+  /** Entries beside an incompatible holder, where that is no violation. */
+  overlaps = 0;
   private readonly grantsGiven: GrantsGiven[];
   private readonly requestsNamed: RequestsNamed[];
   private readonly bills: Bill[] | null;
@@ -144,10 +172,11 @@ export class Checks {
     private readonly aliveClocks: readonly MachineClock[],
     /** Per machine the size of its voting set when messages are to be counted, else null. */
     private readonly votingSetSizes: readonly number[] | null,
+    /** Not when clocks are beyond the drift bound. */
+    private readonly isExclusionPromised = true,
   ) {
     this.holds = lockNames.map(() => []);
-    this.highest = lockNames.map(() => 0);
-    this.highestExclusive = lockNames.map(() => 0);
+    this.highest = lockNames.map(() => new HighestTokens());
     this.grantsGiven = nodes.map(() => new GrantsGiven());
     this.requestsNamed = nodes.map(() => new RequestsNamed());
     this.bills = votingSetSizes === null ? null : lockNames.map(() => ({
@@ -172,20 +201,25 @@ export class Checks {
     return holds;
   }
 
-  entered(atUs: number, lock: number, hold: Hold): void {
+  /**
+   * `event`: the number of the event at which it entered. `since`: the token must exceed those of all who
+   * entered before that event; of all that entered at all, when left out.
+   */
+  entered(atUs: number, lock: number, hold: Hold, event: number, since = event): void {
     const holds = this.holdsOf(lock);
     for (let i = holds.length - 1; i >= 0; i--) {
       const other = holds[i];
       if (other === undefined || (other.mode === 'shared' && hold.mode === 'shared')) continue;
       if (!this.isLive(other, atUs)) holds.splice(i, 1);
+      else if (!this.isExclusionPromised) this.overlaps++;
       else violated('exclusion', `${this.describe(lock, hold)} entered while ${this.describe(lock, other)} holds it`);
     }
-    const floor = (hold.mode === 'exclusive' ? this.highest[lock] : this.highestExclusive[lock]) ?? 0;
+    const highest = this.highest[lock];
+    const floor = highest?.before(since, hold.mode) ?? 0;
     if (hold.token <= floor) {
       violated('token-rises', `${this.describe(lock, hold)} entered after token ${floor}`);
     }
-    if (hold.token > (this.highest[lock] ?? 0)) this.highest[lock] = hold.token;
-    if (hold.mode === 'exclusive') this.highestExclusive[lock] = hold.token;
+    highest?.add(event, hold);
     holds.push(hold);
   }
 

@@ -13,6 +13,7 @@ import type {
   CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Plan, Profile, Wish,
 } from './plan';
 import { MILLION, Random } from './random';
+import { drawRelentlessFaults } from './relentless';
 
 /** What may be fixed. Whatever is left out, the seed draws. */
 export interface RunOptions {
@@ -34,6 +35,9 @@ export interface RunOptions {
 const DRIFT_MAX_PPM = 10_000;
 /** Two clocks this far off in opposite directions differ by just less than the bound. */
 const RATE_MAX_PPM = Math.floor((MILLION * DRIFT_MAX_PPM) / (2 * MILLION + DRIFT_MAX_PPM));
+
+/** With clocks beyond the bound, one may go at twice and a half the rate of true time and the other at half. */
+const ADRIFT_PPM = { slowest: -500_000, fastest: 1_500_000 } as const;
 
 const DAY_US = 86_400_000_000;
 
@@ -85,14 +89,17 @@ const EVENTS_AIMED_AT = 700;
 export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const stream = (name: string): Random => new Random(seed, name);
   const profile = options.profile ?? (options.faults ? 'swarm' : drawProfile(stream('profile')));
-  const isSwarm = profile === 'swarm';
-  const nodes = options.nodes ?? stream('nodes').pick([1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const isSwarm = isSwarming(profile);
+  const isRelentless = profile === 'relentless';
+  const hasFaults = isSwarm || isRelentless;
+  const nodes = options.nodes ?? (isRelentless ? stream('nodes').pick([3, 3, 4, 5, 5, 7]) : undefined) ?? stream('nodes').pick([1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const family = options.family ?? drawFamily(stream('family'), nodes);
-  const leaseMs = options.leaseMs ?? stream('lease').pick(isSwarm ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
-  const drawnSlack = isSwarm ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
-  const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(3, 10) : options.durationMs * 1000;
-  const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults'))) : intensitiesOf({});
+  const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
+  const durationUs = options.durationMs === undefined ? leaseUs * (isRelentless ? stream('duration').between(60, 120) : stream('duration').between(3, 10)) : options.durationMs * 1000;
+  const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
+    : isRelentless ? drawGentleIntensities(stream('faults')) : intensitiesOf({});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities };
@@ -117,7 +124,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(context),
     network: drawNetwork(context),
-    faults: isSwarm ? drawFaults(context) : [],
+    faults: drawFaults(context, family),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
     intensities,
@@ -134,9 +141,14 @@ interface DrawContext {
   readonly intensities: FaultIntensities;
 }
 
+/** Any fault may happen at any time. */
+function isSwarming(profile: Profile): boolean {
+  return profile === 'swarm' || profile === 'adrift';
+}
+
 function drawProfile(random: Random): Profile {
   const n = random.below(100);
-  return n < 6 ? 'frugal' : n < 14 ? 'calm' : 'swarm';
+  return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : 'swarm';
 }
 
 function drawFamily(random: Random, nodes: number): Family {
@@ -162,13 +174,21 @@ function drawIntensities(random: Random): FaultIntensities {
   return intensitiesOf(drawn);
 }
 
+/** What may go on beside nodes that go down, in a run that never stops and still holds everybody to a bound. */
+function drawGentleIntensities(random: Random): FaultIntensities {
+  const levels: Partial<Record<FaultKind, number>> = {
+    loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, echo: 5, twice: 0.1,
+  };
+  return intensitiesOf(Object.fromEntries(Object.entries(levels).filter(() => random.chance(600_000))));
+}
+
 function drawMachines({ seed, profile, nodes, leaseUs, intensities }: DrawContext): MachinePlan[] {
   const random = new Random(seed, 'machines');
-  const isStaggered = random.chance(300_000) && profile === 'swarm';
+  const isStaggered = random.chance(300_000) && isSwarming(profile);
   const skewUs = random.pick([0, 500, 5_000_000]);
   return Array.from({ length: nodes }, () => ({
     startUs: isStaggered ? random.below(leaseUs) : 0,
-    ratePpm: drawRate(random, intensities.drift),
+    ratePpm: profile === 'adrift' ? drawWildRate(random) : drawRate(random, intensities.drift),
     wallSkewUs: random.between(0, skewUs),
   }));
 }
@@ -179,10 +199,15 @@ function drawRate(random: Random, share: number): number {
   return random.pick([-max, max, random.between(-max, max)]);
 }
 
+function drawWildRate(random: Random): number {
+  const { slowest, fastest } = ADRIFT_PPM;
+  return random.pick([slowest, fastest, random.between(slowest, fastest)]);
+}
+
 function drawNetwork({ seed, profile, leaseUs, delayUs, intensities }: DrawContext): NetworkPlan {
   const random = new Random(seed, 'network');
   // Without faults, no Release comes so late that its lease ended first: that would set the clocks apart.
-  const shapes: readonly DelayShape[] = profile === 'swarm' ? ['constant', 'uniform', 'heavy'] : ['constant', 'uniform'];
+  const shapes: readonly DelayShape[] = isSwarming(profile) ? ['constant', 'uniform', 'heavy'] : ['constant', 'uniform'];
   return {
     delayUs,
     delayShape: random.pick(shapes),
@@ -194,7 +219,7 @@ function drawNetwork({ seed, profile, leaseUs, delayUs, intensities }: DrawConte
     stragglerUs: delayUs * 6,
     lateUs: leaseUs * 2,
     // Without faults, callers begin when all nodes know each other.
-    detectionUs: Math.floor(leaseUs / (profile === 'swarm' ? random.pick([50, 10, 2]) : 50)),
+    detectionUs: Math.floor(leaseUs / (isSwarming(profile) ? random.pick([50, 10, 2]) : 50)),
   };
 }
 
@@ -202,8 +227,8 @@ export function toPpm(probability: number): number {
   return Math.round(probability * MILLION);
 }
 
-function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawContext): Fault[] {
-  const faults: Fault[] = [];
+function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: DrawContext, family: Family): Fault[] {
+  const faults = profile === 'relentless' ? drawRelentlessFaults(new Random(seed, 'faults:relentless'), { family, nodes, leaseUs, durationUs }) : [];
   const all = Array.from({ length: nodes }, (_, index) => index);
   const plan = (kind: FaultKind, make: (random: Random, atUs: number) => void): void => {
     if (intensities[kind] === 0) return;
@@ -307,6 +332,12 @@ function drawFaults({ seed, nodes, leaseUs, durationUs, intensities }: DrawConte
       faults.push({ kind: 'rate', atUs, machine: random.below(nodes), ratePpm: drawRate(random, intensities.drift) });
     }
   }
+  if (profile === 'adrift') {
+    const random = new Random(seed, 'faults:adrift');
+    for (let i = random.below(nodes + 1); i > 0; i--) {
+      faults.push({ kind: 'rate', atUs: random.below(durationUs), machine: random.below(nodes), ratePpm: drawWildRate(random) });
+    }
+  }
   if (intensities.timer > 0) {
     const random = new Random(seed, 'faults:timer');
     for (let i = 0; i < 2 * nodes; i++) faults.push({ kind: 'wake', atUs: random.below(durationUs), machine: random.below(nodes) });
@@ -350,7 +381,7 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
     : Array.from({ length: options.callers * nodes }, (_, i) => i % nodes);
   // An entry costs about 3 messages an arbiter, and some for faults and contention.
   const wishesAimedAt = EVENTS_AIMED_AT / (8 + 2 * nodes);
-  const leases = options.durationMs === undefined ? 1 : Math.max(1, durationUs / (leaseUs * 6));
+  const leases = options.durationMs === undefined ? (profile === 'relentless' ? 5 : 1) : Math.max(1, durationUs / (leaseUs * 6));
   const wishesEach = Math.ceil((wishesAimedAt * leases) / machines.length);
   const spreadUs = Math.floor((2 * durationUs) / wishesEach);
 

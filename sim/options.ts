@@ -3,10 +3,9 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { planeOrder } from '../src/quorum/plane';
 import type { RunOptions } from './draw';
-import { FAMILIES, FAULT_KINDS } from './plan';
+import { FAMILIES, FAULT_KINDS, PROFILES } from './plan';
 import type { Family, FaultIntensities, FaultKind, Profile } from './plan';
 
-const PROFILES = ['calm', 'frugal', 'swarm'] as const satisfies readonly Profile[];
 const SEED_MAX = 2 ** 32 - 1;
 const NODES_MAX = 1_000;
 
@@ -65,8 +64,11 @@ export function runOptionsOf(line: CommandLine): RunOptions {
   if (family === 'plane' && (nodes === undefined || planeOrder(nodes) === null)) {
     throw new InvalidArgumentError(`--family plane needs --nodes 3, 7, 13, 31 or 57${nodes === undefined ? '' : `, not ${nodes}`}`);
   }
-  if (faults !== undefined && profile !== undefined && profile !== 'swarm') {
-    throw new InvalidArgumentError(`--profile ${profile} has no faults; leave out --faults or the profile`);
+  if (faults !== undefined && profile !== undefined && profile !== 'swarm' && profile !== 'adrift') {
+    throw new InvalidArgumentError(`--profile ${profile} has ${profile === 'relentless' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
+  }
+  if (profile === 'relentless' && nodes !== undefined && nodes < 3) {
+    throw new InvalidArgumentError(`--profile relentless needs 3 nodes or more: of ${nodes} none may be down`);
   }
   return {
     ...(profile === undefined ? {} : { profile }),

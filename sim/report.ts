@@ -63,6 +63,14 @@ export interface Counts {
   releasedTwice: number;
   /** Nodes that stayed failed when the others were healed. */
   lostForEver: number;
+  /** Requests sent again by those who wait, and by those inside. The rest of `requests` were first ones. */
+  repeats: number;
+  renewalRequests: number;
+  /** Writes to the resource that a lock protects, by tokens in order, and those that came too late and were refused. */
+  writes: number;
+  lateWrites: number;
+  /** Entries beside an incompatible holder, with clocks beyond the drift bound. */
+  overlaps: number;
 }
 
 export function newCounts(): Counts {
@@ -73,6 +81,7 @@ export function newCounts(): Counts {
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
     messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, releasedTwice: 0, lostForEver: 0,
+    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, overlaps: 0,
   };
 }
 

@@ -6,14 +6,12 @@ import type { RunOptions } from './draw';
 import type { Plan } from './plan';
 import type { RunReport } from './report';
 import { World } from './world';
-import type { Observer } from './world';
+import type { CheckSettings, Observer } from './world';
 
-export interface RunTools {
+export interface RunTools extends CheckSettings {
   /** The core to run; the production core unless another is handed in. */
   readonly core?: Core;
   readonly observer?: Observer;
-  /** Leave out the check that most often fails before `exclusion` can, to see what a bug leads to. */
-  readonly skipsLeaseInside?: true;
 }
 
 /** Run one seed; what `options` leave open, the seed draws. Never throws for a violation: it is in the report. */
@@ -22,5 +20,5 @@ export function runSeed(seed: number, options: RunOptions = {}, tools: RunTools 
 }
 
 export function runPlan(plan: Plan, tools: RunTools = {}): RunReport {
-  return new World(plan, tools.core ?? PRODUCTION_CORE, tools.observer ?? null, tools.skipsLeaseInside).run();
+  return new World(plan, tools.core ?? PRODUCTION_CORE, tools.observer ?? null, tools).run();
 }

@@ -5,7 +5,7 @@
  * Law: everything that happens follows from the plan; the core is driven through `step` alone.
  */
 import { reentryLeftMs } from '../src/core';
-import type { CallerId, Effect, Event, Grant, LockName, LockNode, Message, Mode, NodeId, Token } from '../src/core';
+import type { CallerId, Effect, Event, Grant, LamportTime, LockName, LockNode, LockView, Message, Mode, NodeId, Request, Token } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { Agenda } from './agenda';
 import { Backing } from './backing';
@@ -15,15 +15,20 @@ import { isInvariantError } from './core';
 import type { Core } from './core';
 import { Echoes } from './echoes';
 import { Fates } from './fates';
+import { FencedResource } from './fenced-resource';
+import type { Write } from './fenced-resource';
 import { coterieOf, lockNamesOf, nodeIdsOf } from './layout';
 import { MachineClock, STOPPED_PPM } from './machine-clock';
 import { Network } from './network';
+import { Overtaking } from './overtaking';
 import type { Death, Fault, LostMachine, Plan, Wish } from './plan';
 import { Random } from './random';
+import { lastAwayUs, relentlessBoundUs } from './relentless';
 import type { Counts, RunReport, Violation } from './report';
 import { newCounts } from './report';
 import { TokenCover } from './token-cover';
 import { TraceHash } from './trace-hash';
+import { demandNoCircle } from './wait-graph';
 
 /** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
 export interface Observer {
@@ -65,6 +70,7 @@ const FAULT_ENDS = 7;
 const HEAL = 8;
 const WATCH = 9;
 const RESIDUE = 10;
+const WRITE = 11;
 
 type RunPhase =
   /** Faults happen. */
@@ -131,6 +137,13 @@ interface Machine {
   readonly callersById: Map<CallerId, Caller>;
 }
 
+/** The request that a node sent last for one lock. */
+interface Opened {
+  timestamp: LamportTime;
+  /** The number of the event at which it was first sent. */
+  event: number;
+}
+
 interface Caller {
   readonly index: number;
   readonly machine: Machine;
@@ -146,6 +159,14 @@ interface Caller {
   validUntilMs: number;
   /** Has not been let in since the heal. */
   isOwed: boolean;
+}
+
+/** For tests of the checks themselves. */
+export interface CheckSettings {
+  /** Leave out the check that most often fails before `exclusion` can, to see what a bug leads to. */
+  readonly skipsLeaseInside?: boolean;
+  /** Whether the resource that the locks protect refuses late writes. */
+  readonly looksAtTokens?: boolean;
 }
 
 export class World {
@@ -168,6 +189,16 @@ export class World {
   private readonly checks: Checks;
   private readonly backing: Backing | null;
   private readonly tokenCover: TokenCover;
+  private readonly resource: FencedResource;
+  private readonly writing: Random;
+  /** In `calm` runs. */
+  private readonly overtaking: Overtaking | null;
+  /** Per node and lock. */
+  private readonly opened: Opened[];
+  /** Per link and lock: the timestamp of the request last sent. */
+  private readonly lastAsked: LamportTime[];
+  /** Per lock: messages under way. */
+  private readonly underWay: number[];
   private readonly detection: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
   private readonly seenLife: number[];
@@ -194,7 +225,7 @@ export class World {
     private readonly plan: Plan,
     private readonly core: Core,
     private readonly observer: Observer | null,
-    skipsLeaseInside = false,
+    { skipsLeaseInside = false, looksAtTokens = true }: CheckSettings = {},
   ) {
     this.coterie = coterieOf(plan.family, plan.machines.length);
     this.nodeIds = nodeIdsOf(plan.machines.length);
@@ -204,6 +235,8 @@ export class World {
     this.machines = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
     this.callers = plan.callers.map((caller, index) => this.newCaller(index, caller.machine, caller.wishes));
     this.network = new Network(plan.seed, this.machines.length, plan.network, (atUs, link, payload) => {
+      const lock = this.lockOf((payload as Message).lock);
+      this.underWay[lock] = (this.underWay[lock] ?? 0) + 1;
       this.agenda.push(atUs, DELIVER, link, 0, payload);
       if (this.observer !== null) this.arrivesAtUs.push(atUs);
     });
@@ -214,9 +247,16 @@ export class World {
     this.checks = new Checks(
       this.nodeIds, this.locks, this.machines.map((machine) => machine.alive),
       plan.profile === 'frugal' ? votingSets.map((set) => set.length) : null,
+      plan.profile !== 'adrift',
     );
     this.tokenCover = new TokenCover(this.coterie, this.nodeIds, this.locks, plan.slack);
-    this.backing = skipsLeaseInside ? null : new Backing(core, this.coterie, this.locks, this.machines);
+    this.resource = new FencedResource(this.locks, looksAtTokens);
+    this.writing = new Random(plan.seed, 'writes');
+    this.overtaking = plan.profile === 'calm' ? new Overtaking(this.locks, this.machines.length) : null;
+    this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, event: 0 })));
+    this.lastAsked = new Array<LamportTime>(this.machines.length ** 2 * this.locks.length).fill(0);
+    this.underWay = this.locks.map(() => 0);
+    this.backing = skipsLeaseInside || plan.profile === 'adrift' ? null : new Backing(core, this.coterie, this.locks, this.machines);
     this.detection = new Random(plan.seed, 'detection');
     this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
     this.suspectedUntilUs = new Array<number>(this.machines.length ** 2).fill(0);
@@ -243,6 +283,9 @@ export class World {
     counts.messagesOvertaken += overtaken;
     counts.messagesCut += cut;
     counts.messagesOverflowed += overflowed;
+    counts.writes += this.resource.accepted;
+    counts.lateWrites += this.resource.refused;
+    counts.overlaps += this.checks.overlaps;
     return {
       plan: this.plan,
       hash: this.hash.digest(),
@@ -263,6 +306,7 @@ export class World {
     plan.faults.forEach((fault, index) => agenda.push(fault.atUs, FAULT, index, 0));
     plan.looks?.forEach(({ atUs, machine, peer }) => agenda.push(atUs, DETECT, this.network.link(machine, peer), 0));
     agenda.push(plan.durationUs, HEAL, 0, 0);
+    if (plan.profile === 'relentless') agenda.push(relentlessBoundUs(plan), WATCH, 0, 0);
   }
 
   /** An item for a node waits while the node is frozen or busy. */
@@ -323,6 +367,8 @@ export class World {
         return this.watchProgress();
       case RESIDUE:
         return this.lookForResidue();
+      case WRITE:
+        return this.resource.arrives(payload as Write);
     }
   }
 
@@ -374,7 +420,7 @@ export class World {
       }
       case 'lost':
         if (effect.stolen === true) this.counts.stolen++;
-        else if (this.plan.profile !== 'swarm') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
+        else if (this.plan.profile === 'calm' || this.plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
         return this.lost(machine, effect.caller);
       case 'reserveCeiling': {
         machine.ceilingUnderWay = effect.ceiling;
@@ -551,7 +597,7 @@ export class World {
     if (this.plan.profile === 'frugal') this.checks.countSent(machine.index, lock, message);
     switch (message.kind) {
       case 'request':
-        counts.requests++;
+        this.countRequest(machine, link, lock, to, message);
         if (this.isVotingSetMember[link] === false) counts.widened++;
         break;
       case 'grant':
@@ -562,6 +608,7 @@ export class World {
         break;
       case 'release':
         counts.releases++;
+        this.overtaking?.over(lock, machine.id, message.timestamp);
         break;
       case 'inquire':
         counts.inquires++;
@@ -576,6 +623,25 @@ export class World {
     this.transmit(machine.index, toIndex, message);
   }
 
+  private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode }: Request): void {
+    const { counts } = this;
+    const opened = this.openedBy(machine, lock);
+    if (opened.timestamp !== timestamp) {
+      opened.timestamp = timestamp;
+      opened.event = this.events;
+    }
+    counts.requests++;
+    const place = link * this.locks.length + lock;
+    if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, machine.id, to, timestamp, mode);
+    else if (machine.callers.some((caller) => caller.hold !== null && caller.lock === lock)) counts.renewalRequests++;
+    else counts.repeats++;
+    this.lastAsked[place] = timestamp;
+  }
+
+  private openedBy(machine: Machine, lock: number): Opened {
+    return present(this.opened[machine.index * this.locks.length + lock], 'lock', lock);
+  }
+
   private transmit(from: number, to: number, message: Message): void {
     const link = this.network.link(from, to);
     if (this.fates === null) this.network.send(this.nowUs, link, message);
@@ -588,6 +654,8 @@ export class World {
   }
 
   private deliver(machine: Machine, link: number, message: Message): void {
+    const lock = this.lockOf(message.lock);
+    this.underWay[lock] = (this.underWay[lock] ?? 0) - 1;
     if (machine.node === null || this.network.isCut(link)) {
       this.counts.messagesCut++;
       return this.noteDropped(link, message, machine.node === null ? 'node is down' : 'link is cut');
@@ -596,8 +664,21 @@ export class World {
     const isShown = message.kind === 'request' && message.heldGrant !== null && nowMs < machine.silentUntilMs;
     if (isShown) this.heldGrantShown = message.heldGrant;
     const from = this.nodeIds[Math.floor(link / this.machines.length)] ?? '';
+    if (message.kind === 'request') this.overtaking?.reached(lock, from, machine.id, message.timestamp);
     this.step(machine, { kind: 'message', nowMs, from, message });
     this.heldGrantShown = null;
+    if (this.underWay[lock] === 0 && this.isAllHeard()) {
+      demandNoCircle(message.lock, this.nodeIds, (id) => this.viewOf(this.machine(this.nodeIndex.get(id) ?? -1), lock));
+    }
+  }
+
+  /** No message that is not under way was ever needed. */
+  private isAllHeard(): boolean {
+    return this.plan.profile === 'calm';
+  }
+
+  private viewOf(machine: Machine, lock: number): LockView | null {
+    return machine.node === null ? null : this.core.inspectLock(machine.node, this.locks[lock] ?? '');
   }
 
   private noteDropped(link: number, message: Message, reason: DropReason): void {
@@ -775,7 +856,13 @@ export class World {
     caller.validUntilMs = validUntilMs;
     const endsAtUs = this.endsAtUs(machine, validUntilMs);
     caller.hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
-    this.checks.entered(this.nowUs, lock, caller.hold);
+    const opened = this.openedBy(machine, lock);
+    const request = this.viewOf(machine, lock)?.requester;
+    // A request that was never sent has no arbiter but its own node.
+    const openedAt = request?.state === 'held' && request.request.timestamp === opened.timestamp ? opened.event : this.events;
+    // With clocks beyond the bound a token need only exceed those of holders that could have been known.
+    this.checks.entered(this.nowUs, lock, caller.hold, this.events, this.plan.profile === 'adrift' ? openedAt - 1 : this.events);
+    if (request?.state === 'held') this.overtaking?.entered(lock, { timestamp: request.request.timestamp, node: machine.id }, wish.mode);
     this.checkBacking(machine, lock, caller.hold);
     if (this.plan.profile === 'frugal') {
       const couldEnterAtMs = Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0);
@@ -784,6 +871,14 @@ export class World {
     this.noteWait(caller);
     const holdUs = this.isHealed() ? Math.min(wish.holdUs, this.plan.leaseMs * 250) : wish.holdUs;
     this.callerIn(caller, holdUs);
+    if (wish.mode === 'exclusive') this.write({ lock, token, writer: `${machine.id} caller ${id}`, enteredAt: this.events, openedAt }, holdUs);
+  }
+
+  /** While the lock is held, as far as its holder can tell; one in four arrives much later. */
+  private write(write: Write, holdUs: number): void {
+    const { writing } = this;
+    const lateUs = writing.chance(250_000) ? writing.below(2 * this.plan.leaseMs * 1000) : 0;
+    this.agenda.push(this.nowUs + writing.below(holdUs + 1) + lateUs, WRITE, 0, 0, write);
   }
 
   private renewed(machine: Machine, id: CallerId, validUntilMs: number): void {
@@ -875,11 +970,7 @@ export class World {
       }
       case 'rate': {
         const machine = this.machine(fault.machine);
-        if (machine.isAsleep) return;
-        machine.monotonic.setRate(this.nowUs, fault.ratePpm);
-        machine.alive.setRate(this.nowUs, fault.ratePpm);
-        if (machine.wakeAtMs !== Infinity) this.scheduleWake(machine);
-        return;
+        return machine.isAsleep ? undefined : this.setRate(machine, fault.ratePpm);
       }
       case 'wake': {
         const machine = this.machine(fault.machine);
@@ -893,6 +984,12 @@ export class World {
         return;
       }
     }
+  }
+
+  private setRate(machine: Machine, ratePpm: number): void {
+    if (!machine.isAsleep) machine.monotonic.setRate(this.nowUs, ratePpm);
+    machine.alive.setRate(this.nowUs, ratePpm);
+    if (machine.wakeAtMs !== Infinity && machine.node !== null) this.scheduleWake(machine);
   }
 
   private relent(fault: Fault): void {
@@ -992,6 +1089,7 @@ export class World {
     for (const lost of lostForEver) this.loseForEver(lost);
     for (const machine of this.machines) {
       if (machine.isLostForEver) continue;
+      if (this.plan.profile === 'adrift') this.setRate(machine, 0);
       machine.slowUntilUs = 0;
       machine.frozenUntilUs = 0;
       this.diskHasRoom(machine);
@@ -1062,6 +1160,7 @@ export class World {
   }
 
   private watchProgress(): void {
+    if (this.phase === 'faults') return this.watchRelentless();
     const boundUs = this.progressBoundUs();
     for (const caller of this.callers) {
       if (caller.machine.isLostForEver) continue;
@@ -1070,6 +1169,19 @@ export class World {
       }
     }
     this.agenda.push(this.nowUs + Math.ceil(boundUs / 4), WATCH, 0, 0);
+  }
+
+  /** Faults never stop, and still nobody may wait for long whose own node is well. */
+  private watchRelentless(): void {
+    const boundUs = relentlessBoundUs(this.plan);
+    for (const caller of this.callers) {
+      if (caller.state !== 'waiting') continue;
+      const sinceUs = Math.max(caller.askedAtUs, lastAwayUs(this.plan, caller.machine.index, this.nowUs));
+      if (sinceUs + boundUs > this.nowUs) continue;
+      violated('progress', `${caller.machine.id} caller ${caller.id} waits for lock ${this.locks[caller.lock]} since ${this.nowUs - sinceUs} us, `
+        + `although there was a quorum all the time; the bound is ${boundUs} us`);
+    }
+    this.agenda.push(this.nowUs + Math.ceil(boundUs / 8), WATCH, 0, 0);
   }
 
   private drain(): void {

@@ -1,0 +1,79 @@
+/**
+ * The faults of a `relentless` run: they never stop, but at any time at most so many nodes are down, frozen,
+ * cut off or silent after a restart that the others contain a quorum, whichever they are; and how long anybody
+ * may wait then. What happens to single messages is drawn elsewhere.
+ */
+import { smallestBlockingSize } from '../src/quorum/crashes';
+import { layoutOf } from '../src/quorum/layouts';
+import { nodeIdsOf } from './layout';
+import type { Family, Fault, Plan } from './plan';
+import type { Random } from './random';
+
+export interface RelentlessSettings {
+  readonly family: Family;
+  readonly nodes: number;
+  readonly leaseUs: number;
+  readonly durationUs: number;
+}
+
+/** How many nodes may be down at a time: one fewer than could block every quorum. */
+export function nodesDownMax(family: Family, nodes: number): number {
+  const ids = nodeIdsOf(nodes);
+  return smallestBlockingSize(ids, layoutOf(family, ids)).size - 1;
+}
+
+export function drawRelentlessFaults(random: Random, { family, nodes, leaseUs, durationUs }: RelentlessSettings): Fault[] {
+  const faults: Fault[] = [];
+  /** Until when each node is down or silent. */
+  const awayUntilUs = new Array<number>(nodes).fill(0);
+  for (let place = nodesDownMax(family, nodes); place > 0; place--) {
+    for (let atUs = random.below(leaseUs); atUs < durationUs; ) {
+      const forUs = 1 + random.below(random.pick([leaseUs / 4, leaseUs, leaseUs * 2]) | 0);
+      const overUs = atUs + forUs + 2 * leaseUs; // A silent lease, and time to notice.
+      const machine = random.below(nodes);
+      if ((awayUntilUs[machine] ?? 0) < atUs) {
+        awayUntilUs[machine] = overUs;
+        faults.push(...spellsOf(random, machine, nodes, atUs, forUs));
+        atUs = overUs;
+      }
+      atUs += 1 + random.below(leaseUs);
+    }
+  }
+  return faults;
+}
+
+function spellsOf(random: Random, machine: number, nodes: number, atUs: number, forUs: number): Fault[] {
+  const kind = random.pick(['crash', 'crash', 'stop', 'pause', 'sleep', 'cut'] as const);
+  switch (kind) {
+    case 'crash':
+    case 'stop':
+      return [{ kind: 'crash', atUs, forUs, machine, how: kind, wallBackUs: 0, writeLands: random.chance(500_000) }];
+    case 'pause':
+    case 'sleep':
+      return [{ kind, atUs, forUs, machine }];
+    case 'cut': {
+      const others = Array.from({ length: nodes }, (_, other) => other).filter((other) => other !== machine);
+      return [{ kind, atUs, forUs, from: [machine], to: others }, { kind, atUs, forUs, from: others, to: [machine] }];
+    }
+  }
+}
+
+/**
+ * How long a caller of a node that is well may wait while faults never stop: each caller before it may need a
+ * lease or two, should a message of it be lost or its node go down; and the whole once more, for whoever is
+ * inside when a node goes down keeps the lock for a lease.
+ */
+export function relentlessBoundUs(plan: Plan): number {
+  return (8 + 4 * plan.callers.length) * plan.leaseMs * 1000;
+}
+
+/** The last time, up to now, at which something of the plan kept this machine from the others; now, if it still does. */
+export function lastAwayUs(plan: Plan, machine: number, nowUs: number): number {
+  let lastUs = 0;
+  for (const fault of plan.faults) {
+    const isAway = fault.kind === 'cut' ? fault.from.length === 1 && fault.from[0] === machine : 'machine' in fault && fault.machine === machine;
+    if (!isAway || !('forUs' in fault) || fault.atUs > nowUs) continue;
+    lastUs = Math.max(lastUs, Math.min(nowUs, fault.atUs + fault.forUs));
+  }
+  return lastUs;
+}
