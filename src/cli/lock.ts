@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
-import type { AcquireOptions, HeldLock } from '../locks/types';
+import type { HeldLock } from '../locks/types';
 import type { RemoteOptions } from '../service/client';
 import type { RemoteLockManager } from '../service/remote';
 import { EXIT_CODE_HELP, ExitWith } from './exit-codes';
@@ -12,8 +12,6 @@ import { configOption, parseDurationMs, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
-/** What `--try` allows for the votes to travel; a lock that is free takes a few milliseconds. */
-const TRY_MS = 500;
 const WAITING_TOLD_MS = 200;
 
 const WATCHED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
@@ -154,14 +152,14 @@ interface Held extends Supervised {
 async function acquire(
   manager: RemoteLockManager, name: string, options: LockCommandOptions, steals: boolean, signal: AbortSignal, tell: Tell,
 ): Promise<Held> {
-  const waitMs = options.try === true ? TRY_MS : options.wait;
   let waiting: NodeJS.Timeout | undefined;
   const wish: RemoteOptions = {
     signal,
     mode: options.shared === true ? 'shared' : 'exclusive',
     ...(steals ? { steal: true } : {}),
     ...(options.name === undefined ? {} : { label: options.name }),
-    ...(waitMs === undefined ? {} : { waitMs }),
+    ...(options.try === true ? { ifAvailable: true } : {}),
+    ...(options.wait === undefined ? {} : { waitMs: options.wait }),
     onQueued: (ahead) => {
       clearTimeout(waiting);
       // A free lock is there in a moment.
@@ -178,7 +176,7 @@ async function acquire(
   }
 }
 
-async function take(manager: RemoteLockManager, name: string, { also, semaphore }: LockCommandOptions, wish: AcquireOptions): Promise<Held> {
+async function take(manager: RemoteLockManager, name: string, { also, semaphore }: LockCommandOptions, wish: RemoteOptions): Promise<Held> {
   if (also !== undefined) {
     const all = await manager.acquireAll([name, ...also], wish);
     const locks = [...all.locks].sort((a, b) => Number(b.name === name) - Number(a.name === name));

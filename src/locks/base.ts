@@ -10,7 +10,7 @@ import type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
 } from './types';
 
-/** How long a lock that is free may take to be granted before it counts as not available. */
+/** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
 export const IF_AVAILABLE_MS = 500;
 
 /** The longest that a timer can wait. */
@@ -26,14 +26,13 @@ export interface ManagedLock extends HeldLock {
 }
 
 export abstract class BaseLockManager implements LockManager {
-  /** Ask for one lock. Name and options have been checked. */
-  protected abstract begin(name: string, options: AcquireOptions): Promise<ManagedLock>;
-  /** Whether a caller known here holds the lock or waits for it, so that it cannot be free for another. */
-  protected abstract isTaken(name: string, options: AcquireOptions): boolean;
+  /** Ask for one lock. Name and options have been checked. Rejects with a LockError `timeout` when `ifAvailable` is set and it is not. */
+  protected abstract begin(name: string, options: LockOptions): Promise<ManagedLock>;
   abstract query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   abstract query(options: QueryOptions): Promise<ClusterSnapshot>;
 
-  acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
+  /** With `ifAvailable` rejects with a LockError `timeout` as soon as the lock is known not to be free. */
+  acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
     const fault = nameFault(name) ?? optionsFault(options);
     return fault === null ? this.begin(name, options) : Promise.reject(fault);
   }
@@ -44,9 +43,8 @@ export abstract class BaseLockManager implements LockManager {
   }
 
   private async beginIfAvailable(name: string, options: AcquireOptions): Promise<ManagedLock | null> {
-    if (this.isTaken(name, options)) return null;
     try {
-      return await this.begin(name, { ...options, waitMs: IF_AVAILABLE_MS });
+      return await this.begin(name, { ...options, ifAvailable: true });
     } catch (error) {
       if (error instanceof LockError && error.code === 'timeout') return null;
       throw error;
@@ -74,7 +72,7 @@ export abstract class BaseLockManager implements LockManager {
     return await runInside(lock, callback);
   }
 
-  async acquireAll(names: Iterable<string>, options: AcquireOptions = {}): Promise<HeldLocks> {
+  async acquireAll(names: Iterable<string>, options: LockOptions = {}): Promise<HeldLocks> {
     const deadline = options.waitMs === undefined ? undefined : performance.now() + options.waitMs;
     const locks: ManagedLock[] = [];
     try {

@@ -3,12 +3,13 @@
  * lost; nothing here decides whether it is.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
-import { BaseLockManager } from './base';
+import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock } from './base';
-import type { AcquireOptions, ClusterSnapshot, HeldLock, LockChange, LockInfo, LockManagerSnapshot, QueryOptions } from './types';
+import type { ClusterSnapshot, HeldLock, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -18,6 +19,11 @@ export interface ManagerParts {
   readonly hasQuorum: () => boolean;
   /** The snapshots of the other nodes; null for one that did not answer. */
   readonly queryPeers: () => Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>>;
+  /**
+   * Be told of each change of who holds the lock through another node, beginning with those who hold it
+   * now. Of nodes that do not answer nothing is heard. Returns how to stop it.
+   */
+  readonly watchPeers: (name: string, listener: (change: LockChange) => void) => () => void;
 }
 
 export class NodeLockManager extends BaseLockManager {
@@ -31,7 +37,9 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   /** For names that were checked, our own included. */
-  override begin(name: string, options: AcquireOptions): Promise<ManagedLock> {
+  override begin(name: string, options: LockOptions): Promise<ManagedLock> {
+    const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
+    if (inTheWay !== undefined) return Promise.reject(notFreeError(inTheWay.info(this.parts.id)));
     return new Promise((resolve, reject) => {
       new Acquisition(this.parts.runtime, name, options, {
         pending: this.pending,
@@ -40,6 +48,7 @@ export class NodeLockManager extends BaseLockManager {
         resolve,
         reject,
         timeoutError: (waitedMs) => this.timeoutError(name, waitedMs),
+        untilHeldByOther: (acquisition, tell) => this.untilHeldByOther(acquisition, tell),
       });
     });
   }
@@ -60,9 +69,26 @@ export class NodeLockManager extends BaseLockManager {
     return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
   }
 
-  protected override isTaken(name: string, { mode = 'exclusive' }: AcquireOptions): boolean {
-    const conflicts = (each: Acquisition): boolean => each.name === name && (mode === 'exclusive' || each.mode === 'exclusive');
-    return [...this.held].some(conflicts) || [...this.pending].some(conflicts);
+  /** The caller of this node that holds the lock or asked for it before, so that it is not free for another. */
+  private firstInTheWay(name: string, mode: Mode = 'exclusive'): Acquisition | undefined {
+    const isInTheWay = (each: Acquisition): boolean => each.name === name && !isCompatible(mode, each.mode);
+    return [...this.held].find(isInTheWay) ?? [...this.pending].find(isInTheWay);
+  }
+
+  /**
+   * The votes of a lock that is held say nothing: an arbiter cannot tell a lock in use from one that was
+   * released and whose votes are kept (protocol section 9), and a holder does not answer an Inquire. So
+   * the holders themselves are asked, and the first to hold it while we wait is the answer. Whoever only
+   * waits is no proof: it may be younger than we are.
+   */
+  private untilHeldByOther(acquisition: Acquisition, tell: (error: LockError) => void): () => void {
+    const listener = ({ change, lock }: LockChange): void => {
+      if (change === 'held' && !isCompatible(acquisition.mode, lock.mode)) tell(notFreeError(lock));
+    };
+    const stops = [this.watch(acquisition.name, listener), this.parts.watchPeers(acquisition.name, listener)];
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
@@ -80,10 +106,18 @@ export class NodeLockManager extends BaseLockManager {
     };
   }
 
-  /** Call back for each change of who holds the lock through this node. Returns how to stop it. */
+  /**
+   * Call back for each change of who holds the lock through this node, beginning with those who hold it
+   * now. Returns how to stop it.
+   */
   watch(name: string, listener: (change: LockChange) => void): () => void {
     const watchers = this.watchers.get(name) ?? new Set();
     this.watchers.set(name, watchers.add(listener));
+    for (const acquisition of this.held) {
+      if (acquisition.name !== name) continue;
+      const lock = acquisition.info(this.parts.id);
+      queueMicrotask(() => listener({ change: 'held', lock }));
+    }
     return () => {
       watchers.delete(listener);
       if (watchers.size === 0) this.watchers.delete(name);
@@ -103,7 +137,7 @@ export class NodeLockManager extends BaseLockManager {
     const { id, runtime, hasQuorum } = this.parts;
     const lock = JSON.stringify(name);
     if (hasQuorum()) {
-      return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.holderKnown(name)}`);
+      return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.knownOfHolder(name)}`);
     }
     const down = [...runtime.down].sort(([a], [b]) => (a < b ? -1 : 1)).map(([peer, reason]) => `${peer} (${reason})`).join(', ');
     return new LockError(
@@ -114,13 +148,23 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
-  private holderKnown(name: string): string {
+  private knownOfHolder(name: string): string {
     const { id, runtime } = this.parts;
+    const own = [...this.held].find((each) => each.name === name);
+    if (own !== undefined) return `; ${describeHolder(own.info(id))}`;
     const view = runtime.inspect(name);
-    if (view?.requester?.state === 'held') return `; another caller of ${id} holds it`;
     const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
     return others.length === 0 ? '' : `; last known to be held or asked for first by ${others.join(', ')}`;
   }
+}
+
+function notFreeError(holder: LockInfo): LockError {
+  return new LockError('timeout', `the lock ${JSON.stringify(holder.name)} is not free: ${describeHolder(holder)}`);
+}
+
+/** `n1 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
+function describeHolder({ clientId, label, token }: LockInfo): string {
+  return `${clientId}${label === undefined ? '' : ` (${label})`} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
 interface AcquisitionParts {
@@ -130,6 +174,8 @@ interface AcquisitionParts {
   readonly resolve: (lock: ManagedLock) => void;
   readonly reject: (reason: unknown) => void;
   readonly timeoutError: (waitedMs: number) => LockError;
+  /** Call back when another is found to hold the lock. Returns how to stop looking. */
+  readonly untilHeldByOther: (acquisition: Acquisition, tell: (error: LockError) => void) => () => void;
 }
 
 /** One caller's way from asking to release. */
@@ -154,7 +200,7 @@ class Acquisition implements Caller, HeldLock {
   constructor(
     private readonly runtime: Runtime,
     readonly name: string,
-    options: AcquireOptions,
+    options: LockOptions,
     private readonly parts: AcquisitionParts,
   ) {
     this.mode = options.mode ?? 'exclusive';
@@ -168,7 +214,8 @@ class Acquisition implements Caller, HeldLock {
       throw error;
     }
     // A free lock whose grants were retained is entered at once.
-    if (this.isWaiting() && (options.signal !== undefined || options.waitMs !== undefined)) {
+    const { signal, waitMs, ifAvailable } = options;
+    if (this.isWaiting() && (signal !== undefined || waitMs !== undefined || ifAvailable === true)) {
       this.stopWaiting = this.waitAtMost(options);
     }
   }
@@ -216,6 +263,7 @@ class Acquisition implements Caller, HeldLock {
 
   /** It waited, and does so no more. */
   refuse(reason: unknown): void {
+    if (!this.isWaiting()) return;
     this.stopWaiting?.();
     this.end();
     this.runtime.release(this.caller);
@@ -273,11 +321,14 @@ class Acquisition implements Caller, HeldLock {
     return this.state === 'waiting';
   }
 
-  private waitAtMost({ signal, waitMs }: AcquireOptions): () => void {
+  private waitAtMost({ signal, waitMs: patienceMs, ifAvailable }: LockOptions): () => void {
+    const waitMs = ifAvailable === true ? Math.min(patienceMs ?? Infinity, IF_AVAILABLE_MS) : patienceMs;
     const onAbort = (): void => this.refuse(signal?.reason);
     const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.parts.timeoutError(waitMs)), waitMs);
+    const stopLooking = ifAvailable === true ? this.parts.untilHeldByOther(this, (error) => this.refuse(error)) : undefined;
     const stop = (): void => {
       forget?.();
+      stopLooking?.();
       signal?.removeEventListener('abort', onAbort);
     };
     signal?.addEventListener('abort', onAbort);

@@ -6,7 +6,7 @@
 import { LockError } from '../errors';
 import type { ManagedLock } from './base';
 import { runInside } from './base';
-import type { AcquireOptions, Lock, Semaphore, SemaphoreOptions } from './types';
+import type { Lock, LockOptions, Semaphore, SemaphoreOptions } from './types';
 
 const PERMITS_MAX = 64;
 
@@ -21,7 +21,7 @@ export class CountingSemaphore implements Semaphore {
   constructor(
     readonly name: string,
     readonly permits: number,
-    private readonly begin: (name: string, options: AcquireOptions) => Promise<ManagedLock>,
+    private readonly begin: (name: string, options: LockOptions) => Promise<ManagedLock>,
   ) {
     if (!Number.isInteger(permits) || permits < 1 || permits > PERMITS_MAX) {
       throw new LockError('config', `the semaphore ${JSON.stringify(name)} needs from 1 to ${PERMITS_MAX} permits, not ${permits}`);
@@ -29,9 +29,11 @@ export class CountingSemaphore implements Semaphore {
     this.preferred = Math.floor(Math.random() * permits);
   }
 
-  acquire({ signal, waitMs, label }: SemaphoreOptions = {}): Promise<ManagedLock> {
+  /** With `ifAvailable` rejects with a LockError `timeout` as soon as all permits are known to be taken. */
+  acquire({ signal, waitMs, label, ifAvailable = false }: SemaphoreOptions & Pick<LockOptions, 'ifAvailable'> = {}): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      const deadlineMs = waitMs === undefined ? undefined : performance.now() + waitMs;
       const giveUp = new AbortController();
       const onAbort = (): void => giveUp.abort(signal?.reason);
       signal?.addEventListener('abort', onAbort);
@@ -45,7 +47,10 @@ export class CountingSemaphore implements Semaphore {
       };
       const ask = (permit: number): void => {
         asked++;
-        const options = { signal: giveUp.signal, ...(waitMs === undefined ? {} : { waitMs }), ...(label === undefined ? {} : { label }) };
+        const leftMs = asked === 1 || deadlineMs === undefined ? waitMs : Math.max(0, deadlineMs - performance.now());
+        const options = {
+          ifAvailable, signal: giveUp.signal, ...(leftMs === undefined ? {} : { waitMs: leftMs }), ...(label === undefined ? {} : { label }),
+        };
         this.begin(this.lockName(permit), options).then(
           (lock) => {
             if (isOver) return lock.release();
@@ -56,17 +61,21 @@ export class CountingSemaphore implements Semaphore {
           },
           (error: unknown) => {
             failed++;
-            if (isOver || (failed < asked && asked < this.permits)) return;
+            if (isOver) return;
+            if (ifAvailable && asked < this.permits) askOthers();
+            if (failed < asked) return;
             end();
             giveUp.abort(error);
-            reject(this.named(error));
+            reject(this.named(error, waitMs));
           },
         );
       };
       const first = this.preferred;
-      const headStart = setTimeout(() => {
+      const askOthers = (): void => {
+        clearTimeout(headStart);
         for (let i = 1; i < this.permits; i++) ask((first + i) % this.permits);
-      }, HEAD_START_MS);
+      };
+      const headStart = setTimeout(askOthers, HEAD_START_MS);
       ask(first);
     });
   }
@@ -86,9 +95,11 @@ export class CountingSemaphore implements Semaphore {
   }
 
   /** In the words of whoever asked: it knows a semaphore and not the lock behind a permit. */
-  private named(error: unknown): Error {
+  private named(error: unknown, waitMs: number | undefined): Error {
     if (!(error instanceof LockError)) return error as Error;
-    const message = `no permit of the semaphore ${JSON.stringify(this.name)} (${this.permits} permits): ${error.message}`;
+    const within = waitMs === undefined ? '' : ` within ${waitMs} ms`;
+    const why = error.code === 'timeout' ? ` is free${within}` : `: ${error.message}`;
+    const message = `no permit of the semaphore ${JSON.stringify(this.name)} (${this.permits} permits)${why}`;
     return new LockError(error.code, message, { definite: error.definite, cause: error });
   }
 }

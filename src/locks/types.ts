@@ -23,7 +23,10 @@ export interface AcquireOptions {
 
 /** As in the Web Locks specification, and `waitMs`. */
 export interface LockOptions extends AcquireOptions {
-  /** Run the callback with `null` unless the lock is free. Whether it is takes up to half a second to know. Default false. */
+  /**
+   * Run the callback with `null` unless the lock is free. That it is not is known in about one round trip,
+   * or after half a second when whoever holds it does not answer. Default false.
+   */
   readonly ifAvailable?: boolean;
 }
 

@@ -22,6 +22,7 @@ export interface NodeParts {
   /** It never ran before: no vote of it can be on loan. */
   readonly firstStart: boolean;
   readonly queryPeers: ManagerParts['queryPeers'];
+  readonly watchPeers: ManagerParts['watchPeers'];
   /** Records this life; closed at its end. */
   readonly trace?: TraceWriter;
 }
@@ -34,7 +35,7 @@ export interface AssembledNode {
 }
 
 export function assembleNode(parts: NodeParts): AssembledNode {
-  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, trace } = parts;
+  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
     self: id, coterie, leaseMs, retryMs, driftMax, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
@@ -51,5 +52,5 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
-  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers }) };
+  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers }) };
 }

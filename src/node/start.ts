@@ -7,24 +7,21 @@ import { isConfiguration, parseConfiguration, readConfiguration } from '../confi
 import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
-import type { LockManager, LockManagerSnapshot } from '../locks/types';
-import { LocksClient } from '../service/client';
+import type { LockManager } from '../locks/types';
 import { addDiscovery } from '../service/discovery';
+import { PeerClients } from '../service/peers';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import type { PeerStatus } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import { loadTls } from '../transport/tls';
-import type { TlsFiles, TlsMaterial } from '../transport/tls';
+import type { TlsFiles } from '../transport/tls';
 import { assembleNode } from './assemble';
 import { ephemeralDirectory, openDataDirectory } from './data-directory';
 import type { DataDirectory } from './data-directory';
 import { MonotonicTime } from './monotonic-time';
 import type { MessageCounts } from './runtime';
 import { TraceWriter } from './trace-writer';
-
-/** How long other nodes may take to say what they hold. */
-const QUERY_MS = 1_500;
 
 export interface StartOptions {
   /** Which node of the configuration this process is. */
@@ -120,10 +117,11 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const server = createServer();
   const { cluster, digest } = configuration;
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
-  const queryPeers = async (): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> =>
-    new Map(await Promise.all([...addresses].map(async ([peer, peerAddress]) => [peer, await snapshotOf(peerAddress, tls.tls)] as const)));
+  const peers = new PeerClients(addresses, tls.tls);
   const { runtime, manager, hasQuorum } = assembleNode({
-    id, configuration, transport, dataDirectory, log, retain, queryPeers, time: new MonotonicTime(), firstStart: options.firstStart === true, ...tracing,
+    id, configuration, transport, dataDirectory, log, retain, time: new MonotonicTime(), firstStart: options.firstStart === true, ...tracing,
+    queryPeers: () => peers.query(),
+    watchPeers: (name, listener) => peers.watch(name, listener),
   });
 
   const startedAtMs = runtime.nowMs();
@@ -159,6 +157,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     runtime.announceStop(reason);
     const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLBACKS_END_MS)]);
     await runtime.stop(reason, new Set(inUse.flatMap((names) => [...names])));
+    peers.close();
     server.forceShutdown();
   }
   try {
@@ -184,18 +183,6 @@ async function openTrace(path: string, log: Logger, dataDirectory: DataDirectory
   } catch (error) {
     await dataDirectory.close();
     throw error;
-  }
-}
-
-/** Null when the node does not answer in time. */
-async function snapshotOf(address: string, tls: TlsMaterial | undefined): Promise<LockManagerSnapshot | null> {
-  const client = new LocksClient(address, tls);
-  try {
-    return await client.query(QUERY_MS);
-  } catch {
-    return null;
-  } finally {
-    client.close();
   }
 }
 

@@ -8,7 +8,7 @@ import type { Mode, Token } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import type { ManagedLock } from '../locks/base';
-import type { AcquireOptions, LockChange, LockInfo, LockManagerSnapshot } from '../locks/types';
+import type { LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
 import { MonotonicTime } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
@@ -21,7 +21,7 @@ const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEAS
 /** Signs of life go out this often, or several times a lease if that is shorter. */
 const PING_MS_MAX = 1_000;
 
-export interface RemoteOptions extends AcquireOptions {
+export interface RemoteOptions extends LockOptions {
   /** Called when the lock is not free, with the nodes that hold it or stand in line before. */
   readonly onQueued?: (ahead: readonly string[]) => void;
 }
@@ -46,6 +46,9 @@ export class LocksClient {
       'grpc.keepalive_timeout_ms': 1_000,
       'grpc.keepalive_permit_without_calls': 0,
       'grpc.enable_retries': 0,
+      // A node that was down for long and is back is found within a second.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
     });
   }
 
@@ -177,6 +180,7 @@ class RemoteHold implements ManagedLock {
         label: options.label ?? '',
         pings: true,
         sentAtMs: client.nowMs(),
+        ifAvailable: options.ifAvailable === true,
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
       },
     });
@@ -233,8 +237,9 @@ class RemoteHold implements ManagedLock {
     this.state = { kind: 'held', held };
     this.validUntilMs = held.sentAtMs + held.validForMs;
     this.watchDeadline();
-    if (this.isHeld()) this.outcome.resolve(this);
-    else this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
+    if (this.isHeld()) return this.outcome.resolve(this);
+    this.release();
+    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
   }
 
   private onValid(validUntilMs: number): void {

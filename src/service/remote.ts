@@ -4,7 +4,8 @@
  * node or the way to it is lost, so is the lock, and never quietly taken anew elsewhere.
  */
 import { LockError } from '../errors';
-import { BaseLockManager } from '../locks/base';
+import type { LockErrorCode } from '../errors';
+import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
 import type { ManagedLock } from '../locks/base';
 import type { ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
@@ -16,6 +17,12 @@ import type { RemoteOptions } from './client';
 const QUERY_MS = 1_500;
 /** When no node answers, all are tried again after so long. */
 const RETRY_MS = 250;
+
+/**
+ * The node cannot be reached, or stops, or this process slept so long while it waited that the node took it
+ * for dead: nothing is held, so another may be asked.
+ */
+const MAY_ASK_AGAIN: ReadonlySet<LockErrorCode> = new Set(['unreachable', 'closed', 'lost']);
 
 export interface ConnectOptions {
   /** `host:port` of nodes, the preferred one first. */
@@ -58,18 +65,18 @@ export class RemoteLockManager extends BaseLockManager {
 
   /** Asks one node after the other, round and round, until one answers or the time is up. */
   override async begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
-    const deadlineMs = performance.now() + (options.waitMs ?? Infinity);
+    const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
+    const deadlineMs = performance.now() + patienceMs;
     const giveUp = either(this.closing.signal, options.signal);
     try {
       for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
-        const leftMs = deadlineMs - performance.now();
+        const leftMs = failed === 0 ? patienceMs : deadlineMs - performance.now();
         try {
           const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
           return await this.client.acquire(name, { ...options, ...left, signal: giveUp.signal });
         } catch (error) {
-          // A node that stops or cannot be reached: nothing was granted, so another may be asked.
-          if (!(error instanceof LockError) || (error.code !== 'unreachable' && error.code !== 'closed')) throw error;
+          if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
           giveUp.signal.throwIfAborted();
           this.preferred = (this.preferred + 1) % this.clients.length;
           failed++;
@@ -81,11 +88,6 @@ export class RemoteLockManager extends BaseLockManager {
     } finally {
       giveUp.forget();
     }
-  }
-
-  /** Only a node knows. */
-  protected override isTaken(): boolean {
-    return false;
   }
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;

@@ -17,6 +17,7 @@ export interface AcquireMessage {
   readonly sentAtMs: number;
   readonly steal: boolean;
   readonly label: string;
+  readonly ifAvailable: boolean;
 }
 
 export type HoldRequest =

@@ -131,7 +131,7 @@ class ClientHold {
     const name = readWtf8(message.lock);
     if (name === null) return this.refuse('lock is not UTF-8');
     const mode = modeOf(message.mode);
-    const fault = lockNameFault(name) ?? (message.steal && mode === 'shared' ? 'only an exclusive lock can be stolen' : null);
+    const fault = lockNameFault(name) ?? stealFault(message, mode);
     if (fault !== null) return this.refuse(fault);
     this.pings = message.pings;
     this.heardAt(message.sentAtMs);
@@ -141,6 +141,7 @@ class ClientHold {
       .begin(name, {
         mode,
         steal: message.steal,
+        ifAvailable: message.ifAvailable,
         ...(message.label === '' ? {} : { label: message.label.slice(0, LABEL_LENGTH_MAX) }),
         signal: giveUp.signal,
         ...(message.waitMs === undefined ? {} : { waitMs: message.waitMs }),
@@ -237,6 +238,11 @@ class ClientHold {
   }
 }
 
+function stealFault({ steal, ifAvailable }: AcquireMessage, mode: Mode): string | null {
+  if (steal && mode === 'shared') return 'only an exclusive lock can be stolen';
+  return steal && ifAvailable ? 'steal and if_available exclude each other' : null;
+}
+
 function modeOf(mode: AcquireMessage['mode']): Mode {
   return mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive';
 }
@@ -295,9 +301,6 @@ function watch(call: WatchCall, locks: NodeLockManager): void {
     if (call.writableLength < WATCH_BACKLOG_MAX) call.write({ change: WIRE_CHANGE[change], lock: lockInfoMessage(lock) });
   });
   call.on('cancelled', stop);
-  locks.query().then(({ held }) => {
-    for (const lock of held) if (lock.name === name) call.write({ change: 'CHANGE_HELD', lock: lockInfoMessage(lock) });
-  }, stop);
 }
 
 function statusOf(node: MaekawaNode): StatusReply {

@@ -8,7 +8,8 @@ import { parseConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
-import type { LockManager, LockManagerSnapshot } from '../locks/types';
+import type { NodeLockManager } from '../locks/lock-manager';
+import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { assembleNode } from '../node/assemble';
 import type { DataDirectory } from '../node/data-directory';
 import type { NodeTime } from '../node/monotonic-time';
@@ -79,7 +80,7 @@ class MemoryCluster implements TestCluster {
     this.network = new MemoryNetwork(this.time, latencyMs);
     const parts: ClusterParts = {
       configuration, network: this.network, time: this.time,
-      snapshots: (asker) => new Map(this.nodes.filter((each) => each.id !== asker).map((each) => [each.id, each.snapshot(asker)])),
+      peersOf: (asker) => this.nodes.filter((each) => each.id !== asker),
     };
     this.nodes = configuration.nodes.map(({ id }) => new MemoryNode(id, parts));
   }
@@ -127,13 +128,12 @@ interface ClusterParts {
   readonly configuration: Configuration;
   readonly network: MemoryNetwork;
   readonly time: VirtualTime;
-  /** What the nodes hold that `asker` can reach; null for others. */
-  readonly snapshots: (asker: NodeId) => Map<NodeId, Promise<LockManagerSnapshot | null>>;
+  readonly peersOf: (asker: NodeId) => readonly MemoryNode[];
 }
 
 interface Life {
   readonly runtime: Runtime;
-  readonly locks: LockManager;
+  readonly locks: NodeLockManager;
   readonly time: TimeOfLife;
 }
 
@@ -154,7 +154,7 @@ class MemoryNode implements TestNode {
 
   async begin(firstStart: boolean): Promise<void> {
     if (this.life !== null) throw new LockError('config', `node ${this.id} is running already`);
-    const { configuration, network, time, snapshots } = this.cluster;
+    const { configuration, network, time, peersOf } = this.cluster;
     const lifeTime = new TimeOfLife(time);
     const { runtime, manager } = assembleNode({
       id: this.id,
@@ -165,14 +165,40 @@ class MemoryNode implements TestNode {
       log: pino({ level: 'silent' }),
       retain: true,
       firstStart,
-      queryPeers: async () => new Map(await Promise.all([...snapshots(this.id)].map(async ([id, answer]) => [id, await answer] as const))),
+      queryPeers: async () => new Map(await Promise.all(peersOf(this.id).map(async (peer) => [peer.id, await peer.snapshot(this.id)] as const))),
+      watchPeers: (name, listener) => {
+        const stops = peersOf(this.id).map((peer) => peer.watch(this.id, name, listener));
+        return () => {
+          for (const stop of stops) stop();
+        };
+      },
     });
     this.life = { runtime, locks: manager, time: lifeTime };
     await runtime.start();
   }
 
+  /** What it holds; null when `asker` cannot reach it. */
   async snapshot(asker: NodeId): Promise<LockManagerSnapshot | null> {
     return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.query();
+  }
+
+  /** As the service for clients does: there and back on the network. */
+  watch(asker: NodeId, name: string, listener: (change: LockChange) => void): () => void {
+    const { network } = this.cluster;
+    let stop: (() => void) | undefined;
+    let isOver = false;
+    network.carry(asker, this.id, () => {
+      if (isOver) return;
+      stop = this.life?.locks.watch(name, (change) => {
+        network.carry(this.id, asker, () => {
+          if (!isOver) listener(change);
+        });
+      });
+    });
+    return () => {
+      isOver = true;
+      stop?.();
+    };
   }
 
   crash(): void {

@@ -69,11 +69,16 @@ export class MemoryNetwork {
   }
 
   private send(from: NodeId, to: NodeId, message: Message): void {
+    this.carry(from, to, (receiver) => receiver.message(from, message));
+  }
+
+  /** To a node that runs now and when it arrives, unless the link is cut then. */
+  carry(from: NodeId, to: NodeId, arrive: (receiver: TransportHandlers) => void): void {
     const receiver = this.running.get(to);
     const deliver = (): void => {
       // A node that restarted meanwhile is another receiver.
       if (receiver === undefined || this.running.get(to) !== receiver || this.isCut(from, to)) return;
-      receiver.message(from, message);
+      arrive(receiver);
     };
     if (this.latencyMs === 0) queueMicrotask(deliver);
     else this.time.schedule(deliver, this.latencyMs);

@@ -79,14 +79,20 @@ describe('maekawa lock', () => {
   });
 
   test('--try and --wait give 124 when the lock is not free, and say who holds it; the command does not run', async () => {
-    const holder = lock('busy', '--node', 'n1', ...shell('echo in; read line'));
+    const holder = lock('busy', '--node', 'n1', '--name', 'a test', ...shell('echo in; read line'));
     await holder.prints(/in/);
     const mark = fileIn('busy-ran');
     const attempt = lock('busy', '--node', 'n2', '--wait', '300ms', '--', 'touch', mark);
     expect(await attempt.ended).toBe(124);
     expect(attempt.errors).toMatch(/^maekawa: node n2 did not get the lock "busy" within 300 ms/m);
     expect(existsSync(mark)).toBe(false);
-    expect(await lock('busy', '--try', '--node', 'n1', '--', 'true').ended).toBe(124);
+    // Through the holder's own node and through another one: who holds it is known, not guessed from a time-out.
+    for (const node of ['n1', 'n3']) {
+      const refused = lock('busy', '--try', '--node', node, '--', 'touch', mark);
+      expect(await refused.ended).toBe(124);
+      expect(refused.errors).toMatch(/^maekawa: the lock "busy" is not free: n1 \(a test\) holds it with token \d+\n$/);
+    }
+    expect(existsSync(mark)).toBe(false);
     holder.child.stdin?.end('\n');
     expect(await holder.ended).toBe(0);
   });

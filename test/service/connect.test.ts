@@ -130,7 +130,7 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
   }
 
   const acquire = Hold.requestSerialize({
-    acquire: { lock: Buffer.from('raw'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '' },
+    acquire: { lock: Buffer.from('raw'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, ifAvailable: false, label: '' },
   });
   const ping = Hold.requestSerialize({ ping: { sentAtMs: 1 } });
 
@@ -139,9 +139,9 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
     ['a message of no kind', [Buffer.alloc(0)], /neither/],
     ['a ping first', [ping], /first message must be an acquire/],
     ['two acquires', [acquire, acquire], /comes once/],
-    ['a name that is not UTF-8', [Hold.requestSerialize({ acquire: { lock: Buffer.from([0xc0, 0x80]), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '' } })], /not UTF-8/],
-    ['a name that is too long', [Hold.requestSerialize({ acquire: { lock: Buffer.alloc(5_000, 'x'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '' } })], /5000 bytes/],
-    ['stealing a shared lock', [Hold.requestSerialize({ acquire: { lock: Buffer.from('raw'), mode: 'LOCK_MODE_SHARED', pings: false, sentAtMs: 0, steal: true, label: '' } })], /only an exclusive lock/],
+    ['a name that is not UTF-8', [Hold.requestSerialize({ acquire: { lock: Buffer.from([0xc0, 0x80]), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, ifAvailable: false, label: '' } })], /not UTF-8/],
+    ['a name that is too long', [Hold.requestSerialize({ acquire: { lock: Buffer.alloc(5_000, 'x'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, ifAvailable: false, label: '' } })], /5000 bytes/],
+    ['stealing a shared lock', [Hold.requestSerialize({ acquire: { lock: Buffer.from('raw'), mode: 'LOCK_MODE_SHARED', pings: false, sentAtMs: 0, steal: true, ifAvailable: false, label: '' } })], /only an exclusive lock/],
   ])('%s: INVALID_ARGUMENT and the reason', async (_what, messages, reason) => {
     const status = await endOf(...messages);
     expect(status.code).toBe(grpc.status.INVALID_ARGUMENT);
@@ -157,7 +157,7 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
     const events: HoldEvent[] = [];
     call.on('data', (event: HoldEvent) => events.push(event));
     call.on('error', () => undefined);
-    call.write({ acquire: { lock: Buffer.from('plain'), mode: 'LOCK_MODE_UNSPECIFIED', pings: false, sentAtMs: 0, steal: false, label: '' } });
+    call.write({ acquire: { lock: Buffer.from('plain'), mode: 'LOCK_MODE_UNSPECIFIED', pings: false, sentAtMs: 0, steal: false, ifAvailable: false, label: '' } });
     await until(() => events.filter((event) => 'valid' in event).length > 4, 'renewals'); // longer than a lease
     const { locks, close } = connect({ addresses: addressesOf('n2') });
     await expect(locks.tryAcquire('plain')).resolves.toBeNull();
@@ -174,7 +174,7 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
       });
     });
     call.on('error', () => undefined);
-    call.write({ acquire: { lock: Buffer.from('silent'), mode: 'LOCK_MODE_EXCLUSIVE', pings: true, sentAtMs: 0, steal: false, label: '' } });
+    call.write({ acquire: { lock: Buffer.from('silent'), mode: 'LOCK_MODE_EXCLUSIVE', pings: true, sentAtMs: 0, steal: false, ifAvailable: false, label: '' } });
     await expect(ended).resolves.toBe('REASON_LOST');
     const { locks, close } = connect({ addresses: addressesOf('n2') });
     await expect(locks.acquire('silent', { waitMs: 5_000 })).resolves.toMatchObject({ name: 'silent' });
