@@ -28,7 +28,7 @@ import type { Counts, RunReport, Violation } from './report';
 import { newCounts } from './report';
 import { TokenCover } from './token-cover';
 import { TraceHash } from './trace-hash';
-import { demandNoCircle } from './wait-graph';
+import { WaitGraph } from './wait-graph';
 
 /** Sees everything, changes nothing. Effects are the core's own array: copy what is to be kept. */
 export interface Observer {
@@ -184,7 +184,8 @@ export class World {
   private readonly network: Network;
   private readonly fates: Fates | null;
   private readonly echoes: Echoes | null;
-  /** Of the message that is being sent, for the observer. */
+  /** Of the message that is being sent: how many arrive, and for the observer, when. */
+  private copies = 0;
   private arrivesAtUs: number[] = [];
   private readonly checks: Checks;
   private readonly backing: Backing | null;
@@ -197,8 +198,7 @@ export class World {
   private readonly opened: Opened[];
   /** Per link and lock: the timestamp of the request last sent. */
   private readonly lastAsked: LamportTime[];
-  /** Per lock: messages under way. */
-  private readonly underWay: number[];
+  private readonly waits: WaitGraph;
   private readonly detection: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
   private readonly seenLife: number[];
@@ -235,9 +235,8 @@ export class World {
     this.machines = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
     this.callers = plan.callers.map((caller, index) => this.newCaller(index, caller.machine, caller.wishes));
     this.network = new Network(plan.seed, this.machines.length, plan.network, (atUs, link, payload) => {
-      const lock = this.lockOf((payload as Message).lock);
-      this.underWay[lock] = (this.underWay[lock] ?? 0) + 1;
       this.agenda.push(atUs, DELIVER, link, 0, payload);
+      this.copies++;
       if (this.observer !== null) this.arrivesAtUs.push(atUs);
     });
     this.fates = plan.fates === undefined ? null : new Fates(plan.fates);
@@ -255,7 +254,9 @@ export class World {
     this.overtaking = plan.profile === 'calm' ? new Overtaking(this.locks, this.machines.length) : null;
     this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, event: 0 })));
     this.lastAsked = new Array<LamportTime>(this.machines.length ** 2 * this.locks.length).fill(0);
-    this.underWay = this.locks.map(() => 0);
+    this.waits = new WaitGraph(
+      this.locks, this.nodeIds, (node, lock) => this.viewOf(this.machine(node), lock), (node) => this.nowMs(this.machine(node)),
+    );
     this.backing = skipsLeaseInside || plan.profile === 'adrift' ? null : new Backing(core, this.coterie, this.locks, this.machines);
     this.detection = new Random(plan.seed, 'detection');
     this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
@@ -530,7 +531,9 @@ export class World {
     machine.frozenUntilUs = 0;
     machine.busyUntilUs = 0;
     machine.slowUntilUs = 0;
+    for (const { kind, payload } of machine.inbox) if (kind === DELIVER) this.waits.arrived(this.lockOf((payload as Message).lock));
     machine.inbox = [];
+    this.waits.memoryLost();
     machine.ceilingUnwritten = 0;
     machine.wakeGeneration++;
     machine.callersById.clear();
@@ -605,6 +608,7 @@ export class World {
         if (message.grant === this.heldGrantShown) counts.adopted++;
         if (message.contended) counts.contended++;
         this.tokenCover.lent(machine.index, toIndex, lock, message, () => this.modeLent(machine, to, message));
+        this.overtaking?.lent(lock, machine.id, to, message.timestamp, message.grant);
         break;
       case 'release':
         counts.releases++;
@@ -620,7 +624,7 @@ export class World {
     if (machine.lastClockSent > 0 && message.clock > machine.lastClockSent + this.plan.slack) counts.clockJumps++;
     machine.lastClockSent = message.clock;
     this.echoes?.remember(link, message);
-    this.transmit(machine.index, toIndex, message);
+    this.transmit(machine.index, toIndex, lock, message);
   }
 
   private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode }: Request): void {
@@ -631,6 +635,7 @@ export class World {
       opened.event = this.events;
     }
     counts.requests++;
+    this.waits.requested(lock, link, timestamp);
     const place = link * this.locks.length + lock;
     if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, machine.id, to, timestamp, mode);
     else if (machine.callers.some((caller) => caller.hold !== null && caller.lock === lock)) counts.renewalRequests++;
@@ -642,10 +647,13 @@ export class World {
     return present(this.opened[machine.index * this.locks.length + lock], 'lock', lock);
   }
 
-  private transmit(from: number, to: number, message: Message): void {
+  private transmit(from: number, to: number, lock: number, message: Message): void {
     const link = this.network.link(from, to);
+    this.copies = 0;
     if (this.fates === null) this.network.send(this.nowUs, link, message);
     else this.network.sendTo(this.nowUs, link, message, this.fates.next(from, to, message));
+    if (this.copies === 0) this.waits.lost(lock);
+    for (let copy = this.copies; copy > 0; copy--) this.waits.departed(lock);
     if (this.observer !== null) {
       this.observer.sent?.(this.nowUs, this.machine(from).id, this.machine(to).id, message, this.arrivesAtUs);
       if (this.arrivesAtUs.length === 0) this.noteDropped(link, message, this.network.isCut(link) ? 'link is cut' : 'lost');
@@ -655,9 +663,10 @@ export class World {
 
   private deliver(machine: Machine, link: number, message: Message): void {
     const lock = this.lockOf(message.lock);
-    this.underWay[lock] = (this.underWay[lock] ?? 0) - 1;
+    this.waits.arrived(lock);
     if (machine.node === null || this.network.isCut(link)) {
       this.counts.messagesCut++;
+      this.waits.lost(lock);
       return this.noteDropped(link, message, machine.node === null ? 'node is down' : 'link is cut');
     }
     const nowMs = this.nowMs(machine);
@@ -667,14 +676,23 @@ export class World {
     if (message.kind === 'request') this.overtaking?.reached(lock, from, machine.id, message.timestamp);
     this.step(machine, { kind: 'message', nowMs, from, message });
     this.heldGrantShown = null;
-    if (this.underWay[lock] === 0 && this.isAllHeard()) {
-      demandNoCircle(message.lock, this.nodeIds, (id) => this.viewOf(this.machine(this.nodeIndex.get(id) ?? -1), lock));
-    }
+    if (!this.waits.isUnderWay(lock) && this.isWantedByMany(lock) && !this.isAnyHeldBack()) this.waits.demandNoCircle(lock);
   }
 
-  /** No message that is not under way was ever needed. */
-  private isAllHeard(): boolean {
-    return this.plan.profile === 'calm';
+  /** Callers of several nodes wait for it: only then may they wait for each other. */
+  private isWantedByMany(lock: number): boolean {
+    let one: Machine | null = null;
+    for (const caller of this.callers) {
+      if (caller.state !== 'waiting' || caller.lock !== lock) continue;
+      if (one !== null && one !== caller.machine) return true;
+      one = caller.machine;
+    }
+    return false;
+  }
+
+  /** A node waits for its disk before it sends what it has to say. */
+  private isAnyHeldBack(): boolean {
+    return this.machines.some(({ node, ceilingUnderWay, ceilingOnDisk }) => node !== null && ceilingUnderWay > ceilingOnDisk);
   }
 
   private viewOf(machine: Machine, lock: number): LockView | null {
@@ -980,7 +998,7 @@ export class World {
       case 'echo': {
         const messages = this.echoes?.recall(network.link(fault.from, fault.to), fault.message, fault.back, fault.count) ?? [];
         this.counts.messagesEchoed += messages.length;
-        for (const message of messages) this.transmit(fault.from, fault.to, message);
+        for (const message of messages) this.transmit(fault.from, fault.to, this.lockOf(message.lock), message);
         return;
       }
     }

@@ -29,7 +29,7 @@ export const RULES: readonly Mutant[] = [
     name: 'repeat-does-not-inquire',
     what: 'a repeated Request makes the arbiter inquire no more than the first did',
     changes: [arbiter('this.inquireFor(arbiter, request, message.mode, isRepeat);', 'this.inquireFor(arbiter, request, message.mode, false);')],
-    caughtBy: ['progress'],
+    caughtBy: ['deadlock', 'progress'],
   },
   {
     name: 'answers-for-earlier-life',

@@ -83,7 +83,10 @@ export class Arbiters {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
       grant.sentAtMs = message.sentAtMs;
       this.sendGrant(arbiter, grant);
-    } else if (!this.takeBackIn(arbiter, request, message)) {
+    } else if (this.takeBackIn(arbiter, request, message)) {
+      // Those that queued before it showed its grant could not inquire for it yet.
+      for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);
+    } else {
       const isRepeat = this.enqueue(arbiter, {
         request,
         mode: message.mode,

@@ -552,6 +552,18 @@ describe('arbiter: a new life (protocol §5)', () => {
     expect(n1.clock).toBeGreaterThan(taken.clock + SLACK);
   });
 
+  test('arbiter: inquires a grant that it takes back in for the sake of an older request that waits already (protocol §5)', () => {
+    const n1 = restarted();
+    n1.receives('n3', request(700));
+    expect(n1.receives('n2', request(800, { heldGrant: 900 })).sent()).toMatchObject([
+      { to: 'n2', kind: 'grant', contended: true },
+      { to: 'n2', kind: 'inquire', timestamp: 800, grant: 900, contender: { node: 'n3', timestamp: 700 } },
+    ]);
+    const youngerWaits = restarted();
+    youngerWaits.receives('n3', request(810));
+    expect(youngerWaits.receives('n2', request(800, { heldGrant: 900 })).sent()).toMatchObject([{ to: 'n2', kind: 'grant', contended: true }]);
+  });
+
   test('arbiter: numbers of a new life are above all of the earlier one (grant-rises)', () => {
     const n1 = restarted();
     n1.advance(LEASE_MS);
