@@ -20,7 +20,7 @@ const layers = {
 const zones = Object.entries(layers).map(([folder, allowed]) => ({
   target: `./src/${folder}`,
   from: './src',
-  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts'])],
+  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts', './log.ts'])],
   message: `src/${folder} may import ${allowed.length === 0 ? 'nothing of the other folders' : allowed.join(', ')} only.`,
 }));
 zones.push(

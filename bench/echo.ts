@@ -2,8 +2,8 @@
  * The bare round trip: two ends of the transport that nodes use, one of which answers each Request with
  * a Grant at once. No protocol, no locks: what an acquire would cost if the protocol were free.
  */
-import pino from 'pino';
 import type { Message, NodeId } from '../src/core';
+import { silentLog } from '../src/log';
 import { GrpcTransport } from '../src/transport/grpc-transport';
 import { createServer, listen } from '../src/transport/server';
 import { idle } from './scenarios';
@@ -29,7 +29,7 @@ export class Echo {
       digest: 'echo',
       peers: new Map(Object.entries(end.peers)),
       server: this.server,
-      log: pino({ level: 'silent' }),
+      log: silentLog,
     });
   }
 

@@ -9,6 +9,7 @@ export { connect } from './service/remote';
 export type { ConnectOptions, RemoteLocks } from './service/remote';
 export { LockError } from './errors';
 export type { LockErrorCode } from './errors';
+export type { LogLevel, LogMethod, Logger } from './log';
 export { parseConfiguration, readConfiguration } from './config';
 export type { Configuration } from './config';
 export { InvariantError } from './core';

@@ -1,16 +1,14 @@
 /** `maekawa node`: runs one node until a signal ends it. */
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
-import { Writable } from 'node:stream';
 import { Command, Option } from 'commander';
-import pino from 'pino';
-import type { Logger } from 'pino';
-import pretty from 'pino-pretty';
 import { LockError } from '../errors';
+import type { LogThreshold, Logger } from '../log';
 import { startNode } from '../node/start';
 import type { MaekawaNode } from '../node/start';
 import { EXIT, ExitWith } from './exit-codes';
 import { NodeConsole } from './node-console';
+import { jsonLog, terminalLog } from './node-log';
 import { collectPeers, configOption, parseAddress, parseDurationMs, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { runWorkload } from './workload';
@@ -25,7 +23,7 @@ interface NodeOptions extends TlsOptions {
   readonly firstStart?: true;
   readonly insecure?: true;
   readonly retain: boolean;
-  readonly logLevel: string;
+  readonly logLevel: LogThreshold;
   readonly trace?: string;
   readonly lock?: string;
   readonly every?: number;
@@ -46,7 +44,7 @@ export function nodeCommand(): Command {
     .option('--first-start', 'this node has never run before: lend its vote at once, not after one silent lease')
     .option('--insecure', 'listen beyond this machine without TLS')
     .option('--no-retain', 'give the votes of a released lock back at once')
-    .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'))
+    .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'))
     .option('--trace <file>', 'append every event of the core and its effects to this file, to be replayed')
     .option('--lock <name>', 'want this lock again and again')
     .option('--every <duration>', 'pause before wanting it again (default: 500ms)', parseDurationMs)
@@ -75,7 +73,7 @@ async function run(options: NodeOptions): Promise<void> {
   const terminal = isTerminal && process.stdin.isTTY
     ? createInterface({ input: process.stdin, output: process.stdout, prompt: `${options.id}> ` })
     : undefined;
-  const log = isTerminal ? terminalLog(options.logLevel, terminal) : pino({ level: options.logLevel, base: { node: options.id } });
+  const log = isTerminal ? terminalLog(options.logLevel, terminal) : jsonLog(options.logLevel, { node: options.id });
 
   let node: MaekawaNode;
   try {
@@ -99,6 +97,7 @@ async function run(options: NodeOptions): Promise<void> {
   }
   const interrupted = stopOnSignal(node, log, terminal);
   if (terminal !== undefined) new NodeConsole(node, terminal).start();
+  let working: Promise<void> | undefined;
   if (options.lock !== undefined) {
     const workload = {
       lock: options.lock,
@@ -107,11 +106,8 @@ async function run(options: NodeOptions): Promise<void> {
       workMs: options.work,
       ...(options.file === undefined ? {} : { file: options.file }),
     };
-    runWorkload(node, workload, log).catch(async (error: unknown) => {
-      log.fatal(error instanceof Error ? error.message : String(error));
-      process.exitCode = EXIT.usage;
-      await node.stop();
-    });
+    working = runWorkload(node, workload, log);
+    working.catch(() => node.stop());
   }
   await new Promise<void>((resolve) => node.signal.addEventListener('abort', () => resolve()));
   await node.stop();
@@ -121,6 +117,7 @@ async function run(options: NodeOptions): Promise<void> {
   log.info(`node ${node.id} stopped`);
   // Whatever still waits for something, such as a half-open connection, must not keep the process.
   setTimeout(() => process.exit(), 300).unref();
+  await working; // it may have failed, which ended the node
 }
 
 function stopOnSignal(node: MaekawaNode, log: Logger, terminal: Interface | undefined): () => boolean {
@@ -137,19 +134,4 @@ function stopOnSignal(node: MaekawaNode, log: Logger, terminal: Interface | unde
     if (signals === 0 && !node.signal.aborted) onSignal('SIGTERM');
   });
   return () => signals > 0;
-}
-
-/** Readable lines that leave the line being typed intact. */
-function terminalLog(level: string, terminal: Interface | undefined): Logger {
-  let isOpen = terminal !== undefined;
-  terminal?.on('close', () => (isOpen = false));
-  const destination = new Writable({
-    write(chunk: Buffer, _encoding, done): void {
-      if (isOpen) process.stdout.write('\r\x1b[K');
-      process.stdout.write(chunk);
-      if (isOpen) terminal?.prompt(true);
-      done();
-    },
-  });
-  return pino({ level, base: null }, pretty({ colorize: true, translateTime: 'HH:MM:ss.l', singleLine: true, destination }));
 }

@@ -5,10 +5,10 @@
  */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import type { Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
+import type { Logger } from '../log';
 import type { MaekawaNode } from '../node/start';
 
 export interface Workload {
@@ -50,12 +50,12 @@ export async function runWorkload(node: MaekawaNode, workload: Workload, log: Lo
           log.info(`left ${quote(name)}`);
         }
       });
-      await sleep(everyMs, undefined, { signal: node.signal });
     } catch (error) {
       if (node.signal.aborted) return;
-      if (!(error instanceof LockError)) throw error;
+      if (!(error instanceof LockError) || error.code === 'config') throw error; // such as a file that cannot be written
       log.warn(error.message);
     }
+    await sleep(everyMs, undefined, { signal: node.signal }).catch(() => undefined); // the node stops
   }
 }
 

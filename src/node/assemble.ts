@@ -1,10 +1,10 @@
 /** A node out of its parts: the core, what drives it, and the locks that people use. Nothing is started yet. */
-import type { Logger } from 'pino';
 import type { Configuration } from '../config';
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
 import type { Birth, CoreSettings, NodeId } from '../core';
 import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
+import type { Logger } from '../log';
 import type { Transport } from '../transport/transport';
 import type { DataDirectory } from './data-directory';
 import type { NodeTime } from './monotonic-time';

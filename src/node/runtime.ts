@@ -3,13 +3,13 @@
  * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
-import type { Logger } from 'pino';
 import { durableClock, inspectLock, lockNames, silentForMs, step } from '../core';
 import type {
   CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Token,
 } from '../core';
 import { assertNever } from '../core';
 import { LockError } from '../errors';
+import type { Logger } from '../log';
 import type { Transport } from '../transport/transport';
 import type { DataDirectory } from './data-directory';
 import type { NodeTime } from './monotonic-time';
@@ -155,7 +155,7 @@ export class Runtime {
     try {
       this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
     } catch (error) {
-      this.parts.log.error({ error }, 'could not give the locks back; they end with their leases');
+      this.parts.log.error({ err: error }, 'could not give the locks back; they end with their leases');
     }
     this.end();
     await this.parts.transport.stop();

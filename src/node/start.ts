@@ -1,13 +1,13 @@
 /**
  * Puts a node together: configuration, data directory, core, transport, services; and takes it apart.
  */
-import pino from 'pino';
-import type { Logger } from 'pino';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import type { LockManager } from '../locks/types';
+import { silentLog } from '../log';
+import type { Logger } from '../log';
 import { addDiscovery } from '../service/discovery';
 import { PeerClients } from '../service/peers';
 import { addLocksService } from '../service/server';
@@ -47,7 +47,7 @@ export interface StartOptions {
   readonly insecure?: boolean;
   /** Keep the grants of a released lock until someone asks, so that taking it again is free. Default true. */
   readonly retain?: boolean;
-  /** Where the node writes its log. Default: nowhere. */
+  /** Where the node writes its log: a pino logger, or one of the same shape. Default: nowhere. */
   readonly log?: Logger;
   /** A file to which every event of the core is appended with its effects, to be replayed. Default: none. */
   readonly traceFile?: string;
@@ -94,7 +94,7 @@ export interface MaekawaNode {
  * or not writable), `unreachable` (address in use).
  */
 export async function startNode(options: StartOptions): Promise<MaekawaNode> {
-  const { id, insecure = false, retain = true, log = pino({ level: 'silent' }) } = options;
+  const { id, insecure = false, retain = true, log = silentLog } = options;
   const configuration = loadConfiguration(options.config);
   const addresses = new Map(configuration.nodes.map((node) => [node.id, node.address]));
   const ownAddress = addresses.get(id);

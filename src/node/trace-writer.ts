@@ -5,10 +5,10 @@
  * Law: a trace that cannot be written never stops the node.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Logger } from 'pino';
 import type { Configuration } from '../config';
 import type { Birth, CoreSettings, Effect, Event, NodeId } from '../core';
 import { LockError } from '../errors';
+import type { Logger } from '../log';
 
 /** How long a line may wait in memory: what a killed node loses. */
 const FLUSH_MS = 100;

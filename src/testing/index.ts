@@ -3,13 +3,13 @@
  * real but for the network and the time, which are the test's: nothing waits, nothing is random, and
  * leases end when the test says so.
  */
-import pino from 'pino';
 import { parseConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
+import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
 import type { DataDirectory } from '../node/data-directory';
 import type { NodeTime } from '../node/monotonic-time';
@@ -162,7 +162,7 @@ class MemoryNode implements TestNode {
       transport: network.transportOf(this.id),
       dataDirectory: this.disk(),
       time: lifeTime,
-      log: pino({ level: 'silent' }),
+      log: silentLog,
       retain: true,
       firstStart,
       queryPeers: async () => new Map(await Promise.all(peersOf(this.id).map(async (peer) => [peer.id, await peer.snapshot(this.id)] as const))),

@@ -7,8 +7,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import type { Message, NodeId } from '../core/messages';
+import type { Logger } from '../log';
 import { FrameDecoder, type Frame } from './codec';
 import { helloRefusal, type Identity, type Refusal } from './handshake';
 import { linkTiming, PeerLink, type LinkTiming } from './peer-link';

@@ -4,9 +4,9 @@
  * that comes is kept waiting, and taken when that one ends.
  */
 import { status } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import { assertNever } from '../core/invariants';
 import type { LamportTime, Message, NodeId } from '../core/messages';
+import type { Logger } from '../log';
 import { emptyFrame, encodeHello, protocolVersion, type FrameDecoder, type Hello } from './codec';
 import { helloRefusal, isLasting, type Identity, type Refusal } from './handshake';
 import { Outbox } from './outbox';

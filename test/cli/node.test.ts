@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +84,21 @@ describe('maekawa node: what is wrong is said in one line, with an exit code of 
     await next.prints(/it lends its vote in \d+ ms/);
     next.signal('SIGTERM');
     expect(await next.ended).toBe(0);
+  });
+
+  test('a node goes on when nobody reads its log any more, and ends when it cannot write its work down', async () => {
+    const [alone, place] = [join(directory, 'alone.json'), join(directory, 'work')];
+    const work = join(place, 'lines');
+    mkdirSync(place);
+    writeFileSync(alone, JSON.stringify({ nodes: [{ id: 'n1', address: '127.0.0.1:39801' }], quorums: { family: 'majority' } }));
+    const lines = (): number => readFileSync(work, 'utf8').split('\n').length;
+    const working = node('--config', alone, '--id', 'n1', '--listen', '127.0.0.1:0', '--ephemeral', '--first-start', '--lock', 'a', '--every', '1ms', '--work', '1ms', '--file', work);
+    await working.prints(/"msg":"left/, 30_000);
+    working.child.stdout?.destroy();
+    const linesBefore = lines();
+    await until(() => lines() > linesBefore + 20, 'the node to go on', 30_000);
+    rmSync(place, { recursive: true });
+    expect(await working.ended).toBe(64);
   });
 
   test('a corrupt ceiling is never taken for none', async () => {
