@@ -8,7 +8,7 @@ import { violated } from './checks';
 import type { Hold } from './checks';
 import type { Core } from './core';
 import type { MachineClock } from './machine-clock';
-import type { LamportTime, LockName, LockNode, NodeId } from '../src/core';
+import type { LamportTime, LockName, LockNode, NodeId, RequestId } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 
 /** What is read of a machine. */
@@ -33,6 +33,8 @@ interface Backed {
 export class Backing {
   /** By lock. Holds that ended without a word are dropped when they are met. */
   private readonly backed: Backed[][];
+  /** Per machine and lock: the requests that had its vote when it died. While silent it lends to no others. */
+  private readonly lentAtDeath: RequestId[][][];
 
   constructor(
     private readonly core: Core,
@@ -41,6 +43,20 @@ export class Backing {
     private readonly places: readonly Place[],
   ) {
     this.backed = locks.map(() => []);
+    this.lentAtDeath = places.map(() => locks.map(() => []));
+  }
+
+  /** An arbiter is about to die, and with it what it knows of its grants. */
+  died(nowUs: number, machine: number): void {
+    const arbiter = this.places[machine];
+    const node = arbiter?.node ?? null;
+    if (arbiter === undefined || node === null) return;
+    const nowMs = this.nowMs(nowUs, arbiter);
+    const wasSilent = this.core.silentForMs(node, nowMs) > 0;
+    this.lentAtDeath[machine] = this.locks.map((lock, index) => {
+      const live = (this.core.inspectLock(node, lock)?.grants ?? []).filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+      return [...(wasSilent ? this.lentAtDeath[machine]?.[index] ?? [] : []), ...live.map(({ request }) => request)];
+    });
   }
 
   /**
@@ -54,8 +70,8 @@ export class Backing {
       backed = { hold, place, request, backers: new Set() };
       holds.push(backed);
     }
-    for (const arbiter of this.places) {
-      if (granted.includes(arbiter.id) && this.isBacking(nowUs, lock, backed, arbiter)) backed.backers.add(arbiter.id);
+    for (const [machine, arbiter] of this.places.entries()) {
+      if (granted.includes(arbiter.id) && this.isBacking(nowUs, lock, backed, machine, arbiter)) backed.backers.add(arbiter.id);
       else backed.backers.delete(arbiter.id);
     }
     this.demandQuorum(nowUs, lock, backed);
@@ -69,14 +85,14 @@ export class Backing {
   }
 
   /** An arbiter handled a message: has it lent on a vote that someone counts on? */
-  arbiterActed(nowUs: number, lock: number, arbiter: Place): void {
+  arbiterActed(nowUs: number, lock: number, machine: number, arbiter: Place): void {
     const holds = this.holdsOf(lock);
     for (let i = holds.length - 1; i >= 0; i--) {
       const backed = holds[i];
       if (backed === undefined || !backed.backers.has(arbiter.id)) continue;
       if (backed.place.alive.localUs(nowUs) >= backed.hold.endsAtUs) {
         holds.splice(i, 1);
-      } else if (!this.isBacking(nowUs, lock, backed, arbiter)) {
+      } else if (!this.isBacking(nowUs, lock, backed, machine, arbiter)) {
         backed.backers.delete(arbiter.id);
         this.demandQuorum(nowUs, lock, backed);
       }
@@ -90,17 +106,25 @@ export class Backing {
       + `but only {${[...backers].join(',')}} keep their votes for it so long`);
   }
 
-  private isBacking(nowUs: number, lock: number, { hold, place, request }: Backed, arbiter: Place): boolean {
+  private isBacking(nowUs: number, lock: number, { hold, place, request }: Backed, machine: number, arbiter: Place): boolean {
     const { node } = arbiter;
-    // A dead arbiter lends nothing, and is silent for a lease when it comes back: as long as any vote lasts.
-    if (node === null) return true;
+    const nowMs = this.nowMs(nowUs, arbiter);
+    const silentForMs = node === null ? 0 : this.core.silentForMs(node, nowMs);
+    if (node === null || silentForMs > 0) {
+      const lent = this.lentAtDeath[machine]?.[lock] ?? [];
+      if (!lent.some(({ timestamp, node: id }) => timestamp === request && id === place.id)) return false;
+      // A dead arbiter lends nothing, and is silent for a lease when it comes back: as long as any vote lasts.
+      if (node === null) return true;
+    }
     const untilUs = place.alive.trueUs(hold.endsAtUs);
-    const nowMs = Math.floor((arbiter.monotonic.localUs(nowUs) + arbiter.originUs) / 1000);
-    const silentForMs = this.core.silentForMs(node, nowMs);
     if (silentForMs > 0 && this.trueUs(arbiter, nowMs + silentForMs) >= untilUs) return true;
     const grants = this.core.inspectLock(node, this.locks[lock] ?? '')?.grants ?? [];
     const grant = grants.find((each) => each.request.timestamp === request && each.request.node === place.id);
     return grant !== undefined && this.trueUs(arbiter, grant.expiresAtMs) >= untilUs;
+  }
+
+  private nowMs(nowUs: number, { monotonic, originUs }: Place): number {
+    return Math.floor((monotonic.localUs(nowUs) + originUs) / 1000);
   }
 
   /** When the arbiter's own time reaches `atMs`. */

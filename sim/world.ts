@@ -389,7 +389,7 @@ export class World {
     const effects = this.core.step(node, event);
     this.observer?.stepped(this.nowUs, machine.id, event, effects);
     for (const effect of effects) this.perform(machine, effect);
-    if (event.kind === 'message') this.backing?.arbiterActed(this.nowUs, this.lockOf(event.message.lock), machine);
+    if (event.kind === 'message') this.backing?.arbiterActed(this.nowUs, this.lockOf(event.message.lock), machine.index, machine);
   }
 
   private note(note: Note): void {
@@ -527,6 +527,7 @@ export class World {
     if (fault.writeLands && machine.diskFullUntilUs <= this.nowUs) this.writeCeiling(machine, machine.life, machine.ceilingUnderWay);
     if (machine.isAsleep) this.awake(machine);
     machine.sleptUs = 0;
+    this.backing?.died(this.nowUs, machine.index);
     machine.node = null;
     machine.frozenUntilUs = 0;
     machine.busyUntilUs = 0;

@@ -51,8 +51,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'votes-never-expire',
     what: 'votes that ran out count when the last one comes',
-    changes: [requester('if (vote.validUntilMs <= this.context.requesterNowMs) votes.delete(node);', ';')],
+    changes: [requester('if (vote.validUntilMs > this.context.requesterNowMs) continue;', 'continue;')],
     caughtBy: ['lease-inside', 'lost-at-once'],
+  },
+  {
+    name: 'ran-out-and-back',
+    what: 'a grant that ran out in hand counts again when a late renewal of it comes',
+    changes: [requester('raiseFloor(floors, node, vote.number);\n    }', '}')],
+    caughtBy: ['lease-inside', 'exclusion'],
   },
   {
     name: 'lost-in-silence',
@@ -84,13 +90,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'floor-not-raised',
     what: 'a grant that was given back has no floor above it',
-    changes: [requester('request.floors.set(from, Math.max(request.floors.get(from) ?? 0, message.grant));\n', '')],
+    changes: [requester('raiseFloor(request.floors, from, message.grant);\n', '')],
     caughtBy: ['lease-inside', 'exclusion'],
   },
   {
     name: 'floor-lowered',
     what: 'a late Inquire lowers the floor',
-    changes: [requester('Math.max(request.floors.get(from) ?? 0, message.grant)', 'message.grant')],
+    changes: [requester('Math.max(floors.get(arbiter) ?? 0, number)', 'number')],
     caughtBy: ['lease-inside', 'exclusion'],
   },
   {
@@ -104,7 +110,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'the same without a floor, so that no assertion says so',
     changes: [
       requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', ''),
-      requester('request.floors.set(from, Math.max(request.floors.get(from) ?? 0, message.grant));\n', ''),
+      requester('raiseFloor(request.floors, from, message.grant);\n', ''),
     ],
     caughtBy: ['lease-inside', 'exclusion'],
   },

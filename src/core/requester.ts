@@ -58,7 +58,7 @@ interface OpenRequest {
   readonly keep: boolean;
   readonly asked: NodeId[];
   readonly votes: Map<NodeId, VoteInHand>;
-  /** Per arbiter the highest grant number given back. */
+  /** Per arbiter the highest grant number that does not count any more: it was given back, or ran out here. */
   readonly floors: Map<NodeId, LamportTime>;
   askedAtMs: number;
   /** Someone else wants this lock: it will be released for real. */
@@ -184,9 +184,10 @@ export class Requesters {
       if (requester !== undefined) this.settle(requester);
       return;
     }
+    this.dropExpired(request);
     const floor = request.floors.get(from);
     if (floor !== undefined && message.grant <= floor) {
-      // It was given back. The Yield may have been lost, so say it again (section 11).
+      // It was given back, or ran out. The Yield may have been lost, so say it again (section 11).
       this.sendYield(from, request, message.lock, message.grant);
       this.context.ignore(from, message, 'grant was given back');
     } else {
@@ -516,7 +517,6 @@ export class Requesters {
     }
     const { votes } = entry.request;
     votes.set(from, vote);
-    this.dropExpired(votes);
     entry.tokenMax = lowestClock(votes) + this.context.settings.slack;
     const before = entry.validUntilMs;
     entry.validUntilMs = this.quorumValidUntilMs(votes);
@@ -526,7 +526,6 @@ export class Requesters {
   private tryEnter(requester: Requester, request: OpenRequest): void {
     const { coterie, slack } = this.context.settings;
     const { votes } = request;
-    this.dropExpired(votes);
     if (!coterie.containsQuorum(votes)) return;
     // Votes whose clock lies too far behind the others' cannot be used with them (section 7).
     const highest = highestClock(votes);
@@ -542,7 +541,11 @@ export class Requesters {
         }
         return;
       }
-      for (const node of votes.keys()) if (!usable.has(node)) votes.delete(node);
+      for (const [node, vote] of votes) {
+        if (usable.has(node)) continue;
+        votes.delete(node);
+        raiseFloor(request.floors, node, vote.number);
+      }
     }
     const tokenMax = lowestClock(usable) + slack;
     this.enter(requester, { request, token, tokenMax, validUntilMs: this.quorumValidUntilMs(votes) }, token);
@@ -563,7 +566,7 @@ export class Requesters {
           return this.context.ignore(from, message, 'contender is younger');
         }
         // The Inquire may come before its Grant: the floor makes the late Grant harmless.
-        request.floors.set(from, Math.max(request.floors.get(from) ?? 0, message.grant));
+        raiseFloor(request.floors, from, message.grant);
         const vote = request.votes.get(from);
         if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);
         return this.sendYield(from, request, requester.lock, message.grant);
@@ -599,8 +602,16 @@ export class Requesters {
     this.context.emit({ kind: 'renewed', lock, callers: [...phase.inside], validUntilMs: this.toNodeTime(phase.validUntilMs) });
   }
 
-  private dropExpired(votes: Map<NodeId, VoteInHand>): void {
-    for (const [node, vote] of votes) if (vote.validUntilMs <= this.context.requesterNowMs) votes.delete(node);
+  /**
+   * A grant that ran out here does not come back to life by a renewal: its arbiter may have lent the vote to
+   * another, forgotten that in a crash, and believed a late Request of ours that still shows the grant.
+   */
+  private dropExpired({ votes, floors }: OpenRequest): void {
+    for (const [node, vote] of votes) {
+      if (vote.validUntilMs > this.context.requesterNowMs) continue;
+      votes.delete(node);
+      raiseFloor(floors, node, vote.number);
+    }
   }
 
   /** Until when the votes contain a quorum, if none is added. */
@@ -629,6 +640,10 @@ export class Requesters {
 
 function requestOf(phase: Phase, timestamp: LamportTime): OpenRequest | null {
   return phase.state !== 'idle' && phase.request.id.timestamp === timestamp ? phase.request : null;
+}
+
+function raiseFloor(floors: Map<NodeId, LamportTime>, arbiter: NodeId, number: LamportTime): void {
+  floors.set(arbiter, Math.max(floors.get(arbiter) ?? 0, number));
 }
 
 function lowestClock(votes: ReadonlyMap<NodeId, VoteInHand>): LamportTime {

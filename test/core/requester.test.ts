@@ -164,6 +164,29 @@ describe('requester: Grant (protocol §6)', () => {
     expect(n1.receives('n2', grant(timestamp, 501)).callersIn).toEqual([1]);
   });
 
+  test('requester: a grant that ran out in hand is given back when a renewal of it comes, and never counts again (protocol §6, floor-holds)', () => {
+    const { n1, timestamp } = asking();
+    n1.receives('n2', grant(timestamp, 500));
+    n1.pass(VALID_FOR_MS);
+    const late = n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
+    expect(late.sent()).toMatchObject([{ to: 'n2', kind: 'yield', grant: 500 }]);
+    expect(late.reasons).toEqual(['grant was given back']);
+    expect(n1.receives('n3', grant(timestamp, 510, { sentAtMs: RETRY_MS })).callersIn).toEqual([]);
+    expect(n1.receives('n2', grant(timestamp, 511, { sentAtMs: RETRY_MS })).callersIn).toEqual([1]);
+  });
+
+  test('requester: a holder counts no renewal of a vote that ran out in hand (protocol §6, floor-holds)', () => {
+    const { n1, timestamp } = holding();
+    n1.event({ kind: 'peerDown', peer: 'n3' });
+    n1.receives('n4', grant(timestamp, 512));
+    n1.pass(RETRY_MS);
+    n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
+    n1.receives('n4', grant(timestamp, 512, { sentAtMs: RETRY_MS }));
+    n1.pass(VALID_FOR_MS - RETRY_MS);
+    expect(n1.receives('n3', grant(timestamp, 510, { sentAtMs: RETRY_MS })).sent()).toMatchObject([{ to: 'n3', kind: 'yield', grant: 510 }]);
+    expect(n1.view()?.requester).toMatchObject({ state: 'held', granted: ['n2', 'n4'], validUntilMs: RETRY_MS + VALID_FOR_MS });
+  });
+
   test('requester: the floor of one arbiter says nothing of another (protocol §6)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', inquire(timestamp, 520, { timestamp: 1, node: 'n4' }));

@@ -58,6 +58,8 @@ describe('tokens (protocol §7)', () => {
     const outcome = n1.receives('n3', grant(timestamp, 910));
     expect(outcome.of('entered')).toMatchObject([{ token: 911 }]);
     expect(n1.view()?.requester).toMatchObject({ state: 'held', granted: ['n4', 'n3'] });
+    // Whether it would run out meanwhile is not followed any more, so a renewal of it is given back.
+    expect(n1.receives('n2', grant(timestamp, 500, { clock: 920 })).sent()).toMatchObject([{ to: 'n2', kind: 'yield', grant: 500 }]);
   });
 
   test('token: while held a vote counts only if its clock is at least the token less SLACK (protocol §7)', () => {

@@ -91,9 +91,9 @@ describe('explorer: the state space of the production core', () => {
     ${'--requests 2 --cancel 1'}                                   | ${801}     | ${1383}     | ${12} | ${75}
     ${'--requests 1 --crash 1'}                                    | ${493}     | ${973}      | ${12} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${2160}    | ${4348}     | ${15} | ${164}
-    ${'--requests 2 --lease-end 1'}                                | ${99106}   | ${216350}   | ${22} | ${5068}
+    ${'--requests 2 --lease-end 1'}                                | ${103507}  | ${225928}   | ${22} | ${5219}
     ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${1801}    | ${3265}     | ${15} | ${160}
-    ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${7802}    | ${13837}    | ${19} | ${645}
+    ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${7924}    | ${14019}    | ${19} | ${655}
     ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
     ${'--nodes 4 --family grid --requests 2'}                      | ${1817}    | ${3631}     | ${16} | ${94}
     ${'--nodes 7 --family plane --requests 2'}                     | ${778}     | ${1724}     | ${16} | ${24}
