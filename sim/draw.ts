@@ -10,10 +10,10 @@ import { ECHO_MEMORY } from './echoes';
 import { coterieOf } from './layout';
 import { FAULT_KINDS } from './plan';
 import type {
-  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Plan, Profile, Wish,
+  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Partition, Plan, Profile, Wish,
 } from './plan';
 import { MILLION, Random } from './random';
-import { drawRelentlessFaults } from './relentless';
+import { drawRelentlessFaults, nodesDownMax } from './relentless';
 
 /** What may be fixed. Whatever is left out, the seed draws. */
 export interface RunOptions {
@@ -74,6 +74,7 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   flap: [1, 4],
   ring: [1, 3],
   twice: [0.1, 0.5],
+  jump: [1, 4],
 };
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
@@ -93,7 +94,9 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const isRelentless = profile === 'relentless';
   const hasFaults = isSwarm || isRelentless;
   const nodes = options.nodes ?? (isRelentless ? stream('nodes').pick([3, 3, 4, 5, 5, 7]) : undefined) ?? stream('nodes').pick([1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
-  const family = options.family ?? drawFamily(stream('family'), nodes);
+  const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
+  // Of some grids no node may be down, for it is in every quorum.
+  const family = isRelentless && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
   const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
@@ -148,7 +151,7 @@ function isSwarming(profile: Profile): boolean {
 
 function drawProfile(random: Random): Profile {
   const n = random.below(100);
-  return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : 'swarm';
+  return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 
 function drawFamily(random: Random, nodes: number): Family {
@@ -239,24 +242,27 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
   };
   /** Mostly short against the lease, sometimes longer than it. */
   const spellUs = (random: Random): number => 1 + random.below(random.pick([leaseUs / 20, leaseUs / 4, leaseUs, leaseUs * 3]) | 0);
+  const cutBothWays = (as: Partition, spell: { readonly atUs: number; readonly forUs: number }, some: readonly number[], others: readonly number[]): void => {
+    faults.push({ kind: 'cut', as, ...spell, from: some, to: others }, { kind: 'cut', as, ...spell, from: others, to: some });
+  };
 
   plan('split', (random, atUs) => {
     const side = all.filter(() => random.chance(500_000));
     const rest = all.filter((node) => !side.includes(node));
     const forUs = spellUs(random);
-    faults.push({ kind: 'cut', atUs, forUs, from: side, to: rest }, { kind: 'cut', atUs, forUs, from: rest, to: side });
+    cutBothWays('split', { atUs, forUs }, side, rest);
   });
   plan('isolate', (random, atUs) => {
     const alone = [random.below(nodes)];
     const rest = all.filter((node) => !alone.includes(node));
     const forUs = spellUs(random);
-    faults.push({ kind: 'cut', atUs, forUs, from: alone, to: rest }, { kind: 'cut', atUs, forUs, from: rest, to: alone });
+    cutBothWays('isolate', { atUs, forUs }, alone, rest);
   });
   plan('oneway', (random, atUs) => {
     const some = all.filter(() => random.chance(300_000));
     const rest = all.filter((node) => !some.includes(node));
     const isOut = random.chance(500_000);
-    faults.push({ kind: 'cut', atUs, forUs: spellUs(random), from: isOut ? some : rest, to: isOut ? rest : some });
+    faults.push({ kind: 'cut', as: 'oneway', atUs, forUs: spellUs(random), from: isOut ? some : rest, to: isOut ? rest : some });
   });
   plan('clog', (random, atUs) => {
     faults.push({ kind: 'clog', atUs, forUs: spellUs(random), from: random.below(nodes), to: random.below(nodes) });
@@ -269,8 +275,7 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
     if (one === other) return;
     const periodUs = 2 + random.below(leaseUs / 4);
     for (let turn = random.between(3, 12); turn > 0; turn--) {
-      const spell = { kind: 'cut', atUs: atUs + turn * periodUs, forUs: 1 + random.below(periodUs - 1) } as const;
-      faults.push({ ...spell, from: [one], to: [other] }, { ...spell, from: [other], to: [one] });
+      cutBothWays('flap', { atUs: atUs + turn * periodUs, forUs: 1 + random.below(periodUs - 1) }, [one], [other]);
     }
   });
   plan('ring', (random, atUs) => {
@@ -281,7 +286,7 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
     for (const node of all) {
       const to = all.filter((other) => Math.min((other - node + nodes) % nodes, (node - other + nodes) % nodes) > reach);
       if (nodes === 3 && node !== turned) to.push(...all.filter((other) => other !== node && other !== turned)); // A chain.
-      if (to.length > 0) faults.push({ kind: 'cut', atUs, forUs, from: [node], to });
+      if (to.length > 0) faults.push({ kind: 'cut', as: 'ring', atUs, forUs, from: [node], to });
     }
   });
   plan('suspect', (random, atUs) => {
@@ -319,6 +324,9 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
     const from = random.below(nodes);
     const to = (from + 1 + random.below(nodes - 1)) % nodes;
     faults.push({ kind: 'echo', atUs, from, to, message, count, back: random.below(3) });
+  });
+  plan('jump', (random, atUs) => {
+    faults.push({ kind: 'jump', atUs, machine: random.below(nodes), byUs: spellUs(random) });
   });
   plan('slow', (random, atUs) => {
     const perEventUs = 1 + random.below(leaseUs / 50);
@@ -374,7 +382,9 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
   const burstPpm = random.pick([200_000, 600_000, 950_000]);
   // So many entries one after the other, as fast as can be: tokens run far ahead of the clocks.
   const sprint = random.pick([0, 0, 20, 100]);
-  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
+  const drawnHoldUsMax = Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
+  // With clocks beyond the bound it is the long holds that overlap.
+  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : drawnHoldUsMax;
 
   const machines = options.callers === undefined
     ? Array.from({ length: count }, (_, i) => (offset + i * stepPerCaller + (random.chance(200_000) ? 1 : 0)) % nodes)

@@ -46,6 +46,7 @@ export const FAULT_KINDS = {
   flap: 'count: a link is cut and mended again and again',
   ring: 'count: each node reaches another majority of the nodes',
   twice: 'probability that a caller releases twice',
+  jump: 'count: a wall clock is set forward, which the node takes for sleep',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -55,7 +56,7 @@ export type FaultIntensities = Readonly<Record<FaultKind, number>>;
  * delays. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
  * `relentless`: faults never stop, but so few nodes are down at a time that a quorum is left, and every wait
  * is held to a bound. `adrift`: as `swarm`, with clocks far beyond the drift bound; exclusion is not promised
- * then, that tokens rise is. It is drawn only when asked for.
+ * then, that tokens rise is.
  */
 export const PROFILES = ['calm', 'frugal', 'swarm', 'relentless', 'adrift'] as const;
 export type Profile = (typeof PROFILES)[number];
@@ -120,6 +121,8 @@ export interface LostMachine {
   readonly how: 'dead' | 'frozen' | 'cut';
 }
 
+export type Partition = 'split' | 'isolate' | 'oneway' | 'flap' | 'ring';
+
 interface Spell {
   readonly atUs: number;
   readonly forUs: number;
@@ -127,7 +130,13 @@ interface Spell {
 
 export type Fault =
   /** No message goes from any of `from` to any of `to`. */
-  | (Spell & { readonly kind: 'cut'; readonly from: readonly number[]; readonly to: readonly number[] })
+  | (Spell & {
+      readonly kind: 'cut';
+      /** What it is part of. */
+      readonly as: Partition;
+      readonly from: readonly number[];
+      readonly to: readonly number[];
+    })
   /** Held back and then delivered in a burst; beyond `room` messages they are lost. */
   | (Spell & { readonly kind: 'clog'; readonly from: number; readonly to: number; readonly room?: number })
   | (Spell & { readonly kind: 'suspect'; readonly machine: number; readonly peer: number })
@@ -144,6 +153,7 @@ export type Fault =
   | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
   | { readonly kind: 'rate'; readonly atUs: number; readonly machine: number; readonly ratePpm: number }
   | { readonly kind: 'wake'; readonly atUs: number; readonly machine: number }
+  | { readonly kind: 'jump'; readonly atUs: number; readonly machine: number; readonly byUs: number }
   /** The network sends the last `count` messages of this kind on this link again, without the `back` very last ones. */
   | {
       readonly kind: 'echo';

@@ -59,6 +59,10 @@ export interface Counts {
   corruptFiles: number;
   /** Ceilings that waited for a full disk. */
   ceilingsDelayed: number;
+  /** Nodes that died while a ceiling was being written: before it was on disk, or before what waited for it was sent. */
+  ceilingsCutShort: number;
+  /** Wall clocks set forward. */
+  jumps: number;
   /** Releases of what had been released already. */
   releasedTwice: number;
   /** Nodes that stayed failed when the others were healed. */
@@ -80,7 +84,7 @@ export function newCounts(): Counts {
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
-    messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, releasedTwice: 0, lostForEver: 0,
+    messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, ceilingsCutShort: 0, jumps: 0, releasedTwice: 0, lostForEver: 0,
     repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, overlaps: 0,
   };
 }
@@ -190,9 +194,18 @@ export function describeFigures(totals: Readonly<Totals>): string {
     `  ${events} events in ${seconds.toFixed(1)} virtual s; ${(counts.entries / seconds).toFixed(1)} entries a virtual second`,
     `  ${figures.map(([name, value]) => `${name} ${value}`).join(', ')}`,
   ];
+  if (counts.entries > 0) lines.push(`  ${describeMessages(counts)}`);
   const reasons = Object.entries(ignored);
   if (reasons.length > 0) lines.push(`  ignored: ${reasons.map(([reason, value]) => `${reason} ${value}`).join(', ')}`);
   return lines.join('\n');
+}
+
+/** What an entry costs; what only keeps it, or makes up for what was lost, counted apart. */
+function describeMessages({ entries, requests, repeats, renewalRequests, grants, releases, inquires, yields }: Readonly<Counts>): string {
+  const each = (messages: number): string => (messages / entries).toFixed(2);
+  const first = requests - repeats - renewalRequests;
+  return `messages an entry: ${each(first + grants + releases + inquires + yields)}, of them ${each(first)} first Requests, ${each(grants)} Grants, `
+    + `${each(releases)} Releases, ${each(inquires)} Inquires, ${each(yields)} Yields; besides ${each(repeats)} repeats, ${each(renewalRequests)} renewals`;
 }
 
 function count(n: number, noun: string): string {

@@ -4,7 +4,7 @@
  * Must never change a run: it only reads the report.
  */
 import { FAULT_KINDS } from './plan';
-import type { FaultIntensities, FaultKind } from './plan';
+import type { Fault, FaultKind, Plan } from './plan';
 import type { Counts, RunReport } from './report';
 
 /** By name: in how many runs it came up. A property that did not come up has no entry. */
@@ -29,25 +29,88 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a holder lost its lock to one that steals': ({ stolen }) => stolen > 0,
   'a caller gave up waiting': ({ cancels }) => cancels > 0,
   'a wiped disk was covered by the wall clock': ({ wipes, wipesNotCovered }) => wipes > wipesNotCovered,
+  'a node restarted with an older ceiling file': ({ staleFiles }) => staleFiles > 0,
+  'a start was refused because the ceiling file was corrupt': ({ corruptFiles }) => corruptFiles > 0,
+  'a ceiling waited for room on the disk': ({ ceilingsDelayed }) => ceilingsDelayed > 0,
+  'a node died while a ceiling was being written': ({ ceilingsCutShort }) => ceilingsCutShort > 0,
+  'a late Yield was refused by its grant number': (_, ignored) => 'grant number is old' in ignored,
+  'a link had no room for a message': ({ messagesOverflowed }) => messagesOverflowed > 0,
+  'messages of some time ago came once more': ({ messagesEchoed }) => messagesEchoed > 0,
+  'a lock was released twice': ({ releasedTwice }) => releasedTwice > 0,
+  'nodes stayed failed and the others went on': ({ lostForEver }) => lostForEver > 0,
+  'a wall clock was set forward': ({ jumps }) => jumps > 0,
+  'a write that came too late was refused by its token': ({ lateWrites }) => lateWrites > 0,
+  'clocks beyond the drift bound let two holders in at once': ({ overlaps }) => overlaps > 0,
 };
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
-/** Of each two kinds of fault, that they were on together. */
-const PAIRS: readonly (readonly [name: string, one: FaultKind, other: FaultKind])[] = KINDS.flatMap((one, index) =>
-  KINDS.slice(index + 1).map((other) => [`${one} together with ${other}`, one, other] as const));
+/** Kinds that strike at a moment, or for a while. The others are in force as long as there are faults. */
+const STRIKING: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'split', 'isolate', 'oneway', 'flap', 'ring', 'clog', 'overflow', 'suspect', 'crash', 'wipe', 'stop', 'stale', 'corrupt',
+  'pause', 'sleep', 'full', 'slow', 'echo', 'jump',
+]);
 
-export const SOMETIMES: readonly string[] = [...Object.keys(EVENTS), ...PAIRS.map(([name]) => name)];
+/** Of each two kinds of fault, that they were in force at one moment. But for two that strike at a moment, which never meet. */
+const PAIRS: ReadonlyMap<number, string> = new Map(KINDS.flatMap((one, index) => KINDS.slice(index + 1)
+  .filter((other) => !(isMomentary(one) && isMomentary(other)))
+  .map((other) => [pairOf(one, other), `${one} at once with ${other}`] as const)));
+
+export const SOMETIMES: readonly string[] = [...Object.keys(EVENTS), ...PAIRS.values()];
 
 export function sightingsOf({ counts, ignored, plan }: RunReport): Sightings {
   const seen: Sightings = {};
   for (const [name, holds] of Object.entries(EVENTS)) if (holds(counts, ignored)) seen[name] = 1;
-  addPairs(seen, plan.intensities);
+  for (const pair of pairsIn(plan)) seen[PAIRS.get(pair) ?? ''] = 1;
   return seen;
 }
 
-function addPairs(seen: Sightings, intensities: FaultIntensities): void {
-  for (const [name, one, other] of PAIRS) if (intensities[one] > 0 && intensities[other] > 0) seen[name] = 1;
+function isMomentary(kind: FaultKind): boolean {
+  return kind === 'echo' || kind === 'jump';
+}
+
+function pairOf(one: FaultKind, other: FaultKind): number {
+  const [a, b] = [KINDS.indexOf(one), KINDS.indexOf(other)];
+  return Math.min(a, b) * KINDS.length + Math.max(a, b);
+}
+
+/** Pairs of kinds of which one was in force when the other struck, or that were in force throughout. */
+function pairsIn({ intensities, faults }: Plan): Set<number> {
+  const throughout = KINDS.filter((kind) => !STRIKING.has(kind) && intensities[kind] > 0);
+  const pairs = new Set<number>();
+  const meet = (one: FaultKind, other: FaultKind): void => {
+    if (one !== other && !(isMomentary(one) && isMomentary(other))) pairs.add(pairOf(one, other));
+  };
+  throughout.forEach((one, index) => {
+    for (const other of throughout.slice(index + 1)) meet(one, other);
+  });
+  /** Until when each kind is in force; faults are in the order in which they strike. */
+  const untilUs = new Map<FaultKind, number>();
+  for (const fault of faults) {
+    const kind = kindOf(fault);
+    if (!STRIKING.has(kind)) continue;
+    for (const other of throughout) meet(kind, other);
+    for (const [other, until] of untilUs) if (until >= fault.atUs) meet(kind, other);
+    untilUs.set(kind, Math.max(untilUs.get(kind) ?? 0, fault.atUs + ('forUs' in fault ? fault.forUs : 0)));
+  }
+  return pairs;
+}
+
+function kindOf(fault: Fault): FaultKind {
+  switch (fault.kind) {
+    case 'cut':
+      return fault.as;
+    case 'clog':
+      return fault.room === undefined ? 'clog' : 'overflow';
+    case 'crash':
+      return fault.how;
+    case 'rate':
+      return 'drift';
+    case 'wake':
+      return 'timer';
+    default:
+      return fault.kind;
+  }
 }
 
 export function addSightings(to: Sightings, from: Readonly<Sightings>): void {

@@ -481,8 +481,8 @@ export class World {
     for (let peer = 0; peer < this.machines.length; peer++) {
       if (peer === machine.index) continue;
       this.seenLife[this.network.link(machine.index, peer)] = 0;
-      this.lookAt(machine.index, peer);
     }
+    this.lookFromAll(machine.index);
     for (const caller of machine.callers) this.think(caller);
   }
 
@@ -524,6 +524,7 @@ export class World {
       if (fault.how === 'wipe') this.counts.wipes++;
       if (fault.how === 'stale') this.counts.staleFiles++;
     }
+    if (machine.ceilingUnderWay > machine.ceilingOnDisk) this.counts.ceilingsCutShort++;
     if (fault.writeLands && machine.diskFullUntilUs <= this.nowUs) this.writeCeiling(machine, machine.life, machine.ceilingUnderWay);
     if (machine.isAsleep) this.awake(machine);
     machine.sleptUs = 0;
@@ -996,6 +997,14 @@ export class World {
         if (machine.node !== null && machine.frozenUntilUs <= this.nowUs && !machine.isAsleep) this.stepWake(machine);
         return;
       }
+      case 'jump': {
+        const machine = this.machine(fault.machine);
+        if (machine.node === null) return;
+        this.counts.jumps++;
+        machine.sleptUs += fault.byUs;
+        // One that does not run finds out when it does.
+        return machine.frozenUntilUs > this.nowUs || machine.isAsleep ? undefined : this.tellOfSleep(machine);
+      }
       case 'echo': {
         const messages = this.echoes?.recall(network.link(fault.from, fault.to), fault.message, fault.back, fault.count) ?? [];
         this.counts.messagesEchoed += messages.length;
@@ -1036,6 +1045,7 @@ export class World {
       case 'slow':
       case 'rate':
       case 'wake':
+      case 'jump':
       case 'echo':
         return;
     }
@@ -1072,16 +1082,18 @@ export class World {
   /** The node runs again: first it learns how long it slept, then it handles all that came meanwhile. */
   private thaw(machine: Machine): void {
     if (machine.frozenUntilUs > this.nowUs || machine.isAsleep || machine.node === null) return;
-    if (machine.sleptUs > 0) {
-      const byMs = Math.ceil(machine.sleptUs / 1000);
-      machine.sleptUs = 0;
-      this.step(machine, { kind: 'slept', nowMs: this.nowMs(machine), byMs });
-      this.checkToldOfSleep(machine);
-    }
+    if (machine.sleptUs > 0) this.tellOfSleep(machine);
     const { inbox } = machine;
     machine.inbox = [];
     for (const { kind, a, b, payload } of inbox) this.handleAt(machine, kind, a, b, payload);
     this.lookFromAll(machine.index);
+  }
+
+  private tellOfSleep(machine: Machine): void {
+    const byMs = Math.ceil(machine.sleptUs / 1000);
+    machine.sleptUs = 0;
+    this.step(machine, { kind: 'slept', nowMs: this.nowMs(machine), byMs });
+    this.checkToldOfSleep(machine);
   }
 
   /** Sleep shortens what is left of a lease by the node's time. Those inside must have heard so. */

@@ -84,6 +84,8 @@ export function describeFault(fault: Fault, name: NameOf): string {
       return `${name(fault.machine)} takes ${time(fault.perEventUs)} over each event for ${time(fault.forUs)}`;
     case 'rate':
       return `the clock of ${name(fault.machine)} goes ${rate(fault.ratePpm)}`;
+    case 'jump':
+      return `the wall clock of ${name(fault.machine)} is set forward by ${time(fault.byUs)}`;
     case 'wake':
       return `${name(fault.machine)} is woken for nothing`;
     case 'echo': {

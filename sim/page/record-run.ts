@@ -136,7 +136,7 @@ class RunRecorder implements Observer {
     const text = describeFault(fault, name);
     const nodes = nodesOf(fault);
     this.recorder.note(atUs, nodes.length === 1 ? name(nodes[0] ?? 0) : null, 'fault', text);
-    if (fault.kind !== 'rate' && fault.kind !== 'wake' && fault.kind !== 'echo') this.recorder.fault(fault.kind, text, nodes, atUs + fault.forUs);
+    if ('forUs' in fault) this.recorder.fault(fault.kind, text, nodes, atUs + fault.forUs);
   }
 
   private stateOf(id: NodeId): NodeState {

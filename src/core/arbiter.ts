@@ -248,8 +248,8 @@ export class Arbiters {
     for (const grant of arbiter.grants) {
       if (isCompatible(grant.mode, mode)) continue;
       if (!isRepeat && !grant.keep && !contender.steals && !hasPriority(contender, grant.request)) continue;
-      // An Inquire is under way for one at least as old. Should it be lost, the repeat sends another.
-      if (!isRepeat && grant.inquiredFor !== null && !hasPriority(contender, grant.inquiredFor)) continue;
+      // An Inquire is under way for an older one. Should it be lost, the repeat sends another.
+      if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, contender)) continue;
       if (grant.inquiredFor === null || hasPriority(contender, grant.inquiredFor)) grant.inquiredFor = contender;
       this.context.send(grant.request.node, {
         kind: 'inquire',

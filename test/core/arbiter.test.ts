@@ -230,6 +230,17 @@ describe('arbiter: Inquire (protocol §5)', () => {
     expect(n1.receives('n4', request(220, { mode: 'shared' })).sent()).toEqual([]);
   });
 
+  test('arbiter: inquires again for one that is back after it was not heard of for a lease (protocol §5)', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    expect(n1.receives('n3', request(190)).sentOf('inquire')).toHaveLength(1);
+    n1.advance(LEASE_MS - 1);
+    n1.receives('n2', request(200)); // The holder renews.
+    n1.advance(1);
+    expect(n1.view()).toMatchObject({ grants: [{ request: { node: 'n2' } }], queue: [] });
+    expect(n1.receives('n3', request(190)).sent()).toMatchObject([{ to: 'n2', kind: 'inquire', contender: { node: 'n3' } }]);
+  });
+
   test('arbiter: inquires for the oldest only, until a still older one or a repeat comes (protocol §5)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));

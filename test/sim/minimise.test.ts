@@ -156,7 +156,7 @@ test('without a machine: nothing of it is left, and later ones move up', () => {
   const plan: Plan = {
     ...drawn,
     faults: [
-      { kind: 'cut', atUs: 1, forUs: 1, from: [0, 1], to: [2, 3] },
+      { kind: 'cut', as: 'split', atUs: 1, forUs: 1, from: [0, 1], to: [2, 3] },
       { kind: 'suspect', atUs: 2, forUs: 1, machine: 1, peer: 3 },
       { kind: 'pause', atUs: 3, forUs: 1, machine: 3 },
     ],

@@ -5,6 +5,8 @@ import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
 import type { RunOptions } from '../../sim/draw';
 import { main } from '../../sim/main';
+import { MUTANTS } from '../../sim/mutants/catalogue';
+import { loadMutant } from '../../sim/mutants/load';
 import { FAULT_KINDS } from '../../sim/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan';
 import { commandFor } from '../../sim/report';
@@ -12,6 +14,7 @@ import { runSeed } from '../../sim/run';
 import type { RunTools } from '../../sim/run';
 import type { Effect } from '../../src/core';
 import { holds } from '../support/holds';
+import { NO_YIELD } from './broken-cores';
 
 jest.setTimeout(60_000);
 
@@ -51,6 +54,21 @@ test.each([45_436, 83_475])('seed %d: late copies of many old Requests do not mi
 
 test.each([192, 198, 207])('seed %d: a request is widened to a node whose silence ends when those asked are dead for good', (seed) => {
   expect(runSeed(seed).violation).toBeNull();
+});
+
+test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol §1)', () => {
+  const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
+  expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+  const sum = (name: 'overlaps' | 'lateWrites' | 'writes'): number => reports.reduce((total, { counts }) => total + counts[name], 0);
+  expect(sum('overlaps')).toBeGreaterThan(0);
+  expect(sum('lateWrites')).toBeGreaterThan(0);
+  expect(sum('writes')).toBeGreaterThan(0);
+});
+
+test('relentless: nodes go down all the time, never so many that they block every quorum, and nobody waits beyond the bound', () => {
+  const reports = SEEDS.slice(0, 8).map((seed) => runSeed(seed, { profile: 'relentless' }));
+  expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+  for (const { counts } of reports) expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
 });
 
 const faults = fc.dictionary(fc.constantFrom(...(Object.keys(FAULT_KINDS) as FaultKind[])), fc.nat({ max: 100 }), { maxKeys: 8 })
@@ -111,6 +129,24 @@ describe('each check can fail', () => {
   test('progress: a core that never sends a Release', () => {
     const core = coreThat((effect) => (effect.kind === 'send' && effect.message.kind === 'release' ? [] : [effect]));
     expect(checksThatFail(core, { profile: 'calm' }).size).toBeGreaterThan(0);
+  });
+
+  test('progress: in relentless runs, a core that never asks others instead of those that are down', () => {
+    const core = { ...PRODUCTION_CORE, step: (...[node, event]: Parameters<Core['step']>) => (event.kind === 'peerDown' ? [] : PRODUCTION_CORE.step(node, event)) };
+    const checks = SEEDS.slice(0, 8).flatMap((seed) => runSeed(seed, { profile: 'relentless' }, { core }).violation?.check ?? []);
+    expect(new Set(checks)).toEqual(new Set(['progress']));
+  });
+
+  test('deadlock: a core that never yields is caught before anybody has waited long', () => {
+    expect([...checksThatFail(NO_YIELD, { profile: 'calm' })]).toContain('deadlock');
+  });
+
+  test.each(['queue-first-come', 'queue-youngest-first'])('fairness: a core whose arbiters do not serve the oldest first (%s)', (name) => {
+    expect([...checksThatFail(loadMutant(MUTANTS.find((mutant) => mutant.name === name) ?? { name, changes: [] }), { profile: 'calm' })]).toContain('fairness');
+  });
+
+  test.each(['swarm', 'adrift'] as const)('fenced: a resource that does not look at tokens accepts late writes (%s)', (profile) => {
+    expect([...checksThatFail(PRODUCTION_CORE, { profile }, { looksAtTokens: false })]).toEqual(['fenced']);
   });
 
   test('frugal: a core that asks twice', () => {
