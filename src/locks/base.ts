@@ -112,6 +112,8 @@ export abstract class BaseLockManager implements LockManager {
 /** Run `callback` while the lock is held; rejects at once when it is lost. */
 export async function runInside<T>(lock: ManagedLock, callback: (lock: Lock) => T): Promise<Awaited<T>> {
   try {
+    // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
+    if (lock.validForMs() === 0) throw asSpecified(lossOf(lock));
     const result = callback(lock);
     if (!isThenable(result)) return await result;
     lock.inUseUntil?.(result);
@@ -119,6 +121,12 @@ export async function runInside<T>(lock: ManagedLock, callback: (lock: Lock) => 
   } finally {
     lock.release();
   }
+}
+
+function lossOf(lock: ManagedLock): LockError {
+  let loss: LockError | undefined;
+  lock.onLost((reason) => (loss = reason));
+  return loss ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`);
 }
 
 function untilLost<T>(lock: ManagedLock, result: T & PromiseLike<unknown>): Promise<Awaited<T>> {

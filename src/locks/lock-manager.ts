@@ -252,6 +252,7 @@ class Acquisition implements Caller, HeldLock {
   }
 
   get signal(): AbortSignal {
+    this.runtime.catchUp();
     this.abortController ??= new AbortController();
     if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
     return this.abortController.signal;
@@ -277,6 +278,7 @@ class Acquisition implements Caller, HeldLock {
   }
 
   validForMs(): number {
+    this.runtime.catchUp();
     return this.state === 'held' ? Math.max(0, this.validUntilMs - this.runtime.nowMs()) : 0;
   }
 

@@ -123,7 +123,8 @@ export interface LockManager {
    * each other and names that start with `-`, `AbortError` when the lock is stolen), with the signal's
    * reason when aborted before the grant, and with a LockError `timeout`, `no-quorum` or `closed` when
    * the lock is not granted. When the lock is lost while the callback runs, it rejects at once with a
-   * LockError `lost`; the callback is told by `lock.signal`, and what it does then is its own matter.
+   * LockError `lost`; the callback is told by `lock.signal`, and what it does then is its own matter. So it does when
+   * this process was busy or frozen for longer than a lease before the callback could start: then that never runs.
    */
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;

@@ -10,12 +10,16 @@ import type {
 import { assertNever } from '../core';
 import { LockError } from '../errors';
 import type { Logger } from '../log';
+import { lockNameFault } from '../transport/lock-name';
 import type { Transport } from '../transport/transport';
 import type { DataDirectory } from './data-directory';
 import type { NodeTime } from './monotonic-time';
 
 /** How long to wait before a ceiling that could not be written is written again. */
 const CEILING_RETRY_MS = 1_000;
+
+/** How long it may go unnoticed that the machine slept: timers stand still meanwhile, and come that much too late. */
+const SLEEP_UNNOTICED_MS = 200;
 
 /** Who wants a lock. Each is called back at most once with `entered`, and after that at most once with `lost`. */
 export interface Caller {
@@ -62,8 +66,16 @@ export class Runtime {
 
   private readonly callers = new Map<CallerId, { readonly lock: LockName; readonly caller: Caller }>();
   private nextCaller: CallerId = 1;
+  private wakeAtMs = Infinity;
   private forgetWake: () => void = () => undefined;
+  private forgetSleepWatch: () => void = () => undefined;
+  /** The highest ceiling that the core asked for. */
+  private ceilingWanted: LamportTime = 0;
+  private isReserving = false;
+  /** Why the ceiling could not be written the last time; null when it was. */
+  private ceilingFault: string | null = null;
   private forgetCeiling: () => void = () => undefined;
+  private started = false;
   private closed: LockError | null = null;
   private readonly logsMessages: boolean;
   /** Events that came while the effects of another were being performed; null while none is. */
@@ -77,6 +89,8 @@ export class Runtime {
   async start(): Promise<void> {
     const { core, dataDirectory, transport } = this.parts;
     const effects = this.step({ kind: 'start', nowMs: this.nowMs() });
+    this.started = true;
+    this.watchForSleep();
     for (const effect of effects) {
       if (effect.kind !== 'reserveCeiling') this.perform(effect);
       else {
@@ -102,10 +116,24 @@ export class Runtime {
     return this.parts.time.schedule(callback, delayMs);
   }
 
-  /** @throws LockError `closed` when the node has stopped. */
+  /**
+   * Let the core notice what time it is. While the event loop is busy, or the machine sleeps, no timer fires: whoever
+   * is about to act on a lock asks this first, and is told in here if the lock is lost.
+   */
+  catchUp(): void {
+    if (this.closed !== null || this.waiting !== null) return;
+    const nowMs = this.nowMs();
+    const sleptMs = this.parts.time.takeSleptMs();
+    if (sleptMs > 0) this.handle({ kind: 'slept', nowMs, byMs: sleptMs });
+    else if (nowMs >= this.wakeAtMs) this.wake(nowMs);
+  }
+
+  /** @throws LockError `closed` when the node has stopped, `config` for a name that is too long. */
   acquire(lock: LockName, mode: Mode, caller: Caller, steals = false): CallerId {
     const closed = this.closed ?? (this.stops.signal.reason as LockError | undefined);
     if (closed !== undefined) throw new LockError('closed', closed.message, { cause: closed });
+    const fault = lockNameFault(lock);
+    if (fault !== null) throw new LockError('config', fault);
     const id = this.nextCaller++;
     this.callers.set(id, { lock, caller });
     const acquire = { kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id } as const;
@@ -153,7 +181,7 @@ export class Runtime {
     if (this.closed !== null) return;
     this.closed = reason;
     try {
-      this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
+      if (this.started) this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
     } catch (error) {
       this.parts.log.error({ err: error }, 'could not give the locks back; they end with their leases');
     }
@@ -164,6 +192,7 @@ export class Runtime {
 
   private end(): void {
     this.forgetWake();
+    this.forgetSleepWatch();
     this.forgetCeiling();
     const reason = this.closed ?? new LockError('closed', 'the node stopped');
     const callers = [...this.callers.values()];
@@ -201,16 +230,23 @@ export class Runtime {
       return;
     }
     const sleptMs = this.parts.time.takeSleptMs();
-    this.waiting = sleptMs > 0 ? [{ kind: 'slept', nowMs: event.nowMs, byMs: sleptMs }, event] : [event];
+    this.waiting = [];
     try {
+      if (sleptMs > 0) this.stepAndPerform({ kind: 'slept', nowMs: event.nowMs, byMs: sleptMs });
+      this.stepAndPerform(event);
       for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-        for (const effect of this.step(next)) this.perform(effect);
+        // Callers that were told meanwhile may have taken their time.
+        this.stepAndPerform({ ...next, nowMs: this.nowMs() });
       }
     } catch (error) {
       this.waiting = null;
       this.fail(error);
     }
     this.waiting = null;
+  }
+
+  private stepAndPerform(event: Event): void {
+    for (const effect of this.step(event)) this.perform(effect);
   }
 
   private step(event: Event): readonly Effect[] {
@@ -273,25 +309,54 @@ export class Runtime {
 
   private setTimer(atMs: number): void {
     this.forgetWake();
+    this.wakeAtMs = atMs;
     this.forgetWake = this.schedule(() => {
       const nowMs = this.nowMs();
       // A timer may fire a little early; the core would take that for a superfluous wake.
       if (nowMs < atMs) this.setTimer(atMs);
-      else this.handle({ kind: 'wake', nowMs });
+      else this.wake(nowMs);
     }, Math.max(0, atMs - this.nowMs()));
   }
 
-  /** Until the ceiling is on disk the core holds its messages back, so a full disk silences the node. */
+  private wake(nowMs: number): void {
+    this.forgetWake();
+    this.wakeAtMs = Infinity;
+    this.handle({ kind: 'wake', nowMs });
+  }
+
+  private watchForSleep(): void {
+    this.forgetSleepWatch = this.schedule(() => {
+      this.watchForSleep();
+      this.catchUp();
+    }, SLEEP_UNNOTICED_MS);
+  }
+
+  /** One write at a time, of the highest ceiling asked for. Until it is on disk the core sends nothing above the last one. */
   private reserve(ceiling: LamportTime): void {
-    this.parts.dataDirectory.reserve(ceiling).then(
+    this.ceilingWanted = Math.max(this.ceilingWanted, ceiling);
+    if (this.isReserving) return;
+    this.isReserving = true;
+    const { ceilingWanted } = this;
+    this.parts.dataDirectory.reserve(ceilingWanted).then(
       () => {
-        if (this.closed === null) this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling });
+        this.isReserving = false;
+        if (this.closed !== null) return;
+        if (this.ceilingFault !== null) this.parts.log.info('the data directory can be written again');
+        this.ceilingFault = null;
+        if (this.ceilingWanted > ceilingWanted) this.reserve(this.ceilingWanted);
+        this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling: ceilingWanted });
       },
       (error: unknown) => {
         if (this.closed !== null) return;
-        const detail = error instanceof Error ? error.message : String(error);
-        this.parts.log.error(`cannot write the data directory, so this node falls silent until it can: ${detail}`);
-        this.forgetCeiling = this.schedule(() => this.reserve(ceiling), CEILING_RETRY_MS);
+        const fault = error instanceof Error ? error.message : String(error);
+        if (fault !== this.ceilingFault) {
+          this.parts.log.error(`cannot write the data directory; when the clock values reserved there are used up, this node falls silent until it can: ${fault}`);
+        }
+        this.ceilingFault = fault;
+        this.forgetCeiling = this.schedule(() => {
+          this.isReserving = false;
+          this.reserve(this.ceilingWanted);
+        }, CEILING_RETRY_MS);
       },
     );
   }

@@ -2,6 +2,7 @@ import pino from 'pino';
 import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
 import type { Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
+import { NodeLockManager } from '../../src/locks/lock-manager';
 import type { DataDirectory } from '../../src/node/data-directory';
 import { Runtime } from '../../src/node/runtime';
 import type { Caller } from '../../src/node/runtime';
@@ -60,13 +61,15 @@ class TestDirectory implements DataDirectory {
   }
 }
 
-/** Time of the test, and sleep when it says so. */
+/** Time of the test; sleep, and a busy event loop, when it says so. */
 class TestTime extends VirtualTime {
   sleptMs = 0;
+  /** So long the event loop was busy: time passed and no timer could fire. */
+  busyMs = 0;
   isReversed = false;
 
   override nowMs(): number {
-    return this.isReversed ? -1 : super.nowMs();
+    return this.isReversed ? -1 : super.nowMs() + this.busyMs;
   }
 
   override takeSleptMs(): number {
@@ -97,7 +100,7 @@ class TestCaller implements Caller {
 }
 
 /** Node n1 of three, driven by hand; n2 answers when the test says so. */
-function makeNode(level = 'silent') {
+function makeNode(level = 'silent', retain = false) {
   const transport = new TestTransport();
   const dataDirectory = new TestDirectory();
   const time = new TestTime();
@@ -106,7 +109,7 @@ function makeNode(level = 'silent') {
   const core = createNode(
     {
       self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
-      slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain: false,
+      slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
     },
     { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart: true },
   );
@@ -123,8 +126,14 @@ function makeNode(level = 'silent') {
   return { runtime, transport, dataDirectory, time, lines, peerUp, grant };
 }
 
-async function startedNode(level?: string) {
-  const node = makeNode(level);
+function locksOf(runtime: Runtime): NodeLockManager {
+  return new NodeLockManager({
+    id: 'n1', runtime, hasQuorum: () => true, queryPeers: () => Promise.resolve(new Map()), watchPeers: () => () => undefined,
+  });
+}
+
+async function startedNode(level?: string, retain?: boolean) {
+  const node = makeNode(level, retain);
   await node.runtime.start();
   node.peerUp('n2');
   node.peerUp('n3');
@@ -132,8 +141,8 @@ async function startedNode(level?: string) {
 }
 
 /** A node that holds the lock `stock` for the caller. */
-async function holdingNode() {
-  const node = await startedNode();
+async function holdingNode({ retain = false } = {}) {
+  const node = await startedNode('silent', retain);
   const caller = new TestCaller();
   const id = node.runtime.acquire('stock', 'exclusive', caller);
   node.grant();
@@ -157,6 +166,13 @@ describe('runtime: performs what the core says', () => {
     dataDirectory.fault = 'disk full';
     await expect(runtime.start()).rejects.toMatchObject({ code: 'storage' });
     expect(transport.handlers).toBeNull();
+  });
+
+  test('refuses a lock name that no message can carry, and goes on', async () => {
+    const { runtime, transport } = await startedNode();
+    expect(() => runtime.acquire('x'.repeat(4097), 'exclusive', new TestCaller())).toThrow(/4097 bytes/);
+    runtime.acquire('x'.repeat(4096), 'exclusive', new TestCaller());
+    expect(transport.kinds()).toEqual(['request']);
   });
 
   test('asks for the vote of a peer, enters, renews, releases', async () => {
@@ -244,6 +260,67 @@ describe('runtime: a lock that is lost', () => {
     expect(caller.told).toEqual(['entered', 'lost: lost']);
   });
 
+  test('a machine that slept past the lease tells its caller soon, even if nothing else happens', async () => {
+    const { time, caller } = await holdingNode();
+    time.sleptMs = LEASE_MS;
+    await time.advance(250);
+    expect(caller.told).toEqual(['entered', 'lost: lost']);
+  });
+
+  test('whoever asks for how long a lock is valid is told the truth, though no timer could fire', async () => {
+    for (const pass of [(time: TestTime) => (time.busyMs = LEASE_MS), (time: TestTime) => (time.sleptMs = LEASE_MS)]) {
+      const { runtime, time, caller } = await holdingNode();
+      runtime.catchUp();
+      expect(caller.told).toEqual(['entered']);
+      pass(time);
+      runtime.catchUp();
+      expect(caller.told).toEqual(['entered', 'lost: lost']);
+    }
+  });
+
+  test('nothing starts under a lock that ran out between its grant and its callback', async () => {
+    const { runtime, time, grant } = await startedNode();
+    const locks = locksOf(runtime);
+    const callback = jest.fn();
+    const asked = locks.request('stock', callback);
+    grant();
+    time.busyMs = LEASE_MS; // a callback of another lock computes, or the process is frozen
+    await expect(asked).rejects.toMatchObject({ code: 'lost' });
+    expect(callback).not.toHaveBeenCalled();
+  });
+
+  test('what a holder asks of its lock is true, though no timer could fire', async () => {
+    const { runtime, time, grant } = await startedNode();
+    const locks = locksOf(runtime);
+    const acquired = [locks.acquire('stock'), locks.acquire('tools')];
+    grant();
+    const [stock, tools] = await Promise.all(acquired);
+    expect([stock?.validForMs(), tools?.signal.aborted]).toEqual([expect.any(Number), false]);
+    time.sleptMs = LEASE_MS;
+    expect(stock?.validForMs()).toBe(0);
+    expect(tools?.signal.reason).toMatchObject({ code: 'lost' });
+  });
+
+  test('what had to wait its turn comes with the time of its turn', async () => {
+    const { runtime, time, transport, id } = await holdingNode({ retain: true });
+    runtime.release(id);
+    const busy = new TestCaller();
+    const late = new TestCaller();
+    busy.onEntered = () => {
+      runtime.acquire('stock', 'exclusive', late);
+      time.busyMs += LEASE_MS; // as a listener that computes for too long
+    };
+    transport.kinds();
+    runtime.acquire('another', 'exclusive', busy);
+    const [request] = transport.sent.splice(0);
+    if (request?.message.kind !== 'request') throw new Error('nobody was asked');
+    const { lock, timestamp, sentAtMs, clock } = request.message;
+    transport.receive(request.to, { kind: 'grant', lock, clock: clock + 1, timestamp, grant: clock + 1, sentAtMs, contended: false });
+    // The retained grants of `stock` ran out while `busy` was told.
+    expect([busy.told, late.told]).toEqual([['entered'], []]);
+    expect(transport.sent.filter(({ message }) => message.kind === 'request').map(({ message }) => message.lock)).toEqual(['stock']);
+  });
+
   test('a timer that fires early is set again', async () => {
     const { time, caller } = await holdingNode();
     const schedule = time.schedule.bind(time);
@@ -299,6 +376,25 @@ describe('runtime: a ceiling that cannot be written silences the node (protocol 
     dataDirectory.fault = null;
     await time.advance(10_000);
     expect(dataDirectory.written).toHaveLength(1);
+  });
+});
+
+describe('runtime: a disk that cannot be written', () => {
+  test('is told once, and when it can be written again', async () => {
+    const { runtime, dataDirectory, time, lines, peerUp } = await startedNode('info');
+    dataDirectory.fault = 'ENOSPC: no space left on device';
+    lines.length = 0;
+    for (let raise = 1; raise <= 3; raise++) {
+      peerUp('n2', runtime.clock() + raise * DEFAULT_CEILING_BLOCK);
+      await time.advance(2_000);
+    }
+    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/ENOSPC/)]);
+    dataDirectory.fault = null;
+    await time.advance(1_000);
+    expect(lines.map(({ msg }) => msg).slice(1)).toEqual(['the data directory can be written again']);
+    // The highest that was asked for, and once.
+    expect(dataDirectory.written).toHaveLength(2);
+    expect(dataDirectory.written[1]).toBeGreaterThan(runtime.clock());
   });
 });
 
@@ -358,6 +454,13 @@ describe('runtime: a stop', () => {
     const { runtime, transport } = await holdingNode();
     await runtime.stop(stopping, new Set(['stock']));
     expect(transport.kinds()).toEqual([]);
+  });
+
+  test('before it started: closes, and there is nothing to give back', async () => {
+    const { runtime, transport, dataDirectory, lines } = makeNode('info');
+    await runtime.stop(stopping);
+    expect(lines).toEqual([]);
+    expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);
   });
 
   test('leaves no timer, and the second one does nothing', async () => {
