@@ -13,5 +13,5 @@ export type { LogLevel, LogMethod, Logger } from './log';
 export { parseConfiguration, readConfiguration } from './config';
 export type { Configuration } from './config';
 export { InvariantError } from './core';
-export type { PeerStatus } from './transport/grpc-transport';
+export type { PeerStatus } from './transport/transport';
 export type { LockView, Message, MessageKind, Mode, NodeId, Token } from './core';

@@ -12,10 +12,10 @@ import { addDiscovery } from '../service/discovery';
 import { PeerClients } from '../service/peers';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
-import type { PeerStatus } from '../transport/grpc-transport';
-import { createServer, listen } from '../transport/server';
+import { createServer, listen, shutDown } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/tls';
+import type { PeerStatus } from '../transport/transport';
 import { assembleNode } from './assemble';
 import { ephemeralDirectory, openDataDirectory } from './data-directory';
 import type { DataDirectory } from './data-directory';
@@ -158,7 +158,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLBACKS_END_MS)]);
     await runtime.stop(reason, new Set(inUse.flatMap((names) => [...names])));
     peers.close();
-    server.forceShutdown();
+    shutDown(server, node.address);
   }
   try {
     const port = await listen(server, address, { ...tls, insecure });

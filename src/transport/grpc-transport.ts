@@ -14,7 +14,7 @@ import { helloRefusal, type Identity, type Refusal } from './handshake';
 import { linkTiming, PeerLink, type LinkTiming } from './peer-link';
 import { AcceptedStream, DialledStream, peerService } from './peer-stream';
 import { certificateFault, type TlsMaterial } from './tls';
-import type { Transport, TransportHandlers } from './transport';
+import type { PeerStatus, Transport, TransportHandlers } from './transport';
 
 export interface GrpcTransportOptions {
   readonly self: NodeId;
@@ -31,16 +31,6 @@ export interface GrpcTransportOptions {
   /** For the jitter, in [0, 1). Default Math.random. */
   readonly random?: () => number;
   readonly timing?: Partial<LinkTiming>;
-}
-
-export interface PeerStatus {
-  readonly id: NodeId;
-  readonly address: string;
-  readonly up: boolean;
-  /** Why it is down. */
-  readonly reason?: string;
-  /** Messages dropped because it reads too slowly. */
-  readonly droppedMessages: number;
 }
 
 /** A stop waits that long for peers to see it. */

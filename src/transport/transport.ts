@@ -26,3 +26,14 @@ export interface Transport {
   /** Send what is buffered, end every stream so that peers notice at once, and close. */
   stop(): Promise<void>;
 }
+
+/** What a node knows of one of its peers. */
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly address: string;
+  readonly up: boolean;
+  /** Why it is down. */
+  readonly reason?: string;
+  /** Messages dropped because it reads too slowly. */
+  readonly droppedMessages: number;
+}

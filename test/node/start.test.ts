@@ -1,5 +1,6 @@
 /** Whole nodes in one process, over real gRPC streams on loopback. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -147,6 +148,15 @@ describe('three nodes over gRPC', () => {
     await n1.stop();
     expect((await first).code).toBe('closed');
     expect(await n2.locks.request('a', () => 'next')).toBe('next');
+  });
+
+  test('a node that stops leaves no connection behind that would keep its process, not even one that carries nothing', async () => {
+    const node = await start('n1');
+    const idle = connect(`http://${node.address}`);
+    await new Promise((resolve) => idle.once('remoteSettings', resolve));
+    idle.unref();
+    await node.stop();
+    await until(() => idle.destroyed, 'the connection to end', 5_000);
   });
 
   test('two of three are enough, and the third may come later', async () => {
