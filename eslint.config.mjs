@@ -9,11 +9,12 @@ const layers = {
   quorum: [],
   core: ['quorum'],
   config: ['quorum'],
+  fencing: ['core'],
   transport: ['core'],
   node: ['config', 'core', 'locks', 'quorum', 'service', 'transport'],
   locks: ['core', 'node', 'quorum', 'transport'],
   service: ['core', 'locks', 'node', 'transport'],
-  testing: ['config', 'core', 'locks', 'node', 'quorum', 'transport'],
+  testing: ['config', 'core', 'fencing', 'locks', 'node', 'quorum', 'transport'],
   cli: ['config', 'core', 'locks', 'node', 'quorum', 'service', 'transport'],
 };
 
@@ -77,6 +78,11 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    // They show what a user writes.
+    files: ['examples/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [{ group: ['**/src/**'], message: "Import from 'maekawa'." }] }] },
   },
   {
     // A tag on the wire is any number; the switch's default refuses those that no field has.

@@ -5,6 +5,8 @@ const config: Config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // The examples import the package by its name, as users do.
+  moduleNameMapper: { '^maekawa$': '<rootDir>/src', '^maekawa/testing$': '<rootDir>/src/testing' },
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
 };
 

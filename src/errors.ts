@@ -17,6 +17,8 @@ export type LockErrorCode =
   | 'no-quorum'
   /** The lock was held, and another request took it with `steal`. */
   | 'stolen'
+  /** A fenced resource has seen a later holder: the lock was lost meanwhile, and nothing was written. */
+  | 'fenced'
   /** The node or client is shutting down or was stopped. */
   | 'closed'
   /** A node could not be reached, or its address is in use. */

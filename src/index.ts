@@ -7,6 +7,8 @@ export type {
 } from './locks/types';
 export { connect } from './service/remote';
 export type { ConnectOptions, RemoteLocks } from './service/remote';
+export { admit, fence } from './fencing';
+export type { Fence, FencedBy, FenceOutcome, FenceStore, FencingToken, TokensSeen } from './fencing';
 export { LockError } from './errors';
 export type { LockErrorCode } from './errors';
 export type { LogLevel, LogMethod, Logger } from './log';

@@ -57,6 +57,7 @@ const exitCodes: Record<LockErrorCode, number> = {
   aborted: EXIT.timeout,
   lost: EXIT.lost,
   stolen: EXIT.lost,
+  fenced: EXIT.lost,
   'no-quorum': EXIT.noQuorum,
   closed: EXIT.closed,
   unreachable: EXIT.unreachable,

@@ -137,13 +137,15 @@ export class LocksClient {
 
 type State =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'held'; readonly held: HeldMessage }
+  | { readonly kind: 'held' }
   | { readonly kind: 'lost'; readonly reason: LockError }
   | { readonly kind: 'over' };
 
 /** One lock of this process, from asking to release. */
 class RemoteHold implements ManagedLock {
   readonly mode: Mode;
+  /** Stays when the lock is lost: a resource that is shown it says whether a later holder was there. */
+  token: Token = 0;
   private state: State = { kind: 'waiting' };
   private validUntilMs = 0;
   private readonly abort = new AbortController();
@@ -184,10 +186,6 @@ class RemoteHold implements ManagedLock {
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
       },
     });
-  }
-
-  get token(): Token {
-    return this.state.kind === 'held' ? this.state.held.token : 0;
   }
 
   get signal(): AbortSignal {
@@ -234,7 +232,8 @@ class RemoteHold implements ManagedLock {
     if (this.state.kind !== 'waiting') return;
     this.beginPings(held.leaseMs);
     this.stopListening();
-    this.state = { kind: 'held', held };
+    this.state = { kind: 'held' };
+    this.token = held.token;
     this.validUntilMs = held.sentAtMs + held.validForMs;
     this.watchDeadline();
     if (this.isHeld()) return this.outcome.resolve(this);

@@ -266,6 +266,7 @@ function endedReason(code: LockErrorCode): EndedReason {
     case 'config':
       return 'REASON_CONFIG';
     case 'aborted':
+    case 'fenced':
     case 'unreachable':
     case 'protocol':
     case 'storage':

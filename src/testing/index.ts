@@ -18,6 +18,9 @@ import type { FamilyLayout } from '../quorum';
 import { MemoryNetwork } from './memory-network';
 import { VirtualTime, settle } from './virtual-time';
 
+export { memoryFenceStore } from './fence-store';
+export type { MemoryFenceStore } from './fence-store';
+
 export interface TestClusterOptions {
   /** How many nodes, named n1, n2, …; or their ids. Default 3. */
   readonly nodes?: number | readonly NodeId[];

@@ -4,9 +4,18 @@ import fc from 'fast-check';
 
 /** Every run draws a new seed, unless the environment names one. */
 export function holds<Values>(property: fc.IProperty<Values>, runs = 200): void {
+  fc.assert(property, replayable<Values>(runs));
+}
+
+/** As `holds`, for properties that take turns with others. */
+export async function holdsAsync<Values>(property: fc.IAsyncProperty<Values>, runs = 200): Promise<void> {
+  await fc.assert(property, replayable<Values>(runs));
+}
+
+function replayable<Values>(runs: number): fc.Parameters<Values> {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   const { testPath = '', currentTestName = '' } = expect.getState();
-  fc.assert(property, {
+  return {
     numRuns: runs,
     seed,
     reporter: (details) => {
@@ -14,5 +23,5 @@ export function holds<Values>(property: fc.IProperty<Values>, runs = 200): void 
       const replay = `SEED=${seed} npx jest ${relative(process.cwd(), testPath)} -t '${currentTestName.replace(/[^\w :,-]/g, '.')}'`;
       throw new Error(`${fc.defaultReportMessage(details)}\n\nReplay with: ${replay}`);
     },
-  });
+  };
 }
