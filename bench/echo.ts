@@ -39,6 +39,7 @@ export class Echo {
       message: (from, message) => this.onMessage(from, message),
       peerUp: () => this.whenUp?.(),
       peerDown: () => undefined,
+      duplicate: () => undefined,
       clock: () => this.clock,
       silentForMs: () => 0,
     });

@@ -113,7 +113,9 @@ async function run(options: NodeOptions): Promise<void> {
   await node.stop();
   terminal?.close();
   const reason: unknown = node.signal.reason;
-  if (!interrupted() && reason instanceof LockError && !reason.definite) throw new ExitWith(EXIT.bug);
+  if (!interrupted() && reason instanceof LockError && !reason.definite) {
+    throw reason.cause instanceof LockError ? reason.cause : new ExitWith(EXIT.bug);
+  }
   log.info(`node ${node.id} stopped`);
   // Whatever still waits for something, such as a half-open connection, must not keep the process.
   setTimeout(() => process.exit(), 300).unref();

@@ -18,6 +18,11 @@ export interface DataDirectory {
   /** A ceiling was found: this node ran before. */
   readonly existed: boolean;
   /**
+   * Aborts, with a LockError `storage`, when another process took the directory, which happens only to one
+   * that was frozen where nobody could see it. Left out where it cannot happen.
+   */
+  readonly taken?: AbortSignal;
+  /**
    * Put a ceiling on disk, to survive a crash of the machine. Resolves when it is there; at once for
    * one that does not exceed what is there. Rejects when it cannot be written.
    */
@@ -57,6 +62,8 @@ export function ephemeralDirectory(): DataDirectory {
 }
 
 class Directory implements DataDirectory {
+  private readonly taking = new AbortController();
+  readonly taken = this.taking.signal;
   private onDisk: LamportTime;
   /** Writes happen one after the other. */
   private writing: Promise<void> = Promise.resolve();
@@ -69,6 +76,7 @@ class Directory implements DataDirectory {
     private readonly lock: DirectoryLock,
   ) {
     this.onDisk = ceiling;
+    lock.taken.addEventListener('abort', () => this.taking.abort(this.takenError()));
   }
 
   reserve(ceiling: LamportTime): Promise<void> {
@@ -87,11 +95,15 @@ class Directory implements DataDirectory {
     return this.closing;
   }
 
+  private takenError(): LockError {
+    return new LockError('storage', `the data directory ${this.path}: another process took it while this one was frozen; stop one of the two`);
+  }
+
   /** The file is either the old one or the new one, whatever happens meanwhile; and the new one once this resolves. */
   private async write(ceiling: LamportTime): Promise<void> {
     const temporary = join(this.path, TEMPORARY);
     try {
-      if (!this.lock.isHeld()) throw new Error('another process took it while this one was frozen; stop one of the two');
+      if (!this.lock.isHeld()) throw this.takenError();
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(formatCeiling(ceiling));
@@ -102,6 +114,7 @@ class Directory implements DataDirectory {
       await rename(temporary, join(this.path, FILE));
       await syncDirectory(this.path);
     } catch (cause) {
+      if (cause instanceof LockError) throw cause;
       throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}`, { cause });
     }
   }

@@ -30,6 +30,8 @@ const ATTEMPTS_MAX = 1_000;
 
 /** A directory that is ours. */
 export interface DirectoryLock {
+  /** Aborts when it is noticed that `isHeld` is false, a second after this process could run again at the latest. */
+  readonly taken: AbortSignal;
   /** False when another process took the directory, which happens only to one that was frozen where nobody could see it. */
   isHeld(): boolean;
   release(): void;
@@ -69,12 +71,18 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
 }
 
 function hold(file: string, freeFile: string): DirectoryLock {
-  const touch = (): void => utimes(file, new Date(), new Date(), () => undefined);
+  const taken = new AbortController();
+  const touch = (): void => utimes(file, new Date(), new Date(), (error) => {
+    if (error !== null && isGone(error) && !isReleased) taken.abort();
+  });
+  let isReleased = false;
   touch();
   const heartbeat = setInterval(touch, HEARTBEAT_MS).unref();
   return {
+    taken: taken.signal,
     isHeld: () => changedAt(file) !== null,
     release: () => {
+      isReleased = true;
       clearInterval(heartbeat);
       try {
         tryRename(file, freeFile);

@@ -90,6 +90,8 @@ export class Runtime {
     const { core, dataDirectory, transport } = this.parts;
     const effects = this.step({ kind: 'start', nowMs: this.nowMs() });
     this.started = true;
+    const { taken } = dataDirectory;
+    taken?.addEventListener('abort', () => this.halt(taken.reason as LockError));
     this.watchForSleep();
     for (const effect of effects) {
       if (effect.kind !== 'reserveCeiling') this.perform(effect);
@@ -102,6 +104,7 @@ export class Runtime {
       message: (from, message) => this.onMessage(from, message),
       peerUp: (peer, clock, silentMs) => this.onPeerUp(peer, clock, silentMs),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
+      duplicate: (peer, reason) => this.onDuplicate(peer, reason),
       clock: () => durableClock(core),
       silentForMs: () => this.silentForMs(),
     });
@@ -223,6 +226,11 @@ export class Runtime {
     this.onReach();
   }
 
+  private onDuplicate(peer: NodeId, reason: string): void {
+    const { id } = this.parts;
+    this.halt(new LockError('config', `another process runs as node ${id} (${peer} says: ${reason}). Stop one of the two, or give it an id of its own`));
+  }
+
   /** Step the core and perform what it says. What callers do meanwhile waits for its turn. */
   private handle(event: Event): void {
     if (this.waiting !== null) {
@@ -264,8 +272,20 @@ export class Runtime {
   private fail(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause);
     this.parts.log.fatal({ err: cause }, 'the node stops: it cannot vouch for its locks any more');
+    this.breakOff(`node ${this.parts.id} stopped because of a bug: ${detail}`, cause);
+  }
+
+  /** Another process is this node too: two votes where there must be one. Whoever notices stops. */
+  private halt(cause: LockError): void {
     if (this.closed !== null) return;
-    this.closed = new LockError('closed', `node ${this.parts.id} stopped because of a bug: ${detail}`, { definite: false, cause });
+    this.parts.log.error(`the node stops: ${cause.message}`);
+    this.breakOff(`node ${this.parts.id} stopped: ${cause.message}`, cause);
+  }
+
+  /** Without a word to anybody: the locks end with their leases. */
+  private breakOff(reason: string, cause: unknown): void {
+    if (this.closed !== null) return;
+    this.closed = new LockError('closed', reason, { definite: false, cause });
     this.end();
     void this.parts.transport.stop();
     void this.parts.dataDirectory.close();

@@ -77,7 +77,10 @@ export interface MaekawaNode {
   /** Where it listens, `host:port`. */
   readonly address: string;
   readonly locks: LockManager;
-  /** Aborts when the node stops, with a LockError `closed` as its reason; that is not definite when a bug stopped it. */
+  /**
+   * Aborts when the node stops, with a LockError `closed` as its reason. That is not definite when a bug stopped
+   * the node, or that another process runs with its id or its data directory; then its cause is a LockError too.
+   */
   readonly signal: AbortSignal;
   status(): NodeStatus;
   /**

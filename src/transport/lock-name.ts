@@ -92,7 +92,8 @@ export class NameCache {
     const entry = this.entries[place];
     if (entry && entry.bytes.length === length && sameBytes(entry.bytes, bytes, start)) return entry.name;
     const name = union < 0x80 ? bytes.toString('latin1', start, end) : readWtf8(bytes.subarray(start, end));
-    if (name !== null) this.entries[place] = { bytes: bytes.subarray(start, end).slice(), name };
+    // A copy: `slice` of a Buffer would be a view, and keep the whole frame in memory.
+    if (name !== null) this.entries[place] = { bytes: new Uint8Array(bytes.subarray(start, end)), name };
     return name;
   }
 }

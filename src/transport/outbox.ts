@@ -8,8 +8,11 @@ import { FrameBuilder } from './codec';
 /** A frame of that many bytes is closed and the next one begun. */
 const frameBytesFull = 2 ** 16;
 
-/** What may wait for one peer. About 15,000 messages with short names. */
-export const outboxBytesMax = 2 ** 20;
+/**
+ * What may wait for one peer. About 120,000 messages with short names: those who hold many locks renew them all
+ * at once, and were the last of them dropped, it would be the same ones each time.
+ */
+export const outboxBytesMax = 2 ** 23;
 
 export class Outbox {
   private readonly builder = new FrameBuilder();

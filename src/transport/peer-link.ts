@@ -65,6 +65,8 @@ export class PeerLink {
   private waiting: { readonly stream: PeerStream; readonly hello: Hello } | null = null;
   private readonly outbox = new Outbox();
   private failedDials = 0;
+  /** Ticks since the peer first said that another process has our id; null while it does not. */
+  private duplicateTicks: number | null = null;
   private reasonDown: string | null = 'not connected yet';
   private reasonLogged: string | null = null;
   private dropped = 0;
@@ -138,6 +140,7 @@ export class PeerLink {
   tick(): void {
     const { link, waiting } = this;
     const { timing } = this.context;
+    if (this.duplicateTicks !== null) this.duplicateTicks++;
     if (link.state === 'dialling' && ++link.ticks >= timing.silentTicksMax) {
       link.stream.cut('no answer');
       this.fail({ code: status.DEADLINE_EXCEEDED, reason: 'does not answer' });
@@ -161,8 +164,7 @@ export class PeerLink {
 
   /** Sends what waits, says goodbye, and is done for good. */
   async stop(): Promise<void> {
-    const { link, waiting } = this;
-    this.flush();
+    const { link, waiting, outbox } = this;
     this.link = { state: 'stopped' };
     this.waiting = null;
     const reason = `${this.context.identity.self} is shutting down`;
@@ -170,6 +172,7 @@ export class PeerLink {
     if (link.state === 'down') clearTimeout(link.redial);
     if (link.state === 'dialling') link.stream.cut(reason);
     if (link.state === 'up') {
+      for (let frame = outbox.next(); frame !== null; frame = outbox.next()) link.stream.write(frame);
       link.stream.end({ code: status.OK, reason });
       await link.stream.closed;
     }
@@ -215,6 +218,7 @@ export class PeerLink {
   private use(stream: PeerStream, hello: Hello): void {
     this.link = { state: 'up', stream, incarnation: hello.incarnation, silentTicks: 0, quietTicks: 0 };
     this.failedDials = 0;
+    this.duplicateTicks = null;
     this.reasonDown = null;
     this.reasonLogged = null;
     stream.handlers = {
@@ -275,7 +279,14 @@ export class PeerLink {
     this.log[isNews ? 'warn' : 'debug']({ reason, code: status[code] }, link.state === 'up' ? 'connection lost' : 'not connected');
     this.waiting = null;
     if (link.state === 'up') this.context.handlers.peerDown(this.peer, reason);
+    if (code === status.ALREADY_EXISTS) this.refusedAsDuplicate(reason);
     if (waiting !== null) this.offer(waiting.stream, waiting.hello);
+  }
+
+  /** It may be an earlier life of this node that the peer takes for alive. It does not do so for long. */
+  private refusedAsDuplicate(reason: string): void {
+    this.duplicateTicks ??= 0;
+    if (this.duplicateTicks > this.context.timing.silentTicksMax) this.context.handlers.duplicate(this.peer, reason);
   }
 
   private redialDelayMs(code: status): number {

@@ -12,6 +12,8 @@ export interface TransportHandlers {
   peerUp(peer: NodeId, clock: LamportTime, silentForMs: number): void;
   /** The stream to the peer ended or its keepalive was missed. */
   peerDown(peer: NodeId, reason: string): void;
+  /** Another process with this node's id is connected to the peer, and has been for too long to be an earlier life. */
+  duplicate(peer: NodeId, reason: string): void;
   /** The Lamport clock to put into a handshake; never above the ceiling on disk. */
   clock(): LamportTime;
   /** For how much longer this node lends no vote, for a handshake. */

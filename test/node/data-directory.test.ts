@@ -269,6 +269,8 @@ describe('data directory: one process at a time', () => {
     const error = await failure(directory.reserve(5));
     expect(error).toMatchObject({ code: 'storage' });
     expect(error.message).toMatch(/another process took it/);
+    await until(() => directory.taken?.aborted, 'its heart to notice');
+    expect(directory.taken?.reason).toMatchObject({ code: 'storage', message: expect.stringMatching(/another process took it.*stop one of the two/) as string });
     expect(existsSync(join(path, 'ceiling'))).toBe(false);
   });
 

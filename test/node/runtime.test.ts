@@ -45,6 +45,8 @@ class TestDirectory implements DataDirectory {
   readonly ceiling = 0;
   readonly existed = false;
   readonly written: number[] = [];
+  private readonly taking = new AbortController();
+  readonly taken = this.taking.signal;
   /** Why it cannot be written at present. */
   fault: string | null = null;
   isClosed = false;
@@ -53,6 +55,10 @@ class TestDirectory implements DataDirectory {
     if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
     this.written.push(ceiling);
     return Promise.resolve();
+  }
+
+  takenBy(reason: string): void {
+    this.taking.abort(new LockError('storage', reason));
   }
 
   close(): Promise<void> {
@@ -432,6 +438,25 @@ describe('runtime: a broken invariant stops the node, for no lock is better than
     await runtime.stop(new LockError('closed', 'stopping'));
     expect(transport.kinds()).toEqual([]);
     expect(runtime.ended.signal.reason).toMatchObject({ definite: false });
+  });
+});
+
+describe('runtime: two processes must not be one node', () => {
+  const causes: [string, string, (node: Awaited<ReturnType<typeof holdingNode>>) => void][] = [
+    ['a peer is connected to another process with this id', 'config', ({ transport }) => transport.handlers?.duplicate('n2', 'ids must be unique')],
+    ['another process took the data directory', 'storage', ({ dataDirectory }) => dataDirectory.takenBy('another process took it')],
+  ];
+  test.each(causes)('it stops at once, says nothing more and tells its callers why: %s', async (_, code, happens) => {
+    const node = await holdingNode();
+    const { runtime, transport, dataDirectory, caller, time } = node;
+    happens(node);
+    await settle();
+    expect(caller.lostReason).toMatchObject({ code: 'closed', definite: false, cause: { code } });
+    expect(runtime.ended.signal.reason).toBe(caller.lostReason);
+    expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);
+    await time.advance(2 * LEASE_MS);
+    expect(transport.kinds()).toEqual([]);
+    expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/node n1 stopped: /);
   });
 });
 

@@ -183,6 +183,21 @@ describe('three nodes over gRPC', () => {
   });
 });
 
+describe('two processes with one id', () => {
+  test('one that joins nodes which know the other stops, and says why; the other one goes on', async () => {
+    const [n1, n2] = [await start('n1'), await start('n2')];
+    await untilConnected();
+    const other = await start('n2', { ephemeral: false, dataDir: path });
+    await until(() => other.signal.aborted, 'it to stop');
+    expect(other.signal.reason).toMatchObject({ code: 'closed', definite: false });
+    expect((other.signal.reason as LockError).cause).toMatchObject({
+      code: 'config', message: expect.stringMatching(/another process runs as node n2 \(n1 says: .*\)\. Stop one of the two/) as string,
+    });
+    await n2.locks.request('stock', () => undefined);
+    expect(n1.signal.aborted).toBe(false);
+  });
+});
+
 describe('a node that cannot start says why, and leaves nothing behind', () => {
   test.each<[string, Partial<StartOptions>, string, RegExp]>([
     ['an id that the configuration lacks', { id: 'n9' }, 'config', /no node "n9".*n1, n2, n3/],

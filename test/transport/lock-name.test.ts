@@ -46,6 +46,16 @@ describe('lock names: every string has exactly one byte form, and no other bytes
     );
   });
 
+  test('the cache keeps bytes of its own: neither a frame stays in memory for a name, nor does what happens to it matter', () => {
+    const cache = new NameCache();
+    const frame = Buffer.from('stock');
+    expect(cache.read(frame, 0, 5)).toBe('stock');
+    for (const name of ['stpDk', 'tools', 'stock']) {
+      frame.write(name, 'latin1'); // 'stpDk' has the place of 'stock'
+      expect(cache.read(frame, 0, 5)).toBe(name);
+    }
+  });
+
   test('a name of 4096 bytes is allowed, of 4097 not, and the fault says how long it is', () => {
     expect(lockNameFault('x'.repeat(4096))).toBeNull();
     expect(lockNameFault('x'.repeat(4097))).toMatch(/4097 bytes long; at most 4096/);

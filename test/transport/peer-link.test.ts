@@ -49,6 +49,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
         message: () => undefined,
         peerUp: () => changes.push('up'),
         peerDown: (_peer, reason) => changes.push(`down: ${reason}`),
+        duplicate: (peer, reason) => changes.push(`duplicate, says ${peer}: ${reason}`),
         clock: () => 1,
         silentForMs: () => 0,
       },
@@ -152,6 +153,37 @@ describe('peer link: one stream is in use at a time', () => {
     link.send(release(2));
     link.flush();
     expect(decoder.decode(next.written[1] ?? Buffer.alloc(0))).toEqual({ kind: 'messages', messages: [release(2)] });
+  });
+});
+
+describe('peer link: another process has the id of this node', () => {
+  const refused: Refusal = { code: status.ALREADY_EXISTS, reason: 'ids must be unique' };
+
+  /** Refused again and again, while so many ticks pass. */
+  function refusedFor(ticks: number): { dials: FakeStream[]; link: PeerLink; changes: string[] } {
+    const made = makeLink(() => 0);
+    for (let tick = 0; tick < ticks; tick++) {
+      waits(made.dials, 1, refused);
+      made.link.tick();
+    }
+    return made;
+  }
+
+  test('that is told when the peer still says so after an earlier life, were it dead, would have been noticed', () => {
+    const { dials, changes } = refusedFor(8);
+    expect(changes).toEqual([]);
+    dials.at(-1)?.handlers?.ended(refused);
+    expect(changes).toEqual(['duplicate, says n2: ids must be unique']);
+  });
+
+  test('not when the peer could be reached in between', () => {
+    const { dials, link, changes } = refusedFor(8);
+    answer(dials.at(-1));
+    dials.at(-1)?.handlers?.ended(unreachable);
+    waits(dials, 1, refused);
+    link.tick();
+    dials.at(-1)?.handlers?.ended(refused);
+    expect(changes).toEqual(['up', 'down: connect ECONNREFUSED']);
   });
 });
 

@@ -73,10 +73,16 @@ export class Peer {
         this.silences.set(peer, silentForMs);
       },
       peerDown: (peer, reason) => this.changes.push(`down ${peer}: ${reason}`),
+      duplicate: (peer, reason) => this.changes.push(`duplicate, says ${peer}: ${reason}`),
       clock: () => this.clock,
       silentForMs: () => this.silentForMs,
     });
     return this;
+  }
+
+  /** From now on the peer is there. */
+  moves(peer: NodeId, { address }: { readonly address: string }): void {
+    this.peers.set(peer, address);
   }
 
   send(to: NodeId, ...messages: Message[]): void {
