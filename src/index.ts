@@ -2,8 +2,8 @@
 export { startNode } from './node/start';
 export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
 export type {
-  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, QueryOptions,
-  Semaphore, SemaphoreOptions,
+  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
+  QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
 } from './locks/types';
 export { connect } from './service/remote';
 export type { ConnectOptions, RemoteLocks } from './service/remote';

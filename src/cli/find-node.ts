@@ -43,7 +43,7 @@ export async function findNode(options: FindNodeOptions): Promise<RemoteLockMana
       if (!(error instanceof LockError) || error.code !== 'unreachable') throw error;
     }
   }
-  for (const client of clients) client.close();
+  await Promise.all(clients.map((client) => client.close()));
   const tried = clients.map((client) => client.address).join(', ');
   throw new LockError('unreachable', `no node answers at ${tried}. Start one with \`maekawa node --id …\`, or name another with --address`);
 }

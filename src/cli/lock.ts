@@ -132,7 +132,7 @@ async function run(name: string, command: readonly string[], options: LockComman
       tell({ event: 'released' });
     }
   } finally {
-    manager.close();
+    await manager.close();
   }
 }
 

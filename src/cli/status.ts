@@ -63,7 +63,7 @@ async function run(options: StatusOptions): Promise<void> {
       await sleep(options.every);
     }
   } finally {
-    for (const { client } of clients) client.close();
+    for (const { client } of clients) void client.close();
   }
 }
 

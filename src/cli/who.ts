@@ -61,7 +61,7 @@ function clientsOf(options: WhoOptions): { readonly id: string; readonly client:
 async function who(name: string, options: WhoOptions): Promise<void> {
   const clients = clientsOf(options);
   const answers = await Promise.all(clients.map(async ({ id, client }) => ({ id, snapshot: await client.query(ANSWER_MS).catch(() => null) })));
-  for (const { client } of clients) client.close();
+  for (const { client } of clients) void client.close();
   const pick = (which: 'held' | 'pending'): LockInfo[] =>
     answers.flatMap(({ snapshot }) => snapshot?.[which] ?? []).filter((lock) => lock.name === name);
   const held = pick('held');
@@ -98,7 +98,7 @@ async function watch(name: string, options: WhoOptions): Promise<void> {
   clearInterval(alive);
   isOver = true;
   for (const stop of stops.values()) stop();
-  for (const { client } of clients) client.close();
+  for (const { client } of clients) void client.close();
 }
 
 function describe({ change, lock }: LockChange): string {

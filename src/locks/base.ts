@@ -4,7 +4,8 @@
  * how that is done.
  */
 import { LockError } from '../errors';
-import { lockNameFault } from '../transport/lock-name';
+import { either } from './either';
+import { nameFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
@@ -13,33 +14,59 @@ import type {
 /** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
 export const IF_AVAILABLE_MS = 500;
 
-/** The longest that a timer can wait. */
-const WAIT_MS_MAX = 0x7fff_ffff;
-
-type Callback<T> = (lock: Lock | null) => T;
-
 /** A held lock as managers have it: hearing of its loss without a signal is cheaper, and few callbacks need the signal. */
 export interface ManagedLock extends HeldLock {
+  /** Why it is held no longer, when it was taken from its holder. */
+  readonly lostReason: LockError | undefined;
+  /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
   onLost(listener: (reason: LockError) => void): void;
   /** `work` uses what the lock protects until it settles: a node that stops waits for that a little. */
-  inUseUntil?(work: PromiseLike<unknown>): void;
+  inUseUntil?(work: Promise<unknown>): void;
+}
+
+/** The time that a manager lives in; a test's may stand still. */
+export interface ManagerTime {
+  nowMs(): number;
+  /** Call back once, after so many milliseconds. Returns how to forget it. */
+  schedule(callback: () => void, delayMs: number): () => void;
 }
 
 export abstract class BaseLockManager implements LockManager {
-  /** Ask for one lock. Name and options have been checked. Rejects with a LockError `timeout` when `ifAvailable` is set and it is not. */
+  protected abstract readonly time: ManagerTime;
+  /**
+   * Ask for one lock. Name and options have been checked, and the signal is not aborted. Rejects with the
+   * signal's reason when it aborts before the grant, and with a LockError `timeout` when `ifAvailable` is set
+   * and it is not.
+   */
   protected abstract begin(name: string, options: LockOptions): Promise<ManagedLock>;
+  /** Whether a caller known here holds the lock or waits for it. */
+  protected abstract isTakenHere(name: string): boolean;
   abstract query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   abstract query(options: QueryOptions): Promise<ClusterSnapshot>;
 
   /** With `ifAvailable` rejects with a LockError `timeout` as soon as the lock is known not to be free. */
   acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
     const fault = nameFault(name) ?? optionsFault(options);
-    return fault === null ? this.begin(name, options) : Promise.reject(fault);
+    return fault === null ? this.beginUnlessAborted(name, options) : Promise.reject(fault);
   }
 
-  tryAcquire(name: string, options: Pick<AcquireOptions, 'mode'> = {}): Promise<HeldLock | null> {
+  tryAcquire(name: string, options: Pick<AcquireOptions, 'mode' | 'label'> = {}): Promise<HeldLock | null> {
     const fault = nameFault(name) ?? optionsFault(options);
     return fault === null ? this.beginIfAvailable(name, options) : Promise.reject(fault);
+  }
+
+  /** An abort counts until the caller has the lock in hand, which is later than the grant by a microtask. */
+  private beginUnlessAborted(name: string, options: LockOptions): Promise<ManagedLock> {
+    const { signal } = options;
+    if (signal === undefined) return this.begin(name, options);
+    const unlessAborted = async (): Promise<ManagedLock> => {
+      signal.throwIfAborted();
+      const lock = await this.begin(name, options);
+      if (signal.aborted) lock.release();
+      signal.throwIfAborted();
+      return lock;
+    };
+    return unlessAborted();
   }
 
   private async beginIfAvailable(name: string, options: AcquireOptions): Promise<ManagedLock | null> {
@@ -53,44 +80,42 @@ export abstract class BaseLockManager implements LockManager {
 
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
-  request<T>(name: string, options: LockOptions, callback: Callback<T>): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
   async request<T>(
-    name: string,
-    optionsOrCallback: LockOptions | ((lock: Lock) => T),
-    callbackOrNothing?: Callback<T> | ((lock: Lock) => T),
+    first: string,
+    second: LockOptions | ((lock: Lock) => T),
+    third?: ((lock: Lock | null) => T) | ((lock: Lock) => T),
   ): Promise<Awaited<T>> {
-    const options = typeof optionsOrCallback === 'function' ? {} : optionsOrCallback;
-    // Called with null only when `ifAvailable` is set, and then its type allows it.
-    const callback = (typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing) as Callback<T> | undefined;
-    if (typeof callback !== 'function') {
-      throw new TypeError(`request(${JSON.stringify(name)}, …) needs a function to run while the lock is held`);
-    }
-    const fault = nameFault(name) ?? optionsFault(options) ?? requestFault(options);
-    if (fault !== null) throw fault;
-    const lock = await (options.ifAvailable === true ? this.beginIfAvailable(name, options) : this.begin(name, options));
-    if (lock === null) return await callback(null);
-    return await runInside(lock, callback);
+    const { name, options, callback } = readRequest<T>(first, second, third);
+    if (options.ifAvailable !== true) return await runInside(await this.beginUnlessAborted(name, options), callback);
+    const lock = await this.beginIfAvailable(name, options);
+    return lock === null ? await callback(null) : await runInside(lock, callback);
   }
 
   async acquireAll(names: Iterable<string>, options: LockOptions = {}): Promise<HeldLocks> {
-    const deadline = options.waitMs === undefined ? undefined : performance.now() + options.waitMs;
+    const sorted = sortedNames(names);
+    const fault = optionsFault(options);
+    if (fault !== null) throw fault;
+    const { time } = this;
+    const deadlineMs = time.nowMs() + (options.waitMs ?? Infinity);
     const locks: ManagedLock[] = [];
+    const lost = new AbortController();
+    const giveUp = either(lost.signal, options.signal);
     try {
-      const sorted = [...new Set(names)].sort();
       for (const name of sorted) {
-        const fault = nameFault(name) ?? optionsFault(options);
-        if (fault !== null) throw fault;
+        const left = deadlineMs === Infinity ? {} : { waitMs: Math.max(0, deadlineMs - time.nowMs()) };
+        const lock = await this.beginUnlessAborted(name, { ...options, ...left, signal: giveUp.signal });
+        locks.push(lock);
+        // One that is lost while the others are waited for: then it is none of them.
+        lock.onLost((reason) => lost.abort(reason));
       }
-      for (const name of sorted) {
-        const left = deadline === undefined ? {} : { waitMs: Math.max(0, deadline - performance.now()) };
-        locks.push(await this.begin(name, { ...options, ...left }));
-      }
+      giveUp.signal.throwIfAborted();
     } catch (error) {
       for (const lock of locks) lock.release();
-      throw error;
+      throw sorted.length > 1 ? ofAll(sorted, error) : error;
+    } finally {
+      giveUp.forget();
     }
-    const lost = new AbortController();
-    for (const lock of locks) lock.onLost((reason) => lost.abort(reason));
     return {
       locks,
       signal: lost.signal,
@@ -105,34 +130,43 @@ export abstract class BaseLockManager implements LockManager {
   }
 
   semaphore(name: string, permits: number): Semaphore {
-    return new CountingSemaphore(name, permits, (permitName, options) => this.begin(permitName, options));
+    return new CountingSemaphore(name, permits, {
+      time: this.time,
+      begin: (permitName, options) => this.beginUnlessAborted(permitName, options),
+      isTakenHere: (permitName) => this.isTakenHere(permitName),
+    });
   }
 }
 
 /** Run `callback` while the lock is held; rejects at once when it is lost. */
-export async function runInside<T>(lock: ManagedLock, callback: (lock: Lock) => T): Promise<Awaited<T>> {
+export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Promise<Awaited<T>> {
+  let value: Awaited<T>;
   try {
     // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
-    if (lock.validForMs() === 0) throw asSpecified(lossOf(lock));
+    if (lock.validForMs() === 0) {
+      throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`));
+    }
     const result = callback(lock);
-    if (!isThenable(result)) return await result;
-    lock.inUseUntil?.(result);
-    return await untilLost(lock, result);
+    if (!isThenable(result)) {
+      value = result as Awaited<T>;
+    } else {
+      // Once: the `then` of a lazy thenable, such as a query, does the work each time.
+      const work = Promise.resolve(result) as Promise<Awaited<T>>;
+      lock.inUseUntil?.(work);
+      value = await untilLost(lock, work);
+    }
   } finally {
     lock.release();
   }
+  // It ran out before this process got to its timers, for the callback kept it busy.
+  if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);
+  return value;
 }
 
-function lossOf(lock: ManagedLock): LockError {
-  let loss: LockError | undefined;
-  lock.onLost((reason) => (loss = reason));
-  return loss ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`);
-}
-
-function untilLost<T>(lock: ManagedLock, result: T & PromiseLike<unknown>): Promise<Awaited<T>> {
+function untilLost<T>(lock: ManagedLock, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     lock.onLost((reason) => reject(asSpecified(reason)));
-    Promise.resolve(result).then(resolve, reject);
+    work.then(resolve, reject);
   });
 }
 
@@ -142,36 +176,23 @@ function asSpecified(reason: LockError): Error {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && 'then' in value && typeof value.then === 'function';
 }
 
-function nameFault(name: unknown): Error | null {
-  if (typeof name !== 'string') return new TypeError(`a lock name is a string, not ${typeof name}`);
-  // Names of our own start so; the specification leaves them to whoever implements it.
-  if (name.startsWith('-')) return notSupported(`the lock name ${JSON.stringify(name)} starts with "-", which is reserved`);
-  const fault = lockNameFault(name);
-  return fault === null ? null : new LockError('config', fault);
-}
-
-function optionsFault({ mode, waitMs, steal, signal }: AcquireOptions): Error | null {
-  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
-    return new TypeError(`mode is 'exclusive' or 'shared', not ${JSON.stringify(mode)}`);
+/** Each name once, in the order in which all callers everywhere take them. */
+function sortedNames(names: Iterable<string>): string[] {
+  // A single string is an iterable of its characters.
+  if (typeof names === 'string') throw new TypeError(`acquireAll takes the names in an array, such as [${JSON.stringify(names)}]`);
+  const sorted = [...new Set(names)].sort();
+  for (const name of sorted) {
+    const fault = nameFault(name);
+    if (fault !== null) throw fault;
   }
-  if (waitMs !== undefined && !(waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
-    return new LockError('config', `waitMs is a number of milliseconds from 0 to ${WAIT_MS_MAX}, not ${String(waitMs)}`);
-  }
-  if (steal === true && mode === 'shared') return notSupported('only an exclusive lock can be stolen');
-  return signal?.aborted === true ? (signal.reason as Error) : null;
+  return sorted;
 }
 
-/** What the specification forbids to `request`. */
-function requestFault({ ifAvailable, steal, signal }: LockOptions): Error | null {
-  if (steal === true && ifAvailable === true) return notSupported('steal and ifAvailable exclude each other');
-  if (signal !== undefined && steal === true) return notSupported('signal and steal exclude each other');
-  if (signal !== undefined && ifAvailable === true) return notSupported('signal and ifAvailable exclude each other');
-  return null;
-}
-
-function notSupported(message: string): DOMException {
-  return new DOMException(message, 'NotSupportedError');
+function ofAll(names: readonly string[], error: unknown): unknown {
+  if (!(error instanceof LockError)) return error;
+  const message = `did not get all of ${names.map((name) => JSON.stringify(name)).join(', ')}, and holds none of them: ${error.message}`;
+  return new LockError(error.code, message, { definite: error.definite, cause: error });
 }

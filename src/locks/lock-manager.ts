@@ -2,14 +2,23 @@
  * The locks of a node in this process. Law: a callback or a holder is told at once when its lock is
  * lost; nothing here decides whether it is.
  */
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
-import type { ManagedLock } from './base';
-import type { ClusterSnapshot, HeldLock, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
+import type { ManagedLock, ManagerTime } from './base';
+import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
+
+/**
+ * How long a question or a theft waits for requests made before it: within this time one for a free lock is
+ * granted and one for a lock that is held is known to wait, unless the network is slow or the holder silent.
+ */
+const DECISION_MS = 250;
+
+/** How long callbacks may take to end when the node stops; longer ones leave their locks to the lease. */
+export const CALLBACKS_END_MS = 400;
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -24,6 +33,8 @@ export interface ManagerParts {
    * now. Of nodes that do not answer nothing is heard. Returns how to stop it.
    */
   readonly watchPeers: (name: string, listener: (change: LockChange) => void) => () => void;
+  /** Wait so long to see what happens. Where time stands still: for what happens without it. */
+  readonly pause: (forMs: number) => Promise<void>;
 }
 
 export class NodeLockManager extends BaseLockManager {
@@ -31,42 +42,51 @@ export class NodeLockManager extends BaseLockManager {
   private readonly pending = new Set<Acquisition>();
   private readonly held = new Set<Acquisition>();
   private readonly watchers = new Map<string, Set<(change: LockChange) => void>>();
+  /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
+  private handedOnMs = -Infinity;
+  /** How many requests were made. */
+  private made = 0;
+  private readonly line: Line;
 
   constructor(private readonly parts: ManagerParts) {
     super();
+    const { runtime } = parts;
+    this.line = {
+      runtime,
+      pending: this.pending,
+      held: this.held,
+      changed: (acquisition, change) => this.tellWatchers(acquisition, change),
+      handedOn: () => {
+        if (this.pending.size > 0) this.handedOnMs = runtime.nowMs();
+      },
+      timeoutError: (name, waitedMs) => this.timeoutError(name, waitedMs),
+      untilHeldByOther: (acquisition, tell) => this.untilHeldByOther(acquisition, tell),
+    };
+  }
+
+  protected override get time(): ManagerTime {
+    return this.parts.runtime;
   }
 
   /** For names that were checked, our own included. */
   override begin(name: string, options: LockOptions): Promise<ManagedLock> {
-    const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
-    if (inTheWay !== undefined) return Promise.reject(notFreeError(inTheWay.info(this.parts.id)));
     return new Promise((resolve, reject) => {
-      new Acquisition(this.parts.runtime, name, options, {
-        pending: this.pending,
-        held: this.held,
-        changed: (acquisition, change) => this.tellWatchers(acquisition, change),
-        resolve,
-        reject,
-        timeoutError: (waitedMs) => this.timeoutError(name, waitedMs),
-        untilHeldByOther: (acquisition, tell) => this.untilHeldByOther(acquisition, tell),
-      });
+      options.signal?.throwIfAborted();
+      const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
+      if (inTheWay !== undefined) {
+        // The callbacks of those that asked before run before this one's.
+        void this.untilDecided((each) => each.name === name).then(() => reject(notFreeError(inTheWay.info(this.parts.id))));
+        return;
+      }
+      const acquisition = new Acquisition(this.line, ++this.made, name, options, resolve, reject);
+      this.pending.add(acquisition);
+      if (options.steal === true) void this.askInTurn(acquisition);
+      else acquisition.ask();
     });
   }
 
-  /**
-   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run
-   * under, and wait until these have ended and thereby given their locks back. A lock must not go to another
-   * node while a callback still cleans up. Returns the names of those that still run after `withinMs`.
-   */
-  async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
-    for (const acquisition of [...this.pending]) acquisition.refuse(reason);
-    const inUse = [...this.held].filter((acquisition) => acquisition.work !== undefined);
-    for (const acquisition of inUse) acquisition.interrupt(reason);
-    const ended = Promise.allSettled(inUse.map(async (acquisition) => acquisition.work));
-    await Promise.race([ended, sleep(withinMs, undefined, { ref: false })]);
-    // A callback that has settled gives its lock back in the microtasks that follow.
-    await nextTurn();
-    return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
+  protected override isTakenHere(name: string): boolean {
+    return this.firstInTheWay(name) !== undefined;
   }
 
   /** The caller of this node that holds the lock or asked for it before, so that it is not free for another. */
@@ -91,19 +111,94 @@ export class NodeLockManager extends BaseLockManager {
     };
   }
 
+  /**
+   * A theft goes before all who wait, but not before those who would have the lock by now were there no
+   * network: they get it, and are robbed.
+   */
+  private async askInTurn(thief: Acquisition): Promise<void> {
+    const earlier = (each: Acquisition): boolean => each.name === thief.name && each !== thief;
+    if ([...this.held].some(earlier) || [...this.pending].some(earlier)) {
+      // A callback whose lock was granted in this very turn begins before its lock is stolen.
+      await nextTurn();
+      await this.untilDecided((each) => earlier(each) && each.number < thief.number);
+    }
+    thief.ask();
+  }
+
+  /**
+   * Until no request made so far waits for the network alone: each is granted, or known to wait behind another.
+   * Not for long: of a holder that does not answer nothing is known.
+   */
+  private async untilDecided(isConcerned: (acquisition: Acquisition) => boolean): Promise<void> {
+    const { made } = this;
+    const undecided = (): Acquisition[] =>
+      this.firstInLine().filter((each) => each.number <= made && isConcerned(each) && this.decidedAtMs(each) > this.parts.runtime.nowMs());
+    let isOver = false;
+    let over: Promise<void> | undefined;
+    const looking = new Map<Acquisition, () => void>();
+    for (let waiting = undecided(); !isOver; waiting = undecided()) {
+      const first = waiting.filter((each) => !looking.has(each));
+      if (first.length === 0) break;
+      const decided = first.map((each) => new Promise<void>((resolve) => looking.set(each, each.onDecided(resolve))));
+      over ??= this.parts.pause(DECISION_MS).then(() => void (isOver = true));
+      await Promise.race([over, Promise.all(decided)]);
+    }
+    for (const stop of looking.values()) stop();
+  }
+
+  private decidedAtMs({ askedMs }: Acquisition): number {
+    return Math.max(askedMs, this.handedOnMs) + DECISION_MS;
+  }
+
+  /** Those that wait for no other caller of this node. */
+  private firstInLine(): Acquisition[] {
+    const taken = new Map<string, Mode>();
+    for (const { name, mode } of this.held) taken.set(name, mode);
+    return [...this.pending].filter(({ name, mode, steals }) => {
+      const before = taken.get(name);
+      taken.set(name, before === 'exclusive' ? before : mode);
+      return steals || before === undefined || (before === 'shared' && mode === 'shared');
+    });
+  }
+
+  /**
+   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run
+   * under, and wait until these have ended and thereby given their locks back. A lock must not go to another
+   * node while a callback still cleans up. Returns the names of those that still run after `withinMs`.
+   */
+  async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
+    // The last first: a place in the line that becomes free lets nobody in.
+    for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
+    const inUse = [...this.held].filter((acquisition) => acquisition.work !== undefined);
+    for (const acquisition of inUse) acquisition.interrupt(acquisition.closedError(reason));
+    const ended = Promise.allSettled(inUse.map(async (acquisition) => acquisition.work));
+    await Promise.race([ended, this.parts.pause(withinMs)]);
+    // A callback that has settled gives its lock back in the microtasks that follow.
+    await nextTurn();
+    return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
+  }
+
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   query(options: QueryOptions): Promise<ClusterSnapshot>;
   async query({ scope = 'node' }: QueryOptions = {}): Promise<ClusterSnapshot> {
-    const info = (acquisition: Acquisition): LockInfo => acquisition.info(this.parts.id);
-    const own: LockManagerSnapshot = { held: [...this.held].map(info), pending: [...this.pending].map(info) };
-    if (scope === 'node') return own as ClusterSnapshot;
-    const answers = await this.parts.queryPeers();
+    const asked = scope === 'cluster' ? this.parts.queryPeers() : null;
+    // The specification answers after the requests made before were looked at: one for a free lock holds it by then.
+    await this.untilDecided(() => true);
+    const own = this.snapshot();
+    if (asked === null) return own as ClusterSnapshot;
+    const answers = await asked;
     const snapshots = [own, ...[...answers.values()].filter((each) => each !== null)];
     return {
       held: snapshots.flatMap((each) => each.held),
       pending: snapshots.flatMap((each) => each.pending),
       unanswered: [...answers].filter(([, snapshot]) => snapshot === null).map(([node]) => node),
     };
+  }
+
+  /** What is held and what waits at this moment. */
+  snapshot(): LockManagerSnapshot {
+    const info = (acquisition: Acquisition): LockInfo => acquisition.info(this.parts.id);
+    return { held: [...this.held].map(info), pending: [...this.pending].map(info) };
   }
 
   /**
@@ -167,56 +262,71 @@ function describeHolder({ clientId, label, token }: LockInfo): string {
   return `${clientId}${label === undefined ? '' : ` (${label})`} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
-interface AcquisitionParts {
+/** What the callers of one node have in common. */
+interface Line {
+  readonly runtime: Runtime;
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
   readonly changed: (acquisition: Acquisition, change: LockChange['change']) => void;
-  readonly resolve: (lock: ManagedLock) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly timeoutError: (waitedMs: number) => LockError;
+  /** One is out of the way of the others. */
+  readonly handedOn: () => void;
+  readonly timeoutError: (name: string, waitedMs: number) => LockError;
   /** Call back when another is found to hold the lock. Returns how to stop looking. */
   readonly untilHeldByOther: (acquisition: Acquisition, tell: (error: LockError) => void) => () => void;
 }
 
 /** One caller's way from asking to release. */
-class Acquisition implements Caller, HeldLock {
+class Acquisition implements Caller, ManagedLock {
   readonly mode: Mode;
+  readonly askedMs: number;
   token: Token = 0;
+  lostReason: LockError | undefined;
+  /** What runs under the lock, if it is known. */
+  work: Promise<unknown> | undefined;
+  private readonly runtime: Runtime;
   private validUntilMs = 0;
   private state: 'waiting' | 'held' | 'over' = 'waiting';
-  private readonly caller: CallerId;
-  private readonly label: string | undefined;
-  /** When it asked, or was granted. */
-  private sinceMs: number;
-  private readonly stopWaiting: (() => void) | undefined;
-  private lostReason: LockError | undefined;
-  /** What runs under the lock, if it is known. */
-  work: PromiseLike<unknown> | undefined;
+  /** Once it has asked. */
+  private caller: CallerId | undefined;
+  private heldSinceMs = 0;
+  private stopWaiting: (() => void) | undefined;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
+  private decidedListeners: (() => void)[] | undefined;
   /** Made when it is first asked for: most callers never do. */
   private abortController: AbortController | undefined;
 
+  /** @param number in the order in which requests are made */
   constructor(
-    private readonly runtime: Runtime,
+    private readonly line: Line,
+    readonly number: number,
     readonly name: string,
-    options: LockOptions,
-    private readonly parts: AcquisitionParts,
+    private readonly options: LockOptions,
+    private readonly resolve: (lock: ManagedLock) => void,
+    private readonly reject: (reason: unknown) => void,
   ) {
+    this.runtime = line.runtime;
     this.mode = options.mode ?? 'exclusive';
-    this.label = options.label;
-    this.sinceMs = runtime.nowMs();
-    parts.pending.add(this);
+    this.askedMs = this.runtime.nowMs();
+    if (this.steals) this.stopWaiting = this.waitAtMost();
+  }
+
+  get steals(): boolean {
+    return this.options.steal === true;
+  }
+
+  /** The lock is wanted from now on. */
+  ask(): void {
+    if (!this.isWaiting()) return;
+    const { signal, waitMs, ifAvailable } = this.options;
     try {
-      this.caller = runtime.acquire(name, this.mode, this, options.steal);
+      this.caller = this.runtime.acquire(this.name, this.mode, this, this.steals);
     } catch (error) {
-      parts.pending.delete(this);
-      throw error;
+      return this.refuse(error instanceof LockError && error.code === 'closed' ? this.closedError(error) : error);
     }
     // A free lock whose grants were retained is entered at once.
-    const { signal, waitMs, ifAvailable } = options;
-    if (this.isWaiting() && (signal !== undefined || waitMs !== undefined || ifAvailable === true)) {
-      this.stopWaiting = this.waitAtMost(options);
+    if (this.isWaiting() && this.stopWaiting === undefined && (signal !== undefined || waitMs !== undefined || ifAvailable === true)) {
+      this.stopWaiting = this.waitAtMost();
     }
   }
 
@@ -225,11 +335,12 @@ class Acquisition implements Caller, HeldLock {
     this.state = 'held';
     this.token = token;
     this.validUntilMs = validUntilMs;
-    this.parts.pending.delete(this);
-    this.parts.held.add(this);
-    this.sinceMs = this.runtime.nowMs();
-    this.parts.changed(this, 'held');
-    this.parts.resolve(this);
+    this.line.pending.delete(this);
+    this.line.held.add(this);
+    this.heldSinceMs = this.runtime.nowMs();
+    this.line.changed(this, 'held');
+    this.resolve(this);
+    this.tellDecided();
   }
 
   renewed(validUntilMs: number): void {
@@ -240,15 +351,14 @@ class Acquisition implements Caller, HeldLock {
   }
 
   lost(reason: LockError): void {
-    this.stopWaiting?.();
-    const wasWaiting = this.isWaiting();
+    const own = reason.code === 'closed' ? this.closedError(reason) : reason;
+    if (this.isWaiting()) return this.refuse(own);
     this.end();
-    if (wasWaiting) return this.parts.reject(reason);
-    this.parts.changed(this, 'lost');
-    this.lostReason = reason;
-    this.lostListener?.(reason);
+    this.line.changed(this, 'lost');
+    this.lostReason = own;
+    this.lostListener?.(own);
     // Listeners of a signal run at once, within this; what they throw is reported by themselves.
-    this.abortController?.abort(reason);
+    this.abortController?.abort(own);
   }
 
   get signal(): AbortSignal {
@@ -258,7 +368,7 @@ class Acquisition implements Caller, HeldLock {
     return this.abortController.signal;
   }
 
-  inUseUntil(work: PromiseLike<unknown>): void {
+  inUseUntil(work: Promise<unknown>): void {
     this.work = work;
   }
 
@@ -267,14 +377,30 @@ class Acquisition implements Caller, HeldLock {
     if (!this.isWaiting()) return;
     this.stopWaiting?.();
     this.end();
-    this.runtime.release(this.caller);
-    this.parts.reject(reason);
+    if (this.caller !== undefined) this.runtime.release(this.caller);
+    this.reject(reason);
   }
 
   /** The signal aborts, and the lock is still held until the work under it ends. */
   interrupt(reason: LockError): void {
     this.abortController ??= new AbortController();
     this.abortController.abort(reason);
+  }
+
+  /** The node stops: what that means for this lock. */
+  closedError(reason: LockError): LockError {
+    const lock = JSON.stringify(this.name);
+    const meaning = this.isWaiting()
+      ? `it no longer waits for the lock ${lock}, after ${Math.round(this.runtime.nowMs() - this.askedMs)} ms`
+      : `stop using what the lock ${lock} protects`;
+    return new LockError('closed', `${reason.message}: ${meaning}`, { definite: reason.definite, cause: reason });
+  }
+
+  /** Call back when it is granted, given up, or known to wait for a holder on another node. Returns how to stop looking. */
+  onDecided(listener: () => void): () => void {
+    (this.decidedListeners ??= []).push(listener);
+    // A theft waits for no holder.
+    return this.steals ? () => undefined : this.line.untilHeldByOther(this, listener);
   }
 
   validForMs(): number {
@@ -292,9 +418,12 @@ class Acquisition implements Caller, HeldLock {
   }
 
   release(): void {
-    if (this.state !== 'held') return;
+    if (this.state !== 'held' || this.caller === undefined) return;
+    // It ran out before the node got to its timers: it is lost, and not released.
+    if (this.runtime.nowMs() >= this.validUntilMs) this.runtime.catchUp();
+    if (!this.isHeld()) return;
     this.end();
-    this.parts.changed(this, 'released');
+    this.line.changed(this, 'released');
     this.runtime.release(this.caller);
   }
 
@@ -304,30 +433,44 @@ class Acquisition implements Caller, HeldLock {
   }
 
   info(clientId: NodeId): LockInfo {
-    const { name, mode, label, token } = this;
+    const { name, mode, token } = this;
+    const { label } = this.options;
     return {
       name, mode, clientId,
       ...(label === undefined ? {} : { label }),
       ...(token === 0 ? {} : { token }),
-      forMs: this.runtime.nowMs() - this.sinceMs,
+      forMs: this.runtime.nowMs() - (this.isHeld() ? this.heldSinceMs : this.askedMs),
     };
   }
 
   private end(): void {
     this.state = 'over';
-    this.parts.pending.delete(this);
-    this.parts.held.delete(this);
+    this.line.pending.delete(this);
+    this.line.held.delete(this);
+    this.line.handedOn();
+    this.tellDecided();
+  }
+
+  private tellDecided(): void {
+    const listeners = this.decidedListeners;
+    this.decidedListeners = undefined;
+    listeners?.forEach((listener) => listener());
   }
 
   private isWaiting(): boolean {
     return this.state === 'waiting';
   }
 
-  private waitAtMost({ signal, waitMs: patienceMs, ifAvailable }: LockOptions): () => void {
+  private isHeld(): boolean {
+    return this.state === 'held';
+  }
+
+  private waitAtMost(): () => void {
+    const { signal, waitMs: patienceMs, ifAvailable } = this.options;
     const waitMs = ifAvailable === true ? Math.min(patienceMs ?? Infinity, IF_AVAILABLE_MS) : patienceMs;
     const onAbort = (): void => this.refuse(signal?.reason);
-    const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.parts.timeoutError(waitMs)), waitMs);
-    const stopLooking = ifAvailable === true ? this.parts.untilHeldByOther(this, (error) => this.refuse(error)) : undefined;
+    const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.line.timeoutError(this.name, waitMs)), waitMs);
+    const stopLooking = ifAvailable === true ? this.line.untilHeldByOther(this, (error) => this.refuse(error)) : undefined;
     const stop = (): void => {
       forget?.();
       stopLooking?.();

@@ -4,89 +4,129 @@
  * are given back. So a permit that is free is never waited for in vain, and each is as safe as a lock.
  */
 import { LockError } from '../errors';
-import type { ManagedLock } from './base';
+import { lockNameFault } from '../transport/lock-name';
 import { runInside } from './base';
-import type { Lock, LockOptions, Semaphore, SemaphoreOptions } from './types';
+import type { ManagedLock, ManagerTime } from './base';
+import { optionsFault } from './request-arguments';
+import type { HeldPermit, LockOptions, Permit, Semaphore, SemaphoreOptions, SemaphoreRequestOptions } from './types';
 
 const PERMITS_MAX = 64;
 
 /** How long the first permit may take before the others are asked for too. */
 const HEAD_START_MS = 20;
 
+/** What a semaphore asks of its manager. */
+export interface SemaphoreParts {
+  readonly time: ManagerTime;
+  readonly begin: (name: string, options: LockOptions) => Promise<ManagedLock>;
+  /** Whether a caller known here has this permit or waits for it. */
+  readonly isTakenHere: (name: string) => boolean;
+}
+
 export class CountingSemaphore implements Semaphore {
   /** The permit to ask for first. Nodes begin with different ones. */
   private preferred: number;
 
-  /** @throws LockError `config` when `permits` is not a whole number from 1 to 64 */
+  /** @throws LockError `config` when `permits` is not a whole number from 1 to 64, TypeError when the name is no string */
   constructor(
     readonly name: string,
     readonly permits: number,
-    private readonly begin: (name: string, options: LockOptions) => Promise<ManagedLock>,
+    private readonly parts: SemaphoreParts,
   ) {
+    if (typeof name !== 'string') throw new TypeError(`the name of a semaphore is a string, not ${typeof name}`);
     if (!Number.isInteger(permits) || permits < 1 || permits > PERMITS_MAX) {
-      throw new LockError('config', `the semaphore ${JSON.stringify(name)} needs from 1 to ${PERMITS_MAX} permits, not ${permits}`);
+      throw new LockError('config', `the semaphore ${JSON.stringify(name)} needs from 1 to ${PERMITS_MAX} permits, not ${String(permits)}`);
     }
+    const fault = lockNameFault(this.lockName(PERMITS_MAX));
+    if (fault !== null) throw new LockError('config', `the name of the semaphore is too long, for it is part of the names of its permits: ${fault}`);
     this.preferred = Math.floor(Math.random() * permits);
   }
 
   /** With `ifAvailable` rejects with a LockError `timeout` as soon as all permits are known to be taken. */
-  acquire({ signal, waitMs, label, ifAvailable = false }: SemaphoreOptions & Pick<LockOptions, 'ifAvailable'> = {}): Promise<ManagedLock> {
+  async acquire(options: SemaphoreRequestOptions = {}): Promise<ManagedPermit> {
+    const fault = optionsFault(options);
+    if (fault !== null) throw fault;
+    return this.first(options);
+  }
+
+  async tryAcquire(options: Pick<SemaphoreOptions, 'label'> = {}): Promise<ManagedPermit | null> {
+    try {
+      return await this.acquire({ ...options, ifAvailable: true });
+    } catch (error) {
+      if (error instanceof LockError && error.code === 'timeout') return null;
+      throw error;
+    }
+  }
+
+  request<T>(callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  request<T>(options: SemaphoreRequestOptions & { readonly ifAvailable?: false }, callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  request<T>(options: SemaphoreRequestOptions, callback: (permit: Permit | null) => T): Promise<Awaited<T>>;
+  async request<T>(
+    optionsOrCallback: SemaphoreRequestOptions | ((permit: Permit) => T),
+    callbackOrNothing?: ((permit: Permit | null) => T) | ((permit: Permit) => T),
+  ): Promise<Awaited<T>> {
+    const options = typeof optionsOrCallback === 'function' ? {} : optionsOrCallback;
+    // Called with null only when `ifAvailable` is set, and then its type allows it.
+    const callback = (typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing) as ((permit: Permit | null) => T) | undefined;
+    if (typeof callback !== 'function') throw new TypeError('request needs a function to run while a permit is held');
+    if (options.ifAvailable !== true) return runInside(await this.acquire(options), callback);
+    const permit = await this.tryAcquire(options);
+    return permit === null ? await callback(null) : await runInside(permit, callback);
+  }
+
+  /** The permits as they are asked for: those that callers known here have come last. */
+  private order(): number[] {
+    const order = Array.from({ length: this.permits }, (_, index) => (this.preferred + index) % this.permits);
+    const taken = new Set(order.filter((permit) => this.parts.isTakenHere(this.lockName(permit))));
+    return [...order.filter((permit) => !taken.has(permit)), ...taken];
+  }
+
+  /** The first permit that is granted. */
+  private first({ signal, waitMs, label, ifAvailable = false }: SemaphoreRequestOptions): Promise<ManagedPermit> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const deadlineMs = waitMs === undefined ? undefined : performance.now() + waitMs;
       const giveUp = new AbortController();
       const onAbort = (): void => giveUp.abort(signal?.reason);
       signal?.addEventListener('abort', onAbort);
+      const headStartMs = Math.min(HEAD_START_MS, (waitMs ?? Infinity) / 2);
       let asked = 0;
       let failed = 0;
       let isOver = false;
       const end = (): void => {
         isOver = true;
-        clearTimeout(headStart);
+        forgetOthers();
         signal?.removeEventListener('abort', onAbort);
       };
       const ask = (permit: number): void => {
-        asked++;
-        const leftMs = asked === 1 || deadlineMs === undefined ? waitMs : Math.max(0, deadlineMs - performance.now());
-        const options = {
-          ifAvailable, signal: giveUp.signal, ...(leftMs === undefined ? {} : { waitMs: leftMs }), ...(label === undefined ? {} : { label }),
-        };
-        this.begin(this.lockName(permit), options).then(
+        const waitedMs = asked++ === 0 ? 0 : headStartMs;
+        const left = waitMs === undefined ? {} : { waitMs: waitMs - waitedMs };
+        this.parts.begin(this.lockName(permit), { ifAvailable, signal: giveUp.signal, ...left, ...(label === undefined ? {} : { label }) }).then(
           (lock) => {
             if (isOver) return lock.release();
             end();
             this.preferred = permit;
-            resolve(lock);
+            resolve(new ManagedPermit(lock, this.name, permit));
             giveUp.abort(new LockError('aborted', 'another permit came first'));
           },
           (error: unknown) => {
             failed++;
             if (isOver) return;
-            if (ifAvailable && asked < this.permits) askOthers();
-            if (failed < asked) return;
+            if (ifAvailable && asked < order.length) askOthers();
+            if (failed < asked && !giveUp.signal.aborted) return;
             end();
             giveUp.abort(error);
             reject(this.named(error, waitMs));
           },
         );
       };
-      const first = this.preferred;
+      const order = this.order();
       const askOthers = (): void => {
-        clearTimeout(headStart);
-        for (let i = 1; i < this.permits; i++) ask((first + i) % this.permits);
+        forgetOthers();
+        for (const permit of order.slice(asked)) ask(permit);
       };
-      const headStart = setTimeout(askOthers, HEAD_START_MS);
-      ask(first);
+      const forgetOthers = headStartMs === 0 ? () => undefined : this.parts.time.schedule(askOthers, headStartMs);
+      for (const permit of headStartMs === 0 ? order : order.slice(0, 1)) ask(permit);
     });
-  }
-
-  request<T>(callback: (permit: Lock) => T): Promise<Awaited<T>>;
-  request<T>(options: SemaphoreOptions, callback: (permit: Lock) => T): Promise<Awaited<T>>;
-  async request<T>(optionsOrCallback: SemaphoreOptions | ((permit: Lock) => T), callbackOrNothing?: (permit: Lock) => T): Promise<Awaited<T>> {
-    const options = typeof optionsOrCallback === 'function' ? {} : optionsOrCallback;
-    const callback = typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing;
-    if (typeof callback !== 'function') throw new TypeError('request needs a function to run while a permit is held');
-    return runInside(await this.acquire(options), callback);
   }
 
   /** Names that start with `-` are no user's. */
@@ -96,10 +136,59 @@ export class CountingSemaphore implements Semaphore {
 
   /** In the words of whoever asked: it knows a semaphore and not the lock behind a permit. */
   private named(error: unknown, waitMs: number | undefined): Error {
-    if (!(error instanceof LockError)) return error as Error;
+    if (!(error instanceof LockError)) return error as Error; // the signal's reason
     const within = waitMs === undefined ? '' : ` within ${waitMs} ms`;
     const why = error.code === 'timeout' ? ` is free${within}` : `: ${error.message}`;
     const message = `no permit of the semaphore ${JSON.stringify(this.name)} (${this.permits} permits)${why}`;
     return new LockError(error.code, message, { definite: error.definite, cause: error });
+  }
+}
+
+/** The lock behind a permit, under the semaphore's name. */
+class ManagedPermit implements ManagedLock, HeldPermit {
+  constructor(
+    private readonly lock: ManagedLock,
+    readonly name: string,
+    readonly permit: number,
+  ) {}
+
+  get mode(): ManagedLock['mode'] {
+    return this.lock.mode;
+  }
+
+  get token(): number {
+    return this.lock.token;
+  }
+
+  get signal(): AbortSignal {
+    return this.lock.signal;
+  }
+
+  get lostReason(): LockError | undefined {
+    return this.lock.lostReason;
+  }
+
+  validForMs(): number {
+    return this.lock.validForMs();
+  }
+
+  onRenewed(listener: (validForMs: number) => void): void {
+    this.lock.onRenewed(listener);
+  }
+
+  onLost(listener: (reason: LockError) => void): void {
+    this.lock.onLost(listener);
+  }
+
+  inUseUntil(work: Promise<unknown>): void {
+    this.lock.inUseUntil?.(work);
+  }
+
+  release(): void {
+    this.lock.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.lock[Symbol.asyncDispose]();
   }
 }

@@ -49,7 +49,7 @@ export interface Lock {
 export interface HeldLock extends Lock {
   /** Idempotent. */
   release(): void;
-  /** Called after each renewal with the new `validForMs()`. */
+  /** Called after each renewal with the new `validForMs()`. A later listener takes the place of an earlier one. */
   onRenewed(listener: (validForMs: number) => void): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -107,14 +107,35 @@ export interface QueryOptions {
 export interface Semaphore {
   readonly name: string;
   readonly permits: number;
-  /** Resolves when one of the permits is held; its `token` is that permit's own. Rejects as `LockManager.acquire` does. */
-  acquire(options?: SemaphoreOptions): Promise<HeldLock>;
-  /** Run `callback` while holding a permit. */
-  request<T>(callback: (permit: Lock) => T): Promise<Awaited<T>>;
-  request<T>(options: SemaphoreOptions, callback: (permit: Lock) => T): Promise<Awaited<T>>;
+  /** Resolves when one of the permits is held. Rejects as `LockManager.acquire` does. */
+  acquire(options?: SemaphoreOptions): Promise<HeldPermit>;
+  /** Resolves to a permit if one is free, else to null. */
+  tryAcquire(options?: Pick<SemaphoreOptions, 'label'>): Promise<HeldPermit | null>;
+  /** Run `callback` while holding a permit; resolves or rejects as `LockManager.request` does. */
+  request<T>(callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  request<T>(options: SemaphoreRequestOptions & { readonly ifAvailable?: false }, callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  request<T>(options: SemaphoreRequestOptions, callback: (permit: Permit | null) => T): Promise<Awaited<T>>;
 }
 
+/** Those of a lock that make sense for one of many: a permit is neither shared nor stolen. */
 export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label'>;
+
+export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
+
+/** A permit of a semaphore that is held: a lock under the semaphore's name. */
+export interface Permit extends Lock {
+  /**
+   * Which of the permits it is, from 0. `token` is larger than that of every earlier holder of *this* permit; the
+   * tokens of different permits say nothing about each other. A resource that takes part remembers the largest
+   * token of each permit, and refuses a smaller one of the same.
+   */
+  readonly permit: number;
+}
+
+export interface HeldPermit extends HeldLock {
+  /** As in `Permit`. */
+  readonly permit: number;
+}
 
 export interface LockManager {
   /**
@@ -135,8 +156,12 @@ export interface LockManager {
   /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
   acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;
   /** Resolves to the lock if it is free, else to null. */
-  tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode'>): Promise<HeldLock | null>;
-  /** All of these locks, or none; takes them in the order of their names, so that callers cannot block each other for ever. */
+  tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode' | 'label'>): Promise<HeldLock | null>;
+  /**
+   * All of these locks, or none; takes them in the order of their names, so that callers cannot block each other
+   * for ever. `waitMs` is for all of them together. Rejects as `acquire` does, and when one of them is lost while
+   * it waits for the others.
+   */
   acquireAll(names: Iterable<string>, options?: AcquireOptions): Promise<HeldLocks>;
   /** A counting semaphore. All who use one name must give the same number of permits, from 1 to 64. */
   semaphore(name: string, permits: number): Semaphore;

@@ -52,5 +52,6 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
-  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers }) };
+  const pause = (forMs: number): Promise<void> => time.pause(forMs);
+  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause }) };
 }

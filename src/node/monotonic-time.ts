@@ -4,6 +4,8 @@
  * in leases that ended meanwhile (protocol.md section 4).
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** How much sleep may go unnoticed. Slow corrections of the wall clock add up to this and are then counted as sleep. */
 const SLEEP_NOTICED_MS = 10;
 
@@ -16,6 +18,8 @@ export interface NodeTime {
   wallClockUs(): number;
   /** Call back once, after so many milliseconds or a little later. Returns how to forget it. */
   schedule(callback: () => void, delayMs: number): () => void;
+  /** Wait so long to see what happens. Where time stands still: for what happens without it. Keeps no process alive. */
+  pause(forMs: number): Promise<void>;
 }
 
 export class MonotonicTime implements NodeTime {
@@ -42,5 +46,9 @@ export class MonotonicTime implements NodeTime {
   schedule(callback: () => void, delayMs: number): () => void {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
+  }
+
+  pause(forMs: number): Promise<void> {
+    return sleep(forMs, undefined, { ref: false });
   }
 }

@@ -134,7 +134,7 @@ export class Runtime {
   /** @throws LockError `closed` when the node has stopped, `config` for a name that is too long. */
   acquire(lock: LockName, mode: Mode, caller: Caller, steals = false): CallerId {
     const closed = this.closed ?? (this.stops.signal.reason as LockError | undefined);
-    if (closed !== undefined) throw new LockError('closed', closed.message, { cause: closed });
+    if (closed !== undefined) throw closed;
     const fault = lockNameFault(lock);
     if (fault !== null) throw new LockError('config', fault);
     const id = this.nextCaller++;

@@ -5,6 +5,7 @@ import { isConfiguration, parseConfiguration, readConfiguration } from '../confi
 import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
+import { CALLBACKS_END_MS } from '../locks/lock-manager';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -67,9 +68,6 @@ export interface NodeStatus {
   /** How often callers of this node entered a lock. */
   readonly entries: number;
 }
-
-/** How long callbacks may take to end when the node stops; longer ones leave their locks to the lease. */
-const CALLBACKS_END_MS = 400;
 
 export interface MaekawaNode {
   readonly id: NodeId;

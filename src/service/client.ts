@@ -8,10 +8,11 @@ import type { Mode, Token } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import type { ManagedLock } from '../locks/base';
-import type { LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
+import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
 import { MonotonicTime } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
+import { LOCKS_SERVICE, healthCheck } from './discovery';
 import { locksMethods } from './schema';
 import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, Malformed, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
 import { lockBytes, wireMode } from './server';
@@ -20,6 +21,12 @@ const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEAS
 
 /** Signs of life go out this often, or several times a lease if that is shorter. */
 const PING_MS_MAX = 1_000;
+/** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
+const ANSWER_MS = 3_000;
+/** So much later than `waitMs` is a node taken for gone that never answered. */
+const ANSWER_LATE_MS = 1_500;
+/** How long nodes may take to notice that this process is done. */
+const CLOSE_MS = 500;
 
 export interface RemoteOptions extends LockOptions {
   /** Called when the lock is not free, with the nodes that hold it or stand in line before. */
@@ -32,6 +39,7 @@ export class LocksClient {
   private readonly time = new MonotonicTime();
   private sleptMs = 0;
   private readonly holds = new Set<RemoteHold>();
+  private closing: Promise<void> | undefined;
 
   /** @param address `host:port` of a node. Connects when first used. */
   constructor(
@@ -65,22 +73,43 @@ export class LocksClient {
   acquire(name: string, options: RemoteOptions = {}): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
+      if (this.closing !== undefined) throw this.closedError();
       const { Hold } = locksMethods();
       const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
-      const hold: RemoteHold = new RemoteHold(this, call, name, options, { resolve, reject, onOver: () => this.holds.delete(hold) });
+      const hold: RemoteHold = new RemoteHold(this, call, name, options, { resolve, reject, onClosed: () => this.holds.delete(hold) });
       this.holds.add(hold);
     });
   }
 
   /** @throws LockError `unreachable` when the node does not answer in time. */
   status(withinMs: number): Promise<StatusReply> {
-    return this.ask(locksMethods().Status, withinMs);
+    return this.ask(locksMethods().Status, {}, withinMs);
   }
 
   /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time. */
   async query(withinMs: number): Promise<LockManagerSnapshot> {
-    const { held, pending } = await this.ask(locksMethods().Query, withinMs);
+    const { held, pending } = await this.ask(locksMethods().Query, { cluster: false }, withinMs);
     return { held: held.map(lockInfo), pending: pending.map(lockInfo) };
+  }
+
+  /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time. */
+  async queryCluster(withinMs: number): Promise<ClusterSnapshot> {
+    const { held, pending, unanswered } = await this.ask(locksMethods().Query, { cluster: true }, withinMs);
+    return { held: held.map(lockInfo), pending: pending.map(lockInfo), unanswered };
+  }
+
+  /** Until the node knows of every request that was made and of every lock that was released, or `withinMs` have passed. */
+  async untilTold(withinMs: number): Promise<void> {
+    await within(withinMs, Promise.all([...this.holds].map((hold) => hold.told)));
+  }
+
+  /** Whether a lock can be had through the node: it answers, and reaches a quorum. */
+  async isServing(withinMs: number): Promise<boolean> {
+    try {
+      return (await this.ask(healthCheck(), { service: LOCKS_SERVICE }, withinMs)).status === 'SERVING';
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -98,10 +127,11 @@ export class LocksClient {
     return () => call.cancel();
   }
 
-  private ask<Reply>(method: grpc.MethodDefinition<object, Reply>, withinMs: number): Promise<Reply> {
+  private ask<Question, Reply>(method: grpc.MethodDefinition<Question, Reply>, question: Question, withinMs: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (this.closing !== undefined) throw this.closedError();
       this.client.makeUnaryRequest(
-        method.path, method.requestSerialize, method.responseDeserialize, {}, { deadline: Date.now() + withinMs },
+        method.path, method.requestSerialize, method.responseDeserialize, question, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
           else if (reply === undefined) reject(new LockError('protocol', `what ${this.address} answers is nothing`));
@@ -111,10 +141,24 @@ export class LocksClient {
     });
   }
 
-  /** Releases what is held. */
-  close(): void {
-    for (const hold of this.holds) hold.release();
+  /**
+   * Gives up what waits and releases what is held. Resolves when the node knows, or after half a second; then
+   * nothing of it keeps the process alive. Idempotent.
+   */
+  close(): Promise<void> {
+    return (this.closing ??= this.end());
+  }
+
+  private async end(): Promise<void> {
+    const holds = [...this.holds];
+    for (const hold of holds) hold.abandon(this.closedError());
+    await within(CLOSE_MS, Promise.all(holds.map((hold) => hold.closed)));
+    for (const hold of holds) hold.cancel();
     this.client.close();
+  }
+
+  private closedError(): LockError {
+    return new LockError('closed', `the connection to the node at ${this.address} was closed`);
   }
 
   /** What a gRPC error means to those who use locks. */
@@ -138,7 +182,7 @@ export class LocksClient {
 type State =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'held' }
-  | { readonly kind: 'lost'; readonly reason: LockError }
+  | { readonly kind: 'lost' }
   | { readonly kind: 'over' };
 
 /** One lock of this process, from asking to release. */
@@ -146,14 +190,21 @@ class RemoteHold implements ManagedLock {
   readonly mode: Mode;
   /** Stays when the lock is lost: a resource that is shown it says whether a later holder was there. */
   token: Token = 0;
+  lostReason: LockError | undefined;
+  /** The stream is over. */
+  readonly closed: Promise<void>;
   private state: State = { kind: 'waiting' };
   private validUntilMs = 0;
   private readonly abort = new AbortController();
+  private readonly askedMs: number;
   private pings: NodeJS.Timeout | undefined;
-  private readonly closed: Promise<void>;
   private deadline: NodeJS.Timeout | undefined;
+  private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
   private readonly stopListening: () => void;
+  /** The node has said what became of the request. */
+  private readonly answered: Promise<void>;
+  private onAnswered: () => void = () => undefined;
 
   constructor(
     private readonly client: LocksClient,
@@ -163,17 +214,26 @@ class RemoteHold implements ManagedLock {
     private readonly outcome: {
       readonly resolve: (lock: ManagedLock) => void;
       readonly reject: (reason: unknown) => void;
-      readonly onOver: () => void;
+      readonly onClosed: () => void;
     },
   ) {
     this.mode = options.mode ?? 'exclusive';
+    this.askedMs = client.nowMs();
+    this.answered = new Promise((done) => (this.onAnswered = done));
     call.on('data', (event: HoldEvent) => this.onEvent(event));
     call.on('error', (error) => this.onBroken(client.failure(error)));
-    this.closed = new Promise((done) => call.once('status', () => done()));
+    this.closed = new Promise((done) => {
+      call.once('status', () => {
+        this.onAnswered();
+        outcome.onClosed();
+        done();
+      });
+    });
     call.on('end', () => this.onBroken(client.failure({ details: 'it ended the stream' })));
-    const onAbort = (): void => this.giveUp();
+    const onAbort = (): void => this.abandon(options.signal?.reason);
     options.signal?.addEventListener('abort', onAbort);
     this.stopListening = () => options.signal?.removeEventListener('abort', onAbort);
+    this.deadline = setTimeout(() => this.onSilent(), Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS));
     call.write({
       acquire: {
         lock: lockBytes(name),
@@ -192,6 +252,11 @@ class RemoteHold implements ManagedLock {
     return this.abort.signal;
   }
 
+  /** The node knows of it: of the request, or of its end. */
+  get told(): Promise<void> {
+    return this.state.kind === 'over' ? this.closed : this.answered;
+  }
+
   validForMs(): number {
     return this.state.kind === 'held' ? Math.max(0, this.validUntilMs - this.client.nowMs()) : 0;
   }
@@ -201,11 +266,13 @@ class RemoteHold implements ManagedLock {
   }
 
   onLost(listener: (reason: LockError) => void): void {
-    if (this.state.kind === 'lost') listener(this.state.reason);
-    else this.abort.signal.addEventListener('abort', () => listener(this.abort.signal.reason as LockError));
+    if (this.lostReason !== undefined) listener(this.lostReason);
+    else this.lostListener = listener;
   }
 
   release(): void {
+    // It ran out before this process got to its timers: it is lost, and not released.
+    if (this.state.kind === 'held' && this.validForMs() <= 0) this.watchDeadline();
     if (this.state.kind === 'held' || this.state.kind === 'lost') this.finish();
   }
 
@@ -214,7 +281,29 @@ class RemoteHold implements ManagedLock {
     await this.closed;
   }
 
+  /** Whatever its state: it is over, and the node is told. */
+  abandon(reason: unknown): void {
+    switch (this.state.kind) {
+      case 'waiting':
+        this.finish();
+        return this.outcome.reject(reason);
+      case 'held':
+        this.lose(new LockError('closed', `${messageOf(reason)}: stop using what the lock ${JSON.stringify(this.name)} protects`, { cause: reason }));
+        return this.finish();
+      case 'lost':
+        return this.finish();
+      case 'over':
+        return;
+    }
+  }
+
+  /** For a node that does not end the stream. */
+  cancel(): void {
+    this.call.cancel();
+  }
+
   private onEvent(event: HoldEvent): void {
+    this.onAnswered();
     if ('queued' in event) return this.onQueued(event.queued);
     if ('held' in event) return this.onHeld(event.held);
     if ('valid' in event) return this.onValid(event.valid.sentAtMs + event.valid.validForMs);
@@ -224,6 +313,7 @@ class RemoteHold implements ManagedLock {
 
   private onQueued({ leaseMs, ahead }: QueuedMessage): void {
     if (this.state.kind !== 'waiting') return;
+    clearTimeout(this.deadline);
     this.beginPings(leaseMs);
     this.options.onQueued?.(ahead);
   }
@@ -237,8 +327,8 @@ class RemoteHold implements ManagedLock {
     this.validUntilMs = held.sentAtMs + held.validForMs;
     this.watchDeadline();
     if (this.isHeld()) return this.outcome.resolve(this);
-    this.release();
-    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived; try again`));
+    this.finish();
+    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.client.address}`));
   }
 
   private onValid(validUntilMs: number): void {
@@ -266,10 +356,11 @@ class RemoteHold implements ManagedLock {
     this.outcome.reject(error);
   }
 
-  private giveUp(): void {
-    if (this.state.kind !== 'waiting') return;
-    this.finish();
-    this.outcome.reject(this.options.signal?.reason);
+  /** Something listens there and says nothing: a node that is stopped, or no node. */
+  private onSilent(): void {
+    const waitedMs = Math.round(this.client.nowMs() - this.askedMs);
+    this.onBroken(this.client.failure({ details: `no answer for ${waitedMs} ms` }));
+    this.cancel();
   }
 
   private watchDeadline(): void {
@@ -284,9 +375,11 @@ class RemoteHold implements ManagedLock {
 
   /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */
   private lose(reason: LockError): void {
-    this.state = { kind: 'lost', reason };
+    this.state = { kind: 'lost' };
+    this.lostReason = reason;
     clearTimeout(this.deadline);
     clearInterval(this.pings);
+    this.lostListener?.(reason);
     this.abort.abort(reason);
   }
 
@@ -299,7 +392,6 @@ class RemoteHold implements ManagedLock {
 
   private finish(): void {
     this.state = { kind: 'over' };
-    this.outcome.onOver();
     this.stopListening();
     clearTimeout(this.deadline);
     clearInterval(this.pings);
@@ -309,6 +401,17 @@ class RemoteHold implements ManagedLock {
   private isHeld(): boolean {
     return this.state.kind === 'held';
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Until `what` has happened, or the time is up. */
+async function within(forMs: number, what: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([what, new Promise<void>((resolve) => (timer = setTimeout(resolve, forMs)))]);
+  clearTimeout(timer);
 }
 
 function codeOf(reason: EndedReason): LockErrorCode {

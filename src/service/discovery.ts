@@ -3,12 +3,20 @@
  * so that grpcurl knows the service without its `.proto` file.
  */
 import { ReflectionService } from '@grpc/reflection';
-import type { Server } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
+import type { MethodDefinition, Server } from '@grpc/grpc-js';
+import { HealthImplementation, service as healthService } from 'grpc-health-check';
+import type { ServingStatus } from 'grpc-health-check';
 import { locksPackage } from './schema';
 
+export const LOCKS_SERVICE = 'maekawa.v1.Locks';
+
 /** The names that a probe may ask for: the server as a whole, and its service for clients. */
-const SERVICES = ['', 'maekawa.v1.Locks'] as const;
+const SERVICES = ['', LOCKS_SERVICE] as const;
+
+/** What a probe asks. */
+export function healthCheck(): MethodDefinition<{ readonly service: string }, { readonly status: ServingStatus }> {
+  return healthService['Check'] as unknown as ReturnType<typeof healthCheck>;
+}
 
 export interface Health {
   /** Serving means that a lock can be had through this node: it reaches a quorum. */
@@ -18,7 +26,7 @@ export interface Health {
 export function addDiscovery(server: Server): Health {
   const health = new HealthImplementation(Object.fromEntries(SERVICES.map((service) => [service, 'NOT_SERVING'])));
   health.addToServer(server);
-  new ReflectionService(locksPackage(), { services: ['maekawa.v1.Locks'] }).addToServer(server);
+  new ReflectionService(locksPackage(), { services: [LOCKS_SERVICE] }).addToServer(server);
   return {
     setServing: (isServing) => {
       for (const service of SERVICES) health.setStatus(service, isServing ? 'SERVING' : 'NOT_SERVING');

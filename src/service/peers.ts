@@ -42,7 +42,7 @@ export class PeerClients {
 
   close(): void {
     this.isClosed = true;
-    for (const client of this.clients.values()) client.close();
+    for (const client of this.clients.values()) void client.close();
     this.clients.clear();
   }
 

@@ -6,21 +6,25 @@
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
-import type { ManagedLock } from '../locks/base';
+import type { ManagedLock, ManagerTime } from '../locks/base';
+import { either } from '../locks/either';
 import type { ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/tls';
 import { LocksClient } from './client';
 import type { RemoteOptions } from './client';
 
-/** How long a node may take to answer a question. */
+/** How long a node may take to answer a question; one that has to ask all others takes longer. */
 const QUERY_MS = 1_500;
+const QUERY_CLUSTER_MS = 3_000;
 /** When no node answers, all are tried again after so long. */
 const RETRY_MS = 250;
+/** While a request waits, its node is asked so often whether it still reaches a quorum. */
+const HEALTH_MS = 1_000;
 
 /**
- * The node cannot be reached, or stops, or this process slept so long while it waited that the node took it
- * for dead: nothing is held, so another may be asked.
+ * The node cannot be reached, or stops; or its grant came too late, for this process slept: nothing is held, so
+ * another may be asked.
  */
 const MAY_ASK_AGAIN: ReadonlySet<LockErrorCode> = new Set(['unreachable', 'closed', 'lost']);
 
@@ -33,8 +37,13 @@ export interface ConnectOptions {
 
 export interface RemoteLocks {
   readonly locks: LockManager;
-  /** Gives up what waits and releases what is held. */
-  readonly close: () => void;
+  /**
+   * Gives up what waits and releases what is held. Resolves when the nodes know, or after half a second; then
+   * nothing of it keeps the process alive. Idempotent.
+   */
+  readonly close: () => Promise<void>;
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -43,13 +52,23 @@ export interface RemoteLocks {
  */
 export function connect({ addresses, tls }: ConnectOptions): RemoteLocks {
   if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
+  for (const address of addresses) {
+    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
+  }
   const material = tls === undefined ? undefined : loadClientTls(tls);
   const manager = new RemoteLockManager(addresses.map((address) => new LocksClient(address, material)));
-  return { locks: manager, close: () => manager.close() };
+  return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
 }
 
 /** The locks of a process that is no node. Asks the first client first. */
 export class RemoteLockManager extends BaseLockManager {
+  protected override readonly time: ManagerTime = {
+    nowMs: () => performance.now(),
+    schedule: (callback, delayMs) => {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+  };
   /** Which node to ask first: the last that answered. */
   private preferred = 0;
   private readonly closing = new AbortController();
@@ -58,30 +77,32 @@ export class RemoteLockManager extends BaseLockManager {
     super();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.closing.abort(new LockError('closed', 'the connection to the cluster was closed'));
-    for (const client of this.clients) client.close();
+    await Promise.all(this.clients.map((client) => client.close()));
   }
 
   /** Asks one node after the other, round and round, until one answers or the time is up. */
   override async begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
+    const askedMs = performance.now();
     const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
-    const deadlineMs = performance.now() + patienceMs;
+    const deadlineMs = askedMs + patienceMs;
     const giveUp = either(this.closing.signal, options.signal);
     try {
       for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
         const leftMs = failed === 0 ? patienceMs : deadlineMs - performance.now();
+        const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
         try {
-          const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
-          return await this.client.acquire(name, { ...options, ...left, signal: giveUp.signal });
+          const lock = await this.beginAt(this.client, name, { ...options, ...left, signal: giveUp.signal });
+          if (lock !== null) return lock;
         } catch (error) {
-          if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
           giveUp.signal.throwIfAborted();
+          if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
           this.preferred = (this.preferred + 1) % this.clients.length;
           failed++;
           if (failed % this.clients.length > 0) continue;
-          if (performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, error);
+          if (performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, error);
           await pause(RETRY_MS, giveUp.signal);
         }
       }
@@ -90,17 +111,51 @@ export class RemoteLockManager extends BaseLockManager {
     }
   }
 
+  /** Asks one node. Null when it has lost its quorum and another has one, which is then asked first. */
+  private async beginAt(client: LocksClient, name: string, options: RemoteOptions & { readonly signal: AbortSignal }): Promise<ManagedLock | null> {
+    if (this.clients.length === 1) return client.acquire(name, options);
+    const leave = new AbortController();
+    const giveUp = either(leave.signal, options.signal);
+    const lookRound = async (): Promise<void> => {
+      if (await client.isServing(QUERY_MS)) return;
+      const others = this.clients.filter((each) => each !== client);
+      const serve = await Promise.all(others.map((other) => other.isServing(QUERY_MS)));
+      const better = others.find((_, index) => serve[index]);
+      if (better === undefined || giveUp.signal.aborted) return;
+      this.preferred = this.clients.indexOf(better);
+      leave.abort();
+    };
+    const watch = setInterval(() => void lookRound(), HEALTH_MS);
+    try {
+      return await client.acquire(name, { ...options, signal: giveUp.signal });
+    } catch (error) {
+      if (leave.signal.aborted && !options.signal.aborted) return null;
+      throw error;
+    } finally {
+      clearInterval(watch);
+      giveUp.forget();
+    }
+  }
+
+  /** Only the nodes know. */
+  protected override isTakenHere(): boolean {
+    return false;
+  }
+
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   query(options: QueryOptions): Promise<ClusterSnapshot>;
-  async query({ scope = 'node' }: QueryOptions = {}): Promise<ClusterSnapshot> {
-    if (scope === 'node') return { ...(await this.client.query(QUERY_MS)), unanswered: [] };
-    const answers = await Promise.all(this.clients.map((client) => client.query(QUERY_MS).catch(() => null)));
-    const snapshots = answers.filter((each) => each !== null);
-    return {
-      held: snapshots.flatMap((each) => each.held),
-      pending: snapshots.flatMap((each) => each.pending),
-      unanswered: this.clients.filter((_, index) => answers[index] === null).map((client) => client.address),
-    };
+  async query({ scope = 'node' }: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
+    await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));
+    for (let failed = 0; ; ) {
+      this.closing.signal.throwIfAborted();
+      try {
+        return await (scope === 'node' ? this.client.query(QUERY_MS) : this.client.queryCluster(QUERY_CLUSTER_MS));
+      } catch (error) {
+        this.closing.signal.throwIfAborted();
+        if (!(error instanceof LockError) || error.code !== 'unreachable' || ++failed === this.clients.length) throw error;
+        this.preferred = (this.preferred + 1) % this.clients.length;
+      }
+    }
   }
 
   private get client(): LocksClient {
@@ -109,27 +164,12 @@ export class RemoteLockManager extends BaseLockManager {
     return client;
   }
 
-  private noNode(name: string, cause: LockError): LockError {
+  private noNode(name: string, waitedMs: number, cause: LockError): LockError {
     const addresses = this.clients.map((client) => client.address).join(', ');
-    return new LockError('unreachable', `no node answered for the lock ${JSON.stringify(name)}; tried ${addresses}`, { cause });
+    return new LockError(
+      'unreachable', `no node answered for the lock ${JSON.stringify(name)} within ${Math.round(waitedMs)} ms; tried ${addresses}. The last one: ${cause.message}`, { cause },
+    );
   }
-}
-
-/** Aborts when the first of both does. */
-function either(a: AbortSignal, b: AbortSignal | undefined): { readonly signal: AbortSignal; forget(): void } {
-  const controller = new AbortController();
-  const signals = b === undefined ? [a] : [a, b];
-  const onAbort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
-  for (const signal of signals) {
-    if (signal.aborted) controller.abort(signal.reason);
-    signal.addEventListener('abort', onAbort);
-  }
-  return {
-    signal: controller.signal,
-    forget: () => {
-      for (const signal of signals) signal.removeEventListener('abort', onAbort);
-    },
-  };
 }
 
 function pause(forMs: number, signal: AbortSignal): Promise<void> {

@@ -108,9 +108,14 @@ export interface WatchEventMessage {
   readonly lock: LockInfoMessage;
 }
 
+export interface QueryRequest {
+  readonly cluster: boolean;
+}
+
 export interface QueryReply {
   readonly held: readonly LockInfoMessage[];
   readonly pending: readonly LockInfoMessage[];
+  readonly unanswered: readonly string[];
 }
 
 /** What a request becomes whose bytes cannot be decoded: it has none of the fields that it must have. */
@@ -121,7 +126,7 @@ export interface Malformed {
 /** The methods of `maekawa.v1.Locks`. */
 export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
-  readonly Query: MethodDefinition<object, QueryReply>;
+  readonly Query: MethodDefinition<QueryRequest | Malformed, QueryReply>;
   readonly Watch: MethodDefinition<{ readonly lock: Buffer } | Malformed, WatchEventMessage>;
   readonly Status: MethodDefinition<object, StatusReply>;
 }

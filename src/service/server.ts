@@ -9,15 +9,16 @@ import type { LockName, LockView, Mode, RequestId } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
-import type { HeldLock, LockInfo, LockManagerSnapshot } from '../locks/types';
+import type { ClusterSnapshot, HeldLock, LockInfo, LockManagerSnapshot } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
 import { lockNameFault, readWtf8, writeWtf8 } from '../transport/lock-name';
 import { locksMethods } from './schema';
 import type {
-  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, Malformed, QueryReply, StatusReply, VoteStatus,
+  AcquireMessage, EndedReason, HoldEvent, HoldRequest, LockInfoMessage, LockStatus, Malformed, QueryReply, QueryRequest, StatusReply, VoteStatus,
   WatchEventMessage, WireMode,
 } from './schema';
 
+type QueryCall = grpc.ServerUnaryCall<QueryRequest | Malformed, QueryReply>;
 type WatchCall = grpc.ServerWritableStream<{ readonly lock: Buffer } | Malformed, WatchEventMessage>;
 type HoldCall = grpc.ServerDuplexStream<HoldRequest | Malformed, HoldEvent>;
 
@@ -50,8 +51,9 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
         holds.add(hold);
         if (isDraining) hold.stop();
       },
-      Query: (_call: unknown, reply: grpc.sendUnaryData<QueryReply>) => {
-        locks.query().then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
+      Query: (call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
+        const scope = 'cluster' in call.request && call.request.cluster ? 'cluster' : 'node';
+        locks.query({ scope }).then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
       },
       Watch: (call: WatchCall) => watch(call, locks),
       Status: (_call: unknown, reply: grpc.sendUnaryData<StatusReply>) => reply(null, statusOf(node)),
@@ -283,8 +285,8 @@ function aheadOf(node: MaekawaNode, name: string): string[] {
   return [...new Set(requests.map((request) => request.node))].filter((id) => !(isOurs && id === node.id));
 }
 
-function queryReply({ held, pending }: LockManagerSnapshot): QueryReply {
-  return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage) };
+function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
+  return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
 }
 
 function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {

@@ -8,6 +8,7 @@ import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
+import { CALLBACKS_END_MS } from '../locks/lock-manager';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
@@ -40,7 +41,10 @@ export interface TestNode {
   crash(): void;
   /** It starts again after a crash, with the data directory that it had. */
   restart(): Promise<void>;
-  /** It stops in good order: its locks are given back. */
+  /**
+   * It stops in good order: the signals of its locks abort, callbacks that can end without time passing do, and
+   * its locks are given back but for those still in use.
+   */
   stop(): Promise<void>;
 }
 
@@ -216,8 +220,12 @@ class MemoryNode implements TestNode {
 
   async stop(): Promise<void> {
     const { life } = this;
+    if (life === null) return;
+    const reason = new LockError('closed', `node ${this.id} is stopping`);
+    life.runtime.announceStop(reason);
+    const inUse = await life.locks.drain(reason, CALLBACKS_END_MS);
     this.life = null;
-    await life?.runtime.stop(new LockError('closed', `node ${this.id} is stopping`));
+    await life.runtime.stop(reason, inUse);
   }
 
   private disk(): DataDirectory {
@@ -253,6 +261,10 @@ class TimeOfLife implements NodeTime {
 
   wallClockUs(): number {
     return this.time.wallClockUs();
+  }
+
+  pause(): Promise<void> {
+    return this.time.pause();
   }
 
   schedule(callback: () => void, delayMs: number): () => void {

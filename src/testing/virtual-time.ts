@@ -1,4 +1,5 @@
 /** Time that stands still until it is told to go on. One for all nodes of a test cluster. */
+import { setImmediate } from 'node:timers'; // which those who fake the timers of their tests leave alone
 import type { NodeTime } from '../node/monotonic-time';
 
 interface Alarm {
@@ -33,6 +34,11 @@ export class VirtualTime implements NodeTime {
     return () => {
       this.alarms = this.alarms.filter((other) => other !== alarm);
     };
+  }
+
+  /** Whoever only wants to see what happens does not wait for time to pass. */
+  pause(): Promise<void> {
+    return settle();
   }
 
   /** Let time pass. Whatever is due meanwhile happens in its order, and promises settle in between. */

@@ -277,7 +277,7 @@ describe('with a real file', () => {
       await ended;
       expect(output()).toBe('holding\nfenced\n');
       expect(readFileSync(path, 'utf8')).toBe('in time');
-      close();
+      await close();
     });
   });
 });

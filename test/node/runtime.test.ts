@@ -135,6 +135,7 @@ function makeNode(level = 'silent', retain = false) {
 function locksOf(runtime: Runtime): NodeLockManager {
   return new NodeLockManager({
     id: 'n1', runtime, hasQuorum: () => true, queryPeers: () => Promise.resolve(new Map()), watchPeers: () => () => undefined,
+    pause: () => Promise.resolve(),
   });
 }
 

@@ -27,7 +27,9 @@ describe('connect: the same locks from a process that is no node', () => {
       await expect(one.locks.request('r', (lock) => lock.token)).resolves.toBeGreaterThan(0);
       const held = await one.locks.acquire('r', { label: 'a test' });
       await expect(other.locks.tryAcquire('r')).resolves.toBeNull();
-      expect((await other.locks.query({ scope: 'cluster' })).held).toEqual([]); // it knows one node, which does not hold it
+      const seen = await other.locks.query({ scope: 'cluster' }); // its node asks the others
+      expect(seen).toMatchObject({ held: [{ name: 'r', clientId: 'n1' }], pending: [], unanswered: [] });
+      expect((await other.locks.query()).held).toEqual([]);
       expect((await one.locks.query()).held).toMatchObject([{ name: 'r', mode: 'exclusive', clientId: 'n1', label: 'a test', token: held.token }]);
       const next = other.locks.acquire('r');
       held.release();
@@ -35,8 +37,8 @@ describe('connect: the same locks from a process that is no node', () => {
       expect(later.token).toBeGreaterThan(held.token);
       later.release();
     } finally {
-      one.close();
-      other.close();
+      await one.close();
+      await other.close();
     }
   });
 
@@ -48,7 +50,7 @@ describe('connect: the same locks from a process that is no node', () => {
     expect(lock.signal.aborted).toBe(false);
     expect(lock.validForMs()).toBeGreaterThan(0);
     lock.release();
-    close();
+    await close();
   });
 
   test('steal tells the holder, whichever node it asked', async () => {
@@ -60,22 +62,25 @@ describe('connect: the same locks from a process that is no node', () => {
     const error = await victim;
     expect(error).toBeInstanceOf(DOMException);
     expect((error as DOMException).name).toBe('AbortError');
-    one.close();
-    other.close();
+    await one.close();
+    await other.close();
   });
 
   test('a node that does not answer is passed over', async () => {
     const { locks, close } = connect({ addresses: ['127.0.0.1:9', ...addressesOf('n2')] });
     await expect(locks.request('passed-over', (lock) => lock.name)).resolves.toBe('passed-over');
-    close();
+    await close();
   });
 
   test('no node at all: waitMs ends with unreachable, which names the lock and what was tried', async () => {
     const { locks, close } = connect({ addresses: ['127.0.0.1:9'] });
-    await expect(locks.acquire('nobody', { waitMs: 100 })).rejects.toMatchObject({ code: 'unreachable', message: expect.stringMatching(/"nobody"; tried 127\.0\.0\.1:9/) as string });
+    await expect(locks.acquire('nobody', { waitMs: 100 })).rejects.toMatchObject({ code: 'unreachable', message: expect.stringMatching(/"nobody" within \d+ ms; tried 127\.0\.0\.1:9/) as string });
     const waiting = locks.acquire('nobody');
-    close();
-    await expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    const rejected = expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    await close();
+    await rejected;
+    await expect(locks.acquire('nobody')).rejects.toMatchObject({ code: 'closed' });
+    await expect(locks.query()).rejects.toMatchObject({ code: 'closed' });
   });
 
   test('a semaphore counts over all clients', async () => {
@@ -85,7 +90,7 @@ describe('connect: the same locks from a process that is no node', () => {
     permits[0]?.release();
     const third = await clients[2]?.locks.semaphore('pool', 2).acquire({ waitMs: 10_000 });
     expect(third?.token).toBeGreaterThan(0);
-    for (const { close } of clients) close();
+    await Promise.all(clients.map(({ close }) => close()));
   });
 
   test('when the node is killed the lock is lost no later than its lease ends, and waiting goes on at another', async () => {
@@ -103,8 +108,8 @@ describe('connect: the same locks from a process that is no node', () => {
       expect(reason).toMatchObject({ code: 'lost', definite: false });
       blocked.release();
       expect((await next).token).toBeGreaterThan(0);
-      client.close();
-      blocker.close();
+      await client.close();
+      await blocker.close();
     } finally {
       await own.remove();
     }
@@ -149,7 +154,7 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
     // Whatever it held is free, and the node answers.
     const { locks, close } = connect({ addresses: addressesOf('n2') });
     await expect(locks.acquire('raw', { waitMs: 5_000 })).resolves.toMatchObject({ name: 'raw' });
-    close();
+    await close();
   });
 
   test('a plain client without pings holds as long as its stream is open', async () => {
@@ -163,7 +168,7 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
     await expect(locks.tryAcquire('plain')).resolves.toBeNull();
     call.cancel();
     await expect(locks.acquire('plain', { waitMs: 5_000 })).resolves.toMatchObject({ name: 'plain' });
-    close();
+    await close();
   });
 
   test('a client that promised pings and falls silent is taken for dead after a lease', async () => {
@@ -178,6 +183,6 @@ describe('the client service refuses what breaks its rules, and goes on', () => 
     await expect(ended).resolves.toBe('REASON_LOST');
     const { locks, close } = connect({ addresses: addressesOf('n2') });
     await expect(locks.acquire('silent', { waitMs: 5_000 })).resolves.toMatchObject({ name: 'silent' });
-    close();
+    await close();
   });
 });

@@ -44,7 +44,7 @@ run('a Python program holds a lock through plain gRPC (needs python3-grpcio and 
     await ended;
     expect(output).toMatch(/^holding from-python with token (\d+)\nreleased\n$/);
     expect(lock.token).toBeGreaterThan(Number(/token (\d+)/.exec(output)?.[1]));
-    close();
+    await close();
   } finally {
     await cluster.remove();
     rmSync(directory, { recursive: true, force: true });

@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Cluster } from '../../src/cli/demo/cluster';
+import { Cluster, freePorts } from '../../src/cli/demo/cluster';
 import { parseConfiguration } from '../../src/config';
+
+export { freePorts };
 
 export const PROGRAM = join(__dirname, '../../dist/src/cli/main.js');
 

@@ -132,14 +132,15 @@ export class Cluster {
   async remove(): Promise<void> {
     await Promise.all([...this.running.values()].map(({ process: child, exited, client }) => {
       child.kill('SIGKILL');
-      client.close();
+      void client.close();
       return exited;
     }));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports of this machine that nobody listens on at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
       const server = createServer();
