@@ -5,14 +5,15 @@
  * decided by what the holders could know, not by clocks: the one who asked when the other was inside already.
  * Must never look into the core: it sees tokens, as a resource does.
  */
-import type { LockName, Token } from '../src/core';
+import type { CallerId, LockName, NodeId, Token } from '../src/core';
 import { violated } from './checks';
 
 export interface Write {
   readonly lock: number;
   readonly token: Token;
   /** Who writes, for the report. */
-  readonly writer: string;
+  readonly node: NodeId;
+  readonly caller: CallerId;
   /** The number of the event at which its holder entered, and of the one at which the request was sent that it entered by. */
   readonly enteredAt: number;
   readonly openedAt: number;
@@ -34,9 +35,13 @@ export class FencedResource {
     this.latest = lockNames.map(() => null);
   }
 
+  accepts({ lock, token }: Write): boolean {
+    return !this.looksAtTokens || token >= (this.highest[lock] ?? 0);
+  }
+
   arrives(write: Write): void {
     const { lock, token } = write;
-    if (this.looksAtTokens && token < (this.highest[lock] ?? 0)) {
+    if (!this.accepts(write)) {
       this.refused++;
       return;
     }
@@ -44,9 +49,13 @@ export class FencedResource {
     this.highest[lock] = token;
     const latest = this.latest[lock] ?? null;
     if (latest !== null && latest.openedAt > write.enteredAt) {
-      violated('fenced', `a write of ${write.writer} (lock ${this.lockNames[lock]}, token ${token}) was accepted after one of ${latest.writer} `
+      violated('fenced', `a write of ${writerOf(write)} (lock ${this.lockNames[lock]}, token ${token}) was accepted after one of ${writerOf(latest)} `
         + `(token ${latest.token}), who asked when the other was inside already`);
     }
     if (latest === null || write.openedAt > latest.openedAt) this.latest[lock] = write;
   }
+}
+
+function writerOf({ node, caller }: Write): string {
+  return `${node} caller ${caller}`;
 }

@@ -195,6 +195,13 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Who is not healed when the faults end. The others contain a quorum, and are owed progress. None when left out. */
   readonly lostForEver?: readonly LostMachine[];
+  /** When the faults end nobody asks for anything more, and only those who wait then are owed. */
+  readonly asksNoMore?: true;
+  /**
+   * When given, this is how long anybody may wait, and how long it may take to come to rest at the end, instead
+   * of bounds worked out from the rest. For plans cut short: what would follow until that bound is over is known to be repetition.
+   */
+  readonly progressBoundUs?: number;
   /** When given, chance decides over no message: each meets the fate named here, or arrives in good order. */
   readonly fates?: readonly Fate[];
   /** When given, nodes look how things are with their peers only then, and not at random after each change. */

@@ -18,7 +18,7 @@ export function shivizLog(recording: Recording): string {
   const carried = new Map<number, readonly number[]>();
   const lines = [SHIVIZ_EXPRESSION, ''];
   rows.forEach((row, index) => {
-    if (row.kind === 'note') return;
+    if (row.kind !== 'step') return;
     const own = heard[row.node] ?? [];
     const received = carried.get(model.senderOf(index));
     received?.forEach((count, node) => (own[node] = Math.max(own[node] ?? 0, count)));

@@ -7,9 +7,18 @@ import type { Plan } from './plan';
 import { WALL_CLOCK_START_US } from './world';
 import type { Note, Observer } from './world';
 
+/** What is said of a run, with its Lamport times as short as they are in its trace. */
+export function withShortClocks(plan: Plan, text: string): string {
+  return text.replace(/\d{14,}/g, (digits) => String(Number(digits) - originOfClocks(plan)));
+}
+
+function originOfClocks({ uptimeUs }: Plan): LamportTime {
+  return WALL_CLOCK_START_US - uptimeUs;
+}
+
 export function traceTo(plan: Plan, write: (line: string) => void): Observer {
-  const originOfClocks = WALL_CLOCK_START_US - plan.uptimeUs;
-  const clock = (value: LamportTime): string => String(value === 0 ? 0 : value - originOfClocks);
+  const origin = originOfClocks(plan);
+  const clock = (value: LamportTime): string => String(value === 0 ? 0 : value - origin);
   const text = (message: Message): string => describeMessage(message, clock);
   return {
     stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void {
@@ -17,7 +26,7 @@ export function traceTo(plan: Plan, write: (line: string) => void): Observer {
       for (const effect of effects) write(`${' '.repeat(14)}      ${describeEffect(effect, text, clock)}`);
     },
     noted(atUs: number, note: Note): void {
-      write(`${time(atUs)}  ** ${describeNote(note)}`);
+      write(`${time(atUs)}  ** ${describeNote(note, clock)}`);
     },
   };
 }
@@ -26,7 +35,7 @@ function time(atUs: number): string {
   return `${(atUs / 1000).toFixed(3)} ms`.padStart(14);
 }
 
-function describeNote(note: Note): string {
+function describeNote(note: Note, clock: Clock): string {
   switch (note.kind) {
     case 'fault':
       return `fault: ${JSON.stringify(note.fault)}`;
@@ -34,6 +43,10 @@ function describeNote(note: Note): string {
       return `${note.node} starts, life ${note.life}, ceiling on disk ${note.ceilingOnDisk}`;
     case 'dies':
       return `${note.node} dies (${note.how})`;
+    case 'refuses':
+      return `${note.node} does not start: its ceiling file is corrupt`;
+    case 'write':
+      return `a write of ${note.node} caller ${note.caller} under lock ${note.lock} with token ${clock(note.token)} is ${note.isAccepted ? 'accepted' : 'refused'}`;
     case 'healed':
       return ['all faults end', ...note.lostForEver.map(({ machine, how }) => `but n${machine + 1} stays ${how}`)].join(', ');
     case 'drained':

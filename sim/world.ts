@@ -45,6 +45,10 @@ export type Note =
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'starts'; readonly node: NodeId; readonly life: number; readonly ceilingOnDisk: number }
   | { readonly kind: 'dies'; readonly node: NodeId; readonly how: Death }
+  /** It does not start: its ceiling file is corrupt. */
+  | { readonly kind: 'refuses'; readonly node: NodeId }
+  /** A write to the resource that a lock protects arrives. */
+  | { readonly kind: 'write'; readonly node: NodeId; readonly caller: CallerId; readonly lock: LockName; readonly token: Token; readonly isAccepted: boolean }
   /** All faults end, but for what has become of these nodes. */
   | { readonly kind: 'healed'; readonly lostForEver: readonly LostMachine[] }
   /** Nobody asks any more. */
@@ -307,7 +311,7 @@ export class World {
     plan.faults.forEach((fault, index) => agenda.push(fault.atUs, FAULT, index, 0));
     plan.looks?.forEach(({ atUs, machine, peer }) => agenda.push(atUs, DETECT, this.network.link(machine, peer), 0));
     agenda.push(plan.durationUs, HEAL, 0, 0);
-    if (plan.profile === 'relentless') agenda.push(relentlessBoundUs(plan), WATCH, 0, 0);
+    if (plan.profile === 'relentless') agenda.push(this.waitMaxUs(), WATCH, 0, 0);
   }
 
   /** An item for a node waits while the node is frozen or busy. */
@@ -369,7 +373,7 @@ export class World {
       case RESIDUE:
         return this.lookForResidue();
       case WRITE:
-        return this.resource.arrives(payload as Write);
+        return this.writeArrives(payload as Write);
     }
   }
 
@@ -489,6 +493,7 @@ export class World {
   /** Until somebody deletes the file. */
   private refuseStart(machine: Machine): void {
     machine.isFileCorrupt = false;
+    this.note({ kind: 'refuses', node: machine.id });
     this.counts.corruptFiles++;
     this.agenda.push(this.nowUs + 1 + machine.random.below(this.plan.leaseMs * 1000), START, machine.index, 0, 0);
   }
@@ -765,7 +770,7 @@ export class World {
   private think(caller: Caller): void {
     const { wishes } = caller;
     const wish = wishes[caller.next % wishes.length];
-    if (wish === undefined || this.phase === 'drain' || (this.phase === 'faults' && caller.next >= wishes.length)) {
+    if (wish === undefined || this.asksNoMore() || (this.phase === 'faults' && caller.next >= wishes.length)) {
       caller.state = 'done';
       return;
     }
@@ -774,6 +779,10 @@ export class World {
     // Healed, everyone is eager, but leaves the clocks time to come together (SLACK may be small).
     const leaseUs = this.plan.leaseMs * 1000;
     this.callerIn(caller, this.isHealed() ? leaseUs / 40 + Math.min(wish.thinkUs, leaseUs / 20) : wish.thinkUs);
+  }
+
+  private asksNoMore(): boolean {
+    return this.phase === 'drain' || (this.isHealed() && this.plan.asksNoMore === true);
   }
 
   private thinkUntil(caller: Caller, atUs: number): void {
@@ -806,7 +815,7 @@ export class World {
   private ask(caller: Caller, nowMs: number): void {
     const { machine, wishes } = caller;
     const wish = wishes[caller.next % wishes.length];
-    if (wish === undefined || this.phase === 'drain') {
+    if (wish === undefined || this.asksNoMore()) {
       caller.state = 'done';
       return;
     }
@@ -891,7 +900,7 @@ export class World {
     this.noteWait(caller);
     const holdUs = this.isHealed() ? Math.min(wish.holdUs, this.plan.leaseMs * 250) : wish.holdUs;
     this.callerIn(caller, holdUs);
-    if (wish.mode === 'exclusive') this.write({ lock, token, writer: `${machine.id} caller ${id}`, enteredAt: this.events, openedAt }, holdUs);
+    if (wish.mode === 'exclusive') this.write({ lock, token, node: machine.id, caller: id, enteredAt: this.events, openedAt }, holdUs);
   }
 
   /** While the lock is held, as far as its holder can tell; one in four arrives much later. */
@@ -899,6 +908,13 @@ export class World {
     const { writing } = this;
     const lateUs = writing.chance(250_000) ? writing.below(2 * this.plan.leaseMs * 1000) : 0;
     this.agenda.push(this.nowUs + writing.below(holdUs + 1) + lateUs, WRITE, 0, 0, write);
+  }
+
+  private writeArrives(write: Write): void {
+    if (this.observer !== null) {
+      this.note({ kind: 'write', node: write.node, caller: write.caller, lock: this.locks[write.lock] ?? '', token: write.token, isAccepted: this.resource.accepts(write) });
+    }
+    this.resource.arrives(write);
   }
 
   private renewed(machine: Machine, id: CallerId, validUntilMs: number): void {
@@ -1131,11 +1147,13 @@ export class World {
     }
     for (const caller of this.callers) {
       if (caller.machine.isLostForEver) continue;
-      caller.isOwed = true;
-      this.owed++;
+      if (this.plan.asksNoMore !== true || caller.state === 'waiting') {
+        caller.isOwed = true;
+        this.owed++;
+      }
       if (caller.state === 'done' || caller.state === 'thinking') this.think(caller);
     }
-    this.agenda.push(this.nowUs + this.progressBoundUs(), WATCH, 0, 0);
+    this.agenda.push(this.nowUs + this.waitMaxUs(), WATCH, 0, 0);
     if (this.owed === 0) this.drain();
   }
 
@@ -1192,11 +1210,11 @@ export class World {
 
   private watchProgress(): void {
     if (this.phase === 'faults') return this.watchRelentless();
-    const boundUs = this.progressBoundUs();
+    const boundUs = this.waitMaxUs();
     for (const caller of this.callers) {
       if (caller.machine.isLostForEver) continue;
       if (caller.state === 'waiting' && Math.max(caller.askedAtUs, this.plan.durationUs) + boundUs <= this.nowUs) {
-        violated('progress', `${caller.machine.id} caller ${caller.id} waits for lock ${this.locks[caller.lock]} since ${this.nowUs - caller.askedAtUs} us; the bound is ${boundUs} us`);
+        this.waitsTooLong(caller, caller.askedAtUs, this.progressBoundUs());
       }
     }
     this.agenda.push(this.nowUs + Math.ceil(boundUs / 4), WATCH, 0, 0);
@@ -1204,15 +1222,25 @@ export class World {
 
   /** Faults never stop, and still nobody may wait for long whose own node is well. */
   private watchRelentless(): void {
-    const boundUs = relentlessBoundUs(this.plan);
+    const boundUs = this.waitMaxUs();
     for (const caller of this.callers) {
       if (caller.state !== 'waiting') continue;
       const sinceUs = Math.max(caller.askedAtUs, lastAwayUs(this.plan, caller.machine.index, this.nowUs));
       if (sinceUs + boundUs > this.nowUs) continue;
-      violated('progress', `${caller.machine.id} caller ${caller.id} waits for lock ${this.locks[caller.lock]} since ${this.nowUs - sinceUs} us, `
-        + `although there was a quorum all the time; the bound is ${boundUs} us`);
+      this.waitsTooLong(caller, sinceUs, relentlessBoundUs(this.plan), ', although there was a quorum all the time');
     }
     this.agenda.push(this.nowUs + Math.ceil(boundUs / 8), WATCH, 0, 0);
+  }
+
+  /** How long anybody may wait before it is a violation. */
+  private waitMaxUs(): number {
+    return this.plan.progressBoundUs ?? (this.phase === 'faults' ? relentlessBoundUs(this.plan) : this.progressBoundUs());
+  }
+
+  private waitsTooLong({ machine, id, lock }: Caller, sinceUs: number, boundUs: number, although = ''): never {
+    const isCutShort = this.plan.progressBoundUs !== undefined;
+    const until = isCutShort ? `and so it goes on until the bound of ${boundUs} us is over` : `the bound is ${boundUs} us`;
+    violated('progress', `${machine.id} caller ${id} waits for lock ${this.locks[lock]} since ${this.nowUs - sinceUs} us${although}; ${until}`);
   }
 
   private drain(): void {
@@ -1229,7 +1257,8 @@ export class World {
     // What a lease is by the slowest clock, and how late a timer is.
     const quietSinceUs = this.nowUs - leaseUs - Math.ceil(leaseUs / 50) - 4000;
     if (isBusy || this.lastActivityUs > quietSinceUs) {
-      if (!isBusy && this.drainSinceUs + this.progressBoundUs() + 10 * leaseUs < this.nowUs) {
+      const restMaxUs = this.plan.progressBoundUs ?? this.progressBoundUs() + 10 * leaseUs;
+      if (!isBusy && this.drainSinceUs + restMaxUs < this.nowUs) {
         violated('no-residue', 'nobody wants a lock, and still it does not come to rest');
       }
       this.agenda.push(this.nowUs + Math.ceil(leaseUs / 4), RESIDUE, 0, 0);

@@ -3,7 +3,7 @@ import { assertNever } from '../../src/core';
 import type { MessageKind } from '../../src/core';
 import type { Fate } from '../fates';
 import { lockNamesOf, nodeIdsOf } from '../layout';
-import type { Death, Fault, Plan } from '../plan';
+import type { CallerPlan, Death, Fault, LostMachine, Plan, Wish } from '../plan';
 
 /** How many parts a plan has: what the minimiser makes fewer. */
 export interface Parts {
@@ -11,6 +11,7 @@ export interface Parts {
   readonly faults: number;
   readonly fates: number;
   readonly looks: number;
+  readonly lost: number;
 }
 
 export function partsOf(plan: Plan): Parts {
@@ -19,37 +20,80 @@ export function partsOf(plan: Plan): Parts {
     faults: plan.faults.length,
     fates: plan.fates?.length ?? 0,
     looks: plan.looks?.length ?? 0,
+    lost: plan.lostForEver?.length ?? 0,
   };
 }
 
-/** Wishes and faults in order of time, then clocks that are off and messages that do not simply arrive. */
-export function describeParts(plan: Plan): string[] {
+/** Something that happens, and what follows it at no time of its own. */
+interface Moment {
+  readonly atUs: number;
+  readonly lines: readonly string[];
+}
+
+/**
+ * What happens in order of time, then clocks that are off and messages that do not simply arrive. `endUs`: when
+ * the run ends; the end of the faults is told only if it comes before that.
+ */
+export function describeParts(plan: Plan, endUs = plan.durationUs): string[] {
   const nodes = nodeIdsOf(plan.machines.length);
   const name = (machine: number): string => nodes[machine] ?? `machine ${machine}`;
-  const timed = [
-    ...describeWishes(plan, name),
-    ...plan.faults.map((fault) => ({ atUs: fault.atUs, text: describeFault(fault, name) })),
-    ...(plan.looks ?? []).map(({ atUs, machine, peer }) => ({ atUs, text: `${name(machine)} looks whether ${name(peer)} is up` })),
+  const moment = (atUs: number, line: string): Moment => ({ atUs, lines: [line] });
+  const isHealed = endUs > plan.durationUs;
+  const moments = [
+    ...plan.machines.flatMap(({ startUs }, machine) => (startUs > 0 && startUs < plan.durationUs ? [moment(startUs, `${name(machine)} starts`)] : [])),
+    ...plan.callers.map((caller) => describeCaller(plan, caller, name)),
+    ...plan.faults.map((fault) => moment(fault.atUs, describeFault(fault, name))),
+    ...(plan.looks ?? []).map(({ atUs, machine, peer }) => moment(atUs, `${name(machine)} looks whether ${name(peer)} is up`)),
+    ...(isHealed ? [moment(plan.durationUs, describeHeal(plan, name))] : []),
   ];
-  timed.sort((a, b) => a.atUs - b.atUs);
+  moments.sort((a, b) => a.atUs - b.atUs);
   return [
-    ...timed.map(({ atUs, text }) => `${time(atUs).padStart(12)}  ${text}`),
-    ...describeMachines(plan, name).map((text) => `${' '.repeat(12)}  ${text}`),
-    ...(plan.fates ?? []).map((fate) => `${' '.repeat(12)}  ${describeFate(fate, name)}`),
+    ...moments.flatMap(({ atUs, lines }) => lines.map((line, place) => `${(place === 0 ? time(atUs) : '').padStart(12)}  ${line}`)),
+    ...[
+      ...plan.machines.flatMap(({ startUs }, machine) => (startUs >= plan.durationUs && !isHealed ? [`${name(machine)} never starts`] : [])),
+      ...plan.machines.flatMap(({ ratePpm }, machine) => (ratePpm === 0 ? [] : [`the clock of ${name(machine)} goes ${rate(ratePpm)}`])),
+      ...(plan.fates ?? []).map((fate) => describeFate(fate, name)),
+    ].map((line) => `${' '.repeat(12)}  ${line}`),
   ];
 }
 
 type NameOf = (machine: number) => string;
 
-function describeWishes(plan: Plan, name: NameOf): { atUs: number; text: string }[] {
+function describeCaller(plan: Plan, { machine, wishes }: CallerPlan, name: NameOf): Moment {
   const locks = lockNamesOf(plan.locks);
-  return plan.callers.flatMap(({ machine, wishes }) => wishes.map((wish) => {
+  const { startUs } = plan.machines[machine] ?? { startUs: 0 };
+  const [first] = wishes;
+  const lines = wishes.map((wish, place) => {
     const does = `${name(machine)} ${wish.steals ? 'steals' : 'wants'} ${locks[wish.lock]}${wish.mode === 'shared' ? ' shared' : ''}`;
-    const thinks = wish.atUs === undefined ? `, ${time(wish.thinkUs)} after the wish before` : '';
+    const holds = `${does}, to hold it for ${time(wish.holdUs)}`;
     const patience = wish.patienceUs === null ? '' : `, gives up after ${time(wish.patienceUs)}`;
-    return { atUs: wish.atUs ?? 0, text: `${does}${thinks}, to hold it for ${time(wish.holdUs)}${patience}` };
-  }));
+    const twice = wish.releasesTwice === true ? ', and releases it twice' : '';
+    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}`;
+  });
+  return { atUs: first?.atUs ?? startUs + (first?.thinkUs ?? 0), lines };
 }
+
+function whenNext({ atUs, thinkUs }: Wish): string {
+  return atUs === undefined ? `${time(thinkUs)} later` : `at ${time(atUs)}`;
+}
+
+function describeHeal({ machines, durationUs, lostForEver = [], asksNoMore }: Plan, name: NameOf): string {
+  const late = machines.flatMap(({ startUs }, machine) => (startUs >= durationUs ? [name(machine)] : []));
+  return [
+    'all faults end',
+    ...(late.length === 0 ? [] : [`${list(late)} ${late.length === 1 ? 'starts' : 'start'}`]),
+    ...lostForEver.map((lost) => describeLost(lost, name)),
+    asksNoMore === true ? 'nobody asks for more' : 'every caller asks again and again',
+  ].join('; ');
+}
+
+export function describeLost({ machine, how }: LostMachine, name: NameOf): string {
+  return `${name(machine)} ${LOST[how]}`;
+}
+
+const LOST: Readonly<Record<LostMachine['how'], string>> = {
+  dead: 'is dead for ever', frozen: 'is frozen for ever', cut: 'is cut off for ever',
+};
 
 /** What the node does. */
 export const DEATHS: Readonly<Record<Death, string>> = {
@@ -89,20 +133,14 @@ export function describeFault(fault: Fault, name: NameOf): string {
     case 'wake':
       return `${name(fault.machine)} is woken for nothing`;
     case 'echo': {
-      const which = fault.back === 0 ? 'the last' : `before the last ${fault.back}`;
-      const what = fault.message === 'any' ? `${fault.count} messages` : nameOf(fault.message);
-      return `${which} ${what} from ${name(fault.from)} to ${name(fault.to)} once more`;
+      const { count, back } = fault;
+      const what = fault.message === 'any' ? 'message' : nameOf(fault.message);
+      const which = count === 1 ? `the last ${what}${back === 0 ? '' : ` but ${back}`}` : `the last ${count} ${what}s${back === 0 ? '' : ` but ${back}`}`;
+      return `${which} from ${name(fault.from)} to ${name(fault.to)} ${count === 1 ? 'comes' : 'come'} once more`;
     }
     default:
       return assertNever(fault);
   }
-}
-
-function describeMachines(plan: Plan, name: NameOf): string[] {
-  return plan.machines.flatMap(({ startUs, ratePpm }, machine) => [
-    ...(startUs >= plan.durationUs ? [`${name(machine)} never starts`] : startUs > 0 ? [`${name(machine)} starts at ${time(startUs)}`] : []),
-    ...(ratePpm === 0 ? [] : [`the clock of ${name(machine)} goes ${rate(ratePpm)}`]),
-  ]);
 }
 
 function describeFate({ from, to, message, lock, number, arrivesAfterUs }: Fate, name: NameOf): string {

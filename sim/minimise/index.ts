@@ -5,10 +5,13 @@
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import type { Plan } from '../plan';
+import { withShortClocks } from '../trace';
 import { describeParts, partsOf } from './describe';
 import { PASSES, roundTimesUp } from './passes';
 import type { Pass } from './passes';
-import { pinFates, pinLooks, pinWishes } from './pin';
+import { cutShort } from './cut-short';
+import { isPinned } from './pin';
+import type { Pinned } from './pin';
 import { Search, runFailing } from './search';
 import type { FailingRun } from './search';
 
@@ -20,9 +23,9 @@ export { asScenario } from './scenario';
 export function describeMinimised({ plan, report, violation, original, runs, tookMs, isMinimal }: Minimised): string {
   const effort = `${runs} runs in ${(tookMs / 1000).toFixed(1)} s${isMinimal ? '; nothing can be left out' : '; the time was up'}`;
   return [
-    `${violation.check}: ${violation.detail}`,
+    `${violation.check}: ${withShortClocks(plan, violation.detail)}`,
     '',
-    ...describeParts(plan).map((line) => `  ${line}`),
+    ...describeParts(plan, violation.atUs).map((line) => `  ${line}`),
     '',
     `from ${describeSize(original)}`,
     `to   ${describeSize({ plan, report })}   (${effort})`,
@@ -30,10 +33,10 @@ export function describeMinimised({ plan, report, violation, original, runs, too
 }
 
 function describeSize({ plan, report }: Pick<FailingRun, 'plan' | 'report'>): string {
-  const { wishes, faults, fates, looks } = partsOf(plan);
+  const { wishes, faults, fates, looks, lost } = partsOf(plan);
   const parts = [
     count(report.events, 'event'), count(wishes, 'wish', 'wishes'), count(faults, 'fault'), count(fates, 'odd message'),
-    count(looks, 'look at a peer', 'looks at peers'), count(plan.machines.length, 'node'),
+    count(looks, 'look at a peer', 'looks at peers'), count(lost, 'node lost for ever', 'nodes lost for ever'), count(plan.machines.length, 'node'),
   ];
   return parts.filter((part) => !part.startsWith('0 ')).join(', ');
 }
@@ -65,36 +68,53 @@ export interface Minimised extends FailingRun {
  * Leaving out ends where no single change helps. On another way that may be at a smaller plan, and from
  * there all ways are open again.
  */
-const WAYS = [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()].flatMap((passes) => (
-  [[pinWishes, pinLooks, pinFates], [pinWishes, pinLooks], []].map((pins) => ({ passes, pins }))
+const WAYS: readonly Way[] = [PASSES, [...PASSES.slice(2), ...PASSES.slice(0, 2)], [...PASSES].reverse()].flatMap((passes) => (
+  ([['wishes', 'looks', 'fates'], ['wishes', 'looks'], []] as const).map((pins) => ({ passes, pins }))
 ));
+
+interface Way {
+  readonly passes: readonly Pass[];
+  readonly pins: readonly Pinned[];
+}
+
+/** What is as small as this can be taken in at a glance, and further ways are not worth their time. */
+const SMALL = 20;
+
+/** Of the time there is: what ways after the first may take, each and together. */
+const WAY_SHARE = 0.2;
+const WAYS_SHARE = 0.5;
 
 /** @throws RangeError when the plan does not fail */
 export function minimise(plan: Plan, { core = PRODUCTION_CORE, timeMsMax = MINIMISE_MS_MAX }: MinimiseOptions = {}): Minimised {
   const startedMs = performance.now();
-  const isOver = (): boolean => performance.now() - startedMs > timeMsMax;
+  const tookMs = (): number => performance.now() - startedMs;
   const original = runFailing(plan, core);
   let best = original;
+  let isMinimal = false;
   let runs = 1;
-  for (let from: FailingRun | null = null; from !== best; ) {
+  for (let from: FailingRun | null = null; from !== best && (best === original || sizeOf(best) > SMALL); ) {
     from = best;
     for (const { passes, pins } of WAYS) {
-      // A way takes long only where the runs do.
-      if (performance.now() - startedMs > timeMsMax / 2) break;
-      const search = new Search(from, core, isOver);
-      for (const pin of pins) search.attempt(pin(search.plan, core));
-      descend(search, passes, isOver);
+      const isFirst = best === original;
+      if (tookMs() > timeMsMax * WAYS_SHARE || (!isFirst && sizeOf(best) <= SMALL)) break;
+      const endMs = isFirst ? timeMsMax : Math.min(timeMsMax, tookMs() + timeMsMax * WAY_SHARE);
+      const search = new Search(from, core, () => tookMs() > endMs);
+      descend(search, passes, pins);
       runs += search.runs;
-      if (best === original || sizeOf(search.found) < sizeOf(best)) best = search.found;
+      if (!isFirst && sizeOf(search.found) >= sizeOf(best)) continue;
+      best = search.found;
+      isMinimal = !search.isOver();
     }
   }
-  return { ...best, original, runs, tookMs: performance.now() - startedMs, isMinimal: !isOver() };
+  return { ...cutShort(best, core), original, runs, tookMs: tookMs(), isMinimal };
 }
 
 /** Until a round of all passes changes nothing. */
-function descend(search: Search, passes: readonly Pass[], isOver: () => boolean): void {
-  for (let before: Plan | null = null; before !== search.plan && !isOver(); ) {
+function descend(search: Search, passes: readonly Pass[], pins: readonly Pinned[]): void {
+  for (let before: Plan | null = null; before !== search.plan && !search.isOver(); ) {
     before = search.plan;
+    // What could not be pinned down among many things may be among few.
+    search.pinDown(pins.filter((each) => !isPinned(search.plan, each)));
     for (const pass of passes) pass(search);
   }
   roundTimesUp(search);
@@ -102,6 +122,6 @@ function descend(search: Search, passes: readonly Pass[], isOver: () => boolean)
 
 /** What a reader has to take in: what happens, and above all why. */
 function sizeOf({ plan, report }: FailingRun): number {
-  const { wishes, faults, fates, looks } = partsOf(plan);
-  return report.events + 4 * (wishes + faults + fates + looks) + plan.machines.length;
+  const { wishes, faults, fates, looks, lost } = partsOf(plan);
+  return report.events + 4 * (wishes + faults + fates + looks + lost) + plan.machines.length;
 }

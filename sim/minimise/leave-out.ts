@@ -6,15 +6,18 @@
 
 /**
  * Leave out as much as can be. `fails` is asked of each shorter list and must be true of the whole one.
- * Of what is returned, no single item can be left out.
+ * Of what is returned, no single item can be left out, unless `isOver` said to stop.
  */
-export function leaveOut<Item>(items: readonly Item[], fails: (kept: readonly Item[]) => boolean): readonly Item[] {
+export function leaveOut<Item>(
+  items: readonly Item[], fails: (kept: readonly Item[]) => boolean, isOver: () => boolean = () => false,
+): readonly Item[] {
   let kept = items;
   let size = kept.length;
   while (size >= 1) {
     const before = kept.length;
     // From the end: what comes late is more likely to be of no consequence.
     for (let end = kept.length; end > 0; end -= size) {
+      if (isOver()) return kept;
       const without = [...kept.slice(0, Math.max(0, end - size)), ...kept.slice(end)];
       if (fails(without)) kept = without;
     }

@@ -6,39 +6,40 @@ import { intensitiesOf } from '../draw';
 import type { Fate } from '../fates';
 import { lockNamesOf } from '../layout';
 import type { CallerPlan, Fault, MachinePlan, NetworkPlan, Plan, Wish } from '../plan';
-import { leaveOut } from './leave-out';
 import type { Search } from './search';
 
 export type Pass = (search: Search) => void;
 
 /** In the order in which they are tried: what cuts most comes first. Each makes something smaller, so they come to an end. */
 export const PASSES: readonly Pass[] = [
-  endEarly, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutLooks, leaveOutLost, leaveOutMachines, calmMachines, calmWishes, calmFaults,
-  renumberLocks, closeGaps, shortenSpells, roundTimes,
+  endEarly, askNoMore, calmSettings, leaveOutWishes, leaveOutFaults, leaveOutFates, leaveOutLooks, leaveOutLost, leaveOutMachines,
+  calmMachines, calmWishes, calmFaults, renumberLocks, closeGaps, shortenSpells, lengthenHolds, roundTimes,
 ];
 
 /** Large enough to be in nobody's way, and small enough for short Lamport times. */
 const SHORT = 1_000;
 
+/** Where nobody is promised to be let in, a slack is as good as another. The smaller it is, the sooner clocks are apart. */
+const SMALL_SLACKS = [5, 20, 100];
+
 function leaveOutWishes(search: Search): void {
-  leaveOut(search.plan.callers, (callers) => search.attempt({ ...search.plan, callers }));
+  search.leaveOut(search.plan.callers, (callers) => ({ ...search.plan, callers }));
   search.plan.callers.forEach(({ wishes }, index) => {
     if (wishes.length < 2) return;
-    leaveOut(wishes, (kept) => kept.length > 0
-      && search.attempt({ ...search.plan, callers: replaceAt(search.plan.callers, index, (caller) => ({ ...caller, wishes: kept })) }));
+    search.leaveOut(wishes, (kept) => ({ ...search.plan, callers: replaceAt(search.plan.callers, index, (caller) => ({ ...caller, wishes: kept })) }));
   });
 }
 
 function leaveOutFaults(search: Search): void {
-  leaveOut(search.plan.faults, (faults) => search.attempt({ ...search.plan, faults }));
+  search.leaveOut(search.plan.faults, (faults) => ({ ...search.plan, faults }));
 }
 
 function leaveOutFates(search: Search): void {
-  leaveOut(search.plan.fates ?? [], (fates) => search.attempt({ ...search.plan, fates }));
+  search.leaveOut(search.plan.fates ?? [], (fates) => ({ ...search.plan, fates }));
 }
 
 function leaveOutLooks(search: Search): void {
-  leaveOut(search.plan.looks ?? [], (looks) => search.attempt({ ...search.plan, looks }));
+  search.leaveOut(search.plan.looks ?? [], (looks) => ({ ...search.plan, looks }));
 }
 
 /** What was to happen after the violation never did. */
@@ -55,13 +56,21 @@ function endEarly(search: Search): void {
   });
 }
 
+/** Only who waits when the faults end need be let in. */
+function askNoMore(search: Search): void {
+  if (search.isAfterHeal) attemptChange(search, { asksNoMore: true });
+}
+
 /** Each setting that is drawn at random, as it would be if nothing were to be tested, or easy to read. */
 function calmSettings(search: Search): void {
   const settings: readonly Partial<Plan>[] = [
-    { timerLagUs: 1 }, { diskUs: 1 }, { uptimeUs: 0 }, { slack: SHORT }, { ceilingBlock: SHORT },
+    { timerLagUs: 1 }, { diskUs: 1 }, { uptimeUs: 0 }, { ceilingBlock: SHORT },
     { family: 'majority' }, { intensities: intensitiesOf({}) },
   ];
   for (const setting of settings) attemptChange(search, setting);
+  for (const slack of search.isAfterHeal ? [SHORT] : [...SMALL_SLACKS, SHORT]) {
+    if (slack === search.plan.slack || attemptChange(search, { slack })) break;
+  }
   const network: readonly Partial<NetworkPlan>[] = [
     { delayShape: 'constant' }, { lossPpm: 0 }, { duplicatePpm: 0 }, { latePpm: 0 }, { reorderPpm: 0 },
     { spikePpm: 0 }, { delayUs: 1_000 },
@@ -70,22 +79,38 @@ function calmSettings(search: Search): void {
 }
 
 /** A change that leaves nothing out is worth while only if it does not make the run longer. */
-function attemptChange(search: Search, change: Partial<Plan>): void {
+function attemptChange(search: Search, change: Partial<Plan>): boolean {
   const names = Object.keys(change) as (keyof Plan)[];
-  const isNew = names.some((name) => JSON.stringify(search.plan[name]) !== JSON.stringify(change[name]));
-  if (isNew) search.attempt({ ...search.plan, ...change }, search.events);
+  return !names.every((name) => isSame(search.plan[name], change[name])) && search.attempt({ ...search.plan, ...change }, search.events);
 }
 
-function attemptCaller(search: Search, index: number, change: (caller: CallerPlan) => CallerPlan): void {
-  attemptChange(search, { callers: replaceAt(search.plan.callers, index, change) });
+function attemptCaller(search: Search, index: number, change: (caller: CallerPlan) => CallerPlan, eventsMax?: number): void {
+  attemptItem(search, search.plan.callers, index, change, (callers) => ({ callers }), eventsMax);
 }
 
 function attemptFault(search: Search, index: number, change: (fault: Fault) => Fault): void {
-  attemptChange(search, { faults: replaceAt(search.plan.faults, index, change) });
+  attemptItem(search, search.plan.faults, index, change, (faults) => ({ faults }));
 }
 
 function attemptFate(search: Search, index: number, change: (fate: Fate) => Fate): void {
-  attemptChange(search, { fates: replaceAt(search.plan.fates ?? [], index, change) });
+  attemptItem(search, search.plan.fates ?? [], index, change, (fates) => ({ fates }));
+}
+
+function attemptMachine(search: Search, index: number, change: (machine: MachinePlan) => MachinePlan, eventsMax?: number): void {
+  attemptItem(search, search.plan.machines, index, change, (machines) => ({ machines }), eventsMax);
+}
+
+function attemptItem<Item>(
+  search: Search, items: readonly Item[], index: number, change: (item: Item) => Item, planOf: (items: readonly Item[]) => Partial<Plan>,
+  eventsMax = search.events,
+): void {
+  const item = items[index];
+  if (item === undefined || isSame(item, change(item))) return;
+  search.attempt({ ...search.plan, ...planOf(replaceAt(items, index, change)) }, eventsMax);
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function replaceAt<Item>(items: readonly Item[], index: number, change: (item: Item) => Item): Item[] {
@@ -114,38 +139,45 @@ function calmFaults(search: Search): void {
     attemptFault(search, index, (fault) => (fault.kind === 'crash' ? { ...fault, wallBackUs: 0 } : fault));
     attemptFault(search, index, (fault) => (fault.kind === 'crash' ? { ...fault, writeLands: true } : fault));
     attemptFault(search, index, (fault) => (fault.kind === 'clog' ? without(fault, 'room') : fault));
+    for (let before: Fault | null = null; before !== search.plan.faults[index]; ) {
+      before = search.plan.faults[index] ?? null;
+      attemptFault(search, index, (fault) => (fault.kind === 'echo' && fault.count > 1 ? { ...fault, count: fault.count - 1 } : fault));
+      attemptFault(search, index, (fault) => (fault.kind === 'echo' && fault.count > 1 && fault.back > 0 ? { ...fault, count: fault.count - 1, back: fault.back - 1 } : fault));
+    }
     const fault = search.plan.faults[index];
     if (fault?.kind !== 'cut') return;
-    const attemptCut = (side: { readonly from: readonly number[] } | { readonly to: readonly number[] }): boolean =>
-      search.attempt({ ...search.plan, faults: replaceAt(search.plan.faults, index, (each) => (each.kind === 'cut' ? { ...each, ...side } : each)) });
-    leaveOut(fault.from, (from) => attemptCut({ from }));
-    leaveOut(fault.to, (to) => attemptCut({ to }));
+    const withSide = (side: { readonly from: readonly number[] } | { readonly to: readonly number[] }): Plan =>
+      ({ ...search.plan, faults: replaceAt(search.plan.faults, index, (each) => (each.kind === 'cut' ? { ...each, ...side } : each)) });
+    search.leaveOut(fault.from, (from) => withSide({ from }));
+    search.leaveOut(fault.to, (to) => withSide({ to }));
   });
 }
 
-/** Clocks that are right, and nodes that start at once, or never. */
+/** Clocks that are right, and nodes that start at once, or not while there are faults. */
 function calmMachines(search: Search): void {
   search.plan.machines.forEach((_, index) => {
     const { durationUs } = search.plan;
-    const hasStarted = (search.plan.machines[index]?.startUs ?? 0) < durationUs;
-    const changes: readonly Partial<MachinePlan>[] = [
-      { ratePpm: 0 }, { wallSkewUs: 0 }, ...(hasStarted ? [{ startUs: durationUs }, { startUs: 0 }] : []),
-    ];
-    for (const change of changes) {
-      attemptChange(search, {
-        machines: search.plan.machines.map((machine, each) => (each === index ? { ...machine, ...change } : machine)),
-      });
-    }
+    const changes: readonly Partial<MachinePlan>[] = [{ ratePpm: 0 }, { wallSkewUs: 0 }];
+    for (const change of changes) attemptMachine(search, index, (machine) => ({ ...machine, ...change }));
+    if ((search.plan.machines[index]?.startUs ?? 0) >= durationUs) return;
+    attemptMachine(search, index, (machine) => ({ ...machine, startUs: durationUs }), search.events - 1);
+    attemptMachine(search, index, (machine) => (machine.startUs < durationUs ? { ...machine, startUs: 0 } : machine));
   });
 }
 
 function leaveOutLost(search: Search): void {
-  leaveOut(search.plan.lostForEver ?? [], (lostForEver) => search.attempt({ ...search.plan, lostForEver }));
+  search.leaveOut(search.plan.lostForEver ?? [], (lostForEver) => ({ ...search.plan, lostForEver }));
 }
 
+/** Also two at a time: of an even number of nodes a quorum is larger. */
 function leaveOutMachines(search: Search): void {
   for (let index = search.plan.machines.length - 1; index >= 0 && search.plan.machines.length > 1; index--) {
     search.attempt(withoutMachine(search.plan, index));
+  }
+  for (let index = search.plan.machines.length - 1; index > 0; index--) {
+    for (let other = index - 1; other >= 0 && index < search.plan.machines.length && search.plan.machines.length > 2; other--) {
+      search.attempt(withoutMachine(withoutMachine(search.plan, index), other));
+    }
   }
 }
 
@@ -211,32 +243,47 @@ function renumberLocks(search: Search): void {
 /** Nothing need happen for long before the first thing, nor between one and the next. */
 function closeGaps(search: Search): void {
   for (let place = 0; ; place++) {
-    const times = timesOf(search.plan);
+    const times = timesOf(search);
     const fromUs = times[place];
     if (fromUs === undefined) return;
     const gapUs = fromUs - (times[place - 1] ?? 0);
     for (let part = 1; part >= 1 / 64; part /= 2) {
       const byUs = Math.floor(gapUs * part);
       if (byUs === 0) break;
-      const earlier = mapTimes(search.plan, { at: (us) => (us >= fromUs ? us - byUs : us), span: (us) => us });
-      if (search.attempt(earlier, search.events)) break;
+      const earlier = mapTimes(search, { at: (us) => (us >= fromUs ? us - byUs : us), span: (us) => us });
+      if (isSame(earlier, search.plan) || search.attempt(earlier, search.events)) break;
     }
   }
 }
 
 /** All points in time of the plan, in order, each once. */
-function timesOf(plan: Plan): number[] {
+function timesOf({ plan, isAfterHeal }: Search): number[] {
   const asked = plan.callers.flatMap(({ wishes }) => wishes.map((wish) => wish.atUs ?? 0));
   const others = [...plan.faults, ...(plan.looks ?? [])].map(({ atUs }) => atUs);
-  return [...new Set([...others, ...asked])].sort((a, b) => a - b);
+  const starts = plan.machines.map(({ startUs }) => startUs).filter((startUs) => startUs < plan.durationUs);
+  return [...new Set([...others, ...asked, ...starts, ...(isAfterHeal ? [plan.durationUs] : [])])].sort((a, b) => a - b);
 }
 
+/** All that lasts: of each caller first everything, then how long it waits before it asks, holds, waits to be let in. */
 function shortenSpells(search: Search): void {
+  const keep = (us: number): number => us;
   for (const part of [0, 1 / 8, 1 / 2, 3 / 4]) {
-    const shorter: TimeMap = { at: (us) => us, span: (us) => Math.floor(us * part) };
-    search.plan.callers.forEach((_, index) => attemptCaller(search, index, (caller) => mapCaller(caller, shorter)));
-    search.plan.faults.forEach((_, index) => attemptFault(search, index, (fault) => mapFault(fault, shorter)));
+    const shorten = (us: number): number => Math.floor(us * part);
+    for (const map of [
+      { at: keep, span: shorten }, { at: keep, span: keep, think: shorten }, { at: keep, span: keep, hold: shorten }, { at: keep, span: keep, patience: shorten },
+    ] satisfies TimeMap[]) {
+      search.plan.callers.forEach((_, index) => attemptCaller(search, index, (caller) => mapCaller(caller, map)));
+    }
+    search.plan.faults.forEach((_, index) => attemptFault(search, index, (fault) => mapFault(fault, { at: keep, span: shorten })));
   }
+}
+
+/** Who starves others takes fewer turns, the longer each is; once all is healed nobody holds for more than a quarter of a lease. */
+function lengthenHolds(search: Search): void {
+  if (!search.isAfterHeal) return;
+  const holdUs = search.plan.leaseMs * 250;
+  const lengthen: TimeMap = { at: (us) => us, span: (us) => us, hold: (us) => Math.max(us, holdUs) };
+  search.plan.callers.forEach((_, index) => attemptCaller(search, index, (caller) => mapCaller(caller, lengthen), search.events - 1));
 }
 
 /** Down to whole tens of milliseconds, to milliseconds, to tenths: all at once, or each thing by itself. */
@@ -255,22 +302,32 @@ export function roundTimesUp(search: Search): void {
 }
 
 function attemptTimes(search: Search, map: TimeMap): void {
-  const all = mapTimes(search.plan, map);
-  if (JSON.stringify(all) === JSON.stringify(search.plan) || search.attempt(all, search.events)) return;
+  const all = mapTimes(search, map);
+  if (isSame(all, search.plan) || search.attempt(all, search.events)) return;
   search.plan.callers.forEach((_, index) => attemptCaller(search, index, (caller) => mapCaller(caller, map)));
   search.plan.faults.forEach((_, index) => attemptFault(search, index, (fault) => mapFault(fault, map)));
   search.plan.fates?.forEach((_, index) => attemptFate(search, index, (fate) => mapFate(fate, map)));
+  search.plan.machines.forEach((_, index) => attemptMachine(search, index, (machine) => (
+    machine.startUs < search.plan.durationUs ? { ...machine, startUs: map.at(machine.startUs) } : machine)));
 }
 
 /** What to do with each point in time and each length of time. */
 interface TimeMap {
   readonly at: (us: number) => number;
   readonly span: (us: number) => number;
+  /** With lengths of a wish, where it is something else. */
+  readonly think?: (us: number) => number;
+  readonly hold?: (us: number) => number;
+  readonly patience?: (us: number) => number;
 }
 
-function mapTimes(plan: Plan, map: TimeMap): Plan {
+function mapTimes({ plan, isAfterHeal }: Search, map: TimeMap): Plan {
+  const { durationUs } = plan;
   return {
     ...plan,
+    // Else nothing that matters happens then.
+    durationUs: isAfterHeal ? Math.max(1, map.at(durationUs)) : durationUs,
+    machines: plan.machines.map((machine) => (machine.startUs < durationUs ? { ...machine, startUs: map.at(machine.startUs) } : machine)),
     callers: plan.callers.map((caller) => mapCaller(caller, map)),
     faults: plan.faults.map((fault) => mapFault(fault, map)),
     ...(plan.fates === undefined ? {} : { fates: plan.fates.map((fate) => mapFate(fate, map)) }),
@@ -278,14 +335,15 @@ function mapTimes(plan: Plan, map: TimeMap): Plan {
   };
 }
 
-function mapCaller({ machine, wishes }: CallerPlan, { at, span }: TimeMap): CallerPlan {
+function mapCaller({ machine, wishes }: CallerPlan, { at, span, think = span, hold = span, patience = span }: TimeMap): CallerPlan {
   return {
     machine,
     wishes: wishes.map((wish): Wish => ({
       ...wish,
       ...(wish.atUs === undefined ? {} : { atUs: at(wish.atUs) }),
-      holdUs: span(wish.holdUs),
-      patienceUs: wish.patienceUs === null ? null : span(wish.patienceUs),
+      thinkUs: think(wish.thinkUs),
+      holdUs: hold(wish.holdUs),
+      patienceUs: wish.patienceUs === null ? null : patience(wish.patienceUs),
     })),
   };
 }

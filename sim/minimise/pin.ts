@@ -11,31 +11,52 @@ import type { Core } from '../core';
 import { runPlan } from '../run';
 import type { DropReason, Observer } from '../world';
 
-/** One caller for each wish that was asked while faults happened, each at its own true time. */
-export function pinWishes(plan: Plan, core: Core): Plan {
-  const recorder = new WishRecorder(plan);
-  const { virtualUs } = runPlan(plan, { core, observer: recorder });
-  return { ...plan, callers: recorder.callers(virtualUs) };
+/** What of a run to write into its plan. */
+export type Pinned = 'wishes' | 'looks' | 'fates';
+
+/**
+ * The plan with these things as they were in its run: one caller for each wish that was asked, at its own true
+ * time; every look at a peer that told a node something new; the fate of every message that was not the default
+ * one. Up to `untilUs`: where faults have ended before that, they end only then, and nobody asks for more.
+ */
+export function pin(plan: Plan, core: Core, what: readonly Pinned[], untilUs = plan.durationUs): Plan {
+  const wishes = new WishRecorder(plan, untilUs);
+  const looks = new LookRecorder(plan, untilUs);
+  const fates = new FateRecorder(plan, untilUs);
+  const { virtualUs } = runPlan(plan, { core, observer: all([wishes, looks, fates]) });
+  return {
+    ...(untilUs > plan.durationUs ? prolonged(plan, untilUs) : plan),
+    ...(what.includes('wishes') ? { callers: wishes.callers(virtualUs) } : {}),
+    ...(what.includes('looks') ? { looks: looks.looks } : {}),
+    ...(what.includes('fates') ? { fates: fates.fates } : {}),
+  };
 }
 
-/** Every look at a peer that told a node something new. */
-export function pinLooks(plan: Plan, core: Core): Plan {
-  const recorder = new LookRecorder(plan);
-  runPlan(plan, { core, observer: recorder });
-  return { ...plan, looks: recorder.looks };
+export function isPinned(plan: Plan, what: Pinned): boolean {
+  return what === 'wishes' ? plan.callers.every(({ wishes }) => wishes.every(({ atUs }) => atUs !== undefined)) : plan[what] !== undefined;
 }
 
-/** The fate of every message whose fate is not the default one. */
-export function pinFates(plan: Plan, core: Core): Plan {
-  const recorder = new FateRecorder(plan);
-  runPlan(plan, { core, observer: recorder });
-  return { ...plan, fates: recorder.fates };
+/** What ended when all faults did ends by itself now. */
+function prolonged(plan: Plan, untilUs: number): Plan {
+  const { durationUs } = plan;
+  const faults = plan.faults
+    .filter(({ atUs }) => atUs < durationUs)
+    .map((fault) => ('forUs' in fault ? { ...fault, forUs: Math.min(fault.forUs, durationUs - fault.atUs) } : fault));
+  return { ...plan, durationUs: untilUs, faults, asksNoMore: true };
+}
+
+function all(observers: readonly Observer[]): Observer {
+  return {
+    stepped: (...args) => observers.forEach((observer) => observer.stepped(...args)),
+    sent: (...args) => observers.forEach((observer) => observer.sent?.(...args)),
+    dropped: (...args) => observers.forEach((observer) => observer.dropped?.(...args)),
+  };
 }
 
 interface AskedWish {
   readonly machine: number;
   readonly atUs: number;
-  readonly wish: Wish;
+  wish: Wish;
   enteredAtUs: number | null;
   leftAtUs: number | null;
   /** Its lease ended before it left. */
@@ -44,18 +65,18 @@ interface AskedWish {
 
 class WishRecorder implements Observer {
   private readonly asked: AskedWish[] = [];
-  /** By machine and caller: the wish last asked. */
+  /** By machine and caller: its wish. */
   private readonly open = new Map<string, AskedWish>();
   private readonly machines: ReadonlyMap<NodeId, number>;
   private readonly locks: ReadonlyMap<string, number>;
 
-  constructor(private readonly plan: Plan) {
+  constructor(private readonly plan: Plan, private readonly untilUs: number) {
     this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
     this.locks = new Map(lockNamesOf(plan.locks).map((name, index) => [name, index]));
   }
 
   stepped(atUs: number, node: NodeId, event: Event, effects: readonly Effect[]): void {
-    if (event.kind === 'acquire' && atUs < this.plan.durationUs) this.ask(atUs, node, event);
+    if (event.kind === 'acquire' && atUs < this.untilUs) this.ask(atUs, node, event);
     if (event.kind === 'release') this.leave(atUs, node, event.caller);
     for (const effect of effects) {
       if (effect.kind !== 'entered' && effect.kind !== 'lost') continue;
@@ -80,8 +101,9 @@ class WishRecorder implements Observer {
 
   private leave(atUs: number, node: NodeId, caller: CallerId): void {
     const asked = this.open.get(keyOf(node, caller));
-    if (asked !== undefined) asked.leftAtUs = atUs;
-    this.open.delete(keyOf(node, caller));
+    if (asked === undefined) return;
+    if (asked.leftAtUs === null) asked.leftAtUs = atUs;
+    else asked.wish = { ...asked.wish, releasesTwice: true };
   }
 
   callers(endUs: number): CallerPlan[] {
@@ -105,7 +127,7 @@ class FateRecorder implements Observer {
   private readonly counter = new MessageCounter();
   private readonly machines: ReadonlyMap<NodeId, number>;
 
-  constructor(private readonly plan: Plan) {
+  constructor(private readonly plan: Plan, private readonly untilUs: number) {
     this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
   }
 
@@ -114,7 +136,7 @@ class FateRecorder implements Observer {
     const number = this.counter.count(link.from, link.to, message);
     const arrivesAfterUs = arrivesAtUs.map((each) => each - atUs);
     const isDefault = arrivesAfterUs.length === 1 && arrivesAfterUs[0] === this.plan.network.delayUs;
-    if (isDefault || atUs >= this.plan.durationUs) return;
+    if (isDefault || atUs >= this.untilUs) return;
     this.fates.push({ ...link, message: message.kind, lock: message.lock, number, arrivesAfterUs });
     this.lastSent = message;
   }
@@ -133,12 +155,12 @@ class LookRecorder implements Observer {
   readonly looks: Look[] = [];
   private readonly machines: ReadonlyMap<NodeId, number>;
 
-  constructor(private readonly plan: Plan) {
+  constructor(plan: Plan, private readonly untilUs: number) {
     this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
   }
 
   stepped(atUs: number, node: NodeId, event: Event): void {
-    if ((event.kind !== 'peerUp' && event.kind !== 'peerDown') || atUs >= this.plan.durationUs) return;
+    if ((event.kind !== 'peerUp' && event.kind !== 'peerDown') || atUs >= this.untilUs) return;
     const look: Look = { atUs, machine: this.machines.get(node) ?? 0, peer: this.machines.get(event.peer) ?? 0 };
     const last = this.looks.at(-1);
     // A peer that restarted goes down and up at one look.

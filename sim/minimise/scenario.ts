@@ -43,7 +43,7 @@ class Conversation {
       `slack ${slack}`, `block ${ceilingBlock}`,
     );
     this.recording.rows.forEach((row, index) => {
-      const commands = row.kind === 'note' ? this.ofNote(row) : this.ofStep(row, index);
+      const commands = row.kind === 'note' ? this.ofNote(row) : row.kind === 'step' ? this.ofStep(row, index) : [];
       if (commands.length > 0) this.say(...this.advanceTo(row.atUs), ...commands);
     });
     return this.text;

@@ -7,6 +7,10 @@ import type { Plan } from '../plan';
 import type { RunReport, Violation } from '../report';
 import { runPlan } from '../run';
 import type { Observer } from '../world';
+import { lastNewsUs } from './cut-short';
+import { leaveOut } from './leave-out';
+import { pin } from './pin';
+import type { Pinned } from './pin';
 
 export interface FailingRun {
   readonly plan: Plan;
@@ -45,7 +49,8 @@ export class Search {
   constructor(
     start: FailingRun,
     private readonly core: Core,
-    private readonly isOver: () => boolean,
+    /** The time is up. */
+    readonly isOver: () => boolean,
   ) {
     this.best = start;
   }
@@ -66,6 +71,27 @@ export class Search {
     return this.best.violation;
   }
 
+  /** It falls once all faults have ended. */
+  get isAfterHeal(): boolean {
+    return this.violation.atUs >= this.plan.durationUs;
+  }
+
+  /** Write these things into the plan as they were in its run, all at once or else one by one. */
+  pinDown(what: readonly Pinned[]): void {
+    const { plan, violation, core, events } = this;
+    if (what.length === 0) return;
+    if (this.isAfterHeal && plan.asksNoMore !== true && (plan.lostForEver ?? []).length === 0) {
+      for (const untilUs of [lastNewsUs(plan, core) + 1, violation.atUs]) if (this.attempt(pin(plan, core, what, untilUs), 4 * events)) return;
+    }
+    if (this.attempt(pin(plan, core, what))) return;
+    if (what.length > 1) for (const each of what) this.attempt(pin(this.plan, core, [each]));
+  }
+
+  /** Leave out of one list of the plan what can be left out. */
+  leaveOut<Item>(items: readonly Item[], planWith: (kept: readonly Item[]) => Plan): void {
+    leaveOut(items, (kept) => this.attempt(planWith(kept)), this.isOver);
+  }
+
   /**
    * Take over this plan if it fails in the same way, within so many events. Once the time is up, nothing
    * is tried any more.
@@ -78,7 +104,7 @@ export class Search {
     const { violation } = report;
     if (violation === null || limit.isExceeded || nameOf(violation) !== nameOf(this.violation)) return false;
     // What fell while faults happened must not be put off until they are over.
-    if (violation.atUs >= plan.durationUs && this.violation.atUs < this.plan.durationUs) return false;
+    if (violation.atUs >= plan.durationUs && !this.isAfterHeal) return false;
     this.best = { plan, report, violation };
     return true;
   }

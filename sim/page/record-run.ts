@@ -3,8 +3,8 @@ import type { Effect, Event, LockNode, Message, NodeId } from '../../src/core';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import { lockNamesOf, nodeIdsOf } from '../layout';
-import { DEATHS, describeFault } from '../minimise/describe';
-import type { Fault, Plan } from '../plan';
+import { DEATHS, describeFault, describeLost } from '../minimise/describe';
+import type { Fault, LostMachine, Plan } from '../plan';
 import { describePlan } from '../report';
 import type { RunReport } from '../report';
 import { runPlan } from '../run';
@@ -115,20 +115,24 @@ class RunRecorder implements Observer {
       case 'healed':
         recorder.healed();
         recorder.note(atUs, null, 'phase', 'all faults end');
-        for (const { machine, how } of note.lostForEver) {
-          const node = this.nodeIds[machine] ?? '';
-          if (how === 'dead') recorder.note(atUs, node, 'phase', `${node} never comes back`);
-          else this.addLost(atUs, machine, how === 'cut' ? 'cut' : 'pause', `${node} is ${how === 'cut' ? 'cut off' : 'frozen'} for ever`);
-        }
+        for (const lost of note.lostForEver) this.addLost(atUs, lost);
         return;
+      case 'refuses':
+        return recorder.note(atUs, note.node, 'fault', `${note.node} does not start: its ceiling file is corrupt`);
+      case 'write': {
+        const { node, caller, lock, token, isAccepted } = note;
+        return recorder.write(atUs, node, { caller, lock, token, isAccepted });
+      }
       case 'drained':
         return recorder.note(atUs, null, 'phase', 'nobody asks any more');
     }
   }
 
-  private addLost(atUs: number, machine: number, kind: 'cut' | 'pause', text: string): void {
+  private addLost(atUs: number, lost: LostMachine): void {
+    const { machine, how } = lost;
+    const text = describeLost(lost, (index) => this.nodeIds[index] ?? '');
     this.recorder.note(atUs, this.nodeIds[machine] ?? null, 'phase', text);
-    this.recorder.fault(kind, text, [machine], Infinity);
+    if (how !== 'dead') this.recorder.fault(how === 'cut' ? 'cut' : 'pause', text, [machine], Infinity);
   }
 
   private addFault(atUs: number, fault: Exclude<Fault, { kind: 'crash' }>): void {

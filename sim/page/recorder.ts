@@ -5,7 +5,7 @@
 import type { CallerId, Effect, Event, LockName, LockView, Message, NodeId } from '../../src/core';
 import type {
   NoteRow, RecordedEffect, RecordedEvent, RecordedFault, RecordedHold, RecordedMessage, RecordedViolation, Recording, Row, StateChange,
-  StateParts,
+  StateParts, WriteRow,
 } from './recording';
 import { shiftClocks, shiftTimes, smallestClock } from './shift';
 
@@ -106,6 +106,12 @@ export class Recorder {
     this.endHoldsBefore(atUs, this.rows.length);
     this.endFaultsBefore(atUs, this.rows.length);
     this.rows.push({ kind: 'note', atUs, node: id === null ? null : this.nodeOf(id), about, text });
+  }
+
+  write(atUs: number, id: NodeId, { lock, ...write }: Pick<WriteRow, 'caller' | 'token' | 'isAccepted'> & { readonly lock: LockName }): void {
+    this.endHoldsBefore(atUs, this.rows.length);
+    this.endFaultsBefore(atUs, this.rows.length);
+    this.rows.push({ kind: 'write', atUs, node: this.nodeOf(id), lock: this.lockOf(lock), ...write });
   }
 
   /** The node is dead from the next row on. Whoever is inside may stay until its lease ends. */
@@ -302,7 +308,7 @@ export class Recorder {
   private clashing(check: string): number[] {
     const entered = this.holds.at(-1);
     const last = this.rows.at(-1);
-    const lock = check === 'exclusion' ? entered?.lock : last?.kind === 'step' ? last.event.lock : undefined;
+    const lock = check === 'exclusion' ? entered?.lock : last?.kind === 'step' ? last.event.lock : last?.kind === 'write' ? last.lock : undefined;
     return this.holds.flatMap((hold, index) => {
       if (hold.lock !== lock || hold.to !== null) return [];
       const isClash = check !== 'exclusion' || hold === entered || hold.mode === 'exclusive' || entered?.mode === 'exclusive';

@@ -24,7 +24,7 @@ export interface Recording {
   readonly violation: RecordedViolation | null;
 }
 
-export type Row = StepRow | NoteRow;
+export type Row = StepRow | NoteRow | WriteRow;
 
 /** One event into the core of one node, and what came of it. */
 export interface StepRow {
@@ -49,6 +49,19 @@ export interface NoteRow {
   readonly node: number | null;
   readonly about: 'fault' | 'death' | 'phase';
   readonly text: string;
+}
+
+/** A write to the resource that a lock protects arrives there. */
+export interface WriteRow {
+  readonly kind: 'write';
+  readonly atUs: number;
+  /** Of the one who writes. */
+  readonly node: number;
+  readonly lock: number;
+  readonly caller: CallerId;
+  readonly token: number;
+  /** The token is at least as large as any that the resource has seen. */
+  readonly isAccepted: boolean;
 }
 
 export interface RecordedEvent {

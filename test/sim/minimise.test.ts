@@ -5,7 +5,7 @@ import { drawPlan } from '../../sim/draw';
 import { asScenario, describeMinimised, describeParts, minimise, planFileText, replayPlanFile } from '../../sim/minimise';
 import { leaveOut } from '../../sim/minimise/leave-out';
 import { withoutMachine } from '../../sim/minimise/passes';
-import { pinFates, pinLooks } from '../../sim/minimise/pin';
+import { pin } from '../../sim/minimise/pin';
 import type { Plan } from '../../sim/plan';
 import { runPlan } from '../../sim/run';
 import { runScenario } from '../../sim/scenario';
@@ -44,7 +44,7 @@ describe('pinning', () => {
   test('pin: with the fates of all messages written down, everything happens as when chance decided', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const plan = drawPlan(seed, { profile: 'swarm' });
-      const pinned = pinFates(plan, PRODUCTION_CORE);
+      const pinned = pin(plan, PRODUCTION_CORE, ['fates']);
       // Another seed for the links: chance has no part in it any more.
       expect({ seed, trace: traceOfFaults(pinned) }).toEqual({ seed, trace: traceOfFaults(plan) });
     }
@@ -54,7 +54,7 @@ describe('pinning', () => {
 test('pin: with every look at a peer written down, nodes learn of their peers as when chance decided', () => {
   for (let seed = 1; seed <= 40; seed++) {
     const plan = drawPlan(seed, { profile: 'swarm' });
-    const pinned = pinLooks(plan, PRODUCTION_CORE);
+    const pinned = pin(plan, PRODUCTION_CORE, ['looks']);
     const news = (lines: readonly string[]): string[] =>
       lines.filter((line) => / is (up|down)/.test(line)).map((line) => line.replace(/(is up|is down).*/, '$1')).sort();
     expect({ seed, news: news(traceOfFaults(pinned)) }).toEqual({ seed, news: news(traceOfFaults(plan)) });

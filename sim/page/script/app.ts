@@ -195,7 +195,7 @@ class App {
     const time = timeText(row.atUs);
     const before = this.model.row(this.geometry.shown[place - 1] ?? -1);
     const isSameTime = !isSelected && before !== undefined && timeText(before.atUs) === time;
-    const whole = row.kind === 'step' ? [eventText(this.model, row), ...row.effects.map((effect) => effectText(this.model, effect, row))].join('\n') : row.text;
+    const whole = row.kind === 'step' ? [eventText(this.model, row), ...row.effects.map((effect) => effectText(this.model, effect, row))].join('\n') : rowText(this.model, row);
     const text = hasText ? `<span class="time">${isSameTime ? '' : time}</span><span class="clock">${clock}</span>${node}<span class="text" title="${escape(whole)}">${this.rowMarkup(row)}</span>` : '';
     return `<div class="${classes}" id="row-${index}" data-row="${index}" role="option" aria-selected="${isSelected}" aria-setsize="${this.geometry.shown.length}" `
       + `aria-posinset="${place + 1}" style="top:${y}px">${text}</div>`;
@@ -203,6 +203,7 @@ class App {
 
   private rowMarkup(row: Row): string {
     if (row.kind === 'note') return `<b>${escape(row.text)}</b>`;
+    if (row.kind === 'write') return `<span class="what${row.isAccepted ? '' : ' refused'}">${escape(rowText(this.model, row))}</span>`;
     const kind = this.model.classOf(row);
     const outcome = row.effects.flatMap((effect) => {
       switch (effect.kind) {

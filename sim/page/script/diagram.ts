@@ -2,7 +2,7 @@
  * The space-time diagram: a line for each node, time downwards, an arrow for each message. Only what is
  * in view is drawn, so its cost does not grow with the length of the run.
  */
-import type { RecordedFault, RecordedHold, RecordedMessage, StepRow } from '../recording';
+import type { RecordedFault, RecordedHold, RecordedMessage, StepRow, WriteRow } from '../recording';
 import type { Geometry } from './geometry';
 import { escape } from './html';
 import type { Model } from './model';
@@ -193,6 +193,7 @@ export class Diagram {
       const isFaded = past !== null && !past.has(index);
       const ring = index === selected && row.node !== null ? `<circle class="ring" cx="${columnX(row.node, columnWidth)}" cy="${y}" r="10"/>` : '';
       if (row.kind === 'note') markup += this.drawNote(row.about, row.node, y, columnWidth, width);
+      else if (row.kind === 'write') markup += `<g class="mark${isFaded ? ' faded' : ''}" data-row="${index}">${drawWrite(row, columnX(row.node, columnWidth), y, rowHeight)}</g>`;
       else markup += `<g class="mark${isFaded ? ' faded' : ''}" data-row="${index}">${this.drawStep(row, columnX(row.node, columnWidth), y, rowHeight)}</g>`;
       markup += ring;
       if (recording.violation?.row === index) markup += `<path class="violation-line" d="M0 ${y}H${width}"/>`;
@@ -237,6 +238,13 @@ export class Diagram {
         return `<circle class="quiet" cx="${x}" cy="${y}" r="${2.4 * size}"/>`;
     }
   }
+}
+
+/** What a holder writes leaves it: a pen's nib, struck out when it comes too late. */
+function drawWrite({ lock, isAccepted }: WriteRow, x: number, y: number, rowHeight: number): string {
+  const s = round(4.5 * Math.max(0.45, Math.min(1, rowHeight / 20)));
+  const nib = `<path class="write lock-${lock % 6}${isAccepted ? '' : ' refused'}" d="M${x - s} ${y - s}H${x + s}L${x} ${y + 1.2 * s}z"/>`;
+  return isAccepted ? nib : `${nib}<path class="death" d="M${x - s} ${y + s}L${x + s} ${y - s}"/>`;
 }
 
 const FAULT_LABELS: Readonly<Record<RecordedFault['kind'], string>> = {

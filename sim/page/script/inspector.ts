@@ -1,5 +1,5 @@
 /** The panel beside the diagram: one event, what came of it, and how things stood then. */
-import type { RecordedMessage, Row, StepRow } from '../recording';
+import type { RecordedMessage, Row, StepRow, WriteRow } from '../recording';
 import { escape } from './html';
 import type { Model, Wait } from './model';
 import { clockText, effectText, fateText, messageFields, messageText, rowText, stateLines, timeText } from './words';
@@ -7,7 +7,9 @@ import { clockText, effectText, fateText, messageFields, messageText, rowText, s
 export function inspect(model: Model, index: number): string {
   const row = model.row(index);
   if (row === undefined) return '';
-  return row.kind === 'note' ? heading(model, index, row) : [
+  if (row.kind === 'note') return heading(model, index, row);
+  if (row.kind === 'write') return heading(model, index, row) + written(row) + votes(model, index, row.lock);
+  return [
     heading(model, index, row),
     received(model, row),
     effects(model, row),
@@ -24,6 +26,13 @@ function heading(model: Model, index: number, row: Row): string {
 
 function definitions(facts: readonly (readonly [string, string])[]): string {
   return `<dl class="facts">${facts.map(([name, value]) => `<div><dt>${escape(name)}</dt><dd>${escape(value)}</dd></div>`).join('')}</dl>`;
+}
+
+function written({ isAccepted }: WriteRow): string {
+  const why = isAccepted
+    ? 'Its token is at least as large as any that the resource has seen.'
+    : 'The resource has seen a larger token: whoever writes here was followed by another holder, and comes too late. No lock can prevent that; the token does.';
+  return section('What came of it', `<p>${why}</p>`);
 }
 
 function received(model: Model, { event }: StepRow): string {

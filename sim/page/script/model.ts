@@ -3,7 +3,7 @@ import type { RequestId } from '../../../src/core';
 import type { RecordedHold, RecordedMessage, Recording, Row, StateParts, StepRow } from '../recording';
 
 /** What a filter can hide. */
-export const CLASSES = ['request', 'grant', 'release', 'inquire', 'yield', 'callers', 'timers', 'peers', 'faults'] as const;
+export const CLASSES = ['request', 'grant', 'release', 'inquire', 'yield', 'callers', 'writes', 'timers', 'peers', 'faults'] as const;
 export type RowClass = (typeof CLASSES)[number];
 
 /** Someone waits for a vote. */
@@ -66,6 +66,7 @@ export class Model {
 
   classOf(row: Row): RowClass {
     if (row.kind === 'note') return 'faults';
+    if (row.kind === 'write') return 'writes';
     switch (row.event.kind) {
       case 'message':
         return this.message(row.event.message)?.message.kind ?? 'request';
@@ -88,6 +89,7 @@ export class Model {
   /** The locks that a row is about; none for one that is about a node as a whole. */
   locksOf(row: Row): readonly number[] {
     if (row.kind === 'note') return [];
+    if (row.kind === 'write') return [row.lock];
     if (row.event.lock !== undefined) return [row.event.lock];
     const sent = row.effects.map((effect) => this.message(effect.message)?.lock ?? effect.lock);
     return [...new Set([...sent, ...(row.changes ?? []).map((change) => change.lock)])].filter((lock) => lock !== undefined);
@@ -96,7 +98,7 @@ export class Model {
   // --- state ------------------------------------------------------------------------------------
 
   private follow(row: Row, index: number): void {
-    if (row.node === null) return;
+    if (row.node === null || row.kind === 'write') return;
     const isNewLife = row.kind === 'note' ? row.about === 'death' : row.event.kind === 'start';
     if (isNewLife) this.recording.locks.forEach((_, lock) => this.addVersion(row.node ?? 0, lock, index, NOTHING));
     if (row.kind === 'note') return;
@@ -222,7 +224,7 @@ function numberRequests({ rows, messages, nodes }: Recording): Map<string, numbe
   const note = ({ node, timestamp }: RequestId): void => void timestamps.get(node)?.add(timestamp);
   for (const message of messages) note(requestOf(message, nodes));
   for (const row of rows) {
-    if (row.kind === 'note') continue;
+    if (row.kind !== 'step') continue;
     for (const { requester } of row.changes ?? []) if (requester !== undefined && requester !== null && requester.state !== 'idle') note(requester.request);
   }
   const numbers = new Map<string, number>();

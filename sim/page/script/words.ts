@@ -16,7 +16,14 @@ export function timeText(us: number): string {
 }
 
 export function rowText(model: Model, row: Row): string {
-  return row.kind === 'note' ? row.text : eventText(model, row);
+  switch (row.kind) {
+    case 'note':
+      return row.text;
+    case 'write':
+      return `a write of caller ${row.caller} under ${model.lockName(row.lock)} with token ${clockText(row.token)} is ${row.isAccepted ? 'accepted' : 'refused'}`;
+    case 'step':
+      return eventText(model, row);
+  }
 }
 
 export function eventText(model: Model, { event, node, effects }: StepRow): string {
