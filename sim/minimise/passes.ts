@@ -349,7 +349,9 @@ function mapCaller({ machine, wishes }: CallerPlan, { at, span, think = span, ho
 }
 
 function mapFault(fault: Fault, { at, span }: TimeMap): Fault {
-  return 'forUs' in fault ? { ...fault, atUs: at(fault.atUs), forUs: span(fault.forUs) } : { ...fault, atUs: at(fault.atUs) };
+  const moved = { ...fault, atUs: at(fault.atUs) };
+  if ('forUs' in moved) return { ...moved, forUs: span(moved.forUs) };
+  return moved.kind === 'jump' ? { ...moved, byUs: span(moved.byUs) } : moved;
 }
 
 function mapFate(fate: Fate, { span }: TimeMap): Fate {

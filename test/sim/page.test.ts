@@ -126,7 +126,7 @@ function shapeOf({ grants, queue, requester }: Pick<NonNullable<ReturnType<typeo
 }
 
 describe('what the page works out', () => {
-  const plan = failingPlan(NO_YIELD, { nodes: 4, profile: 'swarm', faults: { loss: 0.01 } }, (check) => check === 'progress');
+  const plan = failingPlan(NO_YIELD, { nodes: 4, profile: 'swarm', faults: { loss: 0.01 } }, (check) => check === 'deadlock');
   const { recording } = recordRun(plan, { core: NO_YIELD });
   const model = new Model(recording);
 
