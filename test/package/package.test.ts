@@ -1,90 +1,69 @@
-/**
- * The package as its users get it: packed, unpacked in an empty directory, and used from ESM, CommonJS
- * and TypeScript. Only its own dependencies are there.
- */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+/** The package as its users get it: what is in it, and how it is imported from ES modules, CommonJS and TypeScript. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
+import { Cluster } from '../../src/cli/demo/cluster';
+import { readConfiguration } from '../../src/config';
+import { FROM_REGISTRY, PackedPackage, ROOT } from './packed';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
-const root = join(__dirname, '../..');
-const first = /```ts\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string; engines: { node: string } };
 
-let directory: string;
-let files: string[];
+let packed: PackedPackage;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'maekawa-package-'));
-  // `npm test` has built it; packing must not build again while other tests run the build.
-  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  const [{ filename, files: listed }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
-  files = listed.map((file) => file.path);
-  const modules = join(directory, 'node_modules');
-  mkdirSync(join(modules, 'maekawa'), { recursive: true });
-  execFileSync('tar', ['-xzf', join(directory, filename), '-C', join(modules, 'maekawa'), '--strip-components', '1']);
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
-  for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), join(modules, name));
-  }
-  const alone = { nodes: [{ id: 'n1', address: '127.0.0.1:7001' }], quorums: { family: 'majority' }, leaseMs: 300 };
-  writeFileSync(join(directory, 'quorums.json'), JSON.stringify(alone));
-  writeFileSync(join(directory, 'package.json'), '{ "private": true }'); // so that nobody looks further up
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-/** The README's first example with what it leaves to the reader. */
-function program(header: string, footer: string): string {
-  const body = first.replace(/^import .*$/gm, '').replace("config: 'quorums.json'", "config: 'quorums.json', ephemeral: true, listen: '127.0.0.1:0'");
-  return `${header}\nconst data = 'x';\nconst store = { write: async (_data, options) => console.log('wrote with token', options.token) };\n(async () => {\n${body}\nawait node.stop();\n})();\n${footer}`;
-}
-
-function run(file: string, text: string): string {
-  writeFileSync(join(directory, file), text);
-  return execFileSync(process.execPath, [file], { cwd: directory, encoding: 'utf8' });
-}
-
-test("the README's first example runs from an ES module", () => {
-  expect(run('example.mjs', program("import { startNode } from 'maekawa';", ''))).toMatch(/^wrote with token \d+\n$/);
-});
-
-test("the README's first example runs from CommonJS", () => {
-  expect(run('example.cjs', program("const { startNode } = require('maekawa');", ''))).toMatch(/^wrote with token \d+\n$/);
-});
-
-test('the cluster for tests and the package itself can be imported from both', () => {
-  const use = "testCluster().then(async (cluster) => { console.log(cluster.nodes.length); await cluster.stop(); });";
-  expect(run('testing.mjs', `import { testCluster } from 'maekawa/testing';\n${use}`)).toBe('3\n');
-  expect(run('testing.cjs', `const { testCluster } = require('maekawa/testing');\n${use}`)).toBe('3\n');
-  expect(run('name.cjs', "console.log(require('maekawa/package.json').name)")).toBe('maekawa\n');
-});
-
-test('the command runs from the package', () => {
-  const output = execFileSync(process.execPath, [join(directory, 'node_modules/maekawa/dist/src/cli/main.js'), 'quorums', 'describe', 'quorums.json'], { cwd: directory, encoding: 'utf8' });
-  expect(output).toMatch(/majority/);
-});
+  packed = new PackedPackage();
+}, 300_000);
+afterAll(() => packed.remove());
 
 test('it holds what is needed and nothing else', () => {
-  expect(files.filter((file) => !/^(dist\/src\/.*\.(js|d\.ts)|proto\/.*\.proto|package\.json|README\.md|LICENSE|CHANGELOG\.md|quorums\.schema\.json)$/.test(file))).toEqual([]);
-  expect(files).toEqual(expect.arrayContaining(['proto/maekawa/v1/locks.proto', 'dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/testing/index.js', 'dist/src/cli/main.js']));
-  expect(readdirSync(directory)).toContain('node_modules');
+  const known = /^(dist\/src\/.*\.(js|d\.ts)|proto\/.*\.proto|package\.json|README\.md|LICENSE|CHANGELOG\.md|quorums\.schema\.json)$/;
+  expect(packed.files.filter((file) => !known.test(file))).toEqual([]);
+  const needed = ['proto/maekawa/v1/locks.proto', 'dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/testing/index.js', 'dist/src/cli/main.js', 'LICENSE', 'quorums.schema.json'];
+  expect(packed.files).toEqual(expect.arrayContaining(needed));
 });
 
-/** What the compiler says of a module that uses the package. */
-function diagnose(file: string, text: string, lib: string[], moduleKind = ts.ModuleKind.Node16): string[] {
-  const path = join(directory, file);
-  writeFileSync(path, text);
-  const compiled = ts.createProgram([path], {
-    strict: true, noEmit: true, exactOptionalPropertyTypes: true, target: ts.ScriptTarget.ES2022, module: moduleKind,
-    lib: lib.map((each) => `lib.${each}.d.ts`), types: ['node'], typeRoots: [join(directory, 'node_modules/@types')], skipLibCheck: true,
+describe('checkers of packages find no fault', () => {
+  test.each([
+    ['publint', ['run', '--strict']],
+    ['attw', ['--format', 'ascii', '--no-color', '--no-emoji']],
+  ])('%s', (checker, args) => {
+    const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules/.bin', checker), [...args, packed.tarball], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stdout + stderr);
   });
-  return ts.getPreEmitDiagnostics(compiled).map((each) => ts.flattenDiagnosticMessageText(each.messageText, '\n'));
-}
+});
 
-const typed = `
+describe('imports', () => {
+  const run = (file: string, text: string): string => packed.run(process.execPath, packed.write(file, text));
+
+  test.each(['maekawa', 'maekawa/testing'])('%s has the same names in an ES module as in CommonJS', (name) => {
+    const required = run('names.cjs', `console.log(Object.keys(require('${name}')).sort().join())`);
+    expect(required).toMatch(/^\w+(,\w+)*\n$/);
+    // Those that Node.js finds in a CommonJS module without running it, and some that it adds.
+    const imported = run('names.mjs', `import * as all from '${name}'; console.log(Object.keys(all).filter((key) => !['default', 'module.exports', '__esModule'].includes(key)).join())`);
+    expect(imported).toBe(required);
+  });
+
+  test('both see one module: an error of one is an instance of the class of the other', () => {
+    expect(run('one.mjs', "import { createRequire } from 'node:module';\nimport { LockError } from 'maekawa';\nconsole.log(LockError === createRequire(import.meta.url)('maekawa').LockError);")).toBe('true\n');
+  });
+
+  test('by name, from both, the cluster for tests works', () => {
+    const use = 'testCluster().then(async (cluster) => { console.log(cluster.nodes.length); await cluster.stop(); });';
+    expect(run('testing.mjs', `import { testCluster } from 'maekawa/testing';\n${use}`)).toBe('3\n');
+    expect(run('testing.cjs', `const { testCluster } = require('maekawa/testing');\n${use}`)).toBe('3\n');
+  });
+
+  test('its other files can be found', () => {
+    for (const file of ['package.json', 'quorums.schema.json']) expect(run('file.cjs', `console.log(typeof require('maekawa/${file}'))`)).toBe('object\n');
+    expect(run('proto.cjs', "console.log(require('fs').readFileSync(require.resolve('maekawa/proto/maekawa/v1/locks.proto'), 'utf8').includes('service Locks'))")).toBe('true\n');
+  });
+});
+
+describe('types', () => {
+  const use = `
 import { startNode, connect, LockError } from 'maekawa';
 import type { Lock, LockManager } from 'maekawa';
 import { testCluster } from 'maekawa/testing';
@@ -97,12 +76,40 @@ async function use(locks: LockManager): Promise<number> {
 }
 export { startNode, connect, LockError, testCluster, use };
 `;
+  const settings: Record<string, ts.CompilerOptions> = {
+    node16: { module: ts.ModuleKind.Node16, skipLibCheck: false },
+    'node16, with the DOM and without the types of Node.js': { module: ts.ModuleKind.Node16, types: [], lib: ['lib.es2022.full.d.ts'], skipLibCheck: false },
+    nodenext: { module: ts.ModuleKind.NodeNext },
+    bundler: { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
+    // TypeScript 6 wants to be told that the old resolution goes away.
+    node10: { module: ts.ModuleKind.CommonJS, moduleResolution: ts.ModuleResolutionKind.Node10, ignoreDeprecations: '6.0' },
+  };
 
-test('the types work for ES modules and CommonJS', () => {
-  for (const file of ['typed.mts', 'typed.cts']) expect(diagnose(file, typed, ['es2023', 'esnext.disposable'])).toEqual([]);
-});
+  test.each(Object.keys(settings))('%s', (name) => {
+    const files = ['typed.mts', 'typed.cts'];
+    for (const file of files) packed.write(file, use);
+    expect(packed.diagnose(files, settings[name])).toEqual([]);
+  });
 
-const dom = (expression: string): string => `
+  test('they are our own: no declaration that users reach imports a dependency', () => {
+    const declarations = join(packed.directory, 'node_modules/maekawa/dist/src');
+    const imports = new Set<string>();
+    const seen = new Set<string>();
+    const follow = (path: string): void => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      for (const { fileName } of ts.preProcessFile(readFileSync(path, 'utf8')).importedFiles) {
+        const target = join(dirname(path), fileName);
+        if (!fileName.startsWith('.')) imports.add(`${relative(declarations, path)} imports ${fileName}`);
+        else follow(existsSync(`${target}.d.ts`) ? `${target}.d.ts` : join(target, 'index.d.ts'));
+      }
+    };
+    for (const entry of ['index.d.ts', 'testing/index.d.ts']) follow(join(declarations, entry));
+    expect(seen.size).toBeGreaterThan(10);
+    expect([...imports]).toEqual([]);
+  });
+
+  const dom = (expression: string): string => `
 import type { Lock as OurLock, LockManager as OurLockManager } from 'maekawa';
 declare const ours: OurLockManager;
 declare const lock: OurLock;
@@ -111,8 +118,67 @@ export const one: Lock = lock;
 export const granted: Promise<number> = manager.request('r', { ifAvailable: true }, (each) => (each === null ? 0 : 1));
 `;
 
-test("our LockManager and Lock are assignable to those of TypeScript's DOM library", () => {
-  expect(diagnose('dom.mts', dom('ours'), ['es2023', 'esnext.disposable', 'dom'])).toEqual([]);
-  // The compiler is really looking.
-  expect(diagnose('not-dom.mts', dom('{ query: ours.query }'), ['es2023', 'esnext.disposable', 'dom'])).not.toEqual([]);
+  test("our LockManager and Lock are assignable to those of TypeScript's DOM library", () => {
+    const lib = ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts'];
+    packed.write('dom.mts', dom('ours'));
+    expect(packed.diagnose(['dom.mts'], { lib })).toEqual([]);
+    packed.write('not-dom.mts', dom('{ query: ours.query }'));
+    expect(packed.diagnose(['not-dom.mts'], { lib })).not.toEqual([]); // the compiler is really looking
+  });
+});
+
+/**
+ * The oldest and the newest Node.js, besides the one that runs this; from npm, so only where it may be asked.
+ * One that cannot be had is left out, and said so.
+ */
+const programs = [process.execPath, ...(FROM_REGISTRY ? [manifest.engines.node.replace('>=', ''), 'latest'].flatMap(fetchNode) : [])]
+  .map((program) => ({ program, version: spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout.trim() }));
+
+function fetchNode(version: string): string[] {
+  const { status, stdout, stderr } = spawnSync('npx', ['--yes', '--package', `node@${version}`, '--', 'node', '--print', 'process.execPath'], { encoding: 'utf8' });
+  if (status === 0) return [stdout.trim()];
+  process.stderr.write(`skipped: Node.js ${version} is not to be had from npm: ${stderr}\n`);
+  return [];
+}
+
+describe.each(programs)('Node.js $version', ({ program }) => {
+  let cluster: Cluster;
+
+  /** Nodes n2, n3 and n4 of the configuration that the README speaks of. The example is n1. */
+  beforeAll(async () => {
+    cluster = await Cluster.prepare(readConfiguration(join(ROOT, 'quorums.json')), [], join(packed.directory, 'node_modules/maekawa/dist/src/cli/main.js'));
+    for (const id of ['n2', 'n3', 'n4']) cluster.start(id, '--first-start');
+    await cluster.untilConnected(30_000);
+    packed.write('quorums.json', readFileSync(cluster.configFile, 'utf8'));
+  });
+  afterAll(() => cluster.remove());
+
+  const example = /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
+  const [, imports = '', body = ''] = /^(import [^\n]*\n)([^]*)$/.exec(example) ?? [];
+  const resource = (types: string): string =>
+    `const data = 'x';\nconst store = { write: async (_data${types && ': string'}, options${types && ': { token: number }'}) => console.log('wrote with token', options.token) };\n`;
+
+  test("the README's first example runs from an ES module", () => {
+    const file = packed.write('example.mjs', `${imports}${resource('')}${body}await node.stop();\n`);
+    expect(packed.run(program, file)).toMatch(/^wrote with token \d+\n$/);
+  });
+
+  test("the README's first example runs from CommonJS", () => {
+    const required = imports.replace(/^import (.*) from '(.*)';/, "const $1 = require('$2');");
+    const file = packed.write('example.cjs', `${required}${resource('')}(async () => {\n${body}await node.stop();\n})();\n`);
+    expect(packed.run(program, file)).toMatch(/^wrote with token \d+\n$/);
+  });
+
+  test("the README's first example runs from TypeScript", () => {
+    packed.write('example-in-typescript.mts', `${imports}${resource('typed')}${body}await node.stop();\n`);
+    packed.run('node_modules/.bin/tsc', '--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node', '--skipLibCheck', 'example-in-typescript.mts');
+    expect(packed.run(program, 'example-in-typescript.mjs')).toMatch(/^wrote with token \d+\n$/);
+  });
+
+  test('npx runs the command', () => {
+    expect(packed.run('npx', '--no-install', 'maekawa', '--version')).toBe(`${manifest.version}\n`);
+    const main = 'node_modules/maekawa/dist/src/cli/main.js';
+    expect(packed.run(program, main, '--version')).toBe(`${manifest.version}\n`);
+    expect(packed.run(program, main, 'lock', 'invoices', '--', 'sh', '-c', 'echo $MAEKAWA_LOCK')).toBe('invoices\n');
+  });
 });
