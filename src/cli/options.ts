@@ -1,6 +1,6 @@
 /** Options that several commands have, and how their values are read. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { TlsFiles } from '../transport/tls';
+import type { TlsFiles } from '../transport/transport';
 import { LockError } from '../errors';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

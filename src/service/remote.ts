@@ -10,7 +10,7 @@ import type { ManagedLock, ManagerTime } from '../locks/base';
 import { either } from '../locks/either';
 import type { ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
-import type { TlsFiles } from '../transport/tls';
+import type { TlsFiles } from '../transport/transport';
 import { LocksClient } from './client';
 import type { RemoteOptions } from './client';
 

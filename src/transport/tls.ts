@@ -7,15 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { PeerCertificate } from 'node:tls';
 import type { NodeId } from '../core/messages';
 import { LockError } from '../errors';
-
-export interface TlsFiles {
-  /** PEM: this node's certificate; its CN or a DNS name in it is the node id. */
-  readonly certFile: string;
-  /** PEM: the private key of the certificate. */
-  readonly keyFile: string;
-  /** PEM: the authority that signed the certificates of all nodes. */
-  readonly caFile: string;
-}
+import type { TlsFiles } from './transport';
 
 /** The contents of `TlsFiles`. */
 export interface TlsMaterial {

@@ -39,3 +39,13 @@ export interface PeerStatus {
   /** Messages dropped because it reads too slowly. */
   readonly droppedMessages: number;
 }
+
+/** Mutual TLS between nodes, and with clients. */
+export interface TlsFiles {
+  /** PEM: this node's certificate; its CN or a DNS name in it is the node id. */
+  readonly certFile: string;
+  /** PEM: the private key of the certificate. */
+  readonly keyFile: string;
+  /** PEM: the authority that signed the certificates of all nodes. */
+  readonly caFile: string;
+}

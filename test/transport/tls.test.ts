@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js';
 import pino from 'pino';
 import { LockError } from '../../src/errors';
 import { certificateFault, loadClientTls, loadTls } from '../../src/transport/tls';
-import type { TlsFiles } from '../../src/transport/tls';
+import type { TlsFiles } from '../../src/transport/transport';
 import { until } from '../support/processes';
 import { Peer, Proxy, RawPeer, helloOf, release, stopAll } from './peers';
 
