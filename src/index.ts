@@ -5,8 +5,8 @@ export type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
   QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
 } from './locks/types';
-export { connect } from './service/remote';
-export type { ConnectOptions, RemoteLocks } from './service/remote';
+export { connect } from './service/connect';
+export type { ConnectOptions, RemoteLocks } from './service/connect';
 export { admit, fence } from './fencing';
 export type { Fence, FencedBy, FenceOutcome, FenceStore, FencingToken, TokensSeen } from './fencing';
 export { LockError } from './errors';

@@ -1,3 +1,5 @@
+// For users whose settings do not name it: `await using`.
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The API that people call: the LockManager of the W3C Web Locks specification (w3.org/TR/web-locks),
  * over many machines, and what machines need beyond it: tokens, lost locks, time-outs.

@@ -8,11 +8,8 @@ import type { LockErrorCode } from '../errors';
 import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
 import type { ManagedLock, ManagerTime } from '../locks/base';
 import { either } from '../locks/either';
-import type { ClusterSnapshot, LockManager, LockManagerSnapshot, QueryOptions } from '../locks/types';
-import { loadClientTls } from '../transport/tls';
-import type { TlsFiles } from '../transport/transport';
-import { LocksClient } from './client';
-import type { RemoteOptions } from './client';
+import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
+import type { LocksClient, RemoteOptions } from './client';
 
 /** How long a node may take to answer a question; one that has to ask all others takes longer. */
 const QUERY_MS = 1_500;
@@ -27,38 +24,6 @@ const HEALTH_MS = 1_000;
  * another may be asked.
  */
 const MAY_ASK_AGAIN: ReadonlySet<LockErrorCode> = new Set(['unreachable', 'closed', 'lost']);
-
-export interface ConnectOptions {
-  /** `host:port` of nodes, the preferred one first. */
-  readonly addresses: readonly string[];
-  /** What the nodes were started with. */
-  readonly tls?: TlsFiles;
-}
-
-export interface RemoteLocks {
-  readonly locks: LockManager;
-  /**
-   * Gives up what waits and releases what is held. Resolves when the nodes know, or after half a second; then
-   * nothing of it keeps the process alive. Idempotent.
-   */
-  readonly close: () => Promise<void>;
-  /** As `close`. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/**
- * Does not wait for a connection: each request finds a node that answers.
- * @throws LockError `config` when no address is given or a TLS file cannot be read
- */
-export function connect({ addresses, tls }: ConnectOptions): RemoteLocks {
-  if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
-  for (const address of addresses) {
-    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
-  }
-  const material = tls === undefined ? undefined : loadClientTls(tls);
-  const manager = new RemoteLockManager(addresses.map((address) => new LocksClient(address, material)));
-  return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
-}
 
 /** The locks of a process that is no node. Asks the first client first. */
 export class RemoteLockManager extends BaseLockManager {

@@ -1,0 +1,42 @@
+/**
+ * The same locks from a process that is no node. Beside the manager itself, so that the types that users see
+ * lead to nothing of gRPC.
+ */
+import { LockError } from '../errors';
+import type { LockManager } from '../locks/types';
+import { loadClientTls } from '../transport/tls';
+import type { TlsFiles } from '../transport/transport';
+import { LocksClient } from './client';
+import { RemoteLockManager } from './remote';
+
+export interface ConnectOptions {
+  /** `host:port` of nodes, the preferred one first. */
+  readonly addresses: readonly string[];
+  /** What the nodes were started with. */
+  readonly tls?: TlsFiles;
+}
+
+export interface RemoteLocks {
+  readonly locks: LockManager;
+  /**
+   * Gives up what waits and releases what is held. Resolves when the nodes know, or after half a second; then
+   * nothing of it keeps the process alive. Idempotent.
+   */
+  readonly close: () => Promise<void>;
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Does not wait for a connection: each request finds a node that answers.
+ * @throws LockError `config` when no address is given or a TLS file cannot be read
+ */
+export function connect({ addresses, tls }: ConnectOptions): RemoteLocks {
+  if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
+  for (const address of addresses) {
+    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
+  }
+  const material = tls === undefined ? undefined : loadClientTls(tls);
+  const manager = new RemoteLockManager(addresses.map((address) => new LocksClient(address, material)));
+  return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
+}
