@@ -39,7 +39,7 @@ const impure = [
 ].map((name) => ({ name, message: 'The core is pure: events in, effects out.' }));
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'docs/reference/', 'coverage/', 'node_modules/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

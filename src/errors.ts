@@ -4,6 +4,7 @@
  * Messages say what happened and what to do; programs tell errors apart by `code`, never by text.
  */
 
+/** What went wrong, for programs. The README has a table of what to do. */
 export type LockErrorCode =
   /** The configuration, an option or a command line is wrong. Mend it; trying again does not help. */
   | 'config'
@@ -28,6 +29,7 @@ export type LockErrorCode =
   /** The data directory cannot be used: in use by another process, corrupt, not writable. */
   | 'storage';
 
+/** What else an error knows. */
 export interface LockErrorOptions {
   /**
    * Whether the outcome is known. `true`: nothing of the failed operation is in effect.
@@ -37,9 +39,11 @@ export interface LockErrorOptions {
   readonly cause?: unknown;
 }
 
+/** Every operating error. Tell errors apart by `code`; the message is for people, and says what to do. */
 export class LockError extends Error {
   override readonly name = 'LockError';
   readonly code: LockErrorCode;
+  /** Whether nothing of the failed operation is in effect. `false`: it may be, its fate is unknown. */
   readonly definite: boolean;
 
   constructor(code: LockErrorCode, message: string, options: LockErrorOptions = {}) {

@@ -1,6 +1,12 @@
-/** What `import … from 'maekawa'` gives. */
+/**
+ * What `import … from 'maekawa'` gives. Begin with `startNode`, or with `connect` in a process that is no node; both
+ * give `locks`, a `LockManager`.
+ *
+ * @module maekawa
+ */
 export { startNode } from './node/start';
 export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
+export type { MessageCounts } from './node/runtime';
 export type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
   QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
@@ -10,10 +16,13 @@ export type { ConnectOptions, RemoteLocks } from './service/connect';
 export { admit, fence } from './fencing';
 export type { Fence, FencedBy, FenceOutcome, FenceStore, FencingToken, TokensSeen } from './fencing';
 export { LockError } from './errors';
-export type { LockErrorCode } from './errors';
+export type { LockErrorCode, LockErrorOptions } from './errors';
 export type { LogLevel, LogMethod, Logger } from './log';
 export { parseConfiguration, readConfiguration } from './config';
-export type { Configuration } from './config';
+export type { Configuration, NodeAddress } from './config';
+export type { Coterie, FamilyLayout, NodeSet } from './quorum';
 export { InvariantError } from './core';
-export type { PeerStatus } from './transport/transport';
-export type { LockView, Message, MessageKind, Mode, NodeId, Token } from './core';
+export type { PeerStatus, TlsFiles } from './transport/transport';
+export type {
+  ArbiterView, CallerId, LamportTime, LocalInvariant, LockName, LockView, MessageKind, Mode, NodeId, RequestId, RequesterView, Token,
+} from './core';

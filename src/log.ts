@@ -2,14 +2,21 @@
  * Where a node writes what happens to it. The shape is pino's as far as it is used, so that a pino logger
  * can be handed in as it is; the package brings no logger of its own to programs that have one.
  */
-const SEVERITIES = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Infinity } as const;
 
-/** `silent` is above all others: nothing is written. */
-export type LogThreshold = keyof typeof SEVERITIES;
-export type LogLevel = Exclude<LogThreshold, 'silent'>;
+/** From the least important on. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
+/** `silent` is above all levels: nothing is written. */
+export type LogThreshold = LogLevel | 'silent';
+
+/** As pino has them. */
+const SEVERITIES: Readonly<Record<LogThreshold, number>> = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Infinity };
+
+/** Writes one entry. */
 export interface LogMethod {
+  /** The message alone. */
   (message: string): void;
+  /** With what it is about: `{ lock: 'invoices' }`. An `Error` among the fields is shown with its stack. */
   (fields: object, message: string): void;
 }
 
@@ -25,6 +32,7 @@ export interface Logger {
   readonly fatal: LogMethod;
   /** A logger that adds `fields` to every entry. */
   child(fields: object): Logger;
+  /** Whether entries of this level are written: if not, they need not be made. */
   isLevelEnabled(level: LogLevel): boolean;
 }
 

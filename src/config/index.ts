@@ -14,6 +14,7 @@ import type { ConfigurationFile, Fault, NodeAddress } from './validate';
 export { DEFAULT_DRIFT_MAX, DEFAULT_LEASE_MS, validate } from './validate';
 export type { ConfigurationFile, Fault, NodeAddress } from './validate';
 
+/** A configuration without faults: who the nodes are, which sets of them are quorums, how long a lease is. */
 export interface Configuration {
   /** Nodes of another cluster are refused. Default `default`. */
   readonly cluster: string;

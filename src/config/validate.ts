@@ -15,6 +15,7 @@ export interface Fault {
   readonly remedy: string;
 }
 
+/** A node and where it listens. */
 export interface NodeAddress {
   readonly id: NodeId;
   /** `host:port`; the host may be a DNS name. */

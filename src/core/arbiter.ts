@@ -43,6 +43,7 @@ interface Arbiter extends HasDeadline {
   readonly queue: Waiter[];
 }
 
+/** What one arbiter has lent, and who waits for it. */
 export interface ArbiterView {
   readonly grants: readonly { request: RequestId; mode: Mode; grant: LamportTime; expiresAtMs: number }[];
   readonly queue: readonly { request: RequestId; mode: Mode; heardAtMs: number }[];

@@ -5,6 +5,7 @@ export { InvariantError, assertNever } from './invariants';
 export type { LocalInvariant } from './invariants';
 export { hasPriority, isCompatible, isSameRequest } from './priority';
 export { marginMs, reentryLeftMs } from './requester';
+export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './requester';
 export {
   DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, silentForMs, step,

@@ -16,6 +16,7 @@ export type LamportTime = number;
 /** A fencing token: a Lamport time; tokens of successive holders of one lock strictly increase. */
 export type Token = number;
 
+/** `exclusive`: alone. `shared`: together with other shared holders. */
 export type Mode = 'exclusive' | 'shared';
 
 /** Names one wish to hold a lock. Never reused. The smaller one (see `comparePriority`) is older and wins. */
@@ -86,5 +87,7 @@ export interface Yield {
   readonly grant: LamportTime;
 }
 
+/** Everything that nodes say to each other. */
 export type Message = Request | Grant | Release | Inquire | Yield;
+/** The name of a message. */
 export type MessageKind = Message['kind'];

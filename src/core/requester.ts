@@ -103,6 +103,7 @@ interface RequestView {
   readonly waitingCallers: readonly CallerId[];
 }
 
+/** How far this node is with a lock that its callers want. */
 export type RequesterView =
   | { readonly state: 'idle'; readonly waitingCallers: readonly CallerId[] }
   | (RequestView & { readonly state: 'waiting' })

@@ -36,6 +36,7 @@ export interface FenceStore<Resource> {
   transact<T>(tokens: readonly FencingToken[], write: (resource: Resource) => Promise<T>): Promise<FenceOutcome<T>>;
 }
 
+/** What a store says of a write. */
 export type FenceOutcome<T> =
   | { readonly kind: 'written'; readonly value: T }
   /** Nothing has changed, for the lock `name` has the larger token `seen`. */
@@ -44,6 +45,7 @@ export type FenceOutcome<T> =
 /** What a write is made under: one lock, or several that all must be current. */
 export type FencedBy = FencingToken | readonly FencingToken[] | { readonly locks: readonly FencingToken[] };
 
+/** Writes to a resource that refuses holders of the past. Made by `fence`. */
 export interface Fence<Resource> {
   /**
    * Do `write`, unless a later holder of one of the locks was here before. Resolves to what `write` returns.

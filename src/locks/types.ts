@@ -53,6 +53,7 @@ export interface HeldLock extends Lock {
   release(): void;
   /** Called after each renewal with the new `validForMs()`. A later listener takes the place of an earlier one. */
   onRenewed(listener: (validForMs: number) => void): void;
+  /** As `release`; for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -64,7 +65,9 @@ export interface HeldLocks {
   readonly signal: AbortSignal;
   /** The least of theirs. */
   validForMs(): number;
+  /** Releases all of them. Idempotent. */
   release(): void;
+  /** As `release`; for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -88,6 +91,7 @@ export interface LockChange {
   readonly lock: LockInfo;
 }
 
+/** Who holds locks and who waits for one, at one moment. */
 export interface LockManagerSnapshot {
   /** In the order in which they were granted. */
   held: LockInfo[];
@@ -95,11 +99,13 @@ export interface LockManagerSnapshot {
   pending: LockInfo[];
 }
 
+/** The same of all nodes that could be asked. */
 export interface ClusterSnapshot extends LockManagerSnapshot {
   /** Nodes that did not answer: what they hold is not listed. */
   readonly unanswered: readonly NodeId[];
 }
 
+/** Whom `LockManager.query` asks. */
 export interface QueryOptions {
   /** `node` (default): what is held and asked for through this manager's node. `cluster`: through any node. */
   readonly scope?: 'node' | 'cluster';
@@ -115,13 +121,16 @@ export interface Semaphore {
   tryAcquire(options?: Pick<SemaphoreOptions, 'label'>): Promise<HeldPermit | null>;
   /** Run `callback` while holding a permit; resolves or rejects as `LockManager.request` does. */
   request<T>(callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  /** The same with options. */
   request<T>(options: SemaphoreRequestOptions & { readonly ifAvailable?: false }, callback: (permit: Permit) => T): Promise<Awaited<T>>;
+  /** With `ifAvailable` the callback gets `null` when no permit is free. */
   request<T>(options: SemaphoreRequestOptions, callback: (permit: Permit | null) => T): Promise<Awaited<T>>;
 }
 
 /** Those of a lock that make sense for one of many: a permit is neither shared nor stolen. */
 export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label'>;
 
+/** The options of `Semaphore.request`. */
 export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
 
 /** A permit of a semaphore that is held: a lock under the semaphore's name. */
@@ -134,11 +143,13 @@ export interface Permit extends Lock {
   readonly permit: number;
 }
 
+/** A permit to be released by its holder. `await using` releases it at the end of the block. */
 export interface HeldPermit extends HeldLock {
   /** As in `Permit`. */
   readonly permit: number;
 }
 
+/** The `LockManager` of the Web Locks specification, across machines, and more beside it. */
 export interface LockManager {
   /**
    * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released.
@@ -150,10 +161,13 @@ export interface LockManager {
    * this process was busy or frozen for longer than a lease before the callback could start: then that never runs.
    */
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  /** The same with options. */
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
+  /** With `ifAvailable` the callback gets `null` when the lock is not free. */
   request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
   /** What is held and what waits. A request shows up as soon as it is made. */
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
+  /** The same of the whole cluster, and which nodes did not answer. */
   query(options: QueryOptions): Promise<ClusterSnapshot>;
   /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
   acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;

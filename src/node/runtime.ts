@@ -29,6 +29,7 @@ export interface Caller {
   lost(reason: LockError): void;
 }
 
+/** Messages of the protocol since the node started. Those to itself are not counted. */
 export interface MessageCounts {
   readonly sent: Record<MessageKind, number>;
   readonly received: Record<MessageKind, number>;

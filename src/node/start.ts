@@ -23,6 +23,7 @@ import { MonotonicTime } from './monotonic-time';
 import type { MessageCounts } from './runtime';
 import { TraceWriter } from './trace-writer';
 
+/** Which node of which configuration `startNode` starts, and how. */
 export interface StartOptions {
   /** Which node of the configuration this process is. */
   readonly id: NodeId;
@@ -53,6 +54,7 @@ export interface StartOptions {
   readonly traceFile?: string;
 }
 
+/** What a node knows of itself, its peers and its locks. */
 export interface NodeStatus {
   readonly id: NodeId;
   readonly cluster: string;
@@ -68,6 +70,7 @@ export interface NodeStatus {
   readonly entries: number;
 }
 
+/** A node that runs in this process. */
 export interface MaekawaNode {
   readonly id: NodeId;
   readonly configuration: Configuration;
@@ -79,6 +82,7 @@ export interface MaekawaNode {
    * the node, or that another process runs with its id or its data directory; then its cause is a LockError too.
    */
   readonly signal: AbortSignal;
+  /** A snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
    * Abort the signals of the locks held, wait 400 ms at most for the callbacks under them to end, give every

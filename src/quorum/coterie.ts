@@ -10,10 +10,13 @@ export type NodeId = string;
 /** The part of a set of nodes that a quorum test reads. `Set<NodeId>` and `Map<NodeId, …>` both fit. */
 export interface NodeSet {
   readonly size: number;
+  /** Whether it contains the node. */
   has(node: NodeId): boolean;
+  /** Its nodes. */
   keys(): IterableIterator<NodeId>;
 }
 
+/** All quorums of a configuration. */
 export interface Coterie {
   /** Every node of the configuration, in the order of the configuration. */
   readonly nodes: readonly NodeId[];

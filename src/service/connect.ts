@@ -9,6 +9,7 @@ import type { TlsFiles } from '../transport/transport';
 import { LocksClient } from './client';
 import { RemoteLockManager } from './remote';
 
+/** Which nodes `connect` asks, and how. */
 export interface ConnectOptions {
   /** `host:port` of nodes, the preferred one first. */
   readonly addresses: readonly string[];
@@ -16,6 +17,7 @@ export interface ConnectOptions {
   readonly tls?: TlsFiles;
 }
 
+/** What `connect` gives. */
 export interface RemoteLocks {
   readonly locks: LockManager;
   /**

@@ -2,6 +2,8 @@
  * `maekawa/testing`: a whole cluster in one process, for tests of code that uses locks. The nodes are
  * real but for the network and the time, which are the test's: nothing waits, nothing is random, and
  * leases end when the test says so.
+ *
+ * @module maekawa/testing
  */
 import { parseConfiguration } from '../config';
 import type { Configuration } from '../config';
@@ -22,6 +24,7 @@ import { VirtualTime, settle } from './virtual-time';
 export { memoryFenceStore } from './fence-store';
 export type { MemoryFenceStore } from './fence-store';
 
+/** How many nodes, which quorums, how long a lease is. */
 export interface TestClusterOptions {
   /** How many nodes, named n1, n2, …; or their ids. Default 3. */
   readonly nodes?: number | readonly NodeId[];
@@ -33,6 +36,7 @@ export interface TestClusterOptions {
   readonly latencyMs?: number;
 }
 
+/** One node of the cluster. Across crashes and restarts it is the same one. */
 export interface TestNode {
   readonly id: NodeId;
   /** Of its current life: another one after `restart`. */
@@ -48,6 +52,7 @@ export interface TestNode {
   stop(): Promise<void>;
 }
 
+/** A whole cluster in this process, its network and its time. */
 export interface TestCluster {
   readonly nodes: readonly TestNode[];
   /** @throws LockError `config` when there is no such node */
@@ -64,6 +69,7 @@ export interface TestCluster {
   isolate(id: NodeId): void;
   /** Mend all links. */
   heal(): void;
+  /** Stops all nodes that run. */
   stop(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
  * The documentation is true: what it shows compiles against the package's types and runs, what it tells to
  * type works when typed, and what it names is there.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -226,6 +226,20 @@ describe("the README's shell, typed line by line", () => {
       else if (command.startsWith('maekawa lock ')) await runs(command, /^holding invoices with token \d+$/m);
       else throw new Error(`no test knows how to run: ${command}`);
     }
+  });
+});
+
+describe('what CONTRIBUTING says of dependencies', () => {
+  test('has a reason for each', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    const named = proseOf('CONTRIBUTING.md').flatMap(({ text }) => /^\| `([^`]+)` \| \S/.exec(text)?.[1] ?? []);
+    expect(named.sort()).toEqual(Object.keys(dependencies).sort());
+  });
+
+  test('is the tree that there is, whatever its size today', () => {
+    const tree = (text: string): string[] => text.trim().split('\n').map((line) => line.replace(/^ *\d+ kB|, [\d.]+ MB$/, ''));
+    const printed = execFileSync(process.execPath, ['tools/package-size.mjs'], { cwd: ROOT, encoding: 'utf8' });
+    expect(tree(blocksOf('CONTRIBUTING.md').find(({ text }) => text.includes('kB  maekawa'))?.text ?? '')).toEqual(tree(printed));
   });
 });
 
