@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly sharedShare?: number;
   readonly leaseMs?: number;
   readonly slack?: number;
+  /** How many clock values one write of the ceiling reserves. */
+  readonly ceilingBlock?: number;
   readonly durationMs?: number;
   /** The kinds that are on. The others are off. */
   readonly faults?: Partial<FaultIntensities>;
@@ -119,7 +121,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     retryMs: Math.max(1, Math.floor(leaseMs / 3)),
     driftMaxPpm: DRIFT_MAX_PPM,
     slack,
-    ceilingBlock: isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK,
+    ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK),
     durationUs,
     // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (section 3).
     uptimeUs: intensities.wipe + intensities.stale + intensities.corrupt > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,

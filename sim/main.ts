@@ -9,8 +9,9 @@ import type { Core } from './core';
 import { drawPlan } from './draw';
 import type { RunOptions } from './draw';
 import { explain, replayFiles } from './explain';
-import { MUTANTS } from './mutants/catalogue';
+import { PLANTABLE } from './mutants/catalogue';
 import { loadMutant } from './mutants/load';
+import type { Mutant } from './mutants/mutant';
 import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
@@ -40,7 +41,7 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .option('--minimise [file]', 'cut a seed that fails down to what it takes, and save that (default: minimal-SEED.json)')
     .option('--html <file>', 'write what was run as a page')
     .option('--shiviz <file>', 'write what was run as a log for ShiViz')
-    .option('--mutant <name>', 'plant this bug in the core first; the table of npm run sim:mutants has their names (one seed)')
+    .option('--mutant <name>', 'plant this bug in the core first; the table of npm run sim:mutants has their names')
     .option('--replay <files...>', 'run what was saved again, or feed traces of real nodes through the core')
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
@@ -62,19 +63,23 @@ Ends with 0 when all checks held, 1 when one failed, 2 when the command line is 
     .action(async (line: CommandLine) => {
       if (line.seed !== undefined && line.seeds !== undefined) throw new InvalidArgumentError('--seed and --seeds exclude each other');
       const options = runOptionsOf(line);
-      const core = coreOf(line);
+      const planted = plantedBy(line);
+      const core = planted === undefined ? PRODUCTION_CORE : loadMutant(planted);
       if (line.replay !== undefined) return done(replayFiles(line.replay, line, { core, write: linesTo(output) }) ? EXIT.clean : EXIT.violation);
-      done(line.seeds === undefined ? runOne(line, options, core, output) : await runMany(line.seeds, line, options, output));
+      done(line.seeds === undefined ? runOne(line, options, core, output) : await runMany(line.seeds, line, options, planted, output));
     });
 }
 
-/** @throws InvalidArgumentError when there is no such mutant, or a whole sweep of it is asked for */
-function coreOf({ mutant, seeds }: CommandLine): Core {
-  if (mutant === undefined) return PRODUCTION_CORE;
-  if (seeds !== undefined) throw new InvalidArgumentError('--mutant goes with one --seed; npm run sim:mutants sweeps');
-  const planted = MUTANTS.find(({ name }) => name === mutant);
-  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
-  return loadMutant(planted);
+/** @throws InvalidArgumentError when there is no such mutant */
+function plantedBy({ mutant }: CommandLine): Mutant | undefined {
+  if (mutant === undefined) return undefined;
+  const planted = PLANTABLE.find(({ name }) => name === mutant);
+  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; there are ${PLANTABLE.map(({ name }) => name).join(', ')}`);
+  return planted;
+}
+
+function commandOf(seed: number, options: RunOptions, { mutant }: CommandLine): string {
+  return `${commandFor(seed, options)}${mutant === undefined ? '' : ` --mutant ${mutant}`}`;
 }
 
 function linesTo(output: Output): (line: string) => void {
@@ -82,7 +87,7 @@ function linesTo(output: Output): (line: string) => void {
 }
 
 function runOne(line: CommandLine, options: RunOptions, core: Core, output: Output): number {
-  const { seed = 1, trace, mutant } = line;
+  const { seed = 1, trace } = line;
   const plan = drawPlan(seed, options);
   const startedAt = performance.now();
   const report = runPlan(plan, { core, ...(trace === true ? { observer: traceTo(plan, linesTo(output)) } : {}) });
@@ -91,17 +96,18 @@ function runOne(line: CommandLine, options: RunOptions, core: Core, output: Outp
   addReport(totals, report);
   output.write(`seed ${seed}  ${describePlan(plan)}\n${describeFigures(totals)}\n  hash ${report.hash}; ${rate(totals, tookMs)}\n`);
   const { violation } = report;
-  const command = `${commandFor(seed, options)}${mutant === undefined ? '' : ` --mutant ${mutant}`}`;
+  const command = commandOf(seed, options, line);
   output.write(violation === null ? 'all checks held\n' : describeFailure(violation, command));
   explain(report, line, { core, write: linesTo(output), command });
   return violation === null ? EXIT.clean : EXIT.violation;
 }
 
-async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine, options: RunOptions, output: Output): Promise<number> {
+async function runMany({ from, to }: SeedRange, line: CommandLine, options: RunOptions, mutant: Mutant | undefined, output: Output): Promise<number> {
+  const { jobs, keepGoing } = line;
   const startedAt = performance.now();
   const seeds = to - from + 1;
   const totals = await sweep({
-    from, to, options,
+    from, to, options, mutant,
     jobs: jobs ?? availableParallelism(),
     failuresMax: keepGoing === true ? Infinity : FAILURES_MAX,
     onProgress: (sofar) => {
@@ -111,7 +117,7 @@ async function runMany({ from, to }: SeedRange, { jobs, keepGoing }: CommandLine
   if (output.isTerminal) output.write('\r\x1b[K');
   const tookMs = performance.now() - startedAt;
   output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${rate(totals, tookMs)}\n${describeFigures(totals)}\n${describeSightings(totals.sometimes)}\n`);
-  for (const failure of totals.failures) output.write(describeFailure(failure.violation, commandFor(failure.seed, options)));
+  for (const failure of totals.failures) output.write(describeFailure(failure.violation, commandOf(failure.seed, options, line)));
   if (totals.failures.length > 0) return EXIT.violation;
   output.write('all checks held\n');
   const unseen = uncovered(totals.seeds, Object.keys(options).length === 0, totals.sometimes);

@@ -25,6 +25,7 @@ export interface CommandLine {
   readonly modeMix?: number;
   readonly lease?: number;
   readonly slack?: number;
+  readonly ceilingBlock?: number;
   readonly duration?: number;
   readonly faults?: Partial<FaultIntensities>;
   readonly trace?: true;
@@ -49,6 +50,7 @@ export function addRunOptions(command: Command): Command {
     .option('--mode-mix <share>', 'the share of wishes that are shared, from 0 to 1', share)
     .option('--lease <ms>', 'how long a lease is', wholeNumber(10, 60_000))
     .option('--slack <number>', 'how far clocks of one quorum may be apart', wholeNumber(1, 2 ** 40))
+    .option('--ceiling-block <number>', 'how many clock values one write to disk reserves', wholeNumber(2, 2 ** 40))
     .option('--duration <ms>', 'how long there are faults, in virtual time', wholeNumber(1, 3_600_000))
     .option('--faults <list>', 'these kinds and no others, such as loss=0.05,crash=2; or none', parseFaults);
 }
@@ -60,7 +62,7 @@ export function faultHelp(): string {
 
 /** @throws InvalidArgumentError for options that do not go together */
 export function runOptionsOf(line: CommandLine): RunOptions {
-  const { profile, nodes, family, locks, callers, modeMix, lease, slack, duration, faults } = line;
+  const { profile, nodes, family, locks, callers, modeMix, lease, slack, ceilingBlock, duration, faults } = line;
   if (family === 'plane' && (nodes === undefined || planeOrder(nodes) === null)) {
     throw new InvalidArgumentError(`--family plane needs --nodes 3, 7, 13, 31 or 57${nodes === undefined ? '' : `, not ${nodes}`}`);
   }
@@ -79,6 +81,7 @@ export function runOptionsOf(line: CommandLine): RunOptions {
     ...(modeMix === undefined ? {} : { sharedShare: modeMix }),
     ...(lease === undefined ? {} : { leaseMs: lease }),
     ...(slack === undefined ? {} : { slack }),
+    ...(ceilingBlock === undefined ? {} : { ceilingBlock }),
     ...(duration === undefined ? {} : { durationMs: duration }),
     ...(faults === undefined ? {} : { faults }),
   };

@@ -163,6 +163,7 @@ export function commandFor(seed: number, options: RunOptions): string {
   if (options.sharedShare !== undefined) words.push(`--mode-mix ${options.sharedShare}`);
   if (options.leaseMs !== undefined) words.push(`--lease ${options.leaseMs}`);
   if (options.slack !== undefined) words.push(`--slack ${options.slack}`);
+  if (options.ceilingBlock !== undefined) words.push(`--ceiling-block ${options.ceilingBlock}`);
   if (options.durationMs !== undefined) words.push(`--duration ${options.durationMs}`);
   if (options.faults !== undefined) words.push(`--faults ${describeFaults(options.faults)}`);
   return words.join(' ');

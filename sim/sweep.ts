@@ -5,6 +5,8 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RunOptions } from './draw';
+import { loadMutant } from './mutants/load';
+import type { Mutant } from './mutants/mutant';
 import { addReport, addTotals, newTotals } from './report';
 import type { RunReport, Totals } from './report';
 import { runSeed } from './run';
@@ -16,6 +18,8 @@ export interface SweepOptions {
   readonly from: number;
   readonly to: number;
   readonly options: RunOptions;
+  /** A bug to plant in the core first. */
+  readonly mutant?: Mutant | undefined;
   readonly jobs: number;
   /** Stop when so many seeds have failed. */
   readonly failuresMax: number;
@@ -30,16 +34,19 @@ export interface Chunk {
   readonly from: number;
   readonly to: number;
   readonly options: RunOptions;
+  readonly mutant?: Mutant | undefined;
 }
 
-export function runChunk({ from, to, options }: Chunk): Totals {
+export function runChunk({ from, to, options, mutant }: Chunk): Totals {
   const totals = newTotals();
-  for (let seed = from; seed <= to; seed++) addReport(totals, seed % TWICE_EVERY === 0 ? runTwice(seed, options) : runSeed(seed, options));
+  const tools = mutant === undefined ? {} : { core: loadMutant(mutant) };
+  const run = (seed: number): RunReport => runSeed(seed, options, tools);
+  for (let seed = from; seed <= to; seed++) addReport(totals, seed % TWICE_EVERY === 0 ? runTwice(seed, options, run) : run(seed));
   return totals;
 }
 
 /** The first report, or that with the violation `deterministic` when a second run differs from it. */
-export function runTwice(seed: number, options: RunOptions, run = runSeed): RunReport {
+export function runTwice(seed: number, options: RunOptions, run: (seed: number, options: RunOptions) => RunReport = runSeed): RunReport {
   const first = run(seed, options);
   const second = run(seed, options);
   if (first.hash === second.hash) return first;
@@ -67,9 +74,9 @@ export async function sweep(options: SweepOptions): Promise<Totals> {
   return totals;
 }
 
-function chunksOf({ from, to, options }: SweepOptions): Chunk[] {
+function chunksOf({ from, to, options, mutant }: SweepOptions): Chunk[] {
   const chunks: Chunk[] = [];
-  for (let start = from; start <= to; start += CHUNK) chunks.push({ from: start, to: Math.min(to, start + CHUNK - 1), options });
+  for (let start = from; start <= to; start += CHUNK) chunks.push({ from: start, to: Math.min(to, start + CHUNK - 1), options, mutant });
   return chunks;
 }
 

@@ -1,9 +1,14 @@
 /** What can go wrong in an arbiter, and in the order of requests: planted bugs in arbiter.ts and priority.ts. */
-import { inFile } from './mutant';
+import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
+const node = inFile('node');
 const priority = inFile('priority');
+const requester = inFile('requester');
+
+/** What hides the confusion of one clock with another. */
+const BELIEVES_ANY_TIME = ["if (message.sentAtMs > nowMs) return 'answers a Request from the future';\n", ''] as const;
 
 export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
@@ -20,7 +25,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       arbiter("if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote',", "if (grantsNothing) broken('one-vote',"),
       arbiter('function findGrant(', 'const grantsNothing = false;\nfunction findGrant('),
     ],
-    caughtBy: ['exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'reader-beside-writer',
@@ -31,26 +36,26 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'queue-first-come',
     what: 'the queue is in the order of arrival',
-    changes: [arbiter('queue.splice(index, 0, waiter);', 'queue.push(waiter);')],
-    caughtBy: ['progress'],
+    changes: [arbiter('if (other === undefined || hasPriority(waiter.request, other.request)) break;', 'if (other === undefined) break;')],
+    caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'queue-youngest-first',
     what: 'the youngest request goes first',
     changes: [arbiter('hasPriority(waiter.request, other.request)) break;', 'hasPriority(other.request, waiter.request)) break;')],
-    caughtBy: ['progress', 'not-both'],
+    caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'ties-not-broken',
     what: 'of two requests with one timestamp neither goes first',
     changes: [priority(': a.node < b.node;', ': false;')],
-    caughtBy: ['progress'],
+    caughtBy: ['deadlock'],
   },
   {
     name: 'youngest-has-priority',
     what: 'the order of timestamps is the wrong way round',
     changes: [priority('a.timestamp < b.timestamp :', 'a.timestamp > b.timestamp :')],
-    caughtBy: ['progress'],
+    caughtBy: ['fairness'],
   },
   {
     name: 'lease-not-extended',
@@ -68,19 +73,32 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'lease-by-asker-clock',
     what: 'the arbiter counts the lease from when the requester says it asked',
     changes: [arbiter('grant.expiresAtMs = this.context.nowMs + this.', 'grant.expiresAtMs = message.sentAtMs + this.')],
-    caughtBy: ['lease-inside', 'progress', 'no-residue'],
+    caughtBy: ['lease-inside'],
   },
   {
     name: 'lease-by-own-clock',
-    what: 'a Grant echoes the arbiter\'s time, not the requester\'s',
-    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,')],
-    caughtBy: ['lease-inside', 'progress'],
+    what: 'a Grant names a time of the arbiter, and the requester counts from there',
+    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), requester(...BELIEVES_ANY_TIME)],
+    caughtBy: ['lease-inside'],
+  },
+  {
+    name: 'lease-by-wall-clock',
+    what: 'a Grant names the arbiter\'s wall clock, and the requester counts from there by its own',
+    changes: [
+      node('private sleptMs = 0;', 'private sleptMs = 0;\n  private wallAheadMs = 0;'),
+      node('this.started = true;\n', 'this.started = true;\n        this.wallAheadMs = Math.floor(this.birth.wallClockUs / 1000) - event.nowMs;\n'),
+      node('return this.nowMs + this.sleptMs;', 'return this.nowMs + this.sleptMs + this.wallAheadMs;'),
+      node('this.requesters.earliestMs - this.sleptMs)', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs)'),
+      arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.requesterNowMs,'),
+      requester(...BELIEVES_ANY_TIME),
+    ],
+    caughtBy: ['lease-inside'],
   },
   {
     name: 'renewal-echoes-old-time',
     what: 'the Grant for a repeat echoes the time of the first Request',
     changes: [arbiter('grant.sentAtMs = message.sentAtMs;\n', '')],
-    caughtBy: ['progress'],
+    caughtBy: ['keeps'],
   },
   {
     name: 'lease-never-ends',
@@ -95,13 +113,15 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       arbiter('grant.sentClock = this.context.clock.now;', 'grant.sentClock ||= this.context.clock.now;'),
       arbiter('clock: grant.sentClock,', 'clock: this.context.clock.now,'),
     ],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'jump-too-short',
     what: 'the jump at the end of a lease falls short by half',
     changes: [arbiter('grant.sentClock + settings.slack + 1', 'grant.sentClock + settings.slack / 2')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
+    // Many entries by one set of grants, none of which anybody hears of.
+    hunt: { nodes: 3, slack: 40, leaseMs: 1000, faults: { oneway: 20, isolate: 10, loss: 0.2 } },
   },
   {
     name: 'grant-number-reused',
@@ -122,7 +142,19 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'yield-forgets-the-waiter',
     what: 'whoever yields is not put in the queue',
     changes: [arbiter('this.enqueue(arbiter, { request: grant.request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });\n', '')],
-    caughtBy: ['progress'],
+    caughtBy: ['fairness', 'progress'],
+  },
+  {
+    name: 'yield-goes-to-the-end',
+    what: 'whoever yields is put behind all that wait',
+    changes: [
+      arbiter('for (; index < queue.length; index++) {', 'if (yielded) index = queue.length;\n    for (; index < queue.length; index++) {'),
+      arbiter('private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {', 'private enqueue(arbiter: Arbiter, waiter: Waiter, yielded = false): boolean {'),
+      arbiter('sentAtMs, heardAtMs: this.context.nowMs });\n      this.fill', 'sentAtMs, heardAtMs: this.context.nowMs }, true);\n      this.fill'),
+      // Its repeat finds it there.
+      arbiter('if (other === undefined || hasPriority(waiter.request, other.request)) break;', "if (other === undefined) break;\n      if (findWaiter(arbiter, waiter.request) === undefined && hasPriority(waiter.request, other.request)) break;"),
+    ],
+    caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'yield-lends-nobody',
@@ -152,19 +184,37 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
         + '    for (const each of arbiter.grants.filter(({ request: { node } }) => node === from)) removeItem(arbiter.grants, each);',
       ),
     ],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'never-inquires',
     what: 'no Inquire is ever sent',
     changes: [arbiter('if (findGrant(arbiter, contender) !== undefined) return;', 'return;')],
-    caughtBy: ['progress'],
+    caughtBy: ['deadlock'],
+  },
+  {
+    name: 'older-do-not-inquire',
+    what: 'the first Request of an older contender does not make the arbiter inquire',
+    changes: [arbiter('!contender.steals && !hasPriority(contender, grant.request)) continue;', '!contender.steals) continue;')],
+    caughtBy: ['deadlock'],
+  },
+  {
+    name: 'inquires-for-the-first-alone',
+    what: 'once it inquired for one contender, an arbiter does not inquire for an older one',
+    changes: [arbiter('grant.inquiredFor !== null && hasPriority(grant.inquiredFor, contender)) continue;', 'grant.inquiredFor !== null) continue;')],
+    caughtBy: ['deadlock'],
+  },
+  {
+    name: 'taken-back-in-without-inquiry',
+    what: 'a grant that is taken back in is not inquired for those that wait already',
+    changes: [arbiter('for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);\n', '')],
+    caughtBy: ['deadlock'],
   },
   {
     name: 'inquires-one-reader',
     what: 'of several readers only the first is asked to give way',
     changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });\n      return;")],
-    caughtBy: ['progress'],
+    caughtBy: ['deadlock'],
   },
   {
     name: 'contention-not-told',
@@ -176,7 +226,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'takes-back-in-what-it-lent-on',
     what: 'after a restart, of two conflicting grants that are shown the last shown wins, not the last lent',
     changes: [arbiter('if (conflicting.some((grant) => grant.number > number)) return false;', '')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'takes-back-in-beside-another',

@@ -1,8 +1,12 @@
 /** All mutants. The rules of protocol.md section 11 come first. */
 import { ARBITER_MUTANTS } from './arbiters';
+import { CANARY } from './canary';
 import type { Mutant } from './mutant';
 import { NODE_MUTANTS } from './nodes';
 import { REQUESTER_MUTANTS } from './requesters';
 import { RULES } from './rules';
 
 export const MUTANTS: readonly Mutant[] = [...RULES, ...ARBITER_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS];
+
+/** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
+export const PLANTABLE: readonly Mutant[] = [...MUTANTS, CANARY];

@@ -1,16 +1,22 @@
 /** One thread of `npm run sim:mutants`: hunts the mutants that it is sent. */
-import { parentPort } from 'node:worker_threads';
-import { MUTANTS } from './catalogue';
+import { parentPort, workerData } from 'node:worker_threads';
 import { hunt } from './hunt';
+import type { Seeds } from './hunt';
+import type { Mutant } from './mutant';
 
 /** What a thread is asked. */
 export interface Quarry {
-  readonly mutant: string;
-  readonly seedMax: number;
+  readonly mutant: Mutant;
+  readonly seeds: Seeds;
 }
 
-parentPort?.on('message', ({ mutant, seedMax }: Quarry) => {
-  const found = MUTANTS.find((each) => each.name === mutant);
-  if (found === undefined) throw new Error(`no mutant ${mutant}`);
-  parentPort?.postMessage(hunt(found, seedMax));
+/** Shared with who watches this thread: the seed that it is at, and how many it has begun. */
+const at = new Uint32Array(workerData as SharedArrayBuffer);
+
+parentPort?.on('message', ({ mutant, seeds }: Quarry) => {
+  const found = hunt(mutant, seeds, (seed) => {
+    Atomics.store(at, 0, seed);
+    Atomics.add(at, 1, 1);
+  });
+  parentPort?.postMessage(found);
 });

@@ -1,6 +1,9 @@
-/** Runs a mutant, seed by seed, until a check that may catch it does. */
+/** Runs a mutant, seed by seed, until a check that stands for what it breaks fails. */
+import { PRODUCTION_CORE } from '../core';
+import type { Core } from '../core';
 import { runSeed } from '../run';
 import { loadMutant } from './load';
+import { isItsOwn } from './mutant';
 import type { Mutant } from './mutant';
 
 /** A check that failed, and where. */
@@ -8,29 +11,47 @@ export interface Catch {
   readonly check: string;
   readonly seed: number;
   readonly events: number;
-  readonly detail: string;
+  /** The core never came back from one of its events. */
+  readonly isHung?: true;
+}
+
+/** Which seeds to try. */
+export interface Seeds {
+  /** Caught it the last time, and is tried first. */
+  readonly remembered?: number | undefined;
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface Hunt {
-  readonly mutant: string;
-  /** By a check that may catch it; null when it survived. */
+  /** By a check that stands for what it breaks; null when it survived. */
   readonly caught: Catch | null;
   /** The first catch by each check of another name, before that. */
   readonly others: readonly Catch[];
-  /** It looped for ever. */
-  readonly hung?: true;
+  readonly seedsRun: number;
 }
 
-export function hunt(mutant: Mutant, seedMax: number): Hunt {
+/** `onSeed` is told of each seed before it is run. */
+export function hunt(mutant: Mutant, seeds: Seeds, onSeed: (seed: number) => void = () => undefined, healthy: Core = PRODUCTION_CORE): Hunt {
   const core = loadMutant(mutant);
   const others = new Map<string, Catch>();
-  for (let seed = 1; seed <= seedMax; seed++) {
-    const { violation, events } = runSeed(seed, {}, { core });
+  let seedsRun = 0;
+  for (const seed of order(seeds)) {
+    onSeed(seed);
+    seedsRun++;
+    const { violation, events } = runSeed(seed, mutant.hunt, { core });
     if (violation === null) continue;
-    const { check, detail } = violation;
-    const found: Catch = { check, seed, events, detail };
-    if ((mutant.caughtBy as readonly string[]).includes(check)) return { mutant: mutant.name, caught: found, others: [...others.values()] };
-    if (!others.has(check)) others.set(check, found);
+    const found: Catch = { check: violation.check, seed, events };
+    if (!isItsOwn(mutant, violation.check)) {
+      if (!others.has(violation.check)) others.set(violation.check, found);
+    } else if (runSeed(seed, mutant.hunt, { core: healthy }).violation === null) {
+      return { caught: found, others: [...others.values()], seedsRun };
+    } // What fails without the bug is no evidence.
   }
-  return { mutant: mutant.name, caught: null, others: [...others.values()] };
+  return { caught: null, others: [...others.values()], seedsRun };
+}
+
+function* order({ remembered, from, to }: Seeds): Generator<number> {
+  if (remembered !== undefined) yield remembered;
+  for (let seed = from; seed <= to; seed++) yield seed;
 }

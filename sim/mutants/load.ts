@@ -17,7 +17,7 @@ const CORE_FOLDER = resolve('src/core');
 /** Compiled modules without a change: the same for every mutant. */
 const unchanged = new Map<string, string>();
 
-/** @throws Error when a change no longer fits the source: then the mutant must be written anew */
+/** @throws Error when a change fits the source no more: then the mutant must be written anew */
 export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Core {
   const loaded = new Map<string, Record<string, unknown>>();
   const load = (file: string): Record<string, unknown> => {
@@ -33,6 +33,18 @@ export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>):
     return exports;
   };
   return load('index.ts') as unknown as Core;
+}
+
+/** Why a mutant fits the source no more, or null: the core was changed where its bug is planted. */
+export function misfitOf({ name, changes }: Pick<Mutant, 'name' | 'changes'>): string | null {
+  try {
+    for (const file of new Set(changes.map((change) => change.file))) {
+      changes.filter((change) => change.file === file).reduce((text, change) => applied(text, change, name), source(`${file}.ts`));
+    }
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** The core imports values from its own folder alone; of the quorums it knows but types. */

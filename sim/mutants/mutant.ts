@@ -4,6 +4,7 @@
  */
 import type { LocalInvariant } from '../../src/core';
 import type { Check } from '../checks';
+import type { RunOptions } from '../draw';
 
 /** A check of the simulator, or an assertion of the core. */
 export type CheckName = Check | LocalInvariant;
@@ -24,9 +25,27 @@ export interface Mutant {
   /** What is wrong with it. */
   readonly what: string;
   readonly changes: readonly Change[];
-  /** The checks that may catch it. Caught by others alone, it counts as missed. */
+  /** The checks that stand for what it breaks. Caught by others alone, it counts as missed. */
   readonly caughtBy: readonly CheckName[];
+  /** What is fixed in the seeds that it is hunted with, where freely drawn ones take too long to get there. */
+  readonly hunt?: RunOptions;
 }
+
+export function isItsOwn({ caughtBy }: Mutant, check: string): boolean {
+  return (caughtBy as readonly string[]).includes(check);
+}
+
+/**
+ * A vote that somebody counts on is lent on. `lease-inside` sees it at the arbiter that lends it, `exclusion` when
+ * it lets a second holder in: which of the two comes first is chance.
+ */
+export const VOTE_LENT_TWICE = ['lease-inside', 'exclusion'] as const satisfies readonly CheckName[];
+
+/**
+ * A token does not exceed an earlier one. `token-covered` sees it at the arbiter that makes it possible,
+ * `token-rises` when two entries show it, `fenced` when a write that comes too late is accepted.
+ */
+export const TOKEN_FALLS = ['token-covered', 'token-rises', 'fenced'] as const satisfies readonly CheckName[];
 
 /** Most mutants are one change to one file. */
 export function inFile(file: CoreFile): (replace: string, by: string) => Change {

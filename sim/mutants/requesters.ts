@@ -1,8 +1,18 @@
 /** What can go wrong in a requester: planted bugs in requester.ts. */
-import { inFile } from './mutant';
+import type { RunOptions } from '../draw';
+import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const requester = inFile('requester');
+
+/** Clocks that are hardly ever together, and votes that come late: from nodes asked beside the voting set. */
+const CLOCKS_APART: RunOptions = {
+  nodes: 3, locks: 3, callers: 3, slack: 8, leaseMs: 1000, durationMs: 20_000,
+  faults: { suspect: 60, spike: 0.2, oneway: 10, linger: 0.5 },
+};
+
+/** Callers of each node in line for one lock, mostly to read. */
+const LONG_LINES: RunOptions = { nodes: 3, locks: 1, callers: 5, sharedShare: 0.9, leaseMs: 1000, faults: {} };
 
 export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
@@ -16,7 +26,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
         '// Votes',
       ].join('\n')),
     ],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'one-vote-too-few',
@@ -28,7 +38,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
         '// Votes',
       ].join('\n')),
     ],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'no-margin',
@@ -52,19 +62,19 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'votes-never-expire',
     what: 'votes that ran out count when the last one comes',
     changes: [requester('if (vote.validUntilMs > this.context.requesterNowMs) continue;', 'continue;')],
-    caughtBy: ['lease-inside', 'lost-at-once'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'ran-out-and-back',
     what: 'a grant that ran out in hand counts again when a late renewal of it comes',
     changes: [requester('raiseFloor(floors, node, vote.number);\n    }', '}')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'lost-in-silence',
     what: 'those inside are not told that their grants ran out',
     changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller });\n    }\n    this.end", '}\n    this.end')],
-    caughtBy: ['lost-at-once', 'callers-known'],
+    caughtBy: ['lost-at-once'],
   },
   {
     name: 'never-lost',
@@ -79,25 +89,25 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
     changes: [requester('if (message.contender.steals !== true) return; // Noted: the lock will be released for real.', 'if (message.contender.steals !== true) return this.sendYield(from, request, requester.lock, message.grant);')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'never-yields',
     what: 'whoever waits keeps its votes',
     changes: [requester('if (!hasPriority(message.contender, request.id)) {', 'if (message.grant > 0) {')],
-    caughtBy: ['progress'],
+    caughtBy: ['deadlock'],
   },
   {
     name: 'floor-not-raised',
     what: 'a grant that was given back has no floor above it',
     changes: [requester('raiseFloor(request.floors, from, message.grant);\n', '')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'floor-lowered',
     what: 'a late Inquire lowers the floor',
     changes: [requester('Math.max(floors.get(arbiter) ?? 0, number)', 'number')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'vote-kept-after-yield',
@@ -112,37 +122,43 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
       requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', ''),
       requester('raiseFloor(request.floors, from, message.grant);\n', ''),
     ],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'token-above-one-vote',
     what: 'a token exceeds the lowest clock of its votes, not the highest',
     changes: [requester('const token = highest + 1;', 'const token = lowestClock(votes) + 1;')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'token-without-slack-rule',
     what: 'votes whose clocks are too far apart are used together',
     changes: [requester('if (token > lowestClock(votes) + slack) {', 'if (token < 0) {')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'token-not-in-release',
     what: 'the clock does not go up to the token, so that a Release does not tell it',
     changes: [requester('this.context.clock.reach(token);\n', '')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
+  },
+  {
+    name: 'release-without-clock',
+    what: 'a Release carries the clock of its request, not one as high as the token',
+    changes: [requester("kind: 'release', lock, clock: this.context.clock.now,", "kind: 'release', lock, clock: timestamp,")],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'same-token-again',
     what: 'entering again takes the token of the last entry',
     changes: [requester('this.enter(requester, entry, entry.token + 1);', 'this.enter(requester, entry, entry.token);')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'token-room-ignored',
     what: 'entering again takes tokens beyond what the votes allow',
     changes: [requester('entry.token + 1 > entry.tokenMax', 'entry.token < 0')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'token-room-of-the-best-vote',
@@ -151,13 +167,27 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
       requester('const tokenMax = lowestClock(usable) + slack;', 'const tokenMax = highestClock(usable) + slack;'),
       requester('entry.tokenMax = lowestClock(votes) + this.', 'entry.tokenMax = highestClock(votes) + this.'),
     ],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'late-vote-below-token',
     what: 'a vote that comes while the lock is held counts, however far its clock is behind the token',
     changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (vote.clock < 0) {')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
+    hunt: CLOCKS_APART,
+  },
+  {
+    name: 'unusable-votes-kept',
+    what: 'votes whose clocks were too far behind to enter with count for how long the lock is held',
+    changes: [requester('if (usable.has(node)) continue;\n        votes.delete(node);', 'continue;\n        votes.delete(node);')],
+    caughtBy: TOKEN_FALLS,
+    hunt: CLOCKS_APART,
+  },
+  {
+    name: 'room-above-the-token',
+    what: 'a holder takes tokens up to SLACK above its first one, not above the lowest clock of its votes',
+    changes: [requester('const tokenMax = lowestClock(usable) + slack;', 'const tokenMax = token + slack;')],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'mode-ignored-on-reentry',
@@ -176,6 +206,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
       requester('if (request.keep && !request.contended) requester.phase', 'if (request.keep && (!request.contended || requester.line.length > 0)) requester.phase'),
     ],
     caughtBy: ['progress'],
+    hunt: LONG_LINES,
   },
   {
     name: 'contention-not-noted',
@@ -188,6 +219,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'local readers join those inside while a writer waits elsewhere',
     changes: [requester("phase.request.mode === 'shared' && !phase.request.contended", "phase.request.mode === 'shared'")],
     caughtBy: ['progress'],
+    hunt: LONG_LINES,
   },
   {
     name: 'kept-lock-does-not-answer',
@@ -199,7 +231,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'ends-without-release',
     what: 'no Release is sent when a request is over',
     changes: [requester('for (const arbiter of request.asked) this.sendRelease(arbiter, requester.lock, request.id.timestamp);', '')],
-    caughtBy: ['progress', 'frugal'],
+    caughtBy: ['progress'],
   },
   {
     name: 'cancelled-request-lives-on',
@@ -211,13 +243,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'timestamp-not-ticked',
     what: 'two callers in a row get one timestamp',
     changes: [requester('timestamp: this.context.clock.tick(), steals };', 'timestamp: this.context.clock.now, steals };')],
-    caughtBy: ['lease-inside', 'exclusion', 'grant-rises', 'request-unique'],
+    caughtBy: ['request-unique'],
   },
   {
     name: 'request-id-used-again',
     what: 'a request that made way for one that steals comes back under its old timestamp',
     changes: [requester('if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });', 'if (first !== undefined) line.unshift(first);')],
-    caughtBy: ['lease-inside', 'exclusion', 'grant-rises', 'request-unique'],
+    caughtBy: ['request-unique'],
   },
   {
     name: 'no-retry',
@@ -232,22 +264,29 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     caughtBy: ['keeps'],
   },
   {
+    name: 'enters-again-at-the-last-moment',
+    what: 'a kept lock is entered again however little of its lease is left',
+    changes: [requester('entry.token + 1 > entry.tokenMax || endsSoon)', 'entry.token + 1 > entry.tokenMax)')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'frugal' },
+  },
+  {
     name: 'two-writers-of-one-node',
     what: 'all local callers in line are let in at once',
     changes: [requester("(mode === 'shared' || phase.inside.length === 0)", 'phase.inside.length >= 0')],
-    caughtBy: ['exclusion', 'token-rises', 'token-covered'],
+    caughtBy: ['exclusion'],
   },
   {
     name: 'first-reader-out-ends-all',
     what: 'the first local reader that leaves gives the lock back for all',
     changes: [requester('if (phase.inside.length === 0) this.leave(requester, phase);', 'this.leave(requester, phase);')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'released-by-a-stranger',
     what: 'a caller that holds no lock any more takes it from the one that does',
     changes: [requester("} else if (phase.state === 'held' && phase.inside.includes(id)) {", "} else if (phase.state === 'held') {")],
-    caughtBy: ['lease-inside', 'exclusion', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'sleep-does-not-end-holds',
@@ -259,7 +298,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'stolen-in-silence',
     what: 'those inside are not told that the lock was stolen',
     changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });\n", '')],
-    caughtBy: ['lease-inside', 'exclusion', 'lost-at-once', 'callers-known'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'asks-everyone',
@@ -280,9 +319,21 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     caughtBy: ['frugal'],
   },
   {
+    name: 'keeps-what-others-want',
+    what: 'a lock that others wait for is kept after its release',
+    changes: [requester('if (request.keep && !request.contended) requester.phase', 'if (request.keep) requester.phase')],
+    caughtBy: ['progress'],
+  },
+  {
     name: 'never-widens',
     what: 'nobody but the voting set is asked, whoever is down',
     changes: [requester('if (asked.includes(node)) continue;', 'if (asked.length > 0) continue;')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'waits-for-the-dead',
+    what: 'whoever waits asks no others when those asked go down',
+    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'held') return;\n    const { asked }")],
     caughtBy: ['progress'],
   },
 ];

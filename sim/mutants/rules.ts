@@ -1,5 +1,5 @@
 /** Protocol.md section 11, row by row: the core without that rule. */
-import { inFile } from './mutant';
+import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
@@ -11,7 +11,7 @@ export const RULES: readonly Mutant[] = [
     name: 'yield-without-number',
     what: 'a Yield takes back whatever grant the request has now',
     changes: [arbiter(`if (grant.number !== message.grant) return 'grant number is old';`, '')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'no-floor',
@@ -35,19 +35,19 @@ export const RULES: readonly Mutant[] = [
     name: 'answers-for-earlier-life',
     what: 'a restarted node releases what its earlier life held',
     changes: [requester('if (message.timestamp < this.context.clock.bornAt)', 'if (message.timestamp < 0)')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
     changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.nowMs;')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'no-jump-after-lease',
     what: 'the clock does not jump when a lease runs out',
     changes: [arbiter('if (grant.expiresAtMs <= nowMs) clock.reach(grant.sentClock + settings.slack + 1);', '')],
-    caughtBy: ['token-rises', 'token-covered'],
+    caughtBy: TOKEN_FALLS,
   },
   {
     name: 'lease-from-reply',
@@ -58,7 +58,7 @@ export const RULES: readonly Mutant[] = [
         'validUntilMs: Math.max(this.context.requesterNowMs + this.validForMs,',
       ),
     ],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'fill-overtakes',
@@ -70,7 +70,7 @@ export const RULES: readonly Mutant[] = [
         'removeItem(arbiter.queue, oldest);',
       ].join('\n')),
     ],
-    caughtBy: ['progress'],
+    caughtBy: ['fairness'],
   },
   {
     name: 'younger-do-not-inquire',
@@ -90,7 +90,7 @@ export const RULES: readonly Mutant[] = [
         }`,
       ),
     ],
-    caughtBy: ['exclusion', 'lease-inside', 'token-rises', 'token-covered'],
+    caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'asks-again-at-once',

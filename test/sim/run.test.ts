@@ -188,6 +188,13 @@ describe('npm run sim', () => {
     expect(output).toMatch(/^seeds 1\.\.50: 50 run, 0 failed/);
   });
 
+  test('--mutant plants a bug in a sweep too, which then fails', async () => {
+    const { code, output } = await sim('--seeds', '1..20', '--jobs', '1', '--mutant', 'lease-from-reply', '--keep-going');
+    expect(code).toBe(1);
+    expect(output).toMatch(/^seeds 1\.\.20: 20 run, [1-9]\d* failed/);
+    expect(output).toMatch(/replay: npm run sim -- --seed \d+ --mutant lease-from-reply --trace\n/);
+  });
+
   test('--mutant plants a bug, and the command that replays it plants it again', async () => {
     const { code, output } = await sim('--seed', '1', '--mutant', 'lease-from-reply');
     expect(code).toBe(1);
@@ -203,7 +210,6 @@ describe('npm run sim', () => {
     [['--seed', '1', '--seeds', '1..2'], /exclude each other/],
     [['--profile', 'calm', '--faults', 'loss=0.1'], /--profile calm has no faults/],
     [['--seed', '1', '--mutant', 'no-such-bug'], /there is no mutant "no-such-bug"; there are .*no-floor/],
-    [['--seeds', '1..2', '--mutant', 'no-floor'], /--mutant goes with one --seed/],
     [['--no-such-option'], /unknown option/],
   ])('%j is refused with 2 and one clear line', async (args, message) => {
     const { code, output } = await sim(...args);
