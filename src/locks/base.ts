@@ -4,7 +4,7 @@
  * how that is done.
  */
 import { LockError } from '../errors';
-import { either } from './either';
+import { either, onAbort } from './abort';
 import { nameFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
@@ -107,7 +107,9 @@ export abstract class BaseLockManager implements LockManager {
         const lock = await this.beginUnlessAborted(name, { ...options, ...left, signal: giveUp.signal });
         locks.push(lock);
         // One that is lost while the others are waited for: then it is none of them.
-        lock.onLost((reason) => lost.abort(reason));
+        const { signal } = lock;
+        if (signal.aborted) lost.abort(signal.reason);
+        else onAbort(signal, () => lost.abort(signal.reason));
       }
       giveUp.signal.throwIfAborted();
     } catch (error) {

@@ -7,6 +7,7 @@ import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../node/runtime';
+import { onAbort } from './abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock, ManagerTime } from './base';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
@@ -226,6 +227,14 @@ export class NodeLockManager extends BaseLockManager {
     const lock = acquisition.info(this.parts.id);
     // In its own turn: what a listener throws is not the node's failure.
     for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
+  }
+
+  /** Nodes that hold the lock or stand in line for it, as far as this node's own arbiter and callers show. */
+  ahead(name: string): NodeId[] {
+    const view = this.parts.runtime.inspect(name);
+    const nodes = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request.node);
+    const isOurs = view?.requester?.state === 'waiting';
+    return [...new Set(nodes)].filter((node) => !(isOurs && node === this.parts.id));
   }
 
   private timeoutError(name: string, waitedMs: number): LockError {
@@ -468,15 +477,13 @@ class Acquisition implements Caller, ManagedLock {
   private waitAtMost(): () => void {
     const { signal, waitMs: patienceMs, ifAvailable } = this.options;
     const waitMs = ifAvailable === true ? Math.min(patienceMs ?? Infinity, IF_AVAILABLE_MS) : patienceMs;
-    const onAbort = (): void => this.refuse(signal?.reason);
+    const stopListening = signal === undefined ? undefined : onAbort(signal, () => this.refuse(signal.reason));
     const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.line.timeoutError(this.name, waitMs)), waitMs);
     const stopLooking = ifAvailable === true ? this.line.untilHeldByOther(this, (error) => this.refuse(error)) : undefined;
-    const stop = (): void => {
+    return () => {
       forget?.();
       stopLooking?.();
-      signal?.removeEventListener('abort', onAbort);
+      stopListening?.();
     };
-    signal?.addEventListener('abort', onAbort);
-    return stop;
   }
 }

@@ -5,6 +5,7 @@
  */
 import { LockError } from '../errors';
 import { lockNameFault } from '../transport/lock-name';
+import { onAbort } from './abort';
 import { runInside } from './base';
 import type { ManagedLock, ManagerTime } from './base';
 import { optionsFault } from './request-arguments';
@@ -86,8 +87,7 @@ export class CountingSemaphore implements Semaphore {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const giveUp = new AbortController();
-      const onAbort = (): void => giveUp.abort(signal?.reason);
-      signal?.addEventListener('abort', onAbort);
+      const stopListening = signal === undefined ? () => undefined : onAbort(signal, () => giveUp.abort(signal.reason));
       const headStartMs = Math.min(HEAD_START_MS, (waitMs ?? Infinity) / 2);
       let asked = 0;
       let failed = 0;
@@ -95,7 +95,7 @@ export class CountingSemaphore implements Semaphore {
       const end = (): void => {
         isOver = true;
         forgetOthers();
-        signal?.removeEventListener('abort', onAbort);
+        stopListening();
       };
       const ask = (permit: number): void => {
         const waitedMs = asked++ === 0 ? 0 : headStartMs;

@@ -7,6 +7,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Mode, Token } from '../core';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
+import { onAbort } from '../locks/abort';
 import type { ManagedLock } from '../locks/base';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
 import { MonotonicTime } from '../node/monotonic-time';
@@ -19,8 +20,8 @@ import { lockBytes, wireMode } from './server';
 
 const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
 
-/** Signs of life go out this often, or several times a lease if that is shorter. */
-const PING_MS_MAX = 1_000;
+/** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
+const PINGS_PER_LEASE = 5;
 /** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
 const ANSWER_MS = 3_000;
 /** So much later than `waitMs` is a node taken for gone that never answered. */
@@ -50,8 +51,10 @@ export class LocksClient {
       ? grpc.credentials.createInsecure()
       : grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
     this.client = new grpc.Client(address, credentials, {
-      'grpc.keepalive_time_ms': 1_000,
-      'grpc.keepalive_timeout_ms': 1_000,
+      // Only the lease says for how long a lock is held. This finds out about a dead node, and must not take this
+      // process for one when it is busy for a second or two.
+      'grpc.keepalive_time_ms': 2_000,
+      'grpc.keepalive_timeout_ms': 5_000,
       'grpc.keepalive_permit_without_calls': 0,
       'grpc.enable_retries': 0,
       // A node that was down for long and is back is found within a second.
@@ -181,7 +184,8 @@ export class LocksClient {
 
 type State =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'held' }
+  /** While its node `stops` it is held on, until it is released or runs out. */
+  | { readonly kind: 'held'; readonly stops: boolean }
   | { readonly kind: 'lost' }
   | { readonly kind: 'over' };
 
@@ -230,9 +234,8 @@ class RemoteHold implements ManagedLock {
       });
     });
     call.on('end', () => this.onBroken(client.failure({ details: 'it ended the stream' })));
-    const onAbort = (): void => this.abandon(options.signal?.reason);
-    options.signal?.addEventListener('abort', onAbort);
-    this.stopListening = () => options.signal?.removeEventListener('abort', onAbort);
+    const { signal } = options;
+    this.stopListening = signal === undefined ? () => undefined : onAbort(signal, () => this.abandon(signal.reason));
     this.deadline = setTimeout(() => this.onSilent(), Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS));
     call.write({
       acquire: {
@@ -322,7 +325,7 @@ class RemoteHold implements ManagedLock {
     if (this.state.kind !== 'waiting') return;
     this.beginPings(held.leaseMs);
     this.stopListening();
-    this.state = { kind: 'held' };
+    this.state = { kind: 'held', stops: false };
     this.token = held.token;
     this.validUntilMs = held.sentAtMs + held.validForMs;
     this.watchDeadline();
@@ -340,15 +343,23 @@ class RemoteHold implements ManagedLock {
 
   private onEnded(ended: EndedMessage): void {
     const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
-    if (this.state.kind === 'held') return this.lose(error);
+    if (this.state.kind === 'held') return error.code === 'closed' ? this.interrupt(error) : this.lose(error);
     if (this.state.kind !== 'waiting') return;
     this.finish();
     this.outcome.reject(error);
   }
 
+  /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
+  private interrupt(reason: LockError): void {
+    this.state = { kind: 'held', stops: true };
+    clearInterval(this.pings);
+    this.abort.abort(reason);
+  }
+
   /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
   private onBroken(error: LockError): void {
     if (this.state.kind === 'held') {
+      if (this.state.stops) return;
       return this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${error.message}`, { definite: false, cause: error }));
     }
     if (this.state.kind !== 'waiting') return;
@@ -386,7 +397,7 @@ class RemoteHold implements ManagedLock {
   private beginPings(leaseMs: number): void {
     this.pings ??= setInterval(
       () => this.call.write({ ping: { sentAtMs: this.client.nowMs() } }),
-      Math.min(PING_MS_MAX, Math.ceil(leaseMs / 4)),
+      Math.ceil(leaseMs / PINGS_PER_LEASE),
     );
   }
 

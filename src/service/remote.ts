@@ -5,9 +5,9 @@
  */
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
+import { either, onAbort } from '../locks/abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
 import type { ManagedLock, ManagerTime } from '../locks/base';
-import { either } from '../locks/either';
 import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import type { LocksClient, RemoteOptions } from './client';
 
@@ -139,14 +139,13 @@ export class RemoteLockManager extends BaseLockManager {
 
 function pause(forMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
       resolve();
     }, forMs);
-    signal.addEventListener('abort', onAbort);
+    const stopListening = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
   });
 }

@@ -151,7 +151,7 @@ class ClientHold {
       .then((lock) => this.onHeld(lock), (error: unknown) => this.end(error));
     // Not for a lock that is free: it is held before the event loop turns.
     setImmediate(() => {
-      if (this.state.kind === 'waiting') this.call.write({ queued: { leaseMs: this.leaseMs, ahead: aheadOf(this.node, name) } });
+      if (this.state.kind === 'waiting') this.call.write({ queued: { leaseMs: this.leaseMs, ahead: this.locks.ahead(name) } });
     });
   }
 
@@ -274,15 +274,6 @@ function endedReason(code: LockErrorCode): EndedReason {
     case 'storage':
       return 'REASON_UNSPECIFIED';
   }
-}
-
-/** Nodes that hold the lock or stand in line for it, as far as this node's own arbiter and callers show. */
-function aheadOf(node: MaekawaNode, name: string): string[] {
-  const view = node.status().locks.find(({ lock }) => lock === name);
-  const requests: RequestId[] = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request);
-  const own = view?.requester;
-  const isOurs = own?.state === 'waiting';
-  return [...new Set(requests.map((request) => request.node))].filter((id) => !(isOurs && id === node.id));
 }
 
 function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
