@@ -19,7 +19,7 @@ export type Check =
   | 'grant-rises'
   /** Nothing is sent with a clock above the ceiling on disk. */
   | 'ceiling-holds'
-  /** A hold that ran out is told so at the next occasion, and never comes back. */
+  /** A hold that ran out is told so at that moment, for which its node has asked to be woken, and never comes back. */
   | 'lost-at-once'
   /** Only callers that wait are let in; only callers inside lose or renew. */
   | 'callers-known'

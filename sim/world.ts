@@ -393,7 +393,17 @@ export class World {
     const effects = this.core.step(node, event);
     this.observer?.stepped(this.nowUs, machine.id, event, effects);
     for (const effect of effects) this.perform(machine, effect);
+    this.checkWillWake(machine);
     if (event.kind === 'message') this.backing?.arbiterActed(this.nowUs, this.lockOf(event.message.lock), machine.index, machine);
+  }
+
+  /** Whoever is inside can be told in time only by a node that is awake then. */
+  private checkWillWake(machine: Machine): void {
+    for (const caller of machine.callers) {
+      if (caller.state === 'inside' && caller.validUntilMs < machine.wakeAtMs) {
+        violated('lost-at-once', `${machine.id} caller ${caller.id} holds until ${caller.validUntilMs}, and its node sleeps until ${machine.wakeAtMs}`);
+      }
+    }
   }
 
   private note(note: Note): void {

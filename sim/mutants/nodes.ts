@@ -140,6 +140,12 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['progress', 'lost-at-once'],
   },
   {
+    name: 'deadlines-out-of-order',
+    what: 'when a deadline is taken out, another takes its place among the others, wherever it belongs',
+    changes: [deadlines('    this.siftUp(last);\n    this.siftDown(last);\n', '')],
+    caughtBy: ['progress', 'lost-at-once'],
+  },
+  {
     name: 'silence-ends-unnoticed',
     what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it',
     changes: [node('this.choosePreferredQuorum();\n      this.requesters.onReachChanged();', 'this.choosePreferredQuorum();')],
