@@ -215,7 +215,7 @@ describe("the README's shell, typed line by line", () => {
     const elsewhere = join(packed.directory, 'elsewhere');
     mkdirSync(elsewhere);
     for (const command of commands.filter((each) => !isNode(each))) {
-      if (/^npm (ci|run|test)\b/.test(command)) continue; // each is a step of .ci/run, or a shorter form of one
+      if (/^npm (ci|run|test|pack|install)\b/.test(command)) continue; // steps of .ci/run, or shorter forms of them
       if (command === 'maekawa status --watch') {
         const { child, output } = type(command);
         await until(() => /3 of 4 nodes are up; they contain a quorum/.test(output()), output, 30_000);
@@ -229,17 +229,23 @@ describe("the README's shell, typed line by line", () => {
   });
 });
 
-describe('what CONTRIBUTING says of dependencies', () => {
-  test('has a reason for each', () => {
+describe('what is needed', () => {
+  test('CONTRIBUTING has a reason for each dependency', () => {
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
     const named = proseOf('CONTRIBUTING.md').flatMap(({ text }) => /^\| `([^`]+)` \| \S/.exec(text)?.[1] ?? []);
     expect(named.sort()).toEqual(Object.keys(dependencies).sort());
   });
 
-  test('is the tree that there is, whatever its size today', () => {
+  test('the tree of an install is the one that there is, whatever its size today', () => {
     const tree = (text: string): string[] => text.trim().split('\n').map((line) => line.replace(/^ *\d+ kB|, [\d.]+ MB$/, ''));
     const printed = execFileSync(process.execPath, ['tools/package-size.mjs'], { cwd: ROOT, encoding: 'utf8' });
     expect(tree(blocksOf('CONTRIBUTING.md').find(({ text }) => text.includes('kB  maekawa'))?.text ?? '')).toEqual(tree(printed));
+    expect(read('README.md')).toContain(`${/^\d+ packages/m.exec(printed)?.[0]} in all`);
+  });
+
+  test('the README names the oldest Node.js that package.json allows', () => {
+    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+    expect(read('README.md')).toContain(`Node.js ${engines.node.replace('>=', '')} or later`);
   });
 });
 
