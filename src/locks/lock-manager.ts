@@ -10,6 +10,7 @@ import type { Caller, Runtime } from '../node/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock, ManagerTime } from './base';
+import { permitOf } from './semaphore';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
 /**
@@ -104,6 +105,8 @@ export class NodeLockManager extends BaseLockManager {
    */
   private untilHeldByOther(acquisition: Acquisition, tell: (error: LockError) => void): () => void {
     const listener = ({ change, lock }: LockChange): void => {
+      // A semaphore of the same name is another matter.
+      if (lock.name !== acquisition.name) return;
       if (change === 'held' && !isCompatible(acquisition.mode, lock.mode)) tell(notFreeError(lock));
     };
     const stops = [this.watch(acquisition.name, listener), this.parts.watchPeers(acquisition.name, listener)];
@@ -203,14 +206,14 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   /**
-   * Call back for each change of who holds the lock through this node, beginning with those who hold it
-   * now. Returns how to stop it.
+   * Call back for each change of who holds the lock (or a permit of the semaphore) through this node,
+   * beginning with those who hold it now. Returns how to stop it.
    */
   watch(name: string, listener: (change: LockChange) => void): () => void {
     const watchers = this.watchers.get(name) ?? new Set();
     this.watchers.set(name, watchers.add(listener));
     for (const acquisition of this.held) {
-      if (acquisition.name !== name) continue;
+      if (acquisition.name !== name && permitOf(acquisition.name)?.semaphore !== name) continue;
       const lock = acquisition.info(this.parts.id);
       queueMicrotask(() => listener({ change: 'held', lock }));
     }
@@ -222,11 +225,15 @@ export class NodeLockManager extends BaseLockManager {
 
   private tellWatchers(acquisition: Acquisition, change: LockChange['change']): void {
     if (this.watchers.size === 0) return;
-    const watchers = this.watchers.get(acquisition.name);
-    if (watchers === undefined) return;
-    const lock = acquisition.info(this.parts.id);
-    // In its own turn: what a listener throws is not the node's failure.
-    for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
+    const { name } = acquisition;
+    const semaphore = permitOf(name)?.semaphore;
+    for (const watched of semaphore === undefined ? [name] : [name, semaphore]) {
+      const watchers = this.watchers.get(watched);
+      if (watchers === undefined) continue;
+      const lock = acquisition.info(this.parts.id);
+      // In its own turn: what a listener throws is not the node's failure.
+      for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
+    }
   }
 
   /** Nodes that hold the lock or stand in line for it, as far as this node's own arbiter and callers show. */

@@ -24,6 +24,17 @@ export interface SemaphoreParts {
   readonly isTakenHere: (name: string) => boolean;
 }
 
+/** The lock behind a permit. Names that start with `-` are no user's. */
+export function permitName(semaphore: string, permit: number): string {
+  return `-permit ${permit} of ${semaphore}`;
+}
+
+/** The permit behind a lock; null for a lock that is none. */
+export function permitOf(lockName: string): { readonly semaphore: string; readonly permit: number } | null {
+  const match = /^-permit (\d+) of (.*)$/s.exec(lockName);
+  return match === null ? null : { semaphore: match[2] ?? '', permit: Number(match[1]) };
+}
+
 export class CountingSemaphore implements Semaphore {
   /** The permit to ask for first. Nodes begin with different ones. */
   private preferred: number;
@@ -38,7 +49,7 @@ export class CountingSemaphore implements Semaphore {
     if (!Number.isInteger(permits) || permits < 1 || permits > PERMITS_MAX) {
       throw new LockError('config', `the semaphore ${JSON.stringify(name)} needs from 1 to ${PERMITS_MAX} permits, not ${String(permits)}`);
     }
-    const fault = lockNameFault(this.lockName(PERMITS_MAX));
+    const fault = lockNameFault(permitName(this.name, PERMITS_MAX));
     if (fault !== null) throw new LockError('config', `the name of the semaphore is too long, for it is part of the names of its permits: ${fault}`);
     this.preferred = Math.floor(Math.random() * permits);
   }
@@ -78,7 +89,7 @@ export class CountingSemaphore implements Semaphore {
   /** The permits as they are asked for: those that callers known here have come last. */
   private order(): number[] {
     const order = Array.from({ length: this.permits }, (_, index) => (this.preferred + index) % this.permits);
-    const taken = new Set(order.filter((permit) => this.parts.isTakenHere(this.lockName(permit))));
+    const taken = new Set(order.filter((permit) => this.parts.isTakenHere(permitName(this.name, permit))));
     return [...order.filter((permit) => !taken.has(permit)), ...taken];
   }
 
@@ -100,7 +111,7 @@ export class CountingSemaphore implements Semaphore {
       const ask = (permit: number): void => {
         const waitedMs = asked++ === 0 ? 0 : headStartMs;
         const left = waitMs === undefined ? {} : { waitMs: waitMs - waitedMs };
-        this.parts.begin(this.lockName(permit), { ifAvailable, signal: giveUp.signal, ...left, ...(label === undefined ? {} : { label }) }).then(
+        this.parts.begin(permitName(this.name, permit), { ifAvailable, signal: giveUp.signal, ...left, ...(label === undefined ? {} : { label }) }).then(
           (lock) => {
             if (isOver) return lock.release();
             end();
@@ -127,11 +138,6 @@ export class CountingSemaphore implements Semaphore {
       const forgetOthers = headStartMs === 0 ? () => undefined : this.parts.time.schedule(askOthers, headStartMs);
       for (const permit of headStartMs === 0 ? order : order.slice(0, 1)) ask(permit);
     });
-  }
-
-  /** Names that start with `-` are no user's. */
-  private lockName(permit: number): string {
-    return `-permit ${permit} of ${this.name}`;
   }
 
   /** In the words of whoever asked: it knows a semaphore and not the lock behind a permit. */

@@ -1,7 +1,7 @@
 /** Real processes in tests: the built `maekawa`, and clusters of it. Polls with deadlines; never sleeps blindly. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster, freePorts } from '../../src/cli/demo/cluster';
 import { parseConfiguration } from '../../src/config';
@@ -12,6 +12,16 @@ export const PROGRAM = join(__dirname, '../../dist/src/cli/main.js');
 
 if (!existsSync(PROGRAM)) throw new Error('these tests run the built program; `npm test` builds it, `npm run build` does so alone');
 
+/** Those that a failed test left behind would keep the test runner waiting. */
+const started = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of started) {
+    child.kill('SIGKILL');
+    // What it started may live on and keep them open.
+    for (const stream of child.stdio) stream?.destroy();
+  }
+});
+
 export class Program {
   output = '';
   errors = '';
@@ -21,6 +31,8 @@ export class Program {
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    started.add(this.child);
+    this.child.once('close', () => started.delete(this.child));
     this.child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
     this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(signal ?? code ?? -1)));
@@ -28,15 +40,36 @@ export class Program {
 
   /** Resolves when standard output matches. */
   async prints(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
-    return until(() => pattern.exec(this.output), `${pattern} in:\n${this.output}${this.errors}`, withinMs);
+    return until(() => pattern.exec(this.output), () => `${pattern} in:\n${this.output}${this.errors}`, withinMs);
   }
 
   async complains(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
-    return until(() => pattern.exec(this.errors), `${pattern} in:\n${this.errors}`, withinMs);
+    return until(() => pattern.exec(this.errors), () => `${pattern} in:\n${this.errors}`, withinMs);
   }
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+}
+
+/** Not a zombie that waits for its parent either. */
+export function isRunning(pid: number): boolean {
+  const state = processState(pid);
+  return state !== null && state !== 'Z' && state !== 'X';
+}
+
+/** As in /proc: `R`, `S`, `T` (stopped), `Z` …; null for one that is gone. */
+export function processState(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').charAt(0);
+  } catch {
+    if (process.platform === 'linux') return null;
+  }
+  try {
+    process.kill(pid, 0);
+    return 'R';
+  } catch {
+    return null;
   }
 }
 
