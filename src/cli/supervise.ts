@@ -1,14 +1,18 @@
 /**
- * Runs a command in a process group of its own while a lock is held. Law: nothing of the group is left
- * alive when the lock is given back, and (unless told to ignore it) none when the lock's lease ends.
+ * Runs a command in a process group of its own while a lock is held. Law: nothing that the command
+ * started is left alive when the lock is given back, and (unless told to ignore it) nothing when the
+ * lock's lease ends.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
+import { Descendants, markedEnvironment } from './descendants';
 import { EXIT } from './exit-codes';
+import { Guardian } from './guardian';
 
 export const ON_LOST = ['term', 'kill', 'ignore'] as const;
 export type OnLost = (typeof ON_LOST)[number];
@@ -20,34 +24,62 @@ export interface SuperviseOptions {
   readonly command: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly onLost: OnLost;
-  /** How long before the lease ends the command is asked to end. Default: a third of what is left at the start. */
+  /** How long before the lease ends the command is asked to end. Default: a quarter of the lease; at most half of it. */
   readonly graceMs?: number;
+  /** Leave alone what left the process group. Default false. */
+  readonly keepDaemons?: boolean;
   readonly warn: (text: string) => void;
+  readonly onStarted?: (pid: number) => void;
 }
 
-/** These are handed on to the command. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+/** These are handed on to the command; all others that can be caught stay what they are. */
+export const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+
+const GRACE_SHARE = 0.25;
+const GRACE_SHARE_MAX = 0.5;
 
 /** SIGKILL comes this share of the grace before the end, so that the kernel has done it by then. */
 const KILL_SHARE = 0.25;
 
+/** How often the lease is looked at; several times within a short one. A machine that slept is noticed as fast. */
+const LOOK_MS_MAX = 250;
+const LOOKS_PER_LEASE = 20;
+
 /** How long processes that outlive the command get to end. */
 const STRAGGLERS_MS = 1_000;
 
-/** Resolves with the exit code to end with, when no process of the group is left. The lock is not released here. */
+/** Resolves with the exit code to end with, when nothing of the command is left. The lock is not released here. */
 export async function supervise(lock: Supervised, options: SuperviseOptions): Promise<number> {
-  const { command: [file, ...args], env, warn } = options;
-  const child = spawn(file, args, { stdio: 'inherit', detached: true, env });
-  const forward = (signal: NodeJS.Signals): void => signalGroup(child, signal);
+  const { command: [file, ...args], env, onLost, warn } = options;
+  const mark = randomUUID();
+  const graceMs = graceOf(lock.validForMs(), options.graceMs);
+  const keepsDaemons = options.keepDaemons === true;
+  const guardian = onLost === 'ignore'
+    ? null
+    : new Guardian(onLost === 'kill' ? 'KILL' : 'TERM', graceMs * (1 - KILL_SHARE), mark, keepsDaemons ? 'group' : 'all');
+  // From before the command runs: it may tell somebody who sends a signal at once. They are heard in a later turn.
+  const forward = (signal: NodeJS.Signals): void => descendants.signalGroup(signal);
+  const suspend = (): void => suspendWith(descendants);
+  const resume = (): void => {
+    guard.look();
+    descendants.signal('SIGCONT');
+  };
   for (const signal of FORWARDED) process.on(signal, forward);
-  const guard = new LeaseGuard(lock, child, options);
+  process.on('SIGTSTP', suspend).on('SIGCONT', resume);
+  const child = spawn(file, args, { stdio: 'inherit', detached: true, env: markedEnvironment(env, mark) });
+  guardian?.watch(child.pid);
+  if (child.pid !== undefined) options.onStarted?.(child.pid);
+  const descendants = new Descendants(child, keepsDaemons ? null : mark);
+  const guard = new LeaseGuard(lock, descendants, guardian, options);
   try {
     const code = await exitCodeOf(child, file, warn);
-    await endStragglers(child, warn);
+    await endStragglers(descendants, warn);
     return guard.hasEnded ? guard.exitCode : code;
   } finally {
     guard.stop();
+    guardian?.dismiss();
     for (const signal of FORWARDED) process.off(signal, forward);
+    process.off('SIGTSTP', suspend).off('SIGCONT', resume);
   }
 }
 
@@ -62,21 +94,25 @@ function exitCodeOf(child: ChildProcess, file: string, warn: (text: string) => v
   });
 }
 
+function graceOf(leaseMs: number, wantedMs: number | undefined): number {
+  return Math.min(wantedMs ?? leaseMs * GRACE_SHARE, leaseMs * GRACE_SHARE_MAX);
+}
+
 /** Ends the command in time when the lock cannot be renewed. */
 class LeaseGuard {
   hasEnded = false;
-  private untilMs: number;
-  private readonly graceMs: number;
-  private timers: NodeJS.Timeout[] = [];
+  private untilMs = 0;
+  /** The longest that the lock was ever valid for: nearly a lease, once it was renewed. */
+  private longestMs = 0;
+  private next: NodeJS.Timeout | undefined;
+  private hasWarned = false;
 
   constructor(
     private readonly lock: Supervised,
-    private readonly child: ChildProcess,
+    private readonly descendants: Descendants,
+    private readonly guardian: Guardian | null,
     private readonly options: SuperviseOptions,
   ) {
-    const validForMs = lock.validForMs();
-    this.untilMs = performance.now() + validForMs;
-    this.graceMs = Math.min(options.graceMs ?? validForMs / 3, validForMs / 2);
     lock.signal.addEventListener('abort', () => this.onLost());
     if (lock.signal.aborted) this.onLost();
     else this.look();
@@ -89,16 +125,21 @@ class LeaseGuard {
   }
 
   stop(): void {
-    for (const timer of this.timers) clearTimeout(timer);
-    this.timers = [];
+    clearTimeout(this.next);
   }
 
-  /** Renewed in time, it is looked at again when the next renewal is due; else the command has to end. */
-  private look(): void {
+  look(): void {
+    if (this.hasEnded || this.lock.signal.aborted) return;
     const validForMs = this.lock.validForMs();
     this.untilMs = performance.now() + validForMs;
+    this.longestMs = Math.max(this.longestMs, validForMs);
     if (validForMs <= this.graceMs) return this.end('the lock cannot be renewed');
-    this.timers = [setTimeout(() => this.look(), validForMs - this.graceMs)];
+    clearTimeout(this.next);
+    this.next = setTimeout(() => this.look(), Math.min(LOOK_MS_MAX, validForMs / LOOKS_PER_LEASE));
+  }
+
+  private get graceMs(): number {
+    return graceOf(this.longestMs, this.options.graceMs);
   }
 
   /** The lock is lost, or will be at `untilMs` because nothing renews it any more. */
@@ -109,48 +150,52 @@ class LeaseGuard {
 
   private end(why: string): void {
     if (this.hasEnded) return;
-    const { onLost, warn } = this.options;
+    const { descendants, options: { onLost, warn } } = this;
     this.stop();
-    const leftMs = this.untilMs - performance.now();
-    if (onLost === 'ignore') return warn(`${why}; the command goes on, as told by --on-lost ignore`);
+    if (onLost === 'ignore') {
+      if (!this.hasWarned) warn(`${why}; the command goes on, as told by --on-lost ignore`);
+      this.hasWarned = true;
+      return;
+    }
     this.hasEnded = true;
+    const leftMs = this.leftMs();
+    this.guardian?.allowNoGrace();
     if (onLost === 'kill' || leftMs <= 0) {
       warn(`${why}; killing the command`);
-      return signalGroup(this.child, 'SIGKILL');
+      return descendants.signal('SIGKILL');
     }
     warn(`${why}; ending the command`);
-    signalGroup(this.child, 'SIGTERM');
-    this.timers.push(setTimeout(() => signalGroup(this.child, 'SIGKILL'), leftMs - this.graceMs * KILL_SHARE));
+    descendants.signal('SIGTERM');
+    this.next = setTimeout(() => descendants.signal('SIGKILL'), leftMs - this.graceMs * KILL_SHARE);
+  }
+
+  /** Until the lease ends; a lock that was stolen is another's already. */
+  private leftMs(): number {
+    const leftMs = this.untilMs - performance.now();
+    const reason: unknown = this.lock.signal.reason;
+    return reason instanceof LockError && reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
   }
 }
 
-/** What the command left running in its group must not go on without the lock. */
-async function endStragglers(child: ChildProcess, warn: (text: string) => void): Promise<void> {
-  if (!groupLives(child)) return;
-  warn('the command left processes running; ending them before the lock is given back');
-  signalGroup(child, 'SIGTERM');
+/**
+ * Ctrl-Z stops the command and then this process, which cannot renew the lock while it is stopped. When
+ * it goes on, the command does only if the lock is still held.
+ */
+function suspendWith(descendants: Descendants): void {
+  descendants.signal('SIGSTOP');
+  process.kill(process.pid, 'SIGSTOP');
+}
+
+/** What the command left running must not go on without the lock. */
+async function endStragglers(descendants: Descendants, warn: (text: string) => void): Promise<void> {
+  const daemons = descendants.daemons();
+  if (daemons.length === 0 && !descendants.groupLives()) return;
+  const which = daemons.length === 0 ? '' : ` in a session of their own (${daemons.join(', ')})`;
+  warn(`the command left processes running${which}; ending them before the lock is given back`);
+  descendants.signal('SIGTERM');
   const killAtMs = performance.now() + STRAGGLERS_MS;
-  while (groupLives(child)) {
-    if (performance.now() > killAtMs) signalGroup(child, 'SIGKILL');
-    await sleep(10);
-  }
-}
-
-function groupLives({ pid }: ChildProcess): boolean {
-  if (pid === undefined) return false;
-  try {
-    process.kill(-pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone already.
+  for (let waitMs = 5; descendants.groupLives() || descendants.daemons().length > 0; waitMs = Math.min(2 * waitMs, 50)) {
+    if (performance.now() > killAtMs) descendants.signal('SIGKILL');
+    await sleep(waitMs);
   }
 }
