@@ -23,21 +23,24 @@ export const EXIT = {
   notFound: 127,
 } as const;
 
-/** For `--help` and the README. */
-export const EXIT_CODE_HELP = `Exit codes:
-  0    success; with \`maekawa lock\`: the exit code of the command
-  1    a check failed (\`maekawa demo\`)
-  64   usage or configuration is wrong
-  69   no node answers, or the address is in use
-  73   the data directory cannot be used
-  76   the other side speaks another protocol, or belongs to another cluster
-  121  no quorum of nodes can be reached
-  122  the lock was lost, or stolen, while the command ran
-  123  the node stopped
-  124  the lock was not free in time
-  126  the command cannot be executed
-  127  the command was not found
-  128+n  the command died of signal n`;
+/** What a manual says of an exit code. `command` and `died` stand for those that are the command's own. */
+export type ExitCodeName = Exclude<keyof typeof EXIT, 'ok' | 'bug'> | 'command' | 'died';
+
+export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: string; readonly meaning: string }>> = {
+  command: { shown: '0, n', meaning: 'the exit code of the command' },
+  failed: { shown: '1', meaning: 'nobody holds the lock (maekawa who), or a check failed (maekawa demo)' },
+  usage: { shown: '64', meaning: 'an option or the configuration is wrong' },
+  unreachable: { shown: '69', meaning: 'no node answers, or the address to listen on is in use' },
+  storage: { shown: '73', meaning: 'the data directory cannot be used' },
+  protocol: { shown: '76', meaning: 'the other side speaks another protocol, or belongs to another cluster' },
+  noQuorum: { shown: '121', meaning: 'the nodes that can be reached contain no quorum' },
+  lost: { shown: '122', meaning: 'the lock was lost, or stolen, and the command ended because of that' },
+  closed: { shown: '123', meaning: 'the node stopped' },
+  timeout: { shown: '124', meaning: 'the lock was not free, or not in time' },
+  cannotExecute: { shown: '126', meaning: 'the command cannot be executed' },
+  notFound: { shown: '127', meaning: 'there is no such command' },
+  died: { shown: '128+n', meaning: 'the command died of signal n, or signal n came before it ran' },
+};
 
 /** An exit code that is no error of ours, such as that of a child. Ends the program without a message. */
 export class ExitWith extends Error {

@@ -7,7 +7,7 @@ import { LockError } from '../errors';
 import { LocksClient } from '../service/client';
 import { RemoteLockManager } from '../service/remote';
 import { loadClientTls } from '../transport/tls';
-import { tlsFilesOf } from './options';
+import { NODE_OPTIONS, parseAddress, tlsFilesOf } from './options';
 import type { TlsOptions } from './options';
 
 /** How long a node that listens may take to answer. */
@@ -21,31 +21,45 @@ export interface FindNodeOptions extends TlsOptions {
 
 export function findNodeOptions(): Option[] {
   return [
-    new Option('--address <host:port>', 'ask the node at this address').env('MAEKAWA_ADDRESS'),
-    new Option('--node <id>', 'ask this node of the configuration (default: one on this machine)'),
-  ];
+    new Option('--address <host:port>', 'ask the node at this address').argParser(parseAddress).env('MAEKAWA_ADDRESS'),
+    new Option('--node <id>', 'ask this node of the configuration (default: the first that answers, those on this machine before others)'),
+  ].map((option) => option.helpGroup(NODE_OPTIONS));
 }
 
 /**
  * The locks of a node that answers. The caller closes them.
- * @throws LockError `unreachable` when none does, `config` for a wrong configuration or node id
+ * @throws LockError `unreachable` when none does, `config` for a wrong configuration or node id; the signal's reason
  */
-export async function findNode(options: FindNodeOptions): Promise<RemoteLockManager> {
+export async function findNode(options: FindNodeOptions, signal: AbortSignal): Promise<RemoteLockManager> {
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
   const clients = (await candidates(options)).map((address) => new LocksClient(address, tls));
-  for (const [index, client] of clients.entries()) {
-    try {
-      await client.status(ANSWER_MS);
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  aborted.catch(() => undefined);
+  try {
+    for (const [index, client] of clients.entries()) {
+      if (!(await Promise.race([answers(client), aborted]))) continue;
       // Should it stop while a lock is waited for, the others are asked.
       return new RemoteLockManager([...clients.slice(index), ...clients.slice(0, index)]);
-    } catch (error) {
-      if (!(error instanceof LockError) || error.code !== 'unreachable') throw error;
     }
+    const tried = clients.map((client) => client.address).join(', ');
+    throw new LockError('unreachable', `no node answers at ${tried}. Start one with \`maekawa node --id …\`, or name another with --address`);
+  } catch (error) {
+    await Promise.all(clients.map((client) => client.close()));
+    throw error;
   }
-  await Promise.all(clients.map((client) => client.close()));
-  const tried = clients.map((client) => client.address).join(', ');
-  throw new LockError('unreachable', `no node answers at ${tried}. Start one with \`maekawa node --id …\`, or name another with --address`);
+}
+
+/** @throws LockError when what answers is no node */
+async function answers(client: LocksClient): Promise<boolean> {
+  try {
+    await client.status(ANSWER_MS);
+    return true;
+  } catch (error) {
+    if (!(error instanceof LockError) || error.code !== 'unreachable') throw error;
+    return false;
+  }
 }
 
 async function candidates({ config, address, node: id }: FindNodeOptions): Promise<string[]> {

@@ -2,21 +2,31 @@
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
+import { permitOf } from '../locks/semaphore';
 import type { HeldLock } from '../locks/types';
 import type { RemoteOptions } from '../service/client';
 import type { RemoteLockManager } from '../service/remote';
-import { EXIT_CODE_HELP, ExitWith } from './exit-codes';
+import { MARK_VARIABLE } from './descendants';
+import { EXIT, ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
 import type { FindNodeOptions } from './find-node';
-import { configOption, parseDurationMs, tlsOptions } from './options';
+import { isAbout } from './holders';
+import { isHeard, teller } from './lock-report';
+import type { Tell, TellerOptions } from './lock-report';
+import { withManual } from './manual';
+import type { Entry } from './manual';
+import { NODE_OPTIONS, configOption, durationOption, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
+/** Waiting for longer than that is told. */
 const WAITING_TOLD_MS = 200;
+/** How often it is looked whether somebody else holds the lock now. */
+const WAITING_LOOK_MS = 2_000;
 
-const WATCHED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-interface LockCommandOptions extends FindNodeOptions {
+interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly also?: readonly string[];
   readonly shared?: true;
   readonly try?: true;
@@ -24,71 +34,101 @@ interface LockCommandOptions extends FindNodeOptions {
   readonly semaphore?: number;
   readonly name?: string;
   readonly shell?: true;
+  readonly keepDaemons?: true;
   readonly onLost: OnLost;
   readonly grace?: number;
-  readonly json?: true;
-  readonly verbose?: true;
 }
+
+const WAITING_OPTIONS = 'Waiting:';
+const COMMAND_OPTIONS = 'The command:';
+const REPORT_OPTIONS = 'What is told:';
+
+const LOCK_EXIT_CODES = [
+  'command', 'died', 'usage', 'unreachable', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound',
+] as const;
+
+const LOCK_ENVIRONMENT: readonly Entry[] = [
+  ['MAEKAWA_LOCK', 'for the command: the name of the lock'],
+  ['MAEKAWA_TOKEN', 'for the command: its fencing token, larger than that of every earlier holder'],
+  ['MAEKAWA_VALID_MS', 'for the command: for how many milliseconds the lock was valid when the command began, if it could not be renewed'],
+  ['MAEKAWA_TOKENS', 'for the command, with --also: a JSON object with the token of each lock'],
+  [MARK_VARIABLE, 'marks what the command starts, so that it can be ended with the lock even when it leaves the process group (on Linux)'],
+];
+
+/** How the command is run: the same for `lock` and `steal`. */
+const COMMAND_DESCRIPTION = [
+  'The command is executed directly, without a shell, in a process group and session of its own: programs that ask for a password on the terminal find none. Standard input, output and error are its own. The signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH are passed on to its group. Ctrl-Z stops it too, and when it goes on after the lock has run out it is killed before it does anything.',
+  'When the lock cannot be renewed (no quorum answers, the node is gone) the command gets SIGTERM a grace before the lease ends, and SIGKILL before it ends. The same happens when maekawa itself is killed with SIGKILL. Only a process that is frozen cannot do this, so let the resource check the token where it matters.',
+  'What the command leaves running is ended before the lock is given back, daemons included (on Linux). A daemon that is to outlive the lock is started with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
+];
 
 export function lockCommand(): Command {
   const command = new Command('lock')
     .description('run a command while holding a lock')
-    .argument('<name>', 'the lock')
-    .argument('[command...]', 'after --: what to run; without it the lock is held until a signal comes')
-    .option('-a, --also <name>', 'hold this lock too (repeatable); all or none, and never a deadlock', (name: string, before: string[] = []) => [...before, name])
+    .usage('[options] <name> [--] [<command> [<argument>...]]')
+    .argument('<name>', 'the lock: any text that does not begin with -')
+    .argument('[command...]', 'what to run, and its arguments; without it the token is printed, and the lock is held until a signal comes')
+    .optionsGroup('Which lock:')
+    .option('-a, --also <lock>', 'hold this lock too (repeatable); all of them or none, and never a deadlock', (name: string, before: string[] = []) => [...before, name])
     .option('-s, --shared', 'hold it together with other shared holders')
-    .option('-n, --try', 'give up unless it is free')
-    .option('-w, --wait <duration>', 'give up after so long (default: wait for ever)', parseDurationMs)
-    .option('--semaphore <permits>', 'let in so many holders at a time', parsePermits);
-  return withCommonOptions(command)
-    .addHelpText('after', `
-Asks a node on this machine (or the one named) for the lock. The command sees MAEKAWA_LOCK,
-MAEKAWA_TOKEN (the fencing token), MAEKAWA_VALID_MS, and with several locks MAEKAWA_TOKENS (JSON). It
-runs in a process group of its own; INT, TERM, HUP and QUIT are passed on to it. When the lock cannot be
-renewed it gets SIGTERM a grace before the lease ends, and SIGKILL in time. Nothing of it is left running
-when the lock is given back.
-
-Examples:
-  maekawa lock invoices -- ./job.sh --month 11
-  maekawa lock invoices --try -- ./job.sh          exit code 124 if somebody else holds it
-  maekawa lock invoices --wait 10s -- ./job.sh
-  maekawa lock reports --shared -- ./read.sh
-  maekawa lock from --also to -- ./transfer.sh     both, or none
-  maekawa lock crawlers --semaphore 3 -- ./crawl   at most three at a time, on all machines
-  maekawa lock deploy --shell -- 'make && make install'
-  maekawa lock maintenance                         print the token, hold it until Ctrl-C
-
-${EXIT_CODE_HELP}`)
-    .action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, false));
+    .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody has to say the same number', parsePermits)
+    .optionsGroup(WAITING_OPTIONS)
+    .option('-n, --try', 'give up unless it is free, which is known after about one round trip')
+    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m (default: wait for ever)'));
+  return withManual(withCommonOptions(command), {
+    description: [
+      'Asks a node for the lock, waits for it in the order of all who asked, runs the command while it is held, and gives it back. A signal while waiting gives up at once.',
+      ...COMMAND_DESCRIPTION,
+    ],
+    environment: LOCK_ENVIRONMENT,
+    exitCodes: LOCK_EXIT_CODES,
+    examples: [
+      ['maekawa lock invoices -- ./job.sh --month 11'],
+      ['maekawa lock invoices --try -- ./job.sh', 'exit code 124 if somebody else holds it'],
+      ['maekawa lock invoices --wait 10s -- ./job.sh'],
+      ['maekawa lock reports --shared -- ./read.sh'],
+      ['maekawa lock from --also to -- ./transfer.sh', 'both, or none'],
+      ['maekawa lock crawlers --semaphore 3 -- ./crawl', 'at most three at a time, on all machines'],
+      ["maekawa lock deploy --shell -- 'make && make install'"],
+      ['maekawa lock maintenance', 'print the token, hold it until Ctrl-C'],
+    ],
+  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, false));
 }
 
 export function stealCommand(): Command {
   const command = new Command('steal')
     .description('take a lock from whoever holds it')
+    .usage('[options] <name> [--] [<command> [<argument>...]]')
     .argument('<name>', 'the lock')
-    .argument('[command...]', 'after --: what to run while holding it; without it the lock is given back at once')
-    .option('-w, --wait <duration>', 'give up after so long (default: wait for ever)', parseDurationMs);
-  return withCommonOptions(command)
-    .addHelpText('after', `
-Whoever holds the lock is told that it was stolen: \`maekawa lock\` ends its command with SIGTERM. A holder
-that cannot be reached keeps the lock until its lease ends. Goes before all who wait.
-
-Examples:
-  maekawa steal invoices                  break a lock that is stuck
-  maekawa steal invoices -- ./repair.sh
-
-${EXIT_CODE_HELP}`)
-    .action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, true));
+    .argument('[command...]', 'what to run while holding it, and its arguments; without it the lock is given back at once')
+    .optionsGroup(WAITING_OPTIONS)
+    .addOption(durationOption('-w, --wait <duration>', 'give up after so long (default: wait for ever)'));
+  return withManual(withCommonOptions(command), {
+    description: [
+      'Goes before all who wait. Whoever holds the lock is told that it was stolen: `maekawa lock` ends its command with SIGTERM and then SIGKILL, a program that uses the library sees the signal of its lock abort. A holder that cannot be reached keeps the lock until its lease ends. What a holder does with the news is its own matter: only a resource that checks the token is sure to refuse it.',
+      ...COMMAND_DESCRIPTION,
+    ],
+    environment: LOCK_ENVIRONMENT,
+    exitCodes: LOCK_EXIT_CODES,
+    examples: [
+      ['maekawa steal invoices', 'break a lock that is stuck'],
+      ['maekawa steal invoices -- ./repair.sh'],
+    ],
+  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, true));
 }
 
 function withCommonOptions(command: Command): Command {
   command
-    .option('--name <text>', 'who you are and what for, shown to others by `maekawa who`')
-    .option('--shell', 'run the command by sh -c')
-    .addOption(new Option('--on-lost <what>', 'when the lock cannot be renewed: SIGTERM and then SIGKILL, SIGKILL, or nothing').choices(ON_LOST).default('term'))
-    .option('--grace <duration>', 'how long before the lease ends the command gets its SIGTERM (default: a third of the lease)', parseDurationMs)
+    .optionsGroup(COMMAND_OPTIONS)
+    .option('--shell', 'run it by sh -c')
+    .addOption(new Option('--on-lost <what>', 'what to do when the lock cannot be renewed: SIGTERM and then SIGKILL, SIGKILL at once, or nothing').choices(ON_LOST).default('term'))
+    .addOption(durationOption('--grace <duration>', 'how long before the lease ends it gets its SIGTERM; at most half of the lease (default: a quarter)'))
+    .option('--keep-daemons', 'leave alone what leaves its process group')
+    .optionsGroup(REPORT_OPTIONS)
+    .option('--name <text>', 'who you are and what for, shown by `maekawa who`')
     .option('--json', 'tell what happens as JSON lines on standard error')
-    .option('-v, --verbose', 'tell what happens even if nobody watches the terminal')
+    .option('-v, --verbose', 'tell what happens, and who holds the lock meanwhile, even if standard error is no terminal')
+    .optionsGroup(NODE_OPTIONS)
     .addOption(configOption());
   for (const option of [...findNodeOptions(), ...tlsOptions()]) command.addOption(option);
   return command;
@@ -100,47 +140,61 @@ function parsePermits(text: string): number {
 }
 
 async function run(name: string, command: readonly string[], options: LockCommandOptions, steals: boolean): Promise<void> {
-  const fault = optionsFault(options);
+  const fault = optionsFault(command, options);
   if (fault !== null) throw new LockError('config', fault);
   const tell = teller(name, options);
-  const signals = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => signals.abort(new ExitWith(128 + constants.signals[signal]));
-  for (const signal of WATCHED) process.on(signal, onSignal);
-
-  const manager = await findNode(options);
+  const interrupted = new AbortController();
+  // Once the command runs it gets the signals, and its end is ours.
+  for (const signal of ENDING) process.on(signal, () => interrupted.abort(new ExitWith(128 + constants.signals[signal])));
   try {
-    const held = await acquire(manager, name, options, steals, signals.signal, tell);
+    const manager = await findNode(options, interrupted.signal);
     try {
-      signals.signal.throwIfAborted();
-      const [file, ...args] = options.shell === true && command.length > 0 ? ['sh', '-c', command.join(' ')] : command;
-      if (file === undefined) {
-        process.stdout.write(`${held.locks[0]?.token ?? 0}\n`);
-        if (!steals) await untilSignal(held, signals.signal);
-        return;
-      }
-      for (const signal of WATCHED) process.off(signal, onSignal);
-      const code = await supervise(held, {
-        command: [file, ...args],
-        env: { ...process.env, ...environment(name, held) },
-        onLost: options.onLost,
-        ...(options.grace === undefined ? {} : { graceMs: options.grace }),
-        warn: (text) => tell({ event: 'warning', text }),
-      });
-      if (code !== 0) throw new ExitWith(code);
+      await hold(manager, name, command, options, steals, interrupted.signal, tell);
     } finally {
-      await Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()));
-      tell({ event: 'released' });
+      await manager.close();
     }
-  } finally {
-    await manager.close();
+  } catch (error) {
+    if (!(error instanceof LockError)) throw error;
+    tell({ event: 'failed', code: error.code, text: error.message, exitCode: exitCodeOf(error) });
+    throw new ExitWith(exitCodeOf(error));
   }
 }
 
-function optionsFault(options: LockCommandOptions): string | null {
-  const { also, semaphore, shared, wait } = options;
+async function hold(
+  manager: RemoteLockManager, name: string, command: readonly string[], options: LockCommandOptions, steals: boolean, interrupted: AbortSignal, tell: Tell,
+): Promise<void> {
+  const held = await acquire(manager, name, options, steals, interrupted, tell);
+  try {
+    interrupted.throwIfAborted();
+    const [file, ...args] = options.shell === true ? ['sh', '-c', command.join(' ')] : command;
+    if (file === undefined) {
+      await print(`${held.locks[0]?.token ?? 0}\n`);
+      if (!steals) await untilSignal(held, interrupted);
+      return;
+    }
+    const exitCode = await supervise(held, {
+      command: [file, ...args],
+      env: { ...process.env, ...environment(name, held) },
+      onLost: options.onLost,
+      keepDaemons: options.keepDaemons === true,
+      ...(options.grace === undefined ? {} : { graceMs: options.grace }),
+      warn: (text) => tell({ event: 'warning', text }),
+      onStarted: (pid) => tell({ event: 'started', pid }),
+    });
+    tell({ event: 'ended', exitCode });
+    if (exitCode !== 0) throw new ExitWith(exitCode);
+  } finally {
+    await Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()));
+    tell({ event: 'released' });
+  }
+}
+
+function optionsFault(command: readonly string[], options: LockCommandOptions): string | null {
+  const { also, semaphore, shared, shell, wait } = options;
   if (options.try === true && wait !== undefined) return '--try and --wait exclude each other: --try gives up at once, --wait after a while';
   if (semaphore !== undefined && also !== undefined) return '--semaphore and --also exclude each other; run one `maekawa lock` within the other';
   if (semaphore !== undefined && shared === true) return '--semaphore and --shared exclude each other';
+  if (shell === true && command.length === 0) return '--shell says how to run a command; write the command after --';
   return null;
 }
 
@@ -152,27 +206,22 @@ interface Held extends Supervised {
 async function acquire(
   manager: RemoteLockManager, name: string, options: LockCommandOptions, steals: boolean, signal: AbortSignal, tell: Tell,
 ): Promise<Held> {
-  let waiting: NodeJS.Timeout | undefined;
+  const waiting = isHeard(options) ? new WaitingTeller(manager, tell, name) : null;
   const wish: RemoteOptions = {
     signal,
     mode: options.shared === true ? 'shared' : 'exclusive',
     ...(steals ? { steal: true } : {}),
     ...(options.name === undefined ? {} : { label: options.name }),
-    ...(options.try === true ? { ifAvailable: true } : {}),
-    ...(options.wait === undefined ? {} : { waitMs: options.wait }),
-    onQueued: (ahead) => {
-      clearTimeout(waiting);
-      // A free lock is there in a moment.
-      waiting = setTimeout(() => tell({ event: 'waiting', ahead }), WAITING_TOLD_MS);
-    },
+    ...(options.try === true || options.wait === 0 ? { ifAvailable: true } : {}),
+    ...(options.wait === undefined || options.wait === 0 ? {} : { waitMs: options.wait }),
+    onQueued: (lock, ahead) => waiting?.queued(lock, ahead),
   };
   try {
     const held = await take(manager, name, options, wish);
-    const first = held.locks[0];
-    if (first !== undefined) tell({ event: 'held', token: first.token, validForMs: Math.floor(held.validForMs()) });
+    tell({ event: 'held', token: held.locks[0]?.token ?? 0, validForMs: Math.floor(held.validForMs()) });
     return held;
   } finally {
-    clearTimeout(waiting);
+    waiting?.end();
   }
 }
 
@@ -186,6 +235,46 @@ async function take(manager: RemoteLockManager, name: string, { also, semaphore 
   return { locks: [lock], signal: lock.signal, validForMs: () => lock.validForMs() };
 }
 
+/** Says who holds the lock that is waited for, and says it again when that changes. */
+class WaitingTeller {
+  private ahead: readonly string[] = [];
+  /** A free lock is there in a moment. */
+  private timer = setTimeout(() => void this.look(), WAITING_TOLD_MS);
+  private isOver = false;
+  private told: string | null = null;
+
+  constructor(
+    private readonly manager: RemoteLockManager,
+    private readonly tell: Tell,
+    private lockName: string,
+  ) {}
+
+  /** Of several locks this is the one that the others wait for. */
+  queued(lockName: string, ahead: readonly string[]): void {
+    this.lockName = permitOf(lockName)?.semaphore ?? lockName;
+    this.ahead = ahead;
+  }
+
+  end(): void {
+    this.isOver = true;
+    clearTimeout(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    const { held, pending } = await this.manager.query({ scope: 'cluster' }).catch(() => ({ held: [], pending: [] }));
+    if (this.isOver) return;
+    const { lockName, ahead } = this;
+    const holders = held.filter((each) => isAbout(each.name, lockName));
+    const who = JSON.stringify(holders.map((each) => [each.clientId, each.name, each.token]));
+    if (who !== this.told) {
+      this.told = who;
+      const waiting = pending.filter((each) => each.name === lockName).length;
+      this.tell({ event: 'waiting', for: lockName, held: holders, others: Math.max(0, waiting - 1), ahead });
+    }
+    this.timer = setTimeout(() => void this.look(), WAITING_LOOK_MS);
+  }
+}
+
 function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessEnv {
   return {
     MAEKAWA_LOCK: name,
@@ -193,6 +282,13 @@ function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessE
     MAEKAWA_VALID_MS: String(Math.floor(validForMs())),
     ...(locks.length < 2 ? {} : { MAEKAWA_TOKENS: JSON.stringify(Object.fromEntries(locks.map((lock) => [lock.name, lock.token]))) }),
   };
+}
+
+/** Rejects when nobody reads it any more. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(new ExitWith(EXIT.failed)) : resolve()));
+  });
 }
 
 /** For scripts: the token on standard output says that the lock is held; a signal ends it in good order. */
@@ -203,36 +299,4 @@ async function untilSignal(held: Held, signal: AbortSignal): Promise<void> {
     held.signal.addEventListener('abort', () => reject(held.signal.reason as Error));
     if (held.signal.aborted) reject(held.signal.reason as Error);
   });
-}
-
-type Happening =
-  | { readonly event: 'waiting'; readonly ahead: readonly string[] }
-  | { readonly event: 'held'; readonly token: number; readonly validForMs: number }
-  | { readonly event: 'warning'; readonly text: string }
-  | { readonly event: 'released' };
-type Tell = (happening: Happening) => void;
-
-/** On standard error: standard output is the command's. */
-function teller(name: string, { json, verbose }: LockCommandOptions): Tell {
-  if (json === true) {
-    return (happening) => process.stderr.write(`${JSON.stringify({ lock: name, ...happening })}\n`);
-  }
-  const isChatty = verbose === true || process.stderr.isTTY;
-  const say = (text: string): unknown => process.stderr.write(`maekawa: ${text}\n`);
-  return (happening) => {
-    switch (happening.event) {
-      case 'waiting':
-        if (isChatty) say(`waiting for ${name}${happening.ahead.length === 0 ? '' : `; before this: ${happening.ahead.join(', ')}`}`);
-        return;
-      case 'held':
-        if (verbose === true) say(`holding ${name}, token ${happening.token}`);
-        return;
-      case 'warning':
-        say(happening.text);
-        return;
-      case 'released':
-        if (verbose === true) say(`gave ${name} back`);
-        return;
-    }
-  };
 }

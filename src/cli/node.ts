@@ -1,4 +1,5 @@
 /** `maekawa node`: runs one node until a signal ends it. */
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { Command, Option } from 'commander';
@@ -8,10 +9,16 @@ import { startNode } from '../node/start';
 import type { MaekawaNode } from '../node/start';
 import { EXIT, ExitWith } from './exit-codes';
 import { NodeConsole } from './node-console';
+import { withManual } from './manual';
 import { jsonLog, terminalLog } from './node-log';
-import { collectPeers, configOption, parseAddress, parseDurationMs, tlsFilesOf, tlsOptions } from './options';
+import { collectPeers, configOption, durationOption, parseAddress, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { runWorkload } from './workload';
+
+const ADDRESS_OPTIONS = 'Addresses:';
+
+/** How long a node that was told to want a lock pauses in between. */
+const EVERY_MS = 500;
 
 interface NodeOptions extends TlsOptions {
   readonly id: string;
@@ -34,34 +41,42 @@ interface NodeOptions extends TlsOptions {
 
 export function nodeCommand(): Command {
   const command = new Command('node')
-    .description('start a node')
+    .description('run a node')
     .requiredOption('--id <id>', 'which node of the configuration this is')
     .addOption(configOption())
+    .optionsGroup(ADDRESS_OPTIONS)
     .option('--peer <id=host:port>', "a peer's address where it differs from the configuration (repeatable)", collectPeers)
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
-    .option('--data-dir <dir>', "where the clock's ceiling is kept (default: ./maekawa-data/<id>)")
-    .option('--ephemeral', 'keep nothing on disk')
-    .option('--first-start', 'this node has never run before: lend its vote at once, not after one silent lease')
     .option('--insecure', 'listen beyond this machine without TLS')
-    .option('--no-retain', 'give the votes of a released lock back at once')
+    .optionsGroup('Across restarts:')
+    .option('--data-dir <dir>', "where the clock's ceiling is kept (default: ./maekawa-data/<id>)")
+    .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease')
+    .option('--first-start', 'this node has never run before: lend its vote at once, not after one silent lease')
+    .optionsGroup('What it tells:')
     .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'))
     .option('--trace <file>', 'append every event of the core and its effects to this file, to be replayed')
-    .option('--lock <name>', 'want this lock again and again')
-    .option('--every <duration>', 'pause before wanting it again (default: 500ms)', parseDurationMs)
-    .option('--work <duration>', 'how long to hold it', parseDurationMs, 50)
+    .optionsGroup('A lock of its own, for trials:')
+    .option('--lock <lock>', 'want this lock again and again')
+    .addOption(durationOption('--every <duration>', `pause before wanting it again (default: ${EVERY_MS}ms)`))
+    .addOption(durationOption('--work <duration>', 'how long to hold it', '50ms'))
     .option('--file <file>', 'append a line for each enter and leave')
-    .option('--shared', 'want it shared');
+    .option('--shared', 'want it shared')
+    .option('--no-retain', 'give the votes of a released lock back at once');
   for (const option of tlsOptions()) command.addOption(option);
-  return command
-    .addHelpText('after', `
-Examples:
-  maekawa node --id n1
-  maekawa node --id n2 --config /etc/maekawa.json --data-dir /var/lib/maekawa
-  maekawa node --id n1 --listen 0.0.0.0:7001 --tls-cert n1.pem --tls-key n1.key --tls-ca ca.pem
-  maekawa node --id n1 --log-level debug --lock invoices --every 500ms --work 50ms --file shared.log
-
-On a terminal, type \`help\` for what can be typed. Ctrl-C stops the node in good order, a second one at once.`)
-    .action(run);
+  return withManual(command, {
+    description: [
+      'Every node of the configuration is one such process. All are equal: each asks for locks, and each lends its vote. Give all of them the same file; one with another file is refused, and says why.',
+      'After a restart a node lends no vote for one lease, for it may have lent it a moment before. It takes part again by itself; until then others are asked. --first-start spares a node that never ran before the wait; after a crash it would let two holders in.',
+      'On a terminal, type `help` for what can be typed. Ctrl-C stops the node in good order, a second one at once.',
+    ],
+    exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],
+    examples: [
+      ['maekawa node --id n1'],
+      ['maekawa node --id n2 --config /etc/maekawa.json --data-dir /var/lib/maekawa'],
+      ['maekawa node --id n1 --listen 0.0.0.0:7001 --tls-cert n1.pem --tls-key n1.key --tls-ca ca.pem'],
+      ['maekawa node --id n1 --log-level debug --lock invoices --every 500ms --file shared.log'],
+    ],
+  }).action(run);
 }
 
 async function run(options: NodeOptions): Promise<void> {
@@ -74,6 +89,8 @@ async function run(options: NodeOptions): Promise<void> {
     ? createInterface({ input: process.stdin, output: process.stdout, prompt: `${options.id}> ` })
     : undefined;
   const log = isTerminal ? terminalLog(options.logLevel, terminal) : jsonLog(options.logLevel, { node: options.id });
+
+  const stopper = new Stopper(log, terminal);
 
   let node: MaekawaNode;
   try {
@@ -95,25 +112,28 @@ async function run(options: NodeOptions): Promise<void> {
     terminal?.close();
     throw error;
   }
-  const interrupted = stopOnSignal(node, log, terminal);
+  stopper.attach(node);
   if (terminal !== undefined) new NodeConsole(node, terminal).start();
   let working: Promise<void> | undefined;
   if (options.lock !== undefined) {
     const workload = {
       lock: options.lock,
       mode: options.shared === true ? ('shared' as const) : ('exclusive' as const),
-      everyMs: options.every ?? 500,
+      everyMs: options.every ?? EVERY_MS,
       workMs: options.work,
       ...(options.file === undefined ? {} : { file: options.file }),
     };
     working = runWorkload(node, workload, log);
     working.catch(() => node.stop());
   }
-  await new Promise<void>((resolve) => node.signal.addEventListener('abort', () => resolve()));
+  await new Promise<void>((resolve) => {
+    node.signal.addEventListener('abort', () => resolve());
+    if (node.signal.aborted) resolve();
+  });
   await node.stop();
   terminal?.close();
   const reason: unknown = node.signal.reason;
-  if (!interrupted() && reason instanceof LockError && !reason.definite) {
+  if (!stopper.wasOrdered && reason instanceof LockError && !reason.definite) {
     throw reason.cause instanceof LockError ? reason.cause : new ExitWith(EXIT.bug);
   }
   log.info(`node ${node.id} stopped`);
@@ -122,18 +142,36 @@ async function run(options: NodeOptions): Promise<void> {
   await working; // it may have failed, which ended the node
 }
 
-function stopOnSignal(node: MaekawaNode, log: Logger, terminal: Interface | undefined): () => boolean {
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals++;
-    if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
-    log.info(`${signal}: giving the locks back and stopping; once more to stop at once`);
-    void node.stop();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
-  terminal?.on('SIGINT', () => onSignal('SIGINT'));
-  terminal?.on('close', () => {
-    if (signals === 0 && !node.signal.aborted) onSignal('SIGTERM');
-  });
-  return () => signals > 0;
+/** Stops the node in good order when it is told to, and at once when it is told twice. */
+class Stopper {
+  private orders = 0;
+  private node: MaekawaNode | undefined;
+
+  constructor(
+    private readonly log: Logger,
+    terminal: Interface | undefined,
+  ) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.order(signal, 128 + constants.signals[signal]));
+    terminal?.on('SIGINT', () => this.order('Ctrl-C', 130));
+    terminal?.on('close', () => {
+      if (this.orders === 0 && this.node?.signal.aborted === false) this.order('end of input', EXIT.ok);
+    });
+  }
+
+  get wasOrdered(): boolean {
+    return this.orders > 0;
+  }
+
+  /** What was ordered while the node was starting is done now. */
+  attach(node: MaekawaNode): void {
+    this.node = node;
+    if (this.wasOrdered) void node.stop();
+  }
+
+  private order(how: string, exitCode: number): void {
+    this.orders++;
+    if (this.orders > 1) process.exit(exitCode);
+    this.log.info(`${how}: giving the locks back and stopping; once more to stop at once`);
+    void this.node?.stop();
+  }
 }

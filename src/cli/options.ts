@@ -27,8 +27,18 @@ export function parseAddress(text: string): string {
   return text;
 }
 
+/** Headings of options that several commands have. */
+export const NODE_OPTIONS = 'Which node to ask:';
+export const TLS_OPTIONS = 'TLS:';
+
 export function configOption(): Option {
   return new Option('-c, --config <file>', 'the configuration').default('quorums.json').env('MAEKAWA_CONFIG');
+}
+
+/** An option whose default is in milliseconds, and shown as people write it. */
+export function durationOption(flags: string, description: string, defaultText?: string): Option {
+  const option = new Option(flags, description).argParser(parseDurationMs);
+  return defaultText === undefined ? option : option.default(parseDurationMs(defaultText), defaultText);
 }
 
 export interface TlsOptions {
@@ -42,7 +52,7 @@ export function tlsOptions(): Option[] {
     new Option('--tls-cert <file>', 'TLS certificate (PEM); its CN or a DNS name in it is the node id').env('MAEKAWA_TLS_CERT'),
     new Option('--tls-key <file>', 'its private key (PEM)').env('MAEKAWA_TLS_KEY'),
     new Option('--tls-ca <file>', 'the authority that signed the certificates of all nodes (PEM)').env('MAEKAWA_TLS_CA'),
-  ];
+  ].map((option) => option.helpGroup(TLS_OPTIONS));
 }
 
 /** @throws LockError `config` when some but not all of the three files are given. */

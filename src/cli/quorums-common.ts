@@ -8,7 +8,7 @@ export interface Output {
 
 /** The file that the other commands would use, unless another is named. */
 export function fileArgument(): Argument {
-  return new Argument('[file]', 'the configuration').default(process.env['MAEKAWA_CONFIG'] ?? 'quorums.json');
+  return new Argument('[file]', 'the configuration').default(process.env['MAEKAWA_CONFIG'] ?? 'quorums.json', 'quorums.json, or $MAEKAWA_CONFIG');
 }
 
 /** `1 node`, `2 nodes` */

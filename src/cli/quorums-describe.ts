@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import { describeQuorums } from '../quorum';
 import type { Advice, Availability, FamilyLayout, QuorumDescription, Range } from '../quorum';
+import { withManual } from './manual';
 import { countOf, fileArgument } from './quorums-common';
 import type { Output } from './quorums-common';
 import { formatDuration, formatTable } from './table';
@@ -13,24 +14,25 @@ const MISSING_MIN = 1e-12;
 const ADVICE_TITLES = { better: 'Better is', smaller: 'Cheaper is', tougher: 'Tougher is' } as const;
 
 export function describeCommand(output: Output): Command {
-  return new Command('describe')
+  const command = new Command('describe')
     .description('say what the quorums are worth: size, load, crashes survived, availability')
     .addArgument(fileArgument())
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', `
-Quorum size (K) counts the nodes that an entry asks, the node itself included. Load is the share of all
-entries that ask a node, when all nodes are up and enter equally often. Availability takes the nodes to
-fail independently of each other; it is exact, or sampled with the error stated (95 % confidence).
-
-Examples:
-  maekawa quorums describe
-  maekawa quorums describe grid.json --json | jq .crashes
-  maekawa quorums init --nodes 13 --family plane --out plane.json && maekawa quorums describe plane.json`)
-    .action((file: string, { json }: { json?: true }) => {
-      const { nodes, quorums } = readConfiguration(file);
-      const description = describeQuorums(nodes.map(({ id }) => id), quorums);
-      output.write(json === true ? `${JSON.stringify({ file, ...description }, null, 2)}\n` : formatDescription(file, quorums, description));
-    });
+    .option('--json', 'print one JSON object');
+  return withManual(command, {
+    description: [
+      'Quorum size (K) counts the nodes that an entry asks, the node itself included. Load is the share of all entries that ask a node, when all nodes are up and enter equally often. Availability takes the nodes to fail independently of each other; it is exact, or sampled with the error stated (95 % confidence).',
+    ],
+    exitCodes: ['usage'],
+    examples: [
+      ['maekawa quorums describe'],
+      ['maekawa quorums describe grid.json --json | jq .crashes'],
+      ['maekawa quorums init --nodes 13 --family plane --out plane.json && maekawa quorums describe plane.json'],
+    ],
+  }).action((file: string, { json }: { json?: true }) => {
+    const { nodes, quorums } = readConfiguration(file);
+    const description = describeQuorums(nodes.map(({ id }) => id), quorums);
+    output.write(json === true ? `${JSON.stringify({ file, ...description }, null, 2)}\n` : formatDescription(file, quorums, description));
+  });
 }
 
 function formatDescription(file: string, layout: FamilyLayout, description: QuorumDescription): string {

@@ -6,6 +6,7 @@ import { describeFaults, validate } from '../config';
 import { LockError } from '../errors';
 import { layoutOf, nearestPlaneSizes, planeOrder } from '../quorum';
 import type { Family, FamilyLayout, NodeId } from '../quorum';
+import { withManual } from './manual';
 import { countOf } from './quorums-common';
 import type { Output } from './quorums-common';
 
@@ -24,7 +25,7 @@ interface InitOptions {
 }
 
 export function initCommand(output: Output): Command {
-  return new Command('init')
+  const command = new Command('init')
     .description('write a configuration to start from')
     .requiredOption('-n, --nodes <count>', 'how many nodes', parseCount)
     .addOption(new Option('-f, --family <family>', 'how the quorums are made').choices(FAMILIES).default('majority'))
@@ -33,20 +34,23 @@ export function initCommand(output: Output): Command {
     .option('--force', 'overwrite the file if there is one')
     .option('--host <host>', 'host of every node; {id} in it stands for the id of the node', '127.0.0.1')
     .option('--base-port <port>', 'port of the first node; nodes on one host count up from it', parseCount, 7001)
-    .option('--cluster <name>', 'name of the cluster; nodes of another one are refused')
-    .addHelpText('after', `
-The families:
-  majority   more than half of the nodes; survives the most crashes; best up to nine nodes
-  grid       a row and a column; about 2√N nodes a quorum
-  plane      lines of a projective plane, about √N nodes a quorum; for 3, 7, 13, 31, 57, … nodes
-  explicit   a list of voting sets, for you to edit
-
-Examples:
-  maekawa quorums init --nodes 3
-  maekawa quorums init --nodes 16 --family grid
-  maekawa quorums init --nodes 12 --family grid --columns 4 --out grid.json
-  maekawa quorums init --nodes 5 --host '{id}.example.com' --base-port 7000`)
-    .action((options: InitOptions) => run(options, output));
+    .option('--cluster <name>', 'name of the cluster; nodes of another one are refused');
+  return withManual(command, {
+    description: ['Never overwrites a file unless told to. The families:'],
+    table: [
+      ['majority', 'more than half of the nodes; survives the most crashes; best up to nine nodes'],
+      ['grid', 'a row and a column; about 2√N nodes a quorum'],
+      ['plane', 'lines of a projective plane, about √N nodes a quorum; for 3, 7, 13, 31, 57, … nodes'],
+      ['explicit', 'a list of voting sets, for you to edit'],
+    ],
+    exitCodes: ['usage'],
+    examples: [
+      ['maekawa quorums init --nodes 3'],
+      ['maekawa quorums init --nodes 16 --family grid'],
+      ['maekawa quorums init --nodes 12 --family grid --columns 4 --out grid.json'],
+      ["maekawa quorums init --nodes 5 --host '{id}.example.com' --base-port 7000"],
+    ],
+  }).action((options: InitOptions) => run(options, output));
 }
 
 function run(options: InitOptions, output: Output): void {

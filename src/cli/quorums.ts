@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
-import { EXIT } from './exit-codes';
+import { withManual } from './manual';
 import { countOf, fileArgument } from './quorums-common';
 import type { Output } from './quorums-common';
 import { describeCommand } from './quorums-describe';
@@ -10,27 +10,34 @@ import { initCommand } from './quorums-init';
 
 /** The actions throw LockError `config` for a faulty file or impossible options. */
 export function quorumsCommand(output: Output = process.stdout): Command {
-  return new Command('quorums')
+  const command = new Command('quorums')
     .description('write, check and describe a configuration')
     .addCommand(initCommand(output))
     .addCommand(checkCommand(output))
     .addCommand(describeCommand(output));
+  return withManual(command, {
+    description: ['A configuration names the nodes of a cluster, and how they form quorums. Any two quorums share a node, which is what makes a lock exclusive; a file in which they do not is refused.'],
+    exitCodes: ['usage'],
+    examples: [
+      ['maekawa quorums init --nodes 5'],
+      ['maekawa quorums check'],
+      ['maekawa quorums describe'],
+    ],
+  });
 }
 
 function checkCommand(output: Output): Command {
-  return new Command('check')
+  const command = new Command('check')
     .description('say everything that is wrong with a configuration, and how to mend it')
-    .addArgument(fileArgument())
-    .addHelpText('after', `
-Ends with exit code ${EXIT.usage} and one line for each fault when there are any.
-
-Examples:
-  maekawa quorums check
-  maekawa quorums check /etc/maekawa.json && systemctl restart maekawa`)
-    .action((file: string) => {
-      const configuration = readConfiguration(file);
-      output.write(`${file} is sound: ${summaryOf(configuration)}\n`);
-    });
+    .addArgument(fileArgument());
+  return withManual(command, {
+    description: ['Prints one line for each fault.'],
+    exitCodes: [['usage', 'there is a fault']],
+    examples: [['maekawa quorums check'], ['maekawa quorums check /etc/maekawa.json && systemctl restart maekawa']],
+  }).action((file: string) => {
+    const configuration = readConfiguration(file);
+    output.write(`${file} is sound: ${summaryOf(configuration)}\n`);
+  });
 }
 
 function summaryOf({ nodes, quorums, leaseMs, retryMs }: Configuration): string {

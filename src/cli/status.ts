@@ -6,9 +6,12 @@ import type { Configuration } from '../config';
 import { LockError } from '../errors';
 import { LocksClient } from '../service/client';
 import type { CallersStatus, LockStatus, StatusReply } from '../service/schema';
+import { readWtf8 } from '../transport/lock-name';
 import { loadClientTls } from '../transport/tls';
 import { EXIT, ExitWith } from './exit-codes';
-import { configOption, parseDurationMs, tlsFilesOf, tlsOptions } from './options';
+import { lockTitle } from './holders';
+import { withManual } from './manual';
+import { configOption, durationOption, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { formatDuration, formatTable } from './table';
 
@@ -31,18 +34,20 @@ export function statusCommand(): Command {
     .description('show every node: what it holds, wants and lends')
     .addOption(configOption())
     .option('--watch', 'show it again and again')
-    .option('--every <duration>', 'how often, with --watch', parseDurationMs, 1_000)
+    .addOption(durationOption('--every <duration>', 'how often, with --watch', '1s'))
     .option('--json', 'one JSON object a look');
   for (const option of tlsOptions()) command.addOption(option);
-  return command
-    .addHelpText('after', `
-Examples:
-  maekawa status
-  maekawa status --watch
-  maekawa status --json | jq '.nodes[] | select(.up | not) | .id'
-
-Ends with exit code 121 when the nodes that are up contain no quorum.`)
-    .action(run);
+  return withManual(command, {
+    description: [
+      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers, LENT and QUEUED what its vote is lent for and who waits for it, ENTRIES how often a lock was entered through it. Below, the locks in use: `retained` is one that was released and keeps its votes until somebody else asks.',
+    ],
+    exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
+    examples: [
+      ['maekawa status'],
+      ['maekawa status --watch'],
+      ["maekawa status --json | jq -r '.nodes[] | select(.up | not) | .id'", 'which are down'],
+    ],
+  }).action(run);
 }
 
 async function run(options: StatusOptions): Promise<void> {
@@ -137,7 +142,7 @@ function lockRows(answers: readonly NodeAnswer[]): string[][] {
       if (lock.callers === null || lock.callers.state === 'STATE_IDLE') continue;
       const { token, inside, waiting, validForMs } = lock.callers;
       rows.push([
-        printable(lock), answer.id, stateWord(lock.callers), token === 0 ? '' : String(token), String(inside), String(waiting),
+        lockTitle(lockName(lock)), answer.id, stateWord(lock.callers), token === 0 ? '' : String(token), String(inside), String(waiting),
         validForMs === 0 ? '' : formatDuration(validForMs),
       ]);
     }
@@ -149,10 +154,8 @@ function stateWord({ state }: CallersStatus): string {
   return state.slice('STATE_'.length).toLowerCase();
 }
 
-/** A lock name on one line: anything odd in it is escaped. */
-function printable({ lock }: LockStatus): string {
-  const name = lock.toString('utf8');
-  return /^[\x21-\x7e]+$/.test(name) ? name : JSON.stringify(name);
+function lockName({ lock }: LockStatus): string {
+  return readWtf8(lock) ?? lock.toString('latin1');
 }
 
 function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer[]): object {
@@ -167,6 +170,7 @@ function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer
   };
 }
 
-function lockJson({ lock, callers, ...votes }: LockStatus): object {
-  return { lock: lock.toString('utf8'), ...votes, callers: callers === null ? null : { ...callers, state: stateWord(callers) } };
+function lockJson(status: LockStatus): object {
+  const { callers } = status;
+  return { ...status, lock: lockName(status), callers: callers === null ? null : { ...callers, state: stateWord(callers) } };
 }

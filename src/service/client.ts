@@ -30,8 +30,8 @@ const ANSWER_LATE_MS = 1_500;
 const CLOSE_MS = 500;
 
 export interface RemoteOptions extends LockOptions {
-  /** Called when the lock is not free, with the nodes that hold it or stand in line before. */
-  readonly onQueued?: (ahead: readonly string[]) => void;
+  /** Called when the lock is not free, with the nodes that hold it or stand in line before, as far as the node asked knows. */
+  readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
 }
 
 /** A connection to one node. */
@@ -318,7 +318,7 @@ class RemoteHold implements ManagedLock {
     if (this.state.kind !== 'waiting') return;
     clearTimeout(this.deadline);
     this.beginPings(leaseMs);
-    this.options.onQueued?.(ahead);
+    this.options.onQueued?.(this.name, ahead);
   }
 
   private onHeld(held: HeldMessage): void {
@@ -381,7 +381,7 @@ class RemoteHold implements ManagedLock {
       this.deadline = setTimeout(() => this.watchDeadline(), leftMs);
       return;
     }
-    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time`, { definite: false }));
+    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`, { definite: false }));
   }
 
   /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */

@@ -1,9 +1,23 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { Program, startCluster, until } from '../support/processes';
+import { PROGRAM, Program, isRunning, processState, startCluster, until } from '../support/processes';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
+
+/** What only /proc can tell. */
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+const shell = (script: string): string[] => ['--', 'sh', '-c', script];
+
+/** A command that does not end by itself, and says when it runs. */
+const HOLD = shell('echo in; exec sleep 1000');
+
+/** Starts a process in a session of its own, as a daemon does, and prints its id. */
+function daemonScript(environment = 'process.env'): string[] {
+  const options = `{ detached: true, stdio: 'ignore', env: ${environment} }`;
+  return ['--', process.execPath, '-e', `const d = require('child_process').spawn('sleep', ['1000'], ${options}); d.unref(); console.log(d.pid)`];
+}
 
 describe('maekawa lock', () => {
   let cluster: Cluster;
@@ -16,8 +30,6 @@ describe('maekawa lock', () => {
   function lock(...args: string[]): Program {
     return new Program(['lock', '--config', cluster.configFile, ...args]);
   }
-
-  const shell = (script: string): string[] => ['--', 'sh', '-c', script];
 
   function fileIn(name: string): string {
     return join(cluster.directory, name);
@@ -37,8 +49,25 @@ describe('maekawa lock', () => {
     expect(program.output).toBe('hello');
   });
 
-  test('a command that dies of a signal gives 128 + n', async () => {
-    expect(await lock('died', ...shell('kill -9 $$')).ended).toBe(137);
+  test('the command is executed directly: no shell reads its arguments', async () => {
+    const program = lock('direct', '--', 'echo', '$HOME', '*', 'a  b', '');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toBe('$HOME * a  b \n');
+  });
+
+  test('options after the first word of the command are its own, with or without --', async () => {
+    const program = lock('own-options', 'echo', '-n', '--try', '--json', '-v');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toBe('--try --json -v');
+    expect(program.errors).toBe('');
+  });
+
+  test.each([[0], [1], [64], [124], [255]])('the exit code %d of the command is ours', async (code) => {
+    expect(await lock('exit-code', ...shell(`exit ${code}`)).ended).toBe(code);
+  });
+
+  test.each([['KILL', 137], ['TERM', 143], ['SEGV', 139]])('a command that dies of SIG%s gives %d', async (signal, code) => {
+    expect(await lock('died', ...shell(`kill -${signal} $$`)).ended).toBe(code);
   });
 
   test('a command that is not there gives 127, one that cannot be executed 126', async () => {
@@ -61,7 +90,7 @@ describe('maekawa lock', () => {
     const first = lock('order', '--node', 'n1', ...shell('echo $MAEKAWA_TOKEN; read line'));
     const [, firstToken = ''] = await first.prints(/(\d+)\n/);
     const second = lock('order', '--node', 'n2', '-v', ...shell('echo $MAEKAWA_TOKEN'));
-    await second.complains(/waiting for order/);
+    await second.complains(/^maekawa: waiting for order; held by n1 for \d+ (ms|s)$/m);
     expect(second.output).toBe('');
     first.child.stdin?.end('\n');
     expect(await first.ended).toBe(0);
@@ -97,31 +126,133 @@ describe('maekawa lock', () => {
     expect(await holder.ended).toBe(0);
   });
 
-  test('a signal while waiting gives up at once', async () => {
-    const holder = lock('signal', '--node', 'n1', ...shell('echo in; read line'));
+  test('--wait lets the command run when the lock comes in time', async () => {
+    const holder = lock('in-time', '--node', 'n1', ...shell('echo in; read line'));
     await holder.prints(/in/);
-    const waiting = lock('signal', '--node', 'n2', '-v', '--', 'true');
+    const waiting = lock('in-time', '--node', 'n2', '--wait', '1h', '-v', '--', 'echo', 'mine');
     await waiting.complains(/waiting/);
-    waiting.signal('SIGINT');
-    expect(await waiting.ended).toBe(130);
     holder.child.stdin?.end('\n');
-    expect(await holder.ended).toBe(0);
+    expect(await waiting.ended).toBe(0);
+    expect(waiting.output).toBe('mine\n');
   });
 
-  test('signals are passed on to the command, whose end is ours', async () => {
-    const program = lock('forward', ...shell('trap "echo got TERM; exit 3" TERM; echo in; while :; do sleep 0.05; done'));
+  test('who waits is told again when another holds the lock', async () => {
+    const first = lock('told', '--node', 'n1', '--name', 'first', ...shell('echo in; read line'));
+    await first.prints(/in/);
+    const second = lock('told', '--node', 'n2', '--name', 'second', '-v', ...shell('read line'));
+    await second.complains(/held by n1 \(first\)/);
+    const third = lock('told', '--node', 'n3', '-v', '--', 'true');
+    await third.complains(/held by n1 \(first\) for \d+ m?s; 1 other waits$/m);
+    first.child.stdin?.end('\n');
+    await third.complains(/held by n2 \(second\)/);
+    second.child.stdin?.end('\n');
+    expect(await third.ended).toBe(0);
+  });
+
+  test.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129], ['SIGQUIT', 131]] as const)(
+    '%s while waiting gives up at once, and leaves nothing behind', async (signal, code) => {
+      const holder = lock('signal', '--node', 'n1', ...shell('echo in; read line'));
+      await holder.prints(/in/);
+      const mark = fileIn(`ran-${signal}`);
+      const waiting = lock('signal', '--node', 'n2', '-v', '--', 'touch', mark);
+      await waiting.complains(/waiting/);
+      waiting.signal(signal);
+      expect(await waiting.ended).toBe(code);
+      holder.child.stdin?.end('\n');
+      expect(await holder.ended).toBe(0);
+      expect(await lock('signal', '--wait', '5s', '--', 'true').ended).toBe(0);
+      expect(existsSync(mark)).toBe(false);
+    },
+  );
+
+  test.each(['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'WINCH'])('SIG%s is passed on to the command, whose end is ours', async (name) => {
+    const program = lock('forward', ...shell(`trap "echo got ${name}; exit 3" ${name}; echo in; while :; do sleep 0.05; done`));
+    await program.prints(/in/);
+    program.signal(`SIG${name}` as NodeJS.Signals);
+    expect(await program.ended).toBe(3);
+    expect(program.output).toContain(`got ${name}`);
+  });
+
+  test('signals reach the whole group of the command, but not whoever started maekawa', async () => {
+    const program = lock('group', ...shell('(trap "echo grandchild" TERM; echo in; sleep 0.1; while :; do sleep 0.05; done) & trap "exit 3" TERM; wait; wait'));
     await program.prints(/in/);
     program.signal('SIGTERM');
     expect(await program.ended).toBe(3);
-    expect(program.output).toContain('got TERM');
+    expect(program.output).toContain('grandchild');
   });
 
   test('what the command leaves running is ended before the lock is given back', async () => {
     const program = lock('grandchild', ...shell('sleep 1000 >/dev/null 2>&1 & echo $!'));
     expect(await program.ended).toBe(0);
+    expect(program.errors).toMatch(/left processes running; ending them before the lock is given back/);
+    expect(isRunning(Number(program.output))).toBe(false);
+  });
+
+  test('a grandchild that ignores SIGTERM is killed', async () => {
+    const program = lock('stubborn', ...shell('sh -c "trap \'\' TERM; while :; do sleep 0.05; done" >/dev/null 2>&1 & echo $!; sleep 0.2'));
+    expect(await program.ended).toBe(0);
+    expect(isRunning(Number(program.output))).toBe(false);
+  });
+
+  onLinux('a daemon that left the process group is ended too', async () => {
+    const program = lock('daemon', ...daemonScript());
+    expect(await program.ended).toBe(0);
     const pid = Number(program.output);
-    expect(program.errors).toMatch(/left processes running/);
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(program.errors).toContain(`left processes running in a session of their own (${pid})`);
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  test.each([
+    ['--keep-daemons', 'process.env', ['--keep-daemons']],
+    ['no MAEKAWA_HOLD in its environment', '{ ...process.env, MAEKAWA_HOLD: undefined }', []],
+  ])('a daemon may outlive the lock: with %s', async (_how, environment, options) => {
+    const program = lock('kept', ...options, ...daemonScript(environment));
+    expect(await program.ended).toBe(0);
+    expect(program.errors).toBe('');
+    const pid = Number(program.output);
+    expect(isRunning(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+  });
+
+  onLinux('Ctrl-Z stops the command too; it goes on with the lock', async () => {
+    const program = lock('suspended', ...shell('echo $$; read line; echo done'));
+    const [, pid = ''] = await program.prints(/(\d+)\n/);
+    program.signal('SIGTSTP');
+    await until(() => processState(program.child.pid ?? 0) === 'T' && processState(Number(pid)) === 'T', 'both to be stopped');
+    program.signal('SIGCONT');
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toMatch(/done/);
+  });
+
+  onLinux('a command that was stopped until the lock had run out is killed before it does anything', async () => {
+    const log = fileIn('suspended.log');
+    const program = lock('too-late', ...shell(`trap "echo caught >> ${log}" TERM CONT; echo $$; while :; do echo working >> ${log}; sleep 0.01; done`));
+    const [, pid = ''] = await program.prints(/(\d+)\n/);
+    program.signal('SIGTSTP');
+    await until(() => processState(program.child.pid ?? 0) === 'T' && processState(Number(pid)) === 'T', 'both to be stopped');
+    const before = readFileSync(log, 'utf8');
+    expect(await lock('too-late', '--node', 'n2', '--wait', '20s', '--', 'true').ended).toBe(0);
+    program.signal('SIGCONT');
+    expect(await program.ended).toBe(122);
+    expect(readFileSync(log, 'utf8')).toBe(before);
+  });
+
+  test('nobody reads what is told: the command goes on', async () => {
+    const program = lock('unread', '-v', ...shell('read line; exit 5'));
+    program.child.stderr?.destroy();
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(5);
+  });
+
+  test('one lock is held within another', async () => {
+    const inner = [process.execPath, PROGRAM, 'lock', '--config', cluster.configFile, 'inner', ...shell('echo $MAEKAWA_LOCK; read line')];
+    const program = lock('outer', '--', ...inner);
+    await program.prints(/inner/);
+    for (const name of ['outer', 'inner']) expect(await lock(name, '--try', '--', 'true').ended).toBe(124);
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(0);
+    for (const name of ['outer', 'inner']) expect(await lock(name, '--wait', '5s', '--', 'true').ended).toBe(0);
   });
 
   test('without a command it prints the token and holds until a signal', async () => {
@@ -140,6 +271,7 @@ describe('maekawa lock', () => {
     expect(await lock('to', '--try', '--', 'true').ended).toBe(124);
     // It gives back what it has while it cannot have all.
     expect(await lock('other', '--also', 'to', '--wait', '300ms', '--', 'true').ended).toBe(124);
+    expect(await lock('other', '--also', 'to', '--try', '--', 'true').ended).toBe(124);
     expect(await lock('other', '--try', '--', 'true').ended).toBe(0);
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(0);
@@ -150,14 +282,35 @@ describe('maekawa lock', () => {
     await Promise.all(inside.map((each) => each.prints(/in/)));
     const third = lock('pool', '--semaphore', '2', '--node', 'n3', '--wait', '300ms', '--', 'true');
     expect(await third.ended).toBe(124);
-    expect(third.errors).toMatch(/no permit of the semaphore "pool" \(2 permits\)/);
+    expect(third.errors).toBe('maekawa: no permit of the semaphore "pool" (2 permits) is free within 300 ms\n');
+    const tried = lock('pool', '--semaphore', '2', '--node', 'n3', '--try', '--', 'true');
+    expect(await tried.ended).toBe(124);
+    expect(tried.errors).toBe('maekawa: no permit of the semaphore "pool" (2 permits) is free\n');
+    const who = new Program(['who', 'pool', '--config', cluster.configFile]);
+    expect(await who.ended).toBe(0);
+    expect(who.output).toMatch(/^pool \(permit 1\) +n[12] +holds .*\npool \(permit 2\) +n[12] +holds /m);
+    const waiting = lock('pool', '--semaphore', '2', '--node', 'n3', '-v', '--', 'true');
+    await waiting.complains(/^maekawa: waiting for pool; held by n\d for \d+ m?s, n\d for \d+ m?s$/m);
+    waiting.signal('SIGINT');
+    await waiting.ended;
     for (const each of inside) each.child.stdin?.end('\n');
     expect(await Promise.all(inside.map((each) => each.ended))).toEqual([0, 0]);
+  });
+
+  test('maekawa who without a name shows all locks', async () => {
+    const holders = [lock('all-1', '--node', 'n1', ...HOLD), lock('all-2', '--shared', '--node', 'n2', ...HOLD)];
+    for (const each of holders) await each.prints(/in/);
+    const who = new Program(['who', '--config', cluster.configFile]);
+    expect(await who.ended).toBe(0);
+    expect(who.output).toMatch(/^LOCK +NODE[^]*^all-1 +n1 +holds +exclusive[^]*^all-2 +n2 +holds +shared/m);
+    for (const each of holders) each.signal('SIGTERM');
+    for (const each of holders) expect(await each.ended).toBe(143);
   });
 
   test('maekawa who shows who holds a lock and who waits; maekawa watch tells each change', async () => {
     const program = (...args: string[]): Program => new Program([...args, '--config', cluster.configFile]);
     const watching = program('watch', 'seen');
+    await watching.prints(/nobody is known to hold seen/);
     const nobody = program('who', 'seen');
     expect(await nobody.ended).toBe(1);
     expect(nobody.output).toBe('nobody holds seen or waits for it\n');
@@ -177,6 +330,16 @@ describe('maekawa lock', () => {
     expect(await watching.ended).toBe(0);
   });
 
+  test('maekawa steal without a command breaks the lock and leaves it free', async () => {
+    const holder = lock('broken', '--node', 'n1', ...HOLD);
+    await holder.prints(/in/);
+    const thief = new Program(['steal', 'broken', '--config', cluster.configFile, '--node', 'n2']);
+    expect(await thief.ended).toBe(0);
+    expect(thief.output).toMatch(/^\d+\n$/);
+    expect(await holder.ended).toBe(122);
+    expect(await lock('broken', '--wait', '5s', '--', 'true').ended).toBe(0);
+  });
+
   test('maekawa steal takes the lock: the holder is ended with 122, the stealer has a larger token', async () => {
     const holder = lock('stuck', '--node', 'n1', ...shell('echo $MAEKAWA_TOKEN; exec sleep 1000'));
     const [, token = ''] = await holder.prints(/(\d+)/);
@@ -191,15 +354,43 @@ describe('maekawa lock', () => {
     const program = lock('json', '--json', '--', 'true');
     expect(await program.ended).toBe(0);
     const events = program.errors.trim().split('\n').map((line) => JSON.parse(line) as { event: string; lock: string; token?: number });
-    expect(events.map((each) => each.event)).toEqual(['held', 'released']);
+    expect(events.map((each) => each.event)).toEqual(['held', 'started', 'ended', 'released']);
     expect(events[0]).toMatchObject({ lock: 'json', token: expect.any(Number) as number });
+    expect(events[2]).toEqual({ lock: 'json', event: 'ended', exitCode: 0 });
+    const missed = lock('json', '--json', '--node', 'n9', '--', 'true');
+    expect(await missed.ended).toBe(64);
+    expect(JSON.parse(missed.errors)).toMatchObject({ lock: 'json', event: 'failed', code: 'config', exitCode: 64, text: expect.stringContaining('no node "n9"') as string });
   });
 
-  test('a client that is killed frees its lock within a lease', async () => {
-    const program = lock('killed', ...shell('echo in; exec sleep 5'));
-    await program.prints(/in/);
-    program.signal('SIGKILL');
-    expect(await lock('killed', '--wait', '5s', '--', 'true').ended).toBe(0);
+  describe('when maekawa itself is killed with SIGKILL', () => {
+    test('the command gets SIGTERM and is ended within the lease; then the lock is free', async () => {
+      const log = fileIn('orphan.log');
+      const program = lock('orphan', ...shell(`trap 'echo TERM >> ${log}' TERM; echo $$; while :; do sleep 0.05; done`));
+      const [, pid = ''] = await program.prints(/(\d+)\n/);
+      program.signal('SIGKILL');
+      expect(await lock('orphan', '--wait', '20s', '--', 'true').ended).toBe(0);
+      // It ignored SIGTERM, so SIGKILL ended it, before anybody else held the lock.
+      expect(isRunning(Number(pid))).toBe(false);
+      expect(readFileSync(log, 'utf8')).toBe('TERM\n');
+    });
+
+    test('--on-lost kill: it is killed at once', async () => {
+      const log = fileIn('killed.log');
+      const program = lock('orphan-killed', '--on-lost', 'kill', ...shell(`trap 'echo TERM >> ${log}' TERM; echo $$; while :; do sleep 0.05; done`));
+      const [, pid = ''] = await program.prints(/(\d+)\n/);
+      program.signal('SIGKILL');
+      await until(() => !isRunning(Number(pid)), 'the command to be killed');
+      expect(existsSync(log)).toBe(false);
+    });
+
+    test('--on-lost ignore: it goes on', async () => {
+      const program = lock('orphan-ignored', '--on-lost', 'ignore', ...shell('echo $$; exec sleep 1000'));
+      const [, pid = ''] = await program.prints(/(\d+)\n/);
+      program.signal('SIGKILL');
+      expect(await lock('orphan-ignored', '--wait', '20s', '--', 'true').ended).toBe(0);
+      expect(isRunning(Number(pid))).toBe(true);
+      process.kill(Number(pid), 'SIGKILL');
+    });
   });
 
   test('wrong usage is 64 with one line that says what to do', async () => {
@@ -212,6 +403,12 @@ describe('maekawa lock', () => {
     const node = lock('usage', '--node', 'n9', '--', 'true');
     expect(await node.ended).toBe(64);
     expect(node.errors).toMatch(/no node "n9".*n1, n2, n3/);
+    const address = lock('usage', '--address', 'nonsense', '--', 'true');
+    expect(await address.ended).toBe(64);
+    expect(address.errors).toMatch(/^maekawa: option '--address <host:port>' argument 'nonsense' is invalid. Write host:port.*\n\(see maekawa lock --help\)\n$/);
+    const alone = lock('usage', '--shell');
+    expect(await alone.ended).toBe(64);
+    expect(alone.errors).toMatch(/write the command after --/);
     const long = lock('x'.repeat(5_000), '--', 'true');
     expect(await long.ended).toBe(64);
     expect(long.errors).toMatch(/5000 bytes long; at most 4096/);
@@ -245,6 +442,49 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     // It ignored SIGTERM, so SIGKILL ended it.
     expect(readFileSync(log, 'utf8')).toBe('TERM\n');
     expect(program.errors).toMatch(/cannot be renewed; ending the command/);
+  });
+
+  test('--on-lost kill: the command is killed without a SIGTERM; exit code 122', async () => {
+    const log = join(cluster.directory, 'child.log');
+    const program = lock('lost', '--on-lost', 'kill', ...shell(`trap 'echo TERM >> ${log}' TERM; echo in; while :; do sleep 0.05; done`));
+    await program.prints(/in/);
+    for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
+    expect(await program.ended).toBe(122);
+    expect(existsSync(log)).toBe(false);
+    expect(program.errors).toMatch(/killing the command/);
+  });
+
+  test('--on-lost ignore: the command goes on, and its exit code is ours', async () => {
+    const program = lock('lost', '--on-lost', 'ignore', ...shell('echo in; read line; exit 5'));
+    await program.prints(/in/);
+    for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
+    await program.complains(/the command goes on, as told by --on-lost ignore/);
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(5);
+  });
+
+  test('without a command, 122 when the lock is lost', async () => {
+    const program = lock('lost');
+    await program.prints(/\d+\n/);
+    for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
+    expect(await program.ended).toBe(122);
+    expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
+  });
+
+  test('a command that cannot be stopped by SIGTERM is dead before another one runs', async () => {
+    const log = join(cluster.directory, 'work.log');
+    // $0 says who writes.
+    const work = (who: string): string[] => ['--', 'sh', '-c', `trap '' TERM; echo in; while :; do echo $0 >> ${log}; sleep 0.002; done`, who];
+    const first = lock('exclusive', ...work('first'));
+    await first.prints(/in/);
+    const second = new Program(['lock', '--config', cluster.configFile, '--node', 'n2', 'exclusive', ...work('second')]);
+    cluster.signal('n1', 'SIGSTOP'); // nothing renews the lock, and nobody says so
+    await second.prints(/in/, 20_000);
+    expect(await first.ended).toBe(122);
+    second.signal('SIGKILL');
+    await second.ended;
+    await until(() => readFileSync(log, 'utf8').endsWith('second\n'), 'the second to have written');
+    expect(readFileSync(log, 'utf8')).toMatch(/^(first\n)+(second\n)+$/);
   });
 
   test('no quorum while waiting is 121 and names the nodes that are down', async () => {

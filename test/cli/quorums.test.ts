@@ -269,5 +269,5 @@ test.each(['init', 'check', 'describe'])('maekawa quorums %s --help shows exampl
   };
   capture(command);
   await expect(command.parseAsync([name, '--help'], { from: 'user' })).rejects.toMatchObject({ code: 'commander.helpDisplayed' });
-  expect(help).toMatch(new RegExp(`Examples:\n {2}maekawa quorums ${name}`));
+  expect(help).toMatch(new RegExp(`EXAMPLES\n {2}maekawa quorums ${name}`));
 });

@@ -125,7 +125,7 @@ describe('the command line', () => {
     let help = helps.get(subcommand);
     if (help === undefined) {
       const { status, stdout } = spawnSync(process.execPath, [join(packed.directory, 'node_modules/maekawa/dist/src/cli/main.js'), ...subcommand.split(' '), '--help'], { encoding: 'utf8' });
-      help = status === 0 && stdout.startsWith(`Usage: maekawa ${subcommand}`) ? stdout : '';
+      help = status === 0 && stdout.startsWith(`NAME\n  maekawa ${subcommand} - `) ? stdout : '';
       helps.set(subcommand, help);
     }
     return help;

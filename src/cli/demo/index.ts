@@ -12,7 +12,8 @@ import type { NodeId, Token } from '../../core';
 import { LockError } from '../../errors';
 import type { StatusReply } from '../../service/schema';
 import { EXIT, ExitWith } from '../exit-codes';
-import { configOption, parseDurationMs } from '../options';
+import { withManual } from '../manual';
+import { configOption, durationOption } from '../options';
 import { formatTable } from '../table';
 import type { WorkloadLine } from '../workload';
 import { Cluster } from './cluster';
@@ -33,18 +34,17 @@ interface DemoOptions {
 }
 
 export function demoCommand(): Command {
-  return new Command('demo')
+  const command = new Command('demo')
     .description('see nodes share a lock, lose one of them, and go on')
     .addOption(configOption())
-    .option('--compete <duration>', 'how long the nodes compete before and after the crash', parseDurationMs, 5_000)
-    .addHelpText('after', `
-Starts every node of the configuration as a process of its own, on free ports of this machine and in a
-temporary directory, so nothing that runs is disturbed and nothing is left. Takes about 20 seconds.
-
-Examples:
-  maekawa demo
-  maekawa demo --config my-quorums.json --compete 30s`)
-    .action(run);
+    .addOption(durationOption('--compete <duration>', 'how long the nodes compete before and after the crash', '5s'));
+  return withManual(command, {
+    description: [
+      'Starts every node of the configuration as a process of its own, on free ports of this machine and in a temporary directory, so nothing that runs is disturbed and nothing is left. One is killed while it holds the lock, another takes over, and it comes back. Then the file that all of them wrote is judged. Takes about 20 seconds.',
+    ],
+    exitCodes: ['usage', ['failed', 'a check failed']],
+    examples: [['maekawa demo'], ['maekawa demo --config my-quorums.json --compete 30s']],
+  }).action(run);
 }
 
 async function run({ config, compete }: DemoOptions): Promise<void> {

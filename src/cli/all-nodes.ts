@@ -1,0 +1,45 @@
+/** Every node of the configuration, for the commands that ask all of them. */
+import { readConfiguration } from '../config';
+import type { NodeId } from '../core';
+import type { LockInfo } from '../locks/types';
+import { LocksClient } from '../service/client';
+import { loadClientTls } from '../transport/tls';
+import { tlsFilesOf } from './options';
+import type { TlsOptions } from './options';
+
+export interface AllNodesOptions extends TlsOptions {
+  readonly config: string;
+}
+
+export interface NodeClient {
+  readonly id: NodeId;
+  readonly client: LocksClient;
+}
+
+/** What all nodes that answer hold and wait for. */
+export interface Inventory {
+  readonly held: readonly LockInfo[];
+  /** Those that have waited longest come first. */
+  readonly pending: readonly LockInfo[];
+  readonly unanswered: readonly NodeId[];
+}
+
+/** The caller closes the clients. @throws LockError `config` */
+export function clientsOf(options: AllNodesOptions): NodeClient[] {
+  const files = tlsFilesOf(options);
+  const tls = files === undefined ? undefined : loadClientTls(files);
+  return readConfiguration(options.config).nodes.map(({ id, address }) => ({ id, client: new LocksClient(address, tls) }));
+}
+
+export async function closeAll(nodes: readonly NodeClient[]): Promise<void> {
+  await Promise.all(nodes.map(({ client }) => client.close()));
+}
+
+export async function inventoryOf(nodes: readonly NodeClient[], answerMs: number): Promise<Inventory> {
+  const answers = await Promise.all(nodes.map(async ({ id, client }) => ({ id, snapshot: await client.query(answerMs).catch(() => null) })));
+  return {
+    held: answers.flatMap(({ snapshot }) => snapshot?.held ?? []),
+    pending: answers.flatMap(({ snapshot }) => snapshot?.pending ?? []).sort((a, b) => b.forMs - a.forMs),
+    unanswered: answers.filter(({ snapshot }) => snapshot === null).map(({ id }) => id),
+  };
+}

@@ -1,0 +1,32 @@
+/** How people read a lock and who has it: a semaphore by its own name and not by the locks behind its permits. */
+import type { LockInfo } from '../locks/types';
+import { permitOf } from '../locks/semaphore';
+import { formatDuration } from './table';
+
+/** On one line: anything odd in it is escaped. */
+export function printable(name: string): string {
+  return /^[\x21-\x7e]+$/.test(name) && !name.startsWith('"') ? name : JSON.stringify(name);
+}
+
+/** `invoices`, or `crawlers (permit 2)`. Permits are counted from 1. */
+export function lockTitle(lockName: string): string {
+  const permit = permitOf(lockName);
+  return permit === null ? printable(lockName) : `${printable(permit.semaphore)} (permit ${permit.permit + 1})`;
+}
+
+/** Whether a lock is the one named, or a permit of the semaphore named. */
+export function isAbout(lockName: string, name: string): boolean {
+  return lockName === name || permitOf(lockName)?.semaphore === name;
+}
+
+/** `n1 (deploy 7)` */
+export function holderTitle({ clientId, label }: LockInfo): string {
+  return label === undefined ? clientId : `${clientId} (${label})`;
+}
+
+/** `held by n1 (deploy 7) for 12 s; 2 others wait`; empty when nothing is known. */
+export function describeUse(held: readonly LockInfo[], othersWaiting: number): string {
+  const holders = held.map((lock) => `${holderTitle(lock)} for ${formatDuration(lock.forMs)}`).join(', ');
+  const waiting = othersWaiting === 0 ? '' : othersWaiting === 1 ? '1 other waits' : `${othersWaiting} others wait`;
+  return [...(holders === '' ? [] : [`held by ${holders}`]), ...(waiting === '' ? [] : [waiting])].join('; ');
+}

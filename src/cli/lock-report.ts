@@ -1,0 +1,59 @@
+/** What `maekawa lock` tells of itself, for people or as JSON lines. On standard error: standard output is the command's. */
+import type { LockErrorCode } from '../errors';
+import type { LockInfo } from '../locks/types';
+import { describeUse, lockTitle, printable } from './holders';
+
+export type Happening =
+  /** `held` and `others` are what the nodes say that answer; `ahead` is what the node asked knows by itself. */
+  | { readonly event: 'waiting'; readonly for: string; readonly held: readonly LockInfo[]; readonly others: number; readonly ahead: readonly string[] }
+  | { readonly event: 'held'; readonly token: number; readonly validForMs: number }
+  | { readonly event: 'started'; readonly pid: number }
+  | { readonly event: 'warning'; readonly text: string }
+  | { readonly event: 'ended'; readonly exitCode: number }
+  | { readonly event: 'released' }
+  /** The last one, when the lock was not had, or was lost without a command. */
+  | { readonly event: 'failed'; readonly code: LockErrorCode; readonly text: string; readonly exitCode: number };
+
+export type Tell = (happening: Happening) => void;
+
+export interface TellerOptions {
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+/** Whether somebody is told of waiting. */
+export function isHeard({ json, verbose }: TellerOptions): boolean {
+  return json === true || verbose === true || process.stderr.isTTY;
+}
+
+export function teller(name: string, options: TellerOptions): Tell {
+  const { json, verbose } = options;
+  if (json === true) return (happening) => process.stderr.write(`${JSON.stringify({ lock: name, ...happening })}\n`);
+  const say = (text: string): unknown => process.stderr.write(`maekawa: ${text}\n`);
+  return (happening) => {
+    switch (happening.event) {
+      case 'waiting':
+        if (isHeard(options)) say(describeWaiting(happening));
+        return;
+      case 'held':
+        if (verbose === true) say(`holding ${printable(name)}, token ${happening.token}`);
+        return;
+      case 'warning':
+      case 'failed':
+        say(happening.text);
+        return;
+      case 'released':
+        if (verbose === true) say(`gave ${printable(name)} back`);
+        return;
+      case 'started':
+      case 'ended':
+        return;
+    }
+  };
+}
+
+function describeWaiting({ for: lockName, held, others, ahead }: Happening & { readonly event: 'waiting' }): string {
+  const use = describeUse(held, others);
+  const known = use === '' && ahead.length > 0 ? `before this: ${ahead.join(', ')}` : use;
+  return `waiting for ${lockTitle(lockName)}${known === '' ? '' : `; ${known}`}`;
+}

@@ -1,0 +1,59 @@
+/** The command `maekawa` with all its subcommands, as commander knows them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { completeCommand, completionCommand } from './completion';
+import { demoCommand } from './demo';
+import { lockCommand, stealCommand } from './lock';
+import { pathOf, withManual } from './manual';
+import { nodeCommand } from './node';
+import { quorumsCommand } from './quorums';
+import { statusCommand } from './status';
+import { watchCommand } from './watch';
+import { whoCommand } from './who';
+
+export function createProgram(): Command {
+  const maekawa = new Command('maekawa')
+    .description('a lock that a fleet of machines shares without any server')
+    .version(packageVersion(), '-V, --version', 'show the version');
+  withManual(maekawa, {
+    description: [
+      'Every machine that wants locks runs a node. The nodes lend each other their votes, and who has the votes of a quorum holds the lock. `maekawa lock` asks a node for a lock and runs a command while it is held.',
+      'A configuration file, quorums.json unless another is named, says which nodes there are.',
+    ],
+    environment: [['MAEKAWA_CONFIG', 'the configuration, where --config does not name one']],
+    exitCodes: [
+      'command', 'failed', 'usage', 'unreachable', 'storage', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound', 'died',
+    ],
+    examples: [
+      ['maekawa demo', 'see four nodes share a lock and lose one of them'],
+      ['maekawa quorums init --nodes 3', 'write a configuration'],
+      ['maekawa node --id n1', 'start a node'],
+      ['maekawa lock invoices -- ./job.sh', 'run a command while holding a lock'],
+      ['maekawa COMMAND --help', 'the manual of a command; also: man maekawa-lock'],
+    ],
+  });
+  for (const command of [
+    nodeCommand(), lockCommand(), stealCommand(), whoCommand(), watchCommand(), statusCommand(), quorumsCommand(), demoCommand(), completionCommand(),
+  ]) {
+    maekawa.addCommand(command);
+  }
+  maekawa.addCommand(completeCommand(), { hidden: true });
+  settle(maekawa);
+  return maekawa;
+}
+
+/** Errors look alike everywhere, and none ends the process by itself. */
+function settle(command: Command): void {
+  command
+    .exitOverride()
+    .showHelpAfterError(`(see ${pathOf(command)} --help)`)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'maekawa: ')) });
+  for (const each of command.commands) settle(each);
+}
+
+export function packageVersion(): string {
+  // Two folders up from src/cli when run from source, three when built.
+  const path = ['../../package.json', '../../../package.json'].map((each) => join(__dirname, each)).find(existsSync);
+  return path === undefined ? 'unknown' : (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,121 @@
+/** `maekawa watch`: a line for each change of who holds a lock, and for each node that comes or goes meanwhile. */
+import { Command } from 'commander';
+import type { NodeId } from '../core';
+import type { LockChange, LockInfo } from '../locks/types';
+import { clientsOf, inventoryOf } from './all-nodes';
+import type { AllNodesOptions, NodeClient } from './all-nodes';
+import { holderTitle, isAbout, lockTitle, printable } from './holders';
+import { withManual } from './manual';
+import { configOption, tlsOptions } from './options';
+import { formatDuration } from './table';
+
+const ANSWER_MS = 1_500;
+/** A node that does not answer is asked again after so long. */
+const AGAIN_MS = 1_000;
+
+interface WatchOptions extends AllNodesOptions {
+  readonly json?: true;
+}
+
+/** What a line is about. Whether a node that does not answer still holds what it held is not known. */
+type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back'; readonly node: NodeId; readonly held?: LockInfo };
+
+export function watchCommand(): Command {
+  const command = new Command('watch')
+    .description('print a line for each change of who holds a lock')
+    .argument('<name>', 'the lock or semaphore')
+    .option('--json', 'as JSON lines')
+    .addOption(configOption());
+  for (const option of tlsOptions()) command.addOption(option);
+  return withManual(command, {
+    description: [
+      'Asks every node of the configuration and begins with who holds the lock now. Goes on until a signal comes. A node that does not answer is asked again every second; what changes through it meanwhile is not seen.',
+    ],
+    exitCodes: ['usage'],
+    examples: [['maekawa watch invoices'], ["maekawa watch invoices --json | jq -r 'select(.change == \"held\").lock.clientId'"]],
+  }).action(watch);
+}
+
+async function watch(name: string, options: WatchOptions): Promise<void> {
+  const nodes = clientsOf(options);
+  const print = (line: Line): void => {
+    process.stdout.write(`${options.json === true ? JSON.stringify({ at: new Date().toISOString(), ...line }) : describe(name, line)}\n`);
+  };
+  const followed = nodes.map((node) => new FollowedNode(node, name, print));
+  const ended = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+  const { held } = await inventoryOf(nodes, ANSWER_MS);
+  if (!held.some((lock) => isAbout(lock.name, name))) print({ change: 'nobody' });
+  for (const each of followed) each.follow();
+  await ended;
+  for (const each of followed) each.stop();
+}
+
+class FollowedNode {
+  private stopStream: () => void = () => undefined;
+  private again: NodeJS.Timeout | undefined;
+  private isSilent = false;
+  private isOver = false;
+  /** By token: what it held when it was last heard of. */
+  private readonly held = new Map<number, LockInfo>();
+
+  constructor(
+    private readonly node: NodeClient,
+    private readonly name: string,
+    private readonly print: (line: Line) => void,
+  ) {}
+
+  follow(): void {
+    this.stopStream = this.node.client.watch(this.name, (change) => this.onChange(change), () => this.onEnd());
+    if (this.isSilent) void this.node.client.query(ANSWER_MS).then(() => this.onAnswer(), () => undefined);
+  }
+
+  stop(): void {
+    this.isOver = true;
+    clearTimeout(this.again);
+    this.stopStream();
+    void this.node.client.close();
+  }
+
+  private onChange(change: LockChange): void {
+    this.onAnswer();
+    const { token = 0 } = change.lock;
+    if (change.change === 'held') this.held.set(token, change.lock);
+    else this.held.delete(token);
+    this.print(change);
+  }
+
+  private onAnswer(): void {
+    if (this.isSilent && !this.isOver) this.print({ change: 'back', node: this.node.id });
+    this.isSilent = false;
+  }
+
+  private onEnd(): void {
+    if (this.isOver) return;
+    if (!this.isSilent) {
+      const [lock] = this.held.values();
+      this.print({ change: 'silent', node: this.node.id, ...(lock === undefined ? {} : { held: lock }) });
+    }
+    this.isSilent = true;
+    this.held.clear();
+    this.again = setTimeout(() => this.follow(), AGAIN_MS);
+  }
+}
+
+function describe(name: string, line: Line): string {
+  const time = new Date().toTimeString().slice(0, 8);
+  const lock = 'lock' in line ? lockTitle(line.lock.name) : printable(name);
+  switch (line.change) {
+    case 'nobody':
+      return `${time}  nobody is known to hold ${lock}`;
+    case 'silent':
+      return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which ends with its lease at the latest`}`;
+    case 'back':
+      return `${time}  ${line.node} answers again`;
+    case 'held':
+      return `${time}  ${holderTitle(line.lock)} holds ${lock}${line.lock.mode === 'shared' ? ', shared' : ''}, token ${line.lock.token ?? 0}`;
+    case 'released':
+      return `${time}  ${holderTitle(line.lock)} gave ${lock} back after ${formatDuration(line.lock.forMs)}`;
+    case 'lost':
+      return `${time}  ${holderTitle(line.lock)} lost ${lock} after ${formatDuration(line.lock.forMs)}`;
+  }
+}

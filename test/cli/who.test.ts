@@ -1,0 +1,64 @@
+/** `maekawa who` and `maekawa watch` where not all nodes answer; what they show of a healthy cluster is in lock.test.ts. */
+import type { Cluster } from '../../src/cli/demo/cluster';
+import { Program, startCluster } from '../support/processes';
+
+jest.setTimeout(60_000);
+
+let cluster: Cluster;
+
+beforeEach(async () => {
+  cluster = await startCluster();
+});
+afterEach(() => cluster.remove());
+
+function maekawa(...args: string[]): Program {
+  return new Program([...args, '--config', cluster.configFile]);
+}
+
+test('maekawa who names the nodes that do not answer, and claims no more than the others know', async () => {
+  cluster.signal('n3', 'SIGKILL');
+  await cluster.exited('n3');
+  const some = maekawa('who', 'stock');
+  expect(await some.ended).toBe(1);
+  expect(some.output).toBe('nobody holds stock or waits for it, as far as the nodes know that answer\ndid not answer: n3\n');
+  const json = maekawa('who', 'stock', '--json');
+  expect(await json.ended).toBe(1);
+  expect(JSON.parse(json.output)).toEqual({ lock: 'stock', held: [], pending: [], unanswered: ['n3'] });
+  for (const id of ['n1', 'n2']) {
+    cluster.signal(id, 'SIGKILL');
+    await cluster.exited(id);
+  }
+  const none = maekawa('who', 'stock');
+  expect(await none.ended).toBe(69);
+  expect(none.output).toBe('');
+  expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+, n2 at .*, n3 at .*\n$/);
+});
+
+test('maekawa watch tells when a node that holds the lock does not answer any more, and when it answers again', async () => {
+  const watching = maekawa('watch', 'stock');
+  await watching.prints(/nobody is known to hold stock/);
+  const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sleep', '1000']);
+  await watching.prints(/n1 holds stock, token \d+/);
+  cluster.signal('n1', 'SIGKILL');
+  await watching.prints(/n1 does not answer; it held stock, which ends with its lease at the latest\n/);
+  expect(await holder.ended).toBe(122);
+  cluster.start('n1');
+  await watching.prints(/n1 answers again\n/, 20_000);
+  watching.signal('SIGTERM');
+  expect(await watching.ended).toBe(0);
+});
+
+test('maekawa watch --json tells each change as a JSON line; of a semaphore, each permit', async () => {
+  const watching = maekawa('watch', 'pool', '--json');
+  await watching.prints(/"change":"nobody"/);
+  const holder = new Program(['lock', '--config', cluster.configFile, 'pool', '--semaphore', '1', '--name', 'me', '--', 'cat']);
+  await watching.prints(/"change":"held"/);
+  holder.child.stdin?.end();
+  expect(await holder.ended).toBe(0);
+  await watching.prints(/"change":"released"/);
+  watching.signal('SIGINT');
+  expect(await watching.ended).toBe(0);
+  const lines = watching.output.trim().split('\n').map((line) => JSON.parse(line) as { at: string; lock?: object });
+  expect(lines[1]).toMatchObject({ change: 'held', lock: { name: '-permit 0 of pool', label: 'me', mode: 'exclusive' } });
+  for (const { at } of lines) expect(new Date(at).toISOString()).toBe(at);
+});
