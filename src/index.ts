@@ -1,6 +1,6 @@
 /**
- * What `import … from 'maekawa'` gives. Begin with `startNode`, or with `connect` in a process that is no node; both
- * give `locks`, a `LockManager`.
+ * What `import … from 'maekawa'` gives. Begin with {@link startNode}, or with {@link connect} in a process that is no node;
+ * both give `locks`, a {@link LockManager}.
  *
  * @module maekawa
  */
