@@ -79,6 +79,9 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   jump: [1, 4],
 };
 
+/** In some runs without faults there are callers that steal, from others that hold for long. */
+const THIEVES = { steal: 0.2, linger: 0.3 } as const;
+
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
 const MESSAGE_KINDS: readonly MessageKind[] = ['request', 'grant', 'release', 'inquire', 'yield'];
@@ -104,7 +107,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
   const durationUs = options.durationMs === undefined ? leaseUs * (isRelentless ? stream('duration').between(60, 120) : stream('duration').between(3, 10)) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
-    : isRelentless ? drawGentleIntensities(stream('faults')) : intensitiesOf({});
+    : isRelentless ? drawGentleIntensities(stream('faults'))
+    : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities };

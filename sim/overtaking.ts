@@ -35,12 +35,12 @@ export class Overtaking {
     this.highest = lockNames.map(() => new Map<NodeId, LamportTime>());
   }
 
-  asked(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, mode: Mode): void {
+  asked(lock: number, arbiter: NodeId, id: RequestId, mode: Mode): void {
     const waiting = of(this.waiting, lock);
-    let request = waiting.get(node);
-    if (request?.id.timestamp !== timestamp) {
-      request = { id: { timestamp, node }, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
-      waiting.set(node, request);
+    let request = waiting.get(id.node);
+    if (request?.id.timestamp !== id.timestamp) {
+      request = { id, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
+      waiting.set(id.node, request);
     }
     if (!request.reached.has(arbiter)) request.awaiting.add(arbiter);
   }

@@ -53,7 +53,7 @@ export type FaultIntensities = Readonly<Record<FaultKind, number>>;
 
 /**
  * How hard the run is on the core. `calm`: no faults, so every wait is held to a bound of a few message
- * delays. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
+ * delays, and without anybody's hold for those that steal. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
  * `relentless`: faults never stop, but so few nodes are down at a time that a quorum is left, and every wait
  * is held to a bound. `adrift`: as `swarm`, with clocks far beyond the drift bound; exclusion is not promised
  * then, that tokens rise is.

@@ -205,6 +205,20 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     caughtBy: ['deadlock'],
   },
   {
+    name: 'theft-has-no-priority',
+    what: 'one that steals stands in line by its timestamp',
+    changes: [priority('if (a.steals !== b.steals) return a.steals === true;\n', '')],
+    caughtBy: ['fairness', 'progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
+    name: 'theft-does-not-inquire',
+    what: 'for one that steals an arbiter inquires only when it would for any other',
+    changes: [arbiter('!grant.keep && !contender.steals && !hasPriority', '!grant.keep && !hasPriority')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
     name: 'taken-back-in-without-inquiry',
     what: 'a grant that is taken back in is not inquired for those that wait already',
     changes: [arbiter('for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);\n', '')],

@@ -295,6 +295,27 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     caughtBy: ['lost-at-once'],
   },
   {
+    name: 'theft-refused',
+    what: 'a holder takes the Inquire for one that steals for one that it need not answer',
+    changes: [requester("if (message.contender.steals !== true) return; // Noted", 'return; // Noted')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
+    name: 'theft-refused-at-home',
+    what: 'a caller that steals waits until those inside at its own node leave',
+    changes: [requester('this.giveUp(requester, phase);\n    }\n    line.unshift', '}\n    line.unshift')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
+    name: 'theft-waits-in-line',
+    what: 'a caller that steals stands in line behind the others of its node',
+    changes: [requester('    line.unshift(caller);\n  }', '    line.push(caller);\n  }')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
     name: 'stolen-in-silence',
     what: 'those inside are not told that the lock was stolen',
     changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });\n", '')],
