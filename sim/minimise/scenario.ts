@@ -1,33 +1,96 @@
 /**
  * A minimised run as a scenario: the conversation command by command, to be kept as a test once the bug
- * is mended. Not every run can be told so (clocks that drift, times below a millisecond), therefore the
- * scenario is run, and taken only if it violates the same check.
+ * is mended. Not every run can be told so (clocks that go at different rates, machines that sleep), therefore
+ * the scenario is run, and taken only if every node says and does the same in it.
  */
 import type { Core } from '../core';
 import { recordRun } from '../page/record-run';
-import type { NoteRow, RecordedMessage, Recording, StepRow } from '../page/recording';
+import type { NoteRow, RecordedEffect, RecordedMessage, Recording, Row, StepRow } from '../page/recording';
 import type { Plan } from '../plan';
 import { ScenarioError, runScenario } from '../scenario';
+import { withShortClocks } from '../trace';
 
-/** With the conversation as this core holds it; null when it does not come to the same violation. */
+/** With the conversation as this core holds it; null when it cannot be told, or nothing is violated. */
 export function asScenario(plan: Plan, core: Core): string | null {
   const { recording, report } = recordRun(plan, { core });
   const { violation } = report;
   if (violation === null) return null;
   try {
     const commands = new Conversation(plan, recording, core).commands();
-    const text = `# Seed ${plan.seed}, minimised: ${violation.check} is broken.\n${commands}`;
-    const { output, violations } = runScenario(text, { core });
-    return violations.some((each) => each.includes(violation.check)) ? output : null;
+    const head = `# Seed ${plan.seed}, minimised: ${violation.check} is broken.\n# ${inOneLine(withShortClocks(plan, violation.detail))}\n`;
+    const { said, output, violations } = hear(`${head}${commands}`, core);
+    if (recording.nodes.some((node, index) => said(node) !== saidIn(recording, index))) return null;
+    // What only the simulator can see is told by how things stand then.
+    return violations.some((each) => each.includes(violation.check)) ? output : hear(`${head}${commands}\n\nstatus`, core).output;
   } catch (error) {
     if (error instanceof ScenarioError) return null;
     throw error;
   }
 }
 
+function inOneLine(text: string): string {
+  return text.split('\n')[0] ?? text;
+}
+
+/** Run a scenario, and listen to what each node says and does. */
+function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said: (node: string) => string } {
+  const said = new Map<string, string[]>();
+  const heard: Core = {
+    ...core,
+    step: (node, event) => {
+      const effects = core.step(node, event);
+      const { self } = node.settings;
+      const words = effects.flatMap((effect) => {
+        switch (effect.kind) {
+          case 'send':
+            return [`${effect.message.kind} ${effect.message.lock} to ${effect.to}`];
+          case 'ignored':
+            return [effect.reason];
+          case 'entered':
+          case 'renewed':
+          case 'lost':
+            return [`${effect.kind} ${effect.lock}`];
+          case 'wake':
+          case 'reserveCeiling':
+            return [];
+        }
+      });
+      said.set(self, [...(said.get(self) ?? []), ...words]);
+      return effects;
+    },
+  };
+  return { ...runScenario(text, { core: heard }), said: (node) => (said.get(node) ?? []).join('\n') };
+}
+
+/** The same of a recorded run. */
+function saidIn(recording: Recording, node: number): string {
+  const { nodes, locks, messages, rows } = recording;
+  const words = ({ kind, message, lock, reason }: RecordedEffect): string[] => {
+    const sent = messages[message ?? -1];
+    switch (kind) {
+      case 'send':
+        return sent === undefined ? [] : [`${sent.message.kind} ${locks[sent.lock]} to ${nodes[sent.to]}`];
+      case 'ignored':
+        return [reason ?? ''];
+      case 'entered':
+      case 'renewed':
+      case 'lost':
+        return [`${kind} ${locks[lock ?? 0]}`];
+      case 'wake':
+      case 'reserveCeiling':
+        return [];
+    }
+  };
+  return rows.flatMap((row) => (row.kind === 'step' && row.node === node ? row.effects.flatMap(words) : [])).join('\n');
+}
+
 class Conversation {
   private paragraphs: string[] = [];
   private nowMs = 0;
+  /** By node: when its life began. */
+  private readonly bornMs: number[] = [];
+  /** Callers that are not inside any more, and do not wait: node and number. */
+  private readonly gone = new Set<string>();
 
   constructor(
     private readonly plan: Plan,
@@ -40,13 +103,21 @@ class Conversation {
     const { machines, family, leaseMs, retryMs, driftMaxPpm, slack, ceilingBlock } = this.plan;
     this.say(
       `nodes ${machines.length} ${family}`, `lease ${leaseMs}`, `retry ${retryMs}`, `drift ${driftMaxPpm / 1_000_000}`,
-      `slack ${slack}`, `block ${ceilingBlock}`,
+      `slack ${slack}`, `block ${ceilingBlock}`, 'handshakes off', ...this.absent().map((node) => `absent ${node}`),
     );
     this.recording.rows.forEach((row, index) => {
       const commands = row.kind === 'note' ? this.ofNote(row) : row.kind === 'step' ? this.ofStep(row, index) : [];
-      if (commands.length > 0) this.say(...this.advanceTo(row.atUs), ...commands);
+      if (commands.length > 0) this.say(...this.advanceTo(this.timeOf(row)), ...commands);
+      if (row.kind === 'step') this.follow(row);
     });
     return this.text;
+  }
+
+  /** Who does not start at once. */
+  private absent(): string[] {
+    const { nodes, rows } = this.recording;
+    const first = new Set(rows.flatMap((row) => (row.kind === 'step' && row.event.kind === 'start' && row.atUs === 0 ? [row.node] : [])));
+    return nodes.filter((_, node) => !first.has(node));
   }
 
   private get text(): string {
@@ -57,9 +128,21 @@ class Conversation {
     this.paragraphs.push(lines.join('\n'));
   }
 
+  /** What matters is a node's own time, which need not be rounded as true time is. */
+  private timeOf(row: Row): number {
+    const born = row.kind === 'step' && row.event.kind !== 'start' ? this.bornMs[row.node] : undefined;
+    return row.kind === 'step' && born !== undefined ? born + row.nowMs : Math.floor(row.atUs / 1000);
+  }
+
+  private follow({ node, event, effects }: StepRow): void {
+    if (event.kind === 'start') this.bornMs[node] = this.nowMs;
+    if (event.kind === 'release') this.gone.add(`${node} ${event.caller}`);
+    for (const effect of effects) if (effect.kind === 'lost') this.gone.add(`${node} ${effect.caller}`);
+  }
+
   /** Nobody wakes by itself: each wake is a command. */
-  private advanceTo(atUs: number): string[] {
-    const byMs = Math.floor(atUs / 1000) - this.nowMs;
+  private advanceTo(atMs: number): string[] {
+    const byMs = atMs - this.nowMs;
     if (byMs <= 0) return [];
     this.nowMs += byMs;
     return [`advance ${byMs} late`];
@@ -76,13 +159,14 @@ class Conversation {
     const lock = this.recording.locks[event.lock ?? 0];
     switch (event.kind) {
       case 'start':
-        return event.life === 1 ? [] : [`restart ${id}${this.wasWiped(index) ? ' wiped' : ''}`];
+        if (event.life === 1) return this.absent().includes(id) ? [`start ${id}`] : [];
+        return [`restart ${id}${this.wasWiped(index) ? ' wiped' : ''}`];
       case 'stop':
         return [`stop ${id}`];
       case 'acquire':
         return [`${id} ${event.steals === true ? 'steals' : 'acquires'} ${lock}${event.mode === 'shared' ? ' shared' : ''} as caller${event.caller}`];
       case 'release':
-        return [`${id} releases ${lock} as caller${event.caller}`];
+        return this.gone.has(`${node} ${event.caller}`) ? [] : [`${id} releases ${lock} as caller${event.caller}`];
       case 'message':
         return this.delivery(this.recording.messages[event.message ?? -1], index);
       case 'wake':
@@ -127,7 +211,7 @@ class Conversation {
   private wasWiped(index: number): boolean {
     const row = this.recording.rows[index];
     const death = this.recording.rows.slice(0, index).findLast((each) => each.kind === 'note' && each.about === 'death' && each.node === row?.node);
-    return death?.kind === 'note' && death.text.includes('wiped');
+    return death?.kind === 'note' && /wiped|corrupt/.test(death.text);
   }
 
   private nodeName(node: number): string {

@@ -20,6 +20,7 @@ interface Machine {
   readonly id: NodeId;
   /** Null while it is crashed or stopped. */
   node: LockNode | null;
+  hasStarted: boolean;
   ceilingOnDisk: number;
   wakeAtMs: number;
   isPaused: boolean;
@@ -40,7 +41,15 @@ interface InFlight {
   readonly message: Message;
 }
 
-export type ClusterSettings = Omit<CoreSettings, 'self' | 'coterie'> & { readonly coterie: Coterie; readonly clocks: boolean };
+export interface ClusterSettings extends Omit<CoreSettings, 'self'> {
+  readonly coterie: Coterie;
+  /** Print the sender's clock with each message. */
+  readonly clocks: boolean;
+  /** All nodes are connected before anything else. */
+  readonly handshakes: boolean;
+  /** Nodes that do not start with the others. */
+  readonly absent: ReadonlySet<NodeId>;
+}
 
 type WithoutTime<E> = E extends Event ? Omit<E, 'nowMs'> : never;
 
@@ -56,18 +65,19 @@ export class Cluster {
   private nextCaller = 1;
   private lines: string[] = [];
 
-  /** All nodes start for the first time and are connected. */
+  /** All nodes but those that are absent start for the first time and are connected. */
   constructor(
     private readonly core: Core,
     private readonly settings: ClusterSettings,
   ) {
     this.machines = settings.coterie.nodes.map((id) => ({
-      id, node: null, ceilingOnDisk: 0, wakeAtMs: Infinity, isPaused: false, callers: [],
+      id, node: null, hasStarted: false, ceilingOnDisk: 0, wakeAtMs: Infinity, isPaused: false, callers: [],
     }));
     this.wording = { clocks: settings.clocks, caller: (node, caller) => this.nameOf(node, caller) };
-    for (const machine of this.machines) this.start(machine, 0, true);
-    for (const [index, machine] of this.machines.entries()) {
-      for (const earlier of this.machines.slice(0, index)) this.shakeHands(earlier, machine);
+    const present = this.machines.filter(({ id }) => !settings.absent.has(id));
+    for (const machine of present) this.start(machine, 0, true);
+    for (const [index, machine] of settings.handshakes ? present.entries() : []) {
+      for (const earlier of present.slice(0, index)) this.shakeHands(earlier, machine);
     }
     this.takeLines();
   }
@@ -196,6 +206,13 @@ export class Cluster {
 
   // --- faults ---------------------------------------------------------------------------------------
 
+  /** For the first time, after the others. */
+  startLate(node: NodeId): void {
+    const machine = this.machine(node);
+    if (machine.hasStarted) throw new ScenarioError(`${node} has started before: restart it`);
+    this.start(machine, this.nowMs * 1000, true);
+  }
+
   crash(node: NodeId): void {
     const machine = this.machine(node);
     this.running(machine);
@@ -214,6 +231,7 @@ export class Cluster {
   restart(node: NodeId, isWiped: boolean): void {
     const machine = this.machine(node);
     if (machine.node !== null) throw new ScenarioError(`${node} runs`);
+    if (!machine.hasStarted) throw new ScenarioError(`${node} has not started yet: start it`);
     const others = this.machines.map((each) => each.node?.clock.now ?? 0);
     const wallClockUs = isWiped ? Math.max(machine.ceilingOnDisk, ...others) : 0;
     if (isWiped) machine.ceilingOnDisk = 0;
@@ -270,6 +288,7 @@ export class Cluster {
   private start(machine: Machine, wallClockUs: number, firstStart: boolean): void {
     const { ceilingOnDisk, id } = machine;
     machine.wakeAtMs = Infinity;
+    machine.hasStarted = true;
     machine.node = this.core.createNode({ ...this.settings, self: id }, { ceilingOnDisk, wallClockUs, firstStart });
     this.step(machine, { kind: 'start' });
   }

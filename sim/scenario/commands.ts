@@ -30,8 +30,8 @@ export type Layout =
   | { readonly family: 'grid'; readonly columns: number | null }
   | { readonly family: 'explicit'; readonly sets: readonly (readonly NodeId[])[] };
 
-/** Settings of the cluster, as numbers: milliseconds, Lamport times, a ratio; `retain` is 0 or 1. */
-export type SettingName = 'lease' | 'retry' | 'drift' | 'slack' | 'block' | 'retain' | 'clocks';
+/** Settings of the cluster, as numbers: milliseconds, Lamport times, a ratio; those that are on or off are 1 or 0. */
+export type SettingName = 'lease' | 'retry' | 'drift' | 'slack' | 'block' | 'retain' | 'clocks' | 'handshakes';
 
 export interface Wish {
   readonly lock: LockName;
@@ -42,13 +42,14 @@ export interface Wish {
 export type Command =
   | { readonly kind: 'nodes'; readonly count: number; readonly layout: Layout }
   | { readonly kind: 'setting'; readonly name: SettingName; readonly value: number }
+  | { readonly kind: 'absent'; readonly node: NodeId }
   | { readonly kind: 'acquire'; readonly node: NodeId; readonly wish: Wish; readonly name: string | null }
   | { readonly kind: 'release'; readonly node: NodeId; readonly lock: LockName; readonly name: string | null }
   | { readonly kind: 'deliver'; readonly untilQuiet: boolean; readonly selection: Selection }
   | { readonly kind: 'drop' | 'duplicate'; readonly selection: Selection }
   /** `isLate`: the timers are, so nobody wakes. */
   | { readonly kind: 'advance'; readonly ms: number; readonly isLate: boolean }
-  | { readonly kind: 'crash' | 'stop' | 'pause' | 'resume' | 'wake'; readonly node: NodeId }
+  | { readonly kind: 'start' | 'crash' | 'stop' | 'pause' | 'resume' | 'wake'; readonly node: NodeId }
   | { readonly kind: 'restart'; readonly node: NodeId; readonly isWiped: boolean }
   | { readonly kind: 'up' | 'down'; readonly node: NodeId; readonly at: NodeId | null }
   | { readonly kind: 'status' | 'in flight' | 'messages' };
@@ -79,6 +80,7 @@ function parse(words: Words): Command {
       return { kind: 'setting', name: first, value: words.ratio() };
     case 'retain':
     case 'clocks':
+    case 'handshakes':
       return { kind: 'setting', name: first, value: words.oneOf(['on', 'off']) === 'on' ? 1 : 0 };
     case 'deliver':
       return { kind: 'deliver', untilQuiet: words.take('all'), selection: parseSelection(words) };
@@ -88,6 +90,8 @@ function parse(words: Words): Command {
       return { kind: first, selection: parseSelection(words) };
     case 'advance':
       return { kind: 'advance', ms: words.number('milliseconds'), isLate: words.take('late') };
+    case 'absent':
+    case 'start':
     case 'crash':
     case 'stop':
     case 'pause':

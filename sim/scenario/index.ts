@@ -33,7 +33,7 @@ const SEPARATOR = '----';
 
 /** Small, so that every number can be followed by hand. */
 const DEFAULTS: Readonly<Record<SettingName, number>> = {
-  lease: 3000, retry: 1000, drift: 0.01, slack: 100, block: 100, retain: 1, clocks: 0,
+  lease: 3000, retry: 1000, drift: 0.01, slack: 100, block: 100, retain: 1, clocks: 0, handshakes: 1,
 };
 
 /**
@@ -64,6 +64,7 @@ export function runScenario(text: string, { file = 'scenario', core = PRODUCTION
 class Scenario {
   private readonly settings: Record<SettingName, number> = { ...DEFAULTS };
   private layout: { readonly nodes: readonly NodeId[]; readonly of: FamilyLayout } | null = null;
+  private readonly absent = new Set<NodeId>();
   private cluster: Cluster | null = null;
 
   constructor(private readonly core: Core) {}
@@ -74,9 +75,10 @@ class Scenario {
 
   /** What happened, line by line. */
   run(command: Command): string[] {
-    if (command.kind === 'nodes' || command.kind === 'setting') {
+    if (command.kind === 'nodes' || command.kind === 'setting' || command.kind === 'absent') {
       if (this.cluster !== null) throw new ScenarioError('the nodes run already');
       if (command.kind === 'setting') this.settings[command.name] = command.value;
+      else if (command.kind === 'absent') this.absent.add(command.node);
       else this.layout = layOut(command.count, command.layout);
       return [];
     }
@@ -87,10 +89,13 @@ class Scenario {
 
   private build(): Cluster {
     if (this.layout === null) throw new ScenarioError("begin with 'nodes 3 majority' or the like");
-    const { lease, retry, drift, slack, block, retain, clocks } = this.settings;
+    const { lease, retry, drift, slack, block, retain, clocks, handshakes } = this.settings;
+    const unknown = [...this.absent].find((node) => this.layout?.nodes.includes(node) === false);
+    if (unknown !== undefined) throw new ScenarioError(`there is no ${unknown}, only ${this.layout.nodes.join(' ')}`);
     return new Cluster(this.core, {
       coterie: buildCoterie(this.layout.nodes, this.layout.of),
       leaseMs: lease, retryMs: retry, driftMax: drift, slack, ceilingBlock: block, retain: retain === 1, clocks: clocks === 1,
+      handshakes: handshakes === 1, absent: this.absent,
     });
   }
 }
@@ -111,7 +116,7 @@ function layOut(count: number, layout: Layout): { nodes: NodeId[]; of: FamilyLay
   }
 }
 
-function perform(cluster: Cluster, command: Exclude<Command, { kind: 'nodes' | 'setting' }>): void {
+function perform(cluster: Cluster, command: Exclude<Command, { kind: 'nodes' | 'setting' | 'absent' }>): void {
   switch (command.kind) {
     case 'acquire':
       return cluster.acquire(command.node, command.wish, command.name);
@@ -127,6 +132,8 @@ function perform(cluster: Cluster, command: Exclude<Command, { kind: 'nodes' | '
       return cluster.advance(command.ms, command.isLate);
     case 'wake':
       return cluster.wakeUp(command.node);
+    case 'start':
+      return cluster.startLate(command.node);
     case 'crash':
       return cluster.crash(command.node);
     case 'stop':

@@ -87,12 +87,31 @@ describe('minimise', () => {
     small.plan.fates?.forEach((fate) => expect(stillFails({ fates: (small.plan.fates ?? []).filter((each) => each !== fate) })).toBe(false));
   });
 
-  test('minimise: a lack of progress comes down to two wishes', () => {
+  test('minimise: a lack of progress comes down to two wishes, and is cut short where it only repeats itself', () => {
     const plan = failingPlan(NO_YIELD, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } }, (check) => check === 'progress');
-    const small = minimise(plan, { core: NO_YIELD, timeMsMax: 6_000 });
+    const small = minimise(plan, { core: NO_YIELD, timeMsMax: 10_000 });
     expect(small.violation.check).toBe('progress');
+    expect(small.violation.detail).toMatch(/waits for lock a since \d+ us; and so it goes on until the bound of \d+ us is over$/);
+    expect(small.report.events).toBeLessThanOrEqual(25);
     expect(small.plan.callers.length).toBeLessThanOrEqual(3);
     expect(small.plan.faults).toEqual([]);
+    // Under the whole bound it fails as well, later.
+    const { progressBoundUs, ...whole } = small.plan;
+    const { violation } = runPlan(whole, { core: NO_YIELD });
+    expect(progressBoundUs).toBeDefined();
+    expect(violation?.check).toBe('progress');
+    expect(violation?.atUs).toBeGreaterThan(small.violation.atUs);
+  });
+
+  test('minimise: what does not come to rest is cut short, too', () => {
+    const core: Core = { ...PRODUCTION_CORE, step: (node, event) => {
+      const effects = PRODUCTION_CORE.step(node, event);
+      return event.kind === 'wake' || event.kind === 'start' ? [...effects, { kind: 'wake', atMs: event.nowMs + 20 }] : effects;
+    } };
+    const plan = failingPlan(core, { nodes: 3, profile: 'swarm' }, (check) => check === 'no-residue');
+    const small = minimise(plan, { core, timeMsMax: 10_000 });
+    expect(small.violation.check).toBe('no-residue');
+    expect(small.report.events).toBeLessThanOrEqual(25);
   });
 
   test('minimise: a run that fails nowhere is refused', () => {
@@ -125,6 +144,16 @@ describe('a minimised run as a scenario', () => {
     expect(scenario).toContain('VIOLATION exclusion is broken');
     expect(runScenario(scenario, { core: ONE_VOTE_TOO_FEW }).output).toBe(scenario);
     expect(runScenario(scenario).violations).toEqual([]);
+  });
+
+  test('scenario: ends with how things stand when only the simulator sees what is violated', () => {
+    const unseen = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }, (check) => check === 'lease-inside'), { core: NO_SILENCE, timeMsMax: 6_000 });
+    const scenario = asScenario(unseen.plan, NO_SILENCE);
+    if (scenario === null) throw new Error('this run cannot be told as a scenario');
+    expect(scenario).toMatch(/^# Seed \d+, minimised: lease-inside is broken\.\n# n\d holds lock a/);
+    expect(scenario).not.toContain('VIOLATION');
+    expect(scenario).toMatch(/\n\nstatus\n----\n(n\d .*\n)+$/);
+    expect(runScenario(scenario, { core: NO_SILENCE }).output).toBe(scenario);
   });
 
   test('scenario: there is none of a run that fails nowhere', () => {

@@ -13,7 +13,7 @@ import { Geometry } from '../../sim/page/script/geometry';
 import { Model } from '../../sim/page/script/model';
 import type { Plan } from '../../sim/plan';
 import { runPlan } from '../../sim/run';
-import { Browser, findChromium } from '../support/chromium';
+import { Browser, findChromium } from '../../sim/page/browser';
 import { NO_SILENCE, NO_YIELD, ONE_VOTE_TOO_FEW, failingPlan } from './broken-cores';
 
 /** Plain, so that the two can be compared. */

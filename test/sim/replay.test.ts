@@ -14,7 +14,7 @@ import { describeDifference, isTraceFile, merge, readTrace, recordTraces, replay
 import type { TracedLife, TracedStep } from '../../sim/replay';
 import { replayStep, startLife } from '../../sim/replay/replay';
 import { runPlan } from '../../sim/run';
-import { Browser, findChromium } from '../support/chromium';
+import { Browser, findChromium } from '../../sim/page/browser';
 import { prepareCluster, until } from '../support/processes';
 import { NO_YIELD } from './broken-cores';
 

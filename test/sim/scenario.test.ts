@@ -41,6 +41,20 @@ describe('the language', () => {
     expect(lastOutput(`${begin}deliver all but n2 and m9`)).toEqual(['nothing to deliver']);
   });
 
+  test('scenario: a node may start later than the others, with the wall clock of then, and lends its vote at once', () => {
+    const begin = 'nodes 2 majority\nabsent n2\n\nn1 acquires a\ndeliver\n\n';
+    expect(lastOutput(begin.trimEnd())).toEqual(['n1 → n2  Request a (102) keep', 'n1 → n2  Request a (102) keep is lost: n2 does not run']);
+    expect(lastOutput(`${begin}advance 3 late\nstart n2\nup n2 at n1\ndeliver`)).toEqual([
+      'n1 → n2  Request a (102) keep', 'n2 receives Request a (102) keep from n1', '  n2 → n1  Grant a (102) #3104',
+    ]);
+  });
+
+  test('scenario: without handshakes no node knows the clock of another', () => {
+    const acquire = (setting: string): string[] => lastOutput(`nodes 3 majority\n${setting}\n\nn1 acquires a`);
+    expect(acquire('handshakes on')).toEqual(['n1 → n2  Request a (104) keep']);
+    expect(acquire('handshakes off')).toEqual(['n1 → n2  Request a (102) keep']);
+  });
+
   test('scenario: a broken core is caught in the act', () => {
     // An arbiter that never ran before need not be silent; one that did must be (protocol §11).
     const core = { ...PRODUCTION_CORE, createNode: (...[settings, birth]: Parameters<typeof createNode>) => createNode(settings, { ...birth, firstStart: true }) };
@@ -87,6 +101,10 @@ describe('the language', () => {
     ['nodes 3 majority\npause n1\nn1 acquires a', 'n1 is paused'],
     ['nodes 3 majority\nresume n1', 'n1 is not paused'],
     ['nodes 3 majority\nrestart n1', 'n1 runs'],
+    ['nodes 3 majority\nstart n1', 'n1 has started before: restart it'],
+    ['nodes 3 majority\nabsent n2\nrestart n2', 'n2 has not started yet: start it'],
+    ['nodes 3 majority\nabsent n4\nstatus', 'there is no n4, only n1 n2 n3'],
+    ['nodes 3 majority\nstatus\nabsent n2', 'the nodes run already'],
   ])('scenario: a mistake in it is explained with file and line: %j', (text, problem) => {
     const line = text.split('\n').length;
     expect(() => runScenario(text, { file: 'some.txt' })).toThrow(new ScenarioError(`some.txt:${line}: ${problem}`));

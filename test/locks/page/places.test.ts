@@ -10,7 +10,7 @@ import { connect, startNode } from '../../../src';
 import type { StartOptions } from '../../../src';
 import { testCluster } from '../../../src/testing';
 import { Agent } from '../../support/agents';
-import { Browser, findChromium } from '../../support/chromium';
+import { Browser, findChromium } from '../../../sim/page/browser';
 import { freePorts, until } from '../../support/processes';
 import { cases, runAll } from './script';
 import type { Contexts } from './script';
