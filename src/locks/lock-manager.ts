@@ -435,8 +435,8 @@ class Acquisition implements Caller, ManagedLock {
 
   release(): void {
     if (this.state !== 'held' || this.caller === undefined) return;
-    // It ran out before the node got to its timers: it is lost, and not released.
-    if (this.runtime.nowMs() >= this.validUntilMs) this.runtime.catchUp();
+    // It may have run out before the node got to its timers: then it is lost, and not released.
+    this.runtime.catchUp();
     if (!this.isHeld()) return;
     this.end();
     this.line.changed(this, 'released');

@@ -1,5 +1,6 @@
 /** What a node's locks do beyond the Web Locks specification, for one caller. */
-import type { HeldLock } from '../../src';
+import { getEventListeners } from 'node:events';
+import type { HeldLock, LockManager } from '../../src';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 
@@ -117,5 +118,108 @@ describe('a caller that waits no longer', () => {
     const acquired = cluster.node('n1').locks.acquire('stock', { waitMs: 1_000 });
     await cluster.advance(2 * LEASE_MS);
     expect((await acquired).validForMs()).toBeGreaterThan(0);
+  });
+});
+
+describe('the callback of a request', () => {
+  test('a lazy thenable, such as a query, does its work once', async () => {
+    let runs = 0;
+    const lazy = { then: (resolve: (value: string) => void) => void (runs++, resolve('rows')) };
+    const done = cluster.node('n1').locks.request('stock', () => lazy);
+    await cluster.advance(100);
+    expect([await done, runs]).toEqual(['rows', 1]);
+  });
+
+  test('a lazy thenable does its work once, too, when the node stops meanwhile', async () => {
+    let runs = 0;
+    let resolve: (value: string) => void = () => undefined;
+    const lazy = { then: (resolved: (value: string) => void) => void (runs++, (resolve = resolved)) };
+    const done = cluster.node('n1').locks.request('stock', (lock) => {
+      lock.signal.addEventListener('abort', () => resolve('rolled back'));
+      return lazy;
+    });
+    await cluster.advance(100);
+    await cluster.node('n1').stop();
+    expect([await done, runs]).toEqual(['rolled back', 1]);
+  });
+});
+
+describe('a node that stops', () => {
+  /** How a request ended, in words. */
+  const ends = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(() => 'ended well', (error: unknown) => (error as Error).message);
+
+  test('lets nobody in any more, not even one for whom the way becomes free, and tells each what became of its lock', async () => {
+    const { locks } = cluster.node('n1');
+    const reader = locks.request('stock', { mode: 'shared' }, (lock) => new Promise<void>((resolve) => {
+      lock.signal.addEventListener('abort', () => resolve());
+    }));
+    const careless = locks.request('tools', () => new Promise(() => undefined));
+    await cluster.advance(100);
+    const held = await acquire('n1', 'books');
+    let entered = 0;
+    // When the writer is refused, nothing is in the way of the reader behind it.
+    const writer = locks.request('stock', () => entered++);
+    const behind = locks.request('stock', { mode: 'shared' }, () => entered++);
+    const endings = [reader, careless, writer, behind].map(ends);
+    await cluster.advance(100);
+    await cluster.node('n1').stop();
+    expect(await Promise.all(endings)).toEqual([
+      'ended well',
+      'node n1 is stopping: stop using what the lock "tools" protects',
+      'node n1 is stopping: it no longer waits for the lock "stock", after 100 ms',
+      'node n1 is stopping: it no longer waits for the lock "stock", after 100 ms',
+    ]);
+    expect(entered).toBe(0);
+    expect(held.signal.reason).toMatchObject({ code: 'closed', message: 'node n1 is stopping: stop using what the lock "books" protects' });
+    expect(await ends(locks.acquire('stock'))).toBe('node n1 is stopping: it no longer waits for the lock "stock", after 0 ms');
+    // What was given back is free at once; what may be in use is so when its lease has ended.
+    await acquire('n2', 'stock');
+    await acquire('n2', 'books');
+    const tools = cluster.node('n2').locks.acquire('tools');
+    let isIn = false;
+    void tools.then(() => (isIn = true));
+    await cluster.advance(1_000);
+    expect(isIn).toBe(false);
+    await cluster.advance(LEASE_MS);
+    expect(isIn).toBe(true);
+  });
+});
+
+describe('a signal of the user', () => {
+  const uses: [string, (locks: LockManager, signal: AbortSignal) => Promise<unknown>][] = [
+    ['request', (locks, signal) => locks.request('stock', { signal }, () => undefined)],
+    ['acquire', async (locks, signal) => (await locks.acquire('stock', { signal })).release()],
+    ['acquire in vain', (locks, signal) => locks.acquire('taken', { signal, waitMs: 50 })],
+    ['acquireAll', async (locks, signal) => (await locks.acquireAll(['stock', 'tools'], { signal })).release()],
+    ['acquireAll in vain', (locks, signal) => locks.acquireAll(['stock', 'taken'], { signal, waitMs: 50 })],
+    ['semaphore', (locks, signal) => locks.semaphore('pool', 3).request({ signal }, () => undefined)],
+  ];
+
+  test.each(uses)('has no listener left after %s', async (_what, use) => {
+    await acquire('n2', 'taken');
+    const { signal } = new AbortController();
+    const done = Promise.allSettled(Array.from({ length: 20 }, () => use(cluster.node('n1').locks, signal)));
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
+    await cluster.advance(3_000);
+    await done;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('may be shared by many requests: Node.js does not warn of a leak, and all of them end', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warn);
+    await acquire('n2', 'taken');
+    const giveUp = new AbortController();
+    const requests = Array.from({ length: 50 }, () => cluster.node('n1').locks.request('taken', { signal: giveUp.signal }, () => undefined));
+    const outcomes = Promise.allSettled(requests);
+    await cluster.advance(100);
+    giveUp.abort();
+    const rejected = (await outcomes).filter(({ status }) => status === 'rejected');
+    await new Promise(setImmediate); // warnings come in a turn of their own
+    process.off('warning', warn);
+    expect([rejected.length, warnings]).toEqual([50, []]);
+    expect(getEventListeners(giveUp.signal, 'abort')).toEqual([]);
   });
 });

@@ -296,6 +296,20 @@ describe('runtime: a lock that is lost', () => {
     expect(callback).not.toHaveBeenCalled();
   });
 
+  test('a callback that kept the process busy, or asleep, past the lease: its request rejects, though no timer could fire', async () => {
+    for (const pass of [(time: TestTime) => (time.busyMs = LEASE_MS), (time: TestTime) => (time.sleptMs = LEASE_MS)]) {
+      for (const result of ['done', Promise.resolve('done')]) {
+        const { runtime, time, grant } = await startedNode();
+        const asked = locksOf(runtime).request('stock', () => {
+          pass(time);
+          return result;
+        });
+        grant();
+        await expect(asked).rejects.toMatchObject({ code: 'lost', definite: false });
+      }
+    }
+  });
+
   test('what a holder asks of its lock is true, though no timer could fire', async () => {
     const { runtime, time, grant } = await startedNode();
     const locks = locksOf(runtime);

@@ -69,13 +69,27 @@ let cluster: Cluster;
 const clients: RemoteLocks[] = [];
 const proxies: Proxy[] = [];
 
-/** A cluster for each test: most of them break it. */
+/** A cluster that is mended after each test. */
 function withCluster(leaseMs: number): void {
-  beforeEach(async () => {
+  beforeAll(async () => {
     cluster = await startCluster({ leaseMs });
   });
-  afterEach(() => cluster.remove());
+  beforeEach(async () => {
+    for (const { id } of cluster.configuration.nodes) {
+      if (cluster.isRunning(id)) cluster.signal(id, 'SIGCONT');
+      else cluster.start(id);
+    }
+    await cluster.untilConnected(30_000);
+  });
+  afterAll(() => cluster.remove());
 }
+
+let tests = 0;
+/** A lock of this test alone: what another one left behind ends with its lease. */
+let name: string;
+beforeEach(() => {
+  name = `r${++tests}`;
+});
 
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
@@ -112,16 +126,16 @@ describe('a lock held through a node', () => {
   withCluster(LEASE_MS);
 
   test('that is killed is lost at once', async () => {
-    const held = await clientOf(...at('n1')).locks.acquire('r');
+    const held = await clientOf(...at('n1')).locks.acquire(name);
     cluster.signal('n1', 'SIGKILL');
     await until(() => held.signal.aborted, 'the loss');
-    expect(held.signal.reason).toMatchObject({ code: 'lost', definite: false, message: expect.stringContaining('"r"') as string });
+    expect(held.signal.reason).toMatchObject({ code: 'lost', definite: false, message: expect.stringContaining(JSON.stringify(held.name)) as string });
     await lossBeforeNext(held);
   });
 
   test('that freezes is lost when its lease has ended by the clock of the client', async () => {
     const client = clientOf(...at('n1'));
-    const held = await client.locks.acquire('r');
+    const held = await client.locks.acquire(name);
     const request = client.locks.request('callback', () => new Promise(() => undefined)).catch((error: unknown) => error);
     await until(async () => (await client.locks.query()).held.length === 2, 'both to be held');
     cluster.signal('n1', 'SIGSTOP');
@@ -129,7 +143,7 @@ describe('a lock held through a node', () => {
     expect(await request).toMatchObject({ code: 'lost' });
     // A node that wakes up finds nothing to mend: its clients have gone on.
     cluster.signal('n1', 'SIGCONT');
-    const again = await clientOf(...at('n1')).locks.acquire('r');
+    const again = await clientOf(...at('n1')).locks.acquire(name);
     expect(again.token).toBeGreaterThan(held.token);
   });
 
@@ -139,7 +153,7 @@ describe('a lock held through a node', () => {
     ['from the node, which still hears the client', { up: false, down: true }],
   ])('that is cut off %s is lost when its lease has ended by the clock of the client', async (_what, stopped) => {
     const proxy = await proxyTo('n1');
-    const held = await clientOf(proxy.address).locks.acquire('r');
+    const held = await clientOf(proxy.address).locks.acquire(name);
     Object.assign(proxy.stopped, stopped);
     const reason = await lossBeforeNext(held);
     // Its own clock said so, and not the node.
@@ -148,18 +162,18 @@ describe('a lock held through a node', () => {
 
   test('is lost when the connection breaks, and kept from others for as long as the client was told', async () => {
     const proxy = await proxyTo('n1');
-    const held = await clientOf(proxy.address).locks.acquire('r');
+    const held = await clientOf(proxy.address).locks.acquire(name);
     proxy.reset();
     expect(await lossBeforeNext(held)).toMatchObject({ code: 'lost', definite: false });
   });
 
   test('that stops in good order: the signal aborts, and a callback that ends in time gives the lock back', async () => {
     const client = clientOf(...at('n1'));
-    const result = client.locks.request('r', (lock) => new Promise<string>((resolve) => {
+    const result = client.locks.request(name, (lock) => new Promise<string>((resolve) => {
       lock.signal.addEventListener('abort', () => resolve(`ended by ${(lock.signal.reason as LockError).code}, valid: ${lock.validForMs() > 0}`));
     }));
     await until(async () => (await client.locks.query()).held.length > 0, 'the lock to be held');
-    const next = clientOf(...at('n2')).locks.acquire('r');
+    const next = clientOf(...at('n2')).locks.acquire(name);
     cluster.signal('n1', 'SIGTERM');
     expect(await result).toBe('ended by closed, valid: true');
     expect(await cluster.exited('n1')).toBe(0);
@@ -169,7 +183,7 @@ describe('a lock held through a node', () => {
   test('that stops while the callback goes on: the request ends with the lease', async () => {
     const client = clientOf(...at('n1'));
     let held: { readonly signal: AbortSignal; validForMs(): number } | undefined;
-    const result = client.locks.request('r', (lock) => {
+    const result = client.locks.request(name, (lock) => {
       held = lock;
       return new Promise(() => undefined);
     }).catch((error: unknown) => error);
@@ -177,17 +191,18 @@ describe('a lock held through a node', () => {
     cluster.signal('n1', 'SIGTERM');
     await until(() => held?.signal.aborted === true, 'the signal');
     expect(held?.signal.reason).toMatchObject({ code: 'closed' });
-    const next = clientOf(...at('n2')).locks.acquire('r').then((lock) => {
+    const next = clientOf(...at('n2')).locks.acquire(name).then((lock) => {
       expect(held?.validForMs()).toBe(0);
       return lock;
     });
     expect(await result).toMatchObject({ code: 'lost' });
     await next;
+    await cluster.exited('n1');
   });
 
   test('is free for others when the client has closed', async () => {
     const client = clientOf(...at('n1'));
-    const held = await client.locks.acquire('r');
+    const held = await client.locks.acquire(name);
     await client.close();
     expect(held.signal.reason).toMatchObject({ code: 'closed' });
     expect((await clientOf(...at('n1')).locks.query()).held).toEqual([]);
@@ -198,31 +213,32 @@ describe('a request that waits', () => {
   withCluster(LONG_LEASE_MS);
 
   test.each([['is killed', 'SIGKILL'], ['freezes', 'SIGSTOP'], ['stops', 'SIGTERM']] as const)('goes on at another node when its own %s', async (_what, signal) => {
-    const holder = await clientOf(...at('n3')).locks.acquire('r');
+    const holder = await clientOf(...at('n3')).locks.acquire(name);
     const client = clientOf(...at('n1', 'n2'));
-    const waiting = client.locks.acquire('r');
+    const waiting = client.locks.acquire(name);
     await client.locks.query();
     cluster.signal('n1', signal);
     const other = clientOf(...at('n2'));
     await until(async () => (await other.locks.query()).pending.length > 0, 'the request to wait at n2', 20_000);
     holder.release();
     expect((await waiting).token).toBeGreaterThan(holder.token);
-    expect((await client.locks.query()).held).toMatchObject([{ name: 'r', clientId: 'n2' }]);
+    expect((await client.locks.query()).held).toMatchObject([{ name, clientId: 'n2' }]);
+    if (signal !== 'SIGSTOP') await cluster.exited('n1');
   });
 
   test('passes over a node that takes connections and says nothing', async () => {
     cluster.signal('n1', 'SIGSTOP');
     const { locks } = clientOf(...at('n1', 'n2'));
-    expect((await locks.acquire('r')).token).toBeGreaterThan(0);
-    expect((await locks.query()).held).toMatchObject([{ name: 'r', clientId: 'n2' }]);
+    expect((await locks.acquire(name)).token).toBeGreaterThan(0);
+    expect((await locks.query()).held).toMatchObject([{ name, clientId: 'n2' }]);
   });
 
   test('ends with what was tried when no node answers in time', async () => {
     cluster.signal('n1', 'SIGSTOP');
     const { locks } = clientOf(...at('n1'));
-    await expect(locks.acquire('r', { waitMs: 100 })).rejects.toMatchObject({
+    await expect(locks.acquire(name, { waitMs: 100 })).rejects.toMatchObject({
       code: 'unreachable',
-      message: expect.stringMatching(/^no node answered for the lock "r" within \d+ ms; tried 127\.0\.0\.1:\d+\. The last one: .*no answer for \d+ ms/) as string,
+      message: expect.stringMatching(/^no node answered for the lock "r\d+" within \d+ ms; tried 127\.0\.0\.1:\d+\. The last one: .*no answer for \d+ ms/) as string,
     });
   });
 });
@@ -236,8 +252,8 @@ test('a request leaves a node that reaches no quorum for one that does', async (
   try {
     for (const id of ['n1', 'n2', 'n3']) nodes.push(await startNode({ id, config, ephemeral: true, firstStart: true, ...(peers[id] === undefined ? {} : { peers: peers[id] }) }));
     const client = clientOf(...nodes.map((node) => node.address));
-    const lock = await client.locks.acquire('r');
-    expect((await client.locks.query()).held).toMatchObject([{ name: 'r', clientId: expect.stringMatching(/n2|n3/) as string, token: lock.token }]);
+    const lock = await client.locks.acquire(name);
+    expect((await client.locks.query()).held).toMatchObject([{ name, clientId: expect.stringMatching(/n2|n3/) as string, token: lock.token }]);
     // With no better node to go to, it says what is missing.
     await expect(clientOf(nodes[0]?.address ?? '').locks.acquire('s', { waitMs: 1_500 })).rejects.toMatchObject({ code: 'no-quorum' });
   } finally {
