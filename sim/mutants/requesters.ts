@@ -203,7 +203,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a lock passes from one local caller to the next while other nodes wait',
     changes: [
       requester('first.mode !== request.mode || request.contended ||', 'first.mode !== request.mode ||'),
-      requester('if (request.keep && !request.contended) requester.phase', 'if (request.keep && (!request.contended || requester.line.length > 0)) requester.phase'),
+      requester('if (request.keep && !request.contended && this', 'if (request.keep && (!request.contended || requester.line.length > 0) && this'),
     ],
     caughtBy: ['progress'],
     hunt: LONG_LINES,
@@ -330,7 +330,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'gives-back-at-once',
     what: 'nothing is kept after a release',
-    changes: [requester('if (request.keep && !request.contended) requester.phase', 'if (requester.noKeepUntilMs < 0) requester.phase')],
+    changes: [requester('if (request.keep && !request.contended && this', 'if (requester.noKeepUntilMs < 0 && this')],
     caughtBy: ['frugal'],
   },
   {

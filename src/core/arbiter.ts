@@ -11,6 +11,12 @@ import { broken } from './invariants';
 import type { LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
 import { hasPriority, isCompatible, isSameRequest } from './priority';
 
+/** Some hundreds of bytes each: no flood of lock names may use up the memory. */
+const DEFAULT_LOCKS_MAX = 2 ** 20;
+
+/** Far more than there are nodes, each of which wants a lock once; their Releases may have been lost. */
+export const QUEUE_MAX = 10_000;
+
 /** The vote, lent to one request. */
 interface LiveGrant {
   readonly request: RequestId;
@@ -54,6 +60,8 @@ export class Arbiters {
   private readonly byLock = new Map<LockName, Arbiter>();
   private readonly deadlines = new Deadlines<Arbiter>();
   private lastNumber: LamportTime = 0;
+  /** As `CoreSettings.locksMax` counts. */
+  private locksCounted = 0;
 
   constructor(private readonly context: Context) {}
 
@@ -76,6 +84,7 @@ export class Arbiters {
   }
 
   onRequest(from: NodeId, message: Request): void {
+    if (this.isFull() && !this.byLock.has(message.lock)) return this.context.ignore(from, message, 'too many locks');
     const arbiter = this.open(message.lock);
     const { timestamp, steals } = message;
     const request: RequestId = steals === true ? { timestamp, node: from, steals } : { timestamp, node: from };
@@ -87,6 +96,8 @@ export class Arbiters {
     } else if (this.takeBackIn(arbiter, request, message)) {
       // Those that queued before it showed its grant could not inquire for it yet.
       for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);
+    } else if (arbiter.queue.length >= QUEUE_MAX && findWaiter(arbiter, request) === undefined) {
+      this.context.ignore(from, message, 'too many requests for the lock');
     } else {
       const isRepeat = this.enqueue(arbiter, {
         request,
@@ -147,6 +158,7 @@ export class Arbiters {
     if (arbiter === undefined) {
       arbiter = { lock, grants: [], queue: [], deadlineMs: Infinity, heapIndex: -1 };
       this.byLock.set(lock, arbiter);
+      this.locksCounted += countOf(lock);
     } else if (arbiter.deadlineMs <= this.context.nowMs) {
       this.dropExpired(arbiter);
       this.fill(arbiter);
@@ -159,6 +171,7 @@ export class Arbiters {
     if (arbiter.grants.length === 0 && arbiter.queue.length === 0) {
       this.deadlines.remove(arbiter);
       this.byLock.delete(arbiter.lock);
+      this.locksCounted -= countOf(arbiter.lock);
       return;
     }
     let deadlineMs = Infinity;
@@ -282,9 +295,17 @@ export class Arbiters {
     return true;
   }
 
+  private isFull(): boolean {
+    return this.locksCounted >= (this.context.settings.locksMax ?? DEFAULT_LOCKS_MAX);
+  }
+
   private isSilent(): boolean {
     return this.context.nowMs < this.context.silentUntilMs;
   }
+}
+
+function countOf(lock: LockName): number {
+  return 1 + lock.length / 1024;
 }
 
 function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | null {

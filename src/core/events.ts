@@ -64,7 +64,7 @@ export type Effect =
       /** Until when, in `nowMs` time, the lock is held unless `renewed` says more. */
       readonly validUntilMs: number;
     }
-  /** The callers inside this lock hold it for longer: until `validUntilMs`. */
+  /** The callers inside this lock hold it until `validUntilMs` now: for longer, or after sleep for less. */
   | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
   /** The caller no longer holds the lock, at this very moment: its grants ran out, or it was stolen. */
   | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId; readonly stolen?: true }

@@ -24,6 +24,12 @@ const CLOCK_RESOLUTION_MS = 2;
  */
 const REENTRY_SHARE = 0.1;
 
+/**
+ * A node that knows so many locks keeps no more of them after their release. Some kilobytes each, here and at
+ * its arbiters: names that come once and never again must not pile up for a lease, which may be long.
+ */
+export const LOCKS_KEPT_MAX = 20_000;
+
 /** How much of a lease must be left, in whole milliseconds, to enter again under retained grants. */
 export function reentryLeftMs(leaseMs: number): number {
   return Math.ceil(leaseMs * REENTRY_SHARE);
@@ -284,7 +290,7 @@ export class Requesters {
     const { phase } = requester;
     switch (phase.state) {
       case 'idle':
-        if (requester.noKeepUntilMs > this.context.requesterNowMs) {
+        if (requester.noKeepUntilMs > this.context.requesterNowMs && this.byLock.size <= LOCKS_KEPT_MAX) {
           this.deadlines.schedule(requester, requester.noKeepUntilMs);
         } else {
           this.deadlines.remove(requester);
@@ -416,8 +422,11 @@ export class Requesters {
   /** The last one inside left: keep the grants if nobody else wants them, else release for real. */
   private leave(requester: Requester, entry: Entry): void {
     const { request, token, tokenMax, validUntilMs } = entry;
-    if (request.keep && !request.contended) requester.phase = { state: 'retained', request, token, tokenMax, validUntilMs };
-    else this.end(requester, request);
+    if (request.keep && !request.contended && this.byLock.size <= LOCKS_KEPT_MAX) {
+      requester.phase = { state: 'retained', request, token, tokenMax, validUntilMs };
+    } else {
+      this.end(requester, request);
+    }
     this.joinOrAdvance(requester);
   }
 
@@ -509,7 +518,7 @@ export class Requesters {
   /**
    * A vote that comes while the lock is held. Should this holder die, the arbiter jumps to just above
    * `vote.clock + SLACK`; below the token that would be no protection, so such a vote does not count.
-   * Returns whether the entry is valid for longer now.
+   * Returns whether the entry is valid for longer now, or for less: a new grant may answer an older Request.
    */
   private countForEntry(from: NodeId, vote: VoteInHand, entry: Entry, message: Grant): boolean {
     if (vote.clock + this.context.settings.slack < entry.token) {
@@ -521,7 +530,7 @@ export class Requesters {
     entry.tokenMax = lowestClock(votes) + this.context.settings.slack;
     const before = entry.validUntilMs;
     entry.validUntilMs = this.quorumValidUntilMs(votes);
-    return entry.validUntilMs > before;
+    return entry.validUntilMs !== before;
   }
 
   private tryEnter(requester: Requester, request: OpenRequest): void {

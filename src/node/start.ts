@@ -23,6 +23,9 @@ import { MonotonicTime } from './monotonic-time';
 import type { MessageCounts } from './runtime';
 import { TraceWriter } from './trace-writer';
 
+/** The year 2112: half of all Lamport times. */
+const WALL_CLOCK_US_MAX = 2 ** 52;
+
 /** Which node of which configuration `startNode` starts, and how. */
 export interface StartOptions {
   /** Which node of the configuration this process is. */
@@ -114,6 +117,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   addresses.delete(id);
   const tls = options.tls === undefined ? {} : { tls: loadTls(options.tls, id) };
 
+  const time = new MonotonicTime();
+  refuseWrongWallClock(time.wallClockUs());
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
     : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
@@ -123,7 +128,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
   const peers = new PeerClients(addresses, tls.tls);
   const { runtime, manager, hasQuorum } = assembleNode({
-    id, configuration, transport, dataDirectory, log, retain, time: new MonotonicTime(), firstStart: options.firstStart === true, ...tracing,
+    id, configuration, transport, dataDirectory, log, retain, time, firstStart: options.firstStart === true, ...tracing,
     queryPeers: () => peers.query(),
     watchPeers: (name, listener) => peers.watch(name, listener),
   });
@@ -179,6 +184,16 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     throw error;
   }
   return node;
+}
+
+/** A Lamport clock begins at the wall clock, the highest one becomes everybody's, and none ever falls again. */
+function refuseWrongWallClock(wallClockUs: number): void {
+  if (wallClockUs <= WALL_CLOCK_US_MAX) return;
+  const date = new Date(wallClockUs / 1000).toISOString().replace(/T.*/, '');
+  throw new LockError(
+    'config',
+    `this machine's wall clock says ${date}. Set it right and start again: a node that starts with it would raise the clocks of all nodes, for good`,
+  );
 }
 
 async function openTrace(path: string, log: Logger, dataDirectory: DataDirectory): Promise<TraceWriter> {

@@ -1,4 +1,5 @@
 /** The arbiter: who gets this node's vote (protocol §5). */
+import { QUEUE_MAX } from '../../src/core/arbiter';
 import { BORN_AT, LEASE_MS, RETRY_MS, SLACK, TestNode, grantNumber, only, release, request, yieldOf } from './harness';
 
 describe('arbiter: Request (protocol §5)', () => {
@@ -349,6 +350,40 @@ describe('arbiter: Release (protocol §5)', () => {
     n1.receives('n2', release(200));
     expect(n1.lockNames).toEqual([]);
     expect(n1.view()).toBeNull();
+  });
+});
+
+describe('arbiter: what others send uses up no more than so much memory', () => {
+  test('arbiter: of too many locks those it does not know yet are left unanswered, until there is room', () => {
+    const n1 = new TestNode({ locksMax: 2 });
+    n1.receives('n2', request(500, { lock: 'one' }));
+    n1.receives('n2', request(501, { lock: 'two' }));
+    const third = n1.receives('n2', request(502, { lock: 'three' }));
+    expect([third.sent(), third.reasons]).toEqual([[], ['too many locks']]);
+    // Those that it knows go on as ever.
+    expect(n1.receives('n2', request(501, { lock: 'two' })).sentOf('grant')).toHaveLength(1);
+    n1.receives('n2', release(500, { lock: 'one' }));
+    expect(n1.receives('n2', request(502, { lock: 'three' })).sentOf('grant')).toHaveLength(1);
+    expect(n1.lockNames).toEqual(['two', 'three']);
+  });
+
+  test('arbiter: long names count for their length', () => {
+    const n1 = new TestNode({ locksMax: 2 });
+    n1.receives('n2', request(500, { lock: 'x'.repeat(4096) }));
+    expect(n1.receives('n2', request(501, { lock: 'two' })).reasons).toEqual(['too many locks']);
+    n1.advance(LEASE_MS);
+    expect(n1.receives('n2', request(502, { lock: 'two' })).sentOf('grant')).toHaveLength(1);
+    expect(n1.receives('n2', request(503, { lock: 'three' })).sentOf('grant')).toHaveLength(1);
+  });
+
+  test('arbiter: of too many requests for one lock the next is left unanswered, and those that wait can repeat', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(500));
+    for (let waiter = 1; waiter <= QUEUE_MAX; waiter++) n1.receives('n3', request(500 + waiter));
+    const next = n1.receives('n3', request(501 + QUEUE_MAX));
+    expect([next.sent(), next.reasons]).toEqual([[], ['too many requests for the lock']]);
+    expect(n1.receives('n3', request(501)).sentOf('inquire')).toHaveLength(1);
+    expect(n1.view()?.queue).toHaveLength(QUEUE_MAX);
   });
 });
 

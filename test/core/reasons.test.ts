@@ -1,6 +1,7 @@
 /** Every message that is dropped has a named reason, and every reason has a conversation that shows it. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { QUEUE_MAX } from '../../src/core/arbiter';
 import { BORN_AT, TestNode, VALID_FOR_MS, asking, grant, grantNumber, holding, inquire, release, request, yieldOf } from './harness';
 import type { Outcome } from './harness';
 
@@ -11,6 +12,12 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     const number = grantNumber(n1.receives('n2', request(200)));
     n1.receives('n2', yieldOf(200, number));
     return n1.receives('n2', yieldOf(200, number));
+  },
+  'too many locks': () => new TestNode({ locksMax: 0 }).receives('n2', request(200)),
+  'too many requests for the lock': () => {
+    const n1 = new TestNode();
+    for (let waiter = 0; waiter <= QUEUE_MAX; waiter++) n1.receives('n2', request(200 + waiter));
+    return n1.receives('n2', request(201 + QUEUE_MAX));
   },
   'no such request': () => new TestNode().receives('n2', release(200)),
   'grant was given back': () => {

@@ -73,6 +73,17 @@ describe('requester: acquire (protocol §6)', () => {
 });
 
 describe('requester: Grant (protocol §6)', () => {
+  test('requester: those inside are told too when a newer Grant is valid for less than the one that it replaces (protocol §6)', () => {
+    const { n1, timestamp } = holding();
+    n1.advance(RETRY_MS);
+    n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
+    n1.receives('n3', grant(timestamp, 510, { sentAtMs: RETRY_MS }));
+    // n2 restarted and lent its vote anew, to a Request that was long on its way.
+    const shorter = n1.receives('n2', grant(timestamp, 600, { sentAtMs: 0 }));
+    expect(shorter.of('renewed')).toEqual([{ kind: 'renewed', lock: 'a', callers: [1], validUntilMs: VALID_FOR_MS }]);
+    expect(n1.advance(VALID_FOR_MS - RETRY_MS).callersOut).toEqual([1]);
+  });
+
   test('requester: a quorum of Grants lets the caller in, one fewer does not (protocol §6)', () => {
     const { n1, timestamp } = asking();
     expect(n1.receives('n2', grant(timestamp, 500)).callersIn).toEqual([]);

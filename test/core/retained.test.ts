@@ -1,6 +1,7 @@
 /** Retained grants: taking a free lock again costs nothing (protocol §9). */
 import { reentryLeftMs } from '../../src/core';
-import { LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, asking, grant, holding, inquire, retaining } from './harness';
+import { LOCKS_KEPT_MAX } from '../../src/core/requester';
+import { ALONE, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, asking, grant, holding, inquire, retaining } from './harness';
 
 const OLDER = { timestamp: 1, node: 'n4' };
 const YOUNGER = { timestamp: 9999, node: 'n4' };
@@ -51,6 +52,18 @@ describe('retained: release (protocol §9)', () => {
     n1.receives('n2', grant(timestamp, 500, { contended: true }));
     n1.receives('n3', grant(timestamp, 510));
     expect(n1.release(1).sentOf('release')).toHaveLength(2);
+  });
+
+  test('retained: a node that knows too many locks releases the next for real: no name costs memory for ever (protocol §9)', () => {
+    const n1 = new TestNode({ coterie: ALONE });
+    for (let caller = 1; caller <= LOCKS_KEPT_MAX + 1; caller++) {
+      n1.acquire(caller, 'exclusive', `lock ${caller}`);
+      n1.release(caller, `lock ${caller}`);
+    }
+    expect(n1.view(`lock ${LOCKS_KEPT_MAX}`)?.requester).toMatchObject({ state: 'retained' });
+    expect(n1.view(`lock ${LOCKS_KEPT_MAX + 1}`)).toBeNull();
+    n1.advance(LEASE_MS);
+    expect(n1.lockNames).toEqual([]);
   });
 
   test('retained: a Grant that says contended ends it (protocol §9)', () => {
@@ -219,6 +232,14 @@ describe('retained: adaptive keep (protocol §9)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', inquire(timestamp, 500, YOUNGER));
     expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ keep: true }, { keep: true }]);
+  });
+
+  test('keep: a node that knows too many locks does not remember contention (protocol §9)', () => {
+    const { n1, timestamp } = holding();
+    n1.receives('n2', inquire(timestamp, 500, OLDER));
+    for (let caller = 2; caller <= LOCKS_KEPT_MAX + 1; caller++) n1.acquire(caller, 'exclusive', `lock ${caller}`);
+    n1.release(1);
+    expect(n1.view()).toBeNull();
   });
 
   test('keep: the memory of contention ends with it: the lock is forgotten (no-residue)', () => {

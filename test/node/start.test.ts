@@ -214,6 +214,26 @@ describe('a node that cannot start says why, and leaves nothing behind', () => {
     await start('n1', { ephemeral: false, dataDir: path }); // the data directory is free
   });
 
+  test('a wall clock far in the future: it would raise the clocks of all others, for good', async () => {
+    for (const date of ['2113-01-01', '2262-04-12', '+275760-09-12']) {
+      const wrong = jest.spyOn(Date, 'now').mockReturnValue(Date.parse(date));
+      const error = await failure(start('n1', { ephemeral: false, dataDir: path }));
+      wrong.mockRestore();
+      expect(error).toMatchObject({ code: 'config' });
+      expect(error.message).toContain(`wall clock says ${date}`);
+    }
+    await start('n1', { ephemeral: false, dataDir: path });
+  });
+
+  test('a wall clock that was never set is no harm', async () => {
+    const wrong = jest.spyOn(Date, 'now').mockReturnValue(0);
+    const n1 = await start('n1');
+    wrong.mockRestore();
+    await start('n2');
+    await untilConnected();
+    await n1.locks.request('stock', () => undefined);
+  });
+
   test('a port in use', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
