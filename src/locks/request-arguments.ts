@@ -8,7 +8,7 @@ import { lockNameFault } from '../transport/lock-name';
 import type { AcquireOptions, Lock, LockOptions } from './types';
 
 /** The longest that a timer can wait. */
-const WAIT_MS_MAX = 0x7fff_ffff;
+export const WAIT_MS_MAX = 0x7fff_ffff;
 
 export type GrantedCallback<T> = (lock: Lock | null) => T;
 

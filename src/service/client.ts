@@ -16,7 +16,7 @@ import type { TlsMaterial } from '../transport/tls';
 import { LOCKS_SERVICE, healthCheck } from './discovery';
 import { locksMethods } from './schema';
 import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, Malformed, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
-import { lockBytes, wireMode } from './server';
+import { lockBytes, wireMode } from './replies';
 
 const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
 
@@ -439,6 +439,7 @@ function codeOf(reason: EndedReason): LockErrorCode {
       return 'closed';
     case 'REASON_CONFIG':
       return 'config';
+    case 'REASON_RELEASED': // we listen no longer when we have released
     case 'REASON_UNSPECIFIED':
       return 'protocol';
   }

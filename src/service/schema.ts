@@ -10,7 +10,8 @@ import * as protoLoader from '@grpc/proto-loader';
 export type WireMode = 'LOCK_MODE_UNSPECIFIED' | 'LOCK_MODE_EXCLUSIVE' | 'LOCK_MODE_SHARED';
 
 export interface AcquireMessage {
-  readonly lock: Buffer;
+  /** Absent when the client named none. */
+  readonly lock?: Buffer;
   readonly mode: WireMode;
   readonly waitMs?: number;
   readonly pings: boolean;
@@ -26,7 +27,7 @@ export type HoldRequest =
 
 export type EndedReason =
   | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG'
-  | 'REASON_STOLEN';
+  | 'REASON_STOLEN' | 'REASON_RELEASED';
 
 export interface QueuedMessage {
   readonly leaseMs: number;
@@ -103,6 +104,10 @@ export interface LockInfoMessage {
   readonly forMs: number;
 }
 
+export interface WatchRequest {
+  readonly lock?: Buffer;
+}
+
 export interface WatchEventMessage {
   readonly change: 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST';
   readonly lock: LockInfoMessage;
@@ -127,7 +132,7 @@ export interface Malformed {
 export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
   readonly Query: MethodDefinition<QueryRequest | Malformed, QueryReply>;
-  readonly Watch: MethodDefinition<{ readonly lock: Buffer } | Malformed, WatchEventMessage>;
+  readonly Watch: MethodDefinition<WatchRequest | Malformed, WatchEventMessage>;
   readonly Status: MethodDefinition<object, StatusReply>;
 }
 

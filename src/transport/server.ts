@@ -15,10 +15,17 @@ export interface ListenOptions {
   readonly insecure?: boolean;
 }
 
+/**
+ * So many calls may be open at once over one connection. A program that opens thousands in one go would else
+ * keep the event loop busy for seconds, and peers and other clients would take this node for dead.
+ */
+export const callsPerConnectionMax = 1_100;
+
 /** A server without services that listens nowhere yet. */
 export function createServer(): grpc.Server {
   return new grpc.Server({
     'grpc.enable_channelz': 0,
+    'grpc.max_concurrent_streams': callsPerConnectionMax,
     // The transport notices a dead peer within two seconds; this frees what its connection held.
     'grpc.keepalive_time_ms': 10_000,
     'grpc.keepalive_timeout_ms': 5_000,

@@ -1,5 +1,8 @@
+import { dirname, join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
+import * as protoLoader from '@grpc/proto-loader';
 import { service as healthService } from 'grpc-health-check';
+import * as protobuf from 'protobufjs';
 import { startNode } from '../../src';
 import type { MaekawaNode } from '../../src';
 import { until } from '../support/processes';
@@ -39,14 +42,49 @@ test('health: serving only while the node reaches a quorum', async () => {
   client.close();
 });
 
-test('reflection: a client that has no proto file is told of the service', async () => {
+test('reflection: a client without any proto file learns the service from the node, and calls it', async () => {
   const { address } = await start('n1');
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
-  const raw = (bytes: Buffer): Buffer => bytes;
-  const call = client.makeBidiStreamRequest('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', raw, raw);
-  const answer = new Promise<Buffer>((resolve, reject) => call.once('data', resolve).once('error', reject));
-  call.write(Buffer.from([0x3a, 0x01, 0x2a])); // list_services = 7: "*"
-  expect((await answer).toString('latin1')).toContain('maekawa.v1.Locks');
-  call.end();
+  for (const version of ['v1', 'v1alpha']) {
+    const method = reflectionOf(version);
+    const ask = async (question: object): Promise<ReflectionReply> => {
+      const call = client.makeBidiStreamRequest<object, ReflectionReply>(method.path, method.requestSerialize, method.responseDeserialize);
+      const answer = new Promise<ReflectionReply>((resolve, reject) => call.once('data', resolve).once('error', reject));
+      call.write(question);
+      call.end();
+      return answer;
+    };
+    // As grpcurl does it: list, describe, call.
+    const { listServicesResponse } = await ask({ listServices: '*' });
+    expect(listServicesResponse?.service.map(({ name }) => name)).toEqual(['maekawa.v1.Locks']);
+    const { fileDescriptorResponse } = await ask({ fileContainingSymbol: 'maekawa.v1.Locks' });
+    const files = fileDescriptorResponse?.fileDescriptorProto ?? [];
+    const set = protobuf.Writer.create();
+    for (const file of files) set.uint32(10).bytes(file); // FileDescriptorSet.file
+    const learnt = protoLoader.loadFileDescriptorSetFromBuffer(Buffer.from(set.finish()), { longs: Number });
+    const service = learnt['maekawa.v1.Locks'] as grpc.ServiceDefinition;
+    expect(Object.keys(service).sort()).toEqual(['Hold', 'Query', 'Status', 'Watch']);
+    const { Status } = service;
+    const reply = await new Promise<object>((resolve, reject) => {
+      if (Status === undefined) throw new Error('the test expects Status');
+      client.makeUnaryRequest(Status.path, Status.requestSerialize, Status.responseDeserialize, {}, (error, value) => (value === undefined ? reject(error as Error) : resolve(value as object)));
+    });
+    expect(reply).toMatchObject({ node: 'n1' });
+    const unknown = await ask({ fileContainingSymbol: 'no.such.Service' });
+    expect(unknown.errorResponse?.errorCode).toBe(grpc.status.NOT_FOUND);
+  }
   client.close();
 });
+
+interface ReflectionReply {
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
+  readonly errorResponse?: { readonly errorCode: number };
+}
+
+function reflectionOf(version: string): grpc.MethodDefinition<object, ReflectionReply> {
+  const directory = join(dirname(require.resolve('@grpc/reflection')), '../proto/grpc/reflection', version);
+  const definition = protoLoader.loadSync(join(directory, 'reflection.proto'));
+  const service = definition[`grpc.reflection.${version}.ServerReflection`] as grpc.ServiceDefinition;
+  return service['ServerReflectionInfo'] as unknown as grpc.MethodDefinition<object, ReflectionReply>;
+}

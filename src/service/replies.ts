@@ -1,0 +1,79 @@
+/** What the client service answers, made from what the node knows. */
+import type { LockView, Mode, RequestId } from '../core';
+import type { ClusterSnapshot, LockInfo, LockManagerSnapshot } from '../locks/types';
+import type { MaekawaNode } from '../node/start';
+import { writeWtf8 } from '../transport/lock-name';
+import type { LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from './schema';
+
+export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
+  return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
+}
+
+export function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {
+  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label: wellFormed(label), token, forMs };
+}
+
+/** Text as a `string` of the wire, which cannot hold a lone surrogate: strict clients would refuse the whole message. */
+export function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+export function statusReply(node: MaekawaNode): StatusReply {
+  const status = node.status();
+  return {
+    node: status.id,
+    cluster: status.cluster,
+    digest: status.digest,
+    uptimeMs: status.uptimeMs,
+    clock: status.clock,
+    peers: status.peers.map(({ id, address, up, reason = '' }) => ({ node: id, address, up, reason })),
+    locks: status.locks.map((view) => lockStatus(view, status.nowMs)),
+    sent: status.messages.sent,
+    received: status.messages.received,
+    ignored: status.messages.ignored,
+    entries: status.entries,
+  };
+}
+
+function lockStatus({ lock, grants, queue, requester }: LockView, nowMs: number): LockStatus {
+  const vote = ({ request, mode }: { request: RequestId; mode: Mode }): VoteStatus => ({
+    node: request.node,
+    timestamp: request.timestamp,
+    mode: wireMode(mode),
+  });
+  return {
+    lock: lockBytes(lock),
+    grants: grants.map(vote),
+    queue: queue.map(vote),
+    callers: requester === null ? null : callersStatus(requester, nowMs),
+  };
+}
+
+function callersStatus(requester: NonNullable<LockView['requester']>, nowMs: number): NonNullable<LockStatus['callers']> {
+  const waiting = requester.waitingCallers.length;
+  switch (requester.state) {
+    case 'idle':
+      return { state: 'STATE_IDLE', inside: 0, waiting, token: 0, validForMs: 0 };
+    case 'waiting':
+      return { state: 'STATE_WAITING', inside: 0, waiting, token: 0, validForMs: 0 };
+    case 'held':
+    case 'retained':
+      return {
+        state: requester.state === 'held' ? 'STATE_HELD' : 'STATE_RETAINED',
+        inside: requester.state === 'held' ? requester.inside.length : 0,
+        waiting,
+        token: requester.token,
+        validForMs: Math.max(0, requester.validUntilMs - nowMs),
+      };
+  }
+}
+
+/** A lock name as the wire has it. */
+export function lockBytes(name: string): Buffer {
+  const bytes = Buffer.allocUnsafe(name.length * 3);
+  return bytes.subarray(0, writeWtf8(bytes, 0, name));
+}
+
+export function wireMode(mode: Mode): WireMode {
+  return mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE';
+}
