@@ -57,7 +57,7 @@ const LOCK_ENVIRONMENT: readonly Entry[] = [
 
 /** How the command is run: the same for `lock` and `steal`. */
 const COMMAND_DESCRIPTION = [
-  'The command is executed directly, without a shell, in a process group and session of its own: programs that ask for a password on the terminal find none. Standard input, output and error are its own. The signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH are passed on to its group. Ctrl-Z stops it too, and when it goes on after the lock has run out it is killed before it does anything.',
+  'The command is executed directly, without a shell, in a process group and session of its own: programs that ask for a password on the terminal find none. Standard input, output and error are its own. The signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH are passed on to its group. Ctrl-Z stops it too, and when it goes on after the lock has run out it is killed before it does anything. To outlive the terminal, start maekawa with setsid(1); nohup(1) has no effect on programs that run on Node.js.',
   'When the lock cannot be renewed (no quorum answers, the node is gone) the command gets SIGTERM a grace before the lease ends, and SIGKILL before it ends. The same happens when maekawa itself is killed with SIGKILL. Only a process that is frozen cannot do this, so let the resource check the token where it matters.',
   'What the command leaves running is ended before the lock is given back, daemons included (on Linux). A daemon that is to outlive the lock is started with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
 ];

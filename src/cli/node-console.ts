@@ -21,6 +21,7 @@ export class NodeConsole {
   constructor(
     private readonly node: MaekawaNode,
     private readonly terminal: Interface,
+    private readonly quit: () => void,
   ) {}
 
   start(): void {
@@ -46,7 +47,7 @@ export class NodeConsole {
         return this.say(HELP);
       case 'quit':
       case 'exit':
-        return this.terminal.close();
+        return this.quit();
       default:
         return this.say(`there is no command ${word}; these are:\n${HELP}`);
     }
@@ -92,7 +93,7 @@ export class NodeConsole {
 
   private status(): void {
     const { cluster, uptimeMs, clock, peers, locks, entries } = this.node.status();
-    const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} entries`];
+    const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} ${entries === 1 ? 'entry' : 'entries'}`];
     for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${peer.reason ?? 'unknown'})`}`);
     if (locks.length === 0) lines.push('  no lock in use');
     for (const { lock, grants, queue, requester } of locks) {

@@ -89,7 +89,6 @@ async function run(options: NodeOptions): Promise<void> {
     ? createInterface({ input: process.stdin, output: process.stdout, prompt: `${options.id}> ` })
     : undefined;
   const log = isTerminal ? terminalLog(options.logLevel, terminal) : jsonLog(options.logLevel, { node: options.id });
-
   const stopper = new Stopper(log, terminal);
 
   let node: MaekawaNode;
@@ -113,7 +112,7 @@ async function run(options: NodeOptions): Promise<void> {
     throw error;
   }
   stopper.attach(node);
-  if (terminal !== undefined) new NodeConsole(node, terminal).start();
+  if (terminal !== undefined) new NodeConsole(node, terminal, () => stopper.order('quit', EXIT.ok)).start();
   let working: Promise<void> | undefined;
   if (options.lock !== undefined) {
     const workload = {
@@ -168,7 +167,7 @@ class Stopper {
     if (this.wasOrdered) void node.stop();
   }
 
-  private order(how: string, exitCode: number): void {
+  order(how: string, exitCode: number): void {
     this.orders++;
     if (this.orders > 1) process.exit(exitCode);
     this.log.info(`${how}: giving the locks back and stopping; once more to stop at once`);

@@ -33,7 +33,7 @@ export interface SuperviseOptions {
 }
 
 /** These are handed on to the command; all others that can be caught stay what they are. */
-export const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
 const GRACE_SHARE = 0.25;
 const GRACE_SHARE_MAX = 0.5;
@@ -133,7 +133,7 @@ class LeaseGuard {
     const validForMs = this.lock.validForMs();
     this.untilMs = performance.now() + validForMs;
     this.longestMs = Math.max(this.longestMs, validForMs);
-    if (validForMs <= this.graceMs) return this.end('the lock cannot be renewed');
+    if (validForMs <= this.graceMs) return this.end(validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out');
     clearTimeout(this.next);
     this.next = setTimeout(() => this.look(), Math.min(LOOK_MS_MAX, validForMs / LOOKS_PER_LEASE));
   }

@@ -50,7 +50,7 @@ export function readJson(path: string): unknown {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
     throw new LockError('config', `cannot read ${path}: ${reason}. Make one with \`maekawa quorums init\`, or name another file`, { cause });
   }
   const json = text.replace(/^\uFEFF/, '');
