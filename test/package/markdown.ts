@@ -16,12 +16,15 @@ export interface Line {
   readonly text: string;
 }
 
+/** Written by npm, the build, Jest and TypeDoc; the last copies what the README links to. */
+const GENERATED: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', join('docs', 'reference')]);
+
 /** All of the repository, relative to its root. */
 export function markdownFiles(folder = ''): string[] {
   const entries = readdirSync(join(ROOT, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return /^[^.]/.test(entry.name) && !['node_modules', 'dist', 'coverage'].includes(entry.name) ? markdownFiles(path) : [];
+    if (entry.isDirectory()) return entry.name.startsWith('.') || GENERATED.has(path) ? [] : markdownFiles(path);
     return path.endsWith('.md') ? [path] : [];
   });
 }
