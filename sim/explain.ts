@@ -17,6 +17,8 @@ export interface Wanted {
   readonly html?: string;
   /** Write the run as a log for ShiViz. */
   readonly shiviz?: string;
+  /** The bug that is planted in the core: a replay needs it, too. */
+  readonly mutant?: string;
 }
 
 export interface ExplainTools {
@@ -36,7 +38,7 @@ export function explain(report: RunReport, wanted: Wanted, tools: ExplainTools):
     const small = minimise(report.plan, { core });
     shown = small.report;
     writeFileSync(file, planFileText(shown));
-    write(`\nminimised: ${describeMinimised(small)}\nwritten to ${file}; replay with: npm run sim -- --replay ${file}`);
+    write(`\nminimised: ${describeMinimised(small)}\nwritten to ${file}; replay with: npm run sim -- --replay ${file}${wanted.mutant === undefined ? '' : ` --mutant ${wanted.mutant}`}`);
     const scenario = asScenario(small.plan, core);
     if (scenario !== null) {
       const scenarioFile = `${file.replace(/\.json$/, '')}.txt`;

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { explain, replayFiles } from '../../sim/explain';
 import { EXIT, main } from '../../sim/main';
+import { MUTANTS } from '../../sim/mutants/catalogue';
+import { loadMutant } from '../../sim/mutants/load';
+import { EXAMPLE } from '../../sim/page/example';
 import { runPlan } from '../../sim/run';
+import { runScenario } from '../../sim/scenario';
 import { NO_SILENCE, failingPlan } from './broken-cores';
 
 describe('npm run sim: what is written, and read again', () => {
@@ -29,6 +33,18 @@ describe('npm run sim: what is written, and read again', () => {
     expect(replayFiles([file('small.json')], {}, { core: NO_SILENCE, write })).toBe(false);
     expect(said[0]).toContain('the very run that was saved');
     expect(said[1]).toMatch(/^VIOLATION of exclusion: /);
+  });
+
+  test('sim --replay: the example of the README fails as it says, is the very run that was saved, and its scenario is up to date', async () => {
+    expect(await sim('--replay', EXAMPLE.plan, '--mutant', EXAMPLE.mutant)).toBe(EXIT.violation);
+    expect(said.join('')).toContain('the very run that was saved');
+    expect(said.join('')).toContain(`VIOLATION of ${EXAMPLE.check}: `);
+    const mutant = MUTANTS.find(({ name }) => name === EXAMPLE.mutant);
+    if (mutant === undefined) throw new Error('its mutant is gone');
+    const scenario = readFileSync(EXAMPLE.scenario, 'utf8');
+    expect(runScenario(scenario, { core: loadMutant(mutant) }).output).toBe(scenario);
+    // And the sound core holds the conversation otherwise.
+    expect(runScenario(scenario).output).not.toBe(scenario);
   });
 
   test('sim --replay: a saved plan that no longer fails ends with 0', async () => {

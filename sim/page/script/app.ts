@@ -10,7 +10,7 @@ import { CLASSES, Model } from './model';
 import { clockText, effectText, eventText, rowText, shortClockText, timeText } from './words';
 
 const GUTTER = 84;
-const TEXT_WIDTH_MIN = 400;
+const TEXT_WIDTH_MIN = 460;
 const COLUMN_WIDTH_MIN = 30;
 /** Narrower columns have smaller heads. */
 const COLUMN_WIDTH_NARROW = 56;
@@ -126,16 +126,18 @@ class App {
     const free = this.stage.clientWidth - GUTTER - TEXT_WIDTH_MIN;
     this.columnWidth = Math.max(COLUMN_WIDTH_MIN, Math.min(COLUMN_WIDTH_MAX, free / nodes.length));
     const width = GUTTER + nodes.length * this.columnWidth;
-    this.canvas.style.setProperty('--gutter', `${GUTTER}px`);
-    this.canvas.style.setProperty('--lines', `${nodes.length * this.columnWidth}px`);
-    this.canvas.style.setProperty('--clock', `${26 + 7.2 * this.clockDigits}px`);
+    this.stage.style.setProperty('--gutter', `${GUTTER}px`);
+    this.stage.style.setProperty('--lines', `${nodes.length * this.columnWidth}px`);
+    this.stage.style.setProperty('--clock', `${Math.max(66, 26 + 7.2 * this.clockDigits)}px`);
     this.canvas.style.setProperty('--row', `${this.rowHeight}px`);
     this.canvas.style.setProperty('--font', `${Math.min(13, Math.max(9, this.rowHeight * 0.62))}px`);
     this.canvas.style.minWidth = `${width + TEXT_WIDTH_MIN}px`;
     this.canvas.style.height = `${this.geometry.height}px`;
     this.heads.classList.toggle('narrow', this.columnWidth < COLUMN_WIDTH_NARROW);
-    this.heads.innerHTML = nodes.map((id, node) =>
-      `<span class="node node-${node % 8}" style="left:${GUTTER + columnX(node, this.columnWidth)}px">${escape(id)}</span>`).join('');
+    const time = this.recording.time === 'true' ? 'true time' : 'wall clock';
+    this.heads.innerHTML = `<span class="column time">${time}</span>`
+      + nodes.map((id, node) => `<span class="node node-${node % 8}" style="left:${GUTTER + columnX(node, this.columnWidth)}px">${escape(id)}</span>`).join('')
+      + `<span class="column clock" style="left:${width}px" title="The node's Lamport clock after the event">Lamport</span>`;
     this.minimap.draw(this.geometry, this.matches);
     this.draw();
   }

@@ -62,7 +62,7 @@ function effects(model: Model, row: StepRow): string {
     if (message === undefined) return `<li class="effect ${effect.kind}">${escape(effectText(model, effect, row))}</li>`;
     const fate = fateText(message);
     return `<li class="effect send">sends ${messageLink(model, message, message.receivedAt[0] ?? -1)} to ${escape(model.nodeName(message.to))}`
-      + `${fate === null ? '' : ` <em class="fate">${escape(fate)}</em>`}</li>`;
+      + `${fate === null ? '' : ` <em class="fate${(message.dropped ?? []).length === 0 ? ' harmless' : ''}">${escape(fate)}</em>`}</li>`;
   });
   return section('What came of it', `<ul>${items.join('')}</ul>`);
 }
