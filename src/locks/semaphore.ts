@@ -150,13 +150,18 @@ export class CountingSemaphore implements Semaphore {
   }
 }
 
-/** The lock behind a permit, under the semaphore's name. */
+/** The lock behind a permit, and which one it is. */
 class ManagedPermit implements ManagedLock, HeldPermit {
   constructor(
     private readonly lock: ManagedLock,
-    readonly name: string,
+    readonly semaphore: string,
     readonly permit: number,
   ) {}
+
+  /** The permit's own, for its tokens compare with no other's. */
+  get name(): string {
+    return this.lock.name;
+  }
 
   get mode(): ManagedLock['mode'] {
     return this.lock.mode;

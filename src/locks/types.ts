@@ -133,23 +133,26 @@ export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label
 /** The options of `Semaphore.request`. */
 export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
 
-/** A permit of a semaphore that is held: a lock under the semaphore's name. */
+/**
+ * A permit of a semaphore that is held: a lock with a name of its own. `token` is larger than that of every earlier
+ * holder of *this* permit; the tokens of different permits say nothing about each other. So a resource that takes
+ * part remembers the largest token for each `name`, as `fence` does.
+ */
 export interface Permit extends Lock {
-  /**
-   * Which of the permits it is, from 0. `token` is larger than that of every earlier holder of *this* permit; the
-   * tokens of different permits say nothing about each other. A resource that takes part remembers the largest
-   * token of each permit, and refuses a smaller one of the same.
-   */
+  /** The semaphore's name. */
+  readonly semaphore: string;
+  /** Which of the permits it is, from 0. */
   readonly permit: number;
 }
 
-/** A permit to be released by its holder. `await using` releases it at the end of the block. */
+/** A permit to be released by its holder. */
 export interface HeldPermit extends HeldLock {
+  /** As in `Permit`. */
+  readonly semaphore: string;
   /** As in `Permit`. */
   readonly permit: number;
 }
 
-/** The `LockManager` of the Web Locks specification, across machines, and more beside it. */
 export interface LockManager {
   /**
    * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released.

@@ -1,6 +1,7 @@
 /** A counting semaphore: at most so many holders in the whole cluster, each with the token of its permit. */
+import { fence } from '../../src';
 import type { HeldPermit, Semaphore } from '../../src';
-import { testCluster } from '../../src/testing';
+import { memoryFenceStore, testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 
 const LEASE_MS = 6_000;
@@ -55,13 +56,26 @@ test('nothing of it needs real time: the time of the cluster is the only one', a
   expect(isIn).toBe(false);
 });
 
-test('a permit is a lock under the name of the semaphore, with its number; tokens rise from holder to holder of one permit', async () => {
+test('two permits at once: a fence refuses neither, and the late write of an earlier holder of one of them', async () => {
+  const store = fence(memoryFenceStore([] as string[]));
+  const write = (permit: HeldPermit, text: string): Promise<number> => store.write(permit, (resource) => resource.value.push(text));
+  const permits = [await take('n1'), await take('n2')].sort((a, b) => b.token - a.token);
+  for (const permit of permits) await write(permit, `permit ${permit.permit}`);
+  const late = permits[0] as HeldPermit;
+  late.release();
+  const next = await take('n3');
+  expect(next.permit).toBe(late.permit);
+  await write(next, 'next');
+  await expect(write(late, 'late')).rejects.toMatchObject({ code: 'fenced' });
+});
+
+test('a permit is a lock of its own, with its number; tokens rise from holder to holder of one permit', async () => {
   const tokens = new Map<number, number>();
   for (let round = 0; round < 6; round++) {
     const permits = [await take('n1'), await take('n2')];
     expect(permits.map(({ permit }) => permit).sort()).toEqual([0, 1]);
     for (const permit of permits) {
-      expect(permit).toMatchObject({ name: 'pool', mode: 'exclusive' });
+      expect(permit).toMatchObject({ semaphore: 'pool', name: `-permit ${permit.permit} of pool`, mode: 'exclusive' });
       expect(permit.validForMs()).toBeGreaterThan(0);
       expect(permit.token).toBeGreaterThan(tokens.get(permit.permit) ?? 0);
       tokens.set(permit.permit, permit.token);
@@ -121,7 +135,7 @@ test('tryAcquire and ifAvailable: a permit if one is free, else null', async () 
   await cluster.advance(100);
   expect(await first).not.toBeNull();
   const second = poolOf('n2').request({ ifAvailable: true }, async (permit) => {
-    expect(permit?.name).toBe('pool');
+    expect(permit?.semaphore).toBe('pool');
     const third = poolOf('n3').tryAcquire();
     await cluster.settle();
     await cluster.advance(600);
