@@ -471,6 +471,18 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
   });
 
+  test('--grace: the command has time to clean up, and has done so before another one runs', async () => {
+    const log = join(cluster.directory, 'grace.log');
+    const cleanUp = `trap 'echo cleaning >> ${log}; sleep 0.2; echo cleaned >> ${log}; exit 0' TERM`;
+    const first = lock('grace', '--grace', '900ms', ...shell(`${cleanUp}; echo in; while :; do sleep 0.01; done`));
+    await first.prints(/in/);
+    const second = new Program(['lock', '--config', cluster.configFile, '--node', 'n2', 'grace', ...shell(`echo second >> ${log}`)]);
+    cluster.signal('n1', 'SIGSTOP'); // nothing renews the lock, and nobody says so
+    expect(await second.ended).toBe(0);
+    expect(await first.ended).toBe(122);
+    expect(readFileSync(log, 'utf8')).toBe('cleaning\ncleaned\nsecond\n');
+  });
+
   test('a command that cannot be stopped by SIGTERM is dead before another one runs', async () => {
     const log = join(cluster.directory, 'work.log');
     // $0 says who writes.
