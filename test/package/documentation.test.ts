@@ -238,7 +238,7 @@ describe('what is needed', () => {
 
   test('the tree of an install is the one that there is, whatever its size today', () => {
     const tree = (text: string): string[] => text.trim().split('\n').map((line) => line.replace(/^ *\d+ kB|, [\d.]+ MB$/, ''));
-    const printed = execFileSync(process.execPath, ['tools/package-size.mjs'], { cwd: ROOT, encoding: 'utf8' });
+    const printed = execFileSync(process.execPath, ['scripts/package-size.mjs'], { cwd: ROOT, encoding: 'utf8' });
     expect(tree(blocksOf('CONTRIBUTING.md').find(({ text }) => text.includes('kB  maekawa'))?.text ?? '')).toEqual(tree(printed));
     expect(read('README.md')).toContain(`${/^\d+ packages/m.exec(printed)?.[0]} in all`);
   });
