@@ -153,6 +153,7 @@ export interface HeldPermit extends HeldLock {
   readonly permit: number;
 }
 
+/** The locks of a node or of a connection to nodes: the `LockManager` of the Web Locks API, across machines, and more. */
 export interface LockManager {
   /**
    * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released.
