@@ -323,6 +323,17 @@ describe('arbiter: Release (protocol §5)', () => {
     expect(n1.receives('n3', release(210)).sent()).toMatchObject([{ to: 'n4', kind: 'grant' }]);
   });
 
+  test('arbiter: a late copy of a Release leaves a later request of its sender alone (protocol §5)', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(500));
+    n1.receives('n2', release(500));
+    n1.receives('n2', request(600));
+    n1.receives('n2', request(700));
+    const late = n1.receives('n2', release(500));
+    expect([late.sent(), late.reasons]).toEqual([[], ['no such request']]);
+    expect(n1.view()).toMatchObject({ grants: [{ request: { timestamp: 600 } }], queue: [{ request: { timestamp: 700 } }] });
+  });
+
   test('arbiter: a second Release changes nothing (protocol §5)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
