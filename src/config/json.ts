@@ -6,6 +6,9 @@ const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = new RegExp(`${STRING.source}|-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null`, 'y');
 const [COMMA, COLON, OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [/,/y, /:/y, /\{/y, /\}/y, /\[/y, /\]/y];
 
+/** Deeper than any configuration; what is nested further is not looked into. */
+const DEPTH_MAX = 1_000;
+
 /** Such as `line 4, column 3: unexpected "]"`, or null when the text is JSON. */
 export function describeJsonFault(text: string): string | null {
   const at = endOfJson(text);
@@ -18,6 +21,7 @@ export function describeJsonFault(text: string): string | null {
 /** Where the longest beginning ends that could go on as JSON; null when the whole text is. */
 function endOfJson(text: string): number | null {
   let at = 0;
+  let depth = 0;
   /** Steps over what the pattern matches here and the white space after it. */
   const take = (pattern: RegExp): boolean => {
     pattern.lastIndex = at;
@@ -34,9 +38,13 @@ function endOfJson(text: string): number | null {
   };
   const takeMember = (): boolean => take(STRING) && take(COLON) && takeValue();
   const takeValue = (): boolean => {
-    if (take(OPEN_OBJECT)) return takeItems(CLOSE_OBJECT, takeMember);
-    if (take(OPEN_LIST)) return takeItems(CLOSE_LIST, takeValue);
-    return take(SCALAR);
+    if (depth === DEPTH_MAX) return false;
+    depth++;
+    const isWhole = take(OPEN_OBJECT) ? takeItems(CLOSE_OBJECT, takeMember)
+      : take(OPEN_LIST) ? takeItems(CLOSE_LIST, takeValue)
+      : take(SCALAR);
+    depth--;
+    return isWhole;
   };
   take(SPACE);
   return takeValue() && at === text.length ? null : at;

@@ -33,6 +33,12 @@ describe('describeJsonFault', () => {
       expect({ text, isJson: describeJsonFault(text) === null }).toEqual({ text, isJson: isJson(text) });
     }), 3_000);
   });
+
+  test('a text that is nested without end is explained too', () => {
+    expect(describeJsonFault('['.repeat(200_000))).toMatch(/^line 1, column \d+: unexpected "\["$/);
+    expect(describeJsonFault('{"a":'.repeat(200_000))).toMatch(/^line 1, column \d+: unexpected "\{"$/);
+    expect(describeJsonFault(`${'['.repeat(900)}${']'.repeat(900)}`)).toBeNull();
+  });
 });
 
 function isJson(text: string): boolean {
