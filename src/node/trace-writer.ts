@@ -46,13 +46,14 @@ export class TraceWriter {
 
   /** The first line of a life: all that the core is made from. */
   begin({ id, configuration, settings, birth, nowMs }: Life): void {
-    const { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain } = settings;
+    // Whatever else there is to set: a replay without it would be of another core.
+    const { self: _self, coterie: _coterie, ...rest } = settings;
     this.write({
       trace: 'maekawa 1',
       node: id,
       nodes: configuration.nodes.map((node) => node.id),
       quorums: configuration.quorums,
-      settings: { leaseMs, retryMs, driftMax, slack, ceilingBlock, retain },
+      settings: rest,
       birth,
       nowMs,
     });

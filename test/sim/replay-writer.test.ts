@@ -21,7 +21,7 @@ describe('the trace of a node', () => {
   /** One short life, recorded to this file. */
   function live(path: string, log = silent): void {
     const settings = {
-      self: 'n1', coterie: configuration.coterie, leaseMs: 3_000, retryMs: 1_000, driftMax: 0.01, slack: 100, ceilingBlock: 100, retain: true,
+      self: 'n1', coterie: configuration.coterie, leaseMs: 3_000, retryMs: 1_000, driftMax: 0.01, slack: 100, ceilingBlock: 100, retain: true, locksMax: 1,
     };
     const birth = { ceilingOnDisk: 0, wallClockUs: 5_000, firstStart: true };
     const node = createNode(settings, birth);
@@ -31,6 +31,8 @@ describe('the trace of a node', () => {
       { kind: 'start', nowMs: 10 },
       { kind: 'ceilingReserved', nowMs: 11, ceiling: 10_000 },
       { kind: 'acquire', nowMs: 12, lock: 'a', mode: 'exclusive', caller: 1 },
+      // One more than it may know of: the Request is left unanswered.
+      { kind: 'message', nowMs: 12, from: 'n2', message: { kind: 'request', lock: 'b', clock: 5_200, timestamp: 5_200, mode: 'exclusive', keep: false, sentAtMs: 1, heldGrant: null } },
       { kind: 'stop', nowMs: 13, inUse: new Set(['b']) },
     ];
     for (const event of events) writer.record(event, step(node, event));
@@ -43,7 +45,8 @@ describe('the trace of a node', () => {
     const lives = readTrace(readFileSync(path, 'utf8'), path);
     expect(lives).toHaveLength(1);
     expect(lives[0]).toMatchObject({ node: 'n1', nodes: ['n1', 'n2', 'n3'], quorums: { family: 'grid' }, nowMs: 10 });
-    expect(lives[0]?.steps.map(({ event }) => event.kind)).toEqual(['start', 'ceilingReserved', 'acquire', 'stop']);
+    expect(lives[0]?.steps.map(({ event }) => event.kind)).toEqual(['start', 'ceilingReserved', 'acquire', 'message', 'stop']);
+    expect(lives[0]?.settings.locksMax).toBe(1);
     expect(lives[0]?.steps[2]?.effects?.some((effect) => effect.kind === 'send')).toBe(true);
     expect(replay(lives)).toEqual([]);
   });
@@ -54,7 +57,7 @@ describe('the trace of a node', () => {
     appendFileSync(path, '{"event":{"kind":"wa');
     live(path);
     const lives = readTrace(readFileSync(path, 'utf8'), path);
-    expect(lives.map((each) => each.steps.length)).toEqual([4, 4]);
+    expect(lives.map((each) => each.steps.length)).toEqual([5, 5]);
     expect(replay(lives)).toEqual([]);
   });
 

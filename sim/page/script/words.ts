@@ -8,8 +8,9 @@ export const MESSAGE_NAMES: Readonly<Record<Message['kind'], string>> = {
   request: 'Request', grant: 'Grant', release: 'Release', inquire: 'Inquire', yield: 'Yield',
 };
 
-/** `12.34 ms`, `46.7812 s`: fine enough to tell one event from the next. */
+/** `12.34 ms`, `46.7812 s`: fine enough to tell one event from the next. A wall clock knows but whole milliseconds. */
 export function timeText(us: number): string {
+  if (us % 1000 === 0 && Math.abs(us) < 10_000_000) return `${us / 1000} ms`;
   return Math.abs(us) >= 10_000_000 ? `${(us / 1_000_000).toFixed(4)} s` : `${(us / 1000).toFixed(2)} ms`;
 }
 
