@@ -65,7 +65,7 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
       const held = await acquire('n1');
       cluster.isolate('n1');
       await cluster.advance(LEASE_MS);
-      return held.signal.reason;
+      return held.signal.reason as unknown;
     },
   },
   stolen: {
@@ -73,7 +73,7 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
     meet: async () => {
       const held = await acquire('n1');
       await cluster.node('n2').locks.acquire('stock', { steal: true });
-      return held.signal.reason;
+      return held.signal.reason as unknown;
     },
   },
   fenced: {
@@ -148,8 +148,8 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
   },
 };
 
-test.each(Object.entries(scenarios))('%s', async (code, { names, meet }) => {
-  const error = await meet();
+test.each(Object.entries(scenarios))('%s', async (code, scenario) => {
+  const error = await scenario.meet();
   expect(error).toBeInstanceOf(LockError);
-  expect(error).toMatchObject({ code, name: 'LockError', message: expect.stringMatching(names) as string });
+  expect(error).toMatchObject({ code, name: 'LockError', message: expect.stringMatching(scenario.names) as string });
 });

@@ -47,7 +47,7 @@ export class TraceWriter {
   /** The first line of a life: all that the core is made from. */
   begin({ id, configuration, settings, birth, nowMs }: Life): void {
     // Whatever else there is to set: a replay without it would be of another core.
-    const { self: _self, coterie: _coterie, ...rest } = settings;
+    const rest = Object.fromEntries(Object.entries(settings).filter(([name]) => name !== 'self' && name !== 'coterie'));
     this.write({
       trace: 'maekawa 1',
       node: id,
