@@ -219,12 +219,6 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
-    name: 'taken-back-in-without-inquiry',
-    what: 'a grant that is taken back in is not inquired for those that wait already',
-    changes: [arbiter('for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);\n', '')],
-    caughtBy: ['deadlock'],
-  },
-  {
     name: 'inquires-one-reader',
     what: 'of several readers only the first is asked to give way',
     changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });\n      return;")],

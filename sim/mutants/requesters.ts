@@ -69,6 +69,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a grant that ran out in hand counts again when a late renewal of it comes',
     changes: [requester('raiseFloor(floors, node, vote.number);\n    }', '}')],
     caughtBy: VOTE_LENT_TWICE,
+    hunt: { faults: { crash: 15, spike: 0.1, late: 0.3 } },
   },
   {
     name: 'lost-in-silence',
@@ -342,7 +343,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'keeps-what-others-want',
     what: 'a lock that others wait for is kept after its release',
-    changes: [requester('if (request.keep && !request.contended) requester.phase', 'if (request.keep) requester.phase')],
+    changes: [requester('if (request.keep && !request.contended && this', 'if (request.keep && this')],
     caughtBy: ['progress'],
   },
   {
