@@ -106,6 +106,12 @@ export class LocksClient {
     await within(withinMs, Promise.all([...this.holds].map((hold) => hold.told)));
   }
 
+  /** Until the node knows that this lock was released where it was, or `withinMs` have passed. Undefined when there is nothing to wait for. */
+  whileReleasing(name: string, withinMs: number): Promise<void> | undefined {
+    const releasing = [...this.holds].filter((hold) => hold.name === name && hold.isOver);
+    return releasing.length === 0 ? undefined : within(withinMs, Promise.all(releasing.map((hold) => hold.closed)));
+  }
+
   /** Whether a lock can be had through the node: it answers, and reaches a quorum. */
   async isServing(withinMs: number): Promise<boolean> {
     try {
@@ -253,6 +259,11 @@ class RemoteHold implements ManagedLock {
 
   get signal(): AbortSignal {
     return this.abort.signal;
+  }
+
+  /** Released, lost for good or given up; the node may not know yet. */
+  get isOver(): boolean {
+    return this.state.kind === 'over';
   }
 
   /** The node knows of it: of the request, or of its end. */

@@ -53,6 +53,8 @@ export class RemoteLockManager extends BaseLockManager {
     const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
     const deadlineMs = askedMs + patienceMs;
     const giveUp = either(this.closing.signal, options.signal);
+    // What this process has just released is free, and the node must know so before it says no.
+    if (options.ifAvailable === true) await Promise.all(this.clients.map((client) => client.whileReleasing(name, IF_AVAILABLE_MS)).filter((known) => known !== undefined));
     try {
       for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
