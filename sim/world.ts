@@ -225,6 +225,8 @@ export class World {
   private drainSinceUs = 0;
   private lastActivityUs = 0;
   private isLocalEvent = false;
+  /** A node learns that a peer is up. */
+  private isHandshake = false;
   /** The caller whose release is being handled, or 0. */
   private leaving: CallerId = 0;
   private heldGrantShown: number | null = null;
@@ -657,7 +659,8 @@ export class World {
       opened.event = this.events;
     }
     counts.requests++;
-    this.waits.requested(lock, link, timestamp);
+    // A peer that is back is asked alone; the node's own arbiter, which may have to inquire too, hears of it at the next repeat.
+    if (!this.isHandshake) this.waits.requested(lock, link, timestamp);
     const place = link * this.locks.length + lock;
     if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
     else if (machine.callers.some((caller) => caller.hold !== null && caller.lock === lock)) counts.renewalRequests++;
@@ -761,7 +764,9 @@ export class World {
       const clock = this.core.durableClock(peer.node);
       if (clock > peer.ceilingOnDisk) violated('ceiling-holds', `${peer.id} shakes hands with clock ${clock}, ceiling ${peer.ceilingOnDisk}`);
       const silentForMs = this.core.silentForMs(peer.node, this.nowMs(peer));
+      this.isHandshake = true;
       this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs });
+      this.isHandshake = false;
     }
   }
 

@@ -52,6 +52,11 @@ test.each([45_436, 83_475])('seed %d: late copies of many old Requests do not mi
   expect(runSeed(seed).violation).toBeNull();
 });
 
+test('seed 219 of two nodes that lose sight of each other: a peer that is back is asked alone, which is no repeat to deadlock', () => {
+  const fixed: RunOptions = { nodes: 2, locks: 1, callers: 2, sharedShare: 0, leaseMs: 1000, faults: { crash: 15, suspect: 8, isolate: 8, cancel: 0.3 } };
+  expect(runSeed(219, fixed).violation).toBeNull();
+});
+
 test.each([192, 198, 207])('seed %d: a request is widened to a node whose silence ends when those asked are dead for good', (seed) => {
   expect(runSeed(seed).violation).toBeNull();
 });
