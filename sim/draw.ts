@@ -10,10 +10,10 @@ import { ECHO_MEMORY } from './echoes';
 import { coterieOf } from './layout';
 import { FAULT_KINDS } from './plan';
 import type {
-  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Partition, Plan, Profile, Wish,
+  CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Plan, Profile, Wish,
 } from './plan';
 import { MILLION, Random } from './random';
-import { drawRelentlessFaults, nodesDownMax } from './relentless';
+import { cutBothWays, drawRelentlessFaults, nodesDownMax } from './relentless';
 
 /** What may be fixed. Whatever is left out, the seed draws. */
 export interface RunOptions {
@@ -98,14 +98,15 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const isSwarm = isSwarming(profile);
   const isRelentless = profile === 'relentless';
   const hasFaults = isSwarm || isRelentless;
-  const nodes = options.nodes ?? (isRelentless ? stream('nodes').pick([3, 3, 4, 5, 5, 7]) : undefined) ?? stream('nodes').pick([1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const nodes = options.nodes ?? stream('nodes').pick(isRelentless ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
   const family = isRelentless && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
   const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
-  const durationUs = options.durationMs === undefined ? leaseUs * (isRelentless ? stream('duration').between(60, 120) : stream('duration').between(3, 10)) : options.durationMs * 1000;
+  const [leasesMin, leasesMax] = isRelentless ? [60, 120] : [3, 10];
+  const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(leasesMin, leasesMax) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
     : isRelentless ? drawGentleIntensities(stream('faults'))
     : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
@@ -194,7 +195,8 @@ function drawGentleIntensities(random: Random): FaultIntensities {
 function drawMachines({ seed, profile, nodes, leaseUs, intensities }: DrawContext): MachinePlan[] {
   const random = new Random(seed, 'machines');
   const isStaggered = random.chance(300_000) && isSwarming(profile);
-  const skewUs = random.pick([0, 500, 5_000_000]);
+  // Frugal: clocks too far apart cost a repeat, and a ceiling on disk that another's clock is beyond costs time (protocol §3, §6).
+  const skewUs = random.pick(profile === 'frugal' ? [0, 500] : [0, 500, 5_000_000]);
   return Array.from({ length: nodes }, () => ({
     startUs: isStaggered ? random.below(leaseUs) : 0,
     ratePpm: profile === 'adrift' ? drawWildRate(random) : drawRate(random, intensities.drift),
@@ -248,21 +250,18 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
   };
   /** Mostly short against the lease, sometimes longer than it. */
   const spellUs = (random: Random): number => 1 + random.below(random.pick([leaseUs / 20, leaseUs / 4, leaseUs, leaseUs * 3]) | 0);
-  const cutBothWays = (as: Partition, spell: { readonly atUs: number; readonly forUs: number }, some: readonly number[], others: readonly number[]): void => {
-    faults.push({ kind: 'cut', as, ...spell, from: some, to: others }, { kind: 'cut', as, ...spell, from: others, to: some });
-  };
 
   plan('split', (random, atUs) => {
     const side = all.filter(() => random.chance(500_000));
     const rest = all.filter((node) => !side.includes(node));
     const forUs = spellUs(random);
-    cutBothWays('split', { atUs, forUs }, side, rest);
+    faults.push(...cutBothWays('split', { atUs, forUs }, side, rest));
   });
   plan('isolate', (random, atUs) => {
     const alone = [random.below(nodes)];
     const rest = all.filter((node) => !alone.includes(node));
     const forUs = spellUs(random);
-    cutBothWays('isolate', { atUs, forUs }, alone, rest);
+    faults.push(...cutBothWays('isolate', { atUs, forUs }, alone, rest));
   });
   plan('oneway', (random, atUs) => {
     const some = all.filter(() => random.chance(300_000));
@@ -281,7 +280,7 @@ function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: 
     if (one === other) return;
     const periodUs = 2 + random.below(leaseUs / 4);
     for (let turn = random.between(3, 12); turn > 0; turn--) {
-      cutBothWays('flap', { atUs: atUs + turn * periodUs, forUs: 1 + random.below(periodUs - 1) }, [one], [other]);
+      faults.push(...cutBothWays('flap', { atUs: atUs + turn * periodUs, forUs: 1 + random.below(periodUs - 1) }, [one], [other]));
     }
   });
   plan('ring', (random, atUs) => {

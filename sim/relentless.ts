@@ -6,7 +6,7 @@
 import { smallestBlockingSize } from '../src/quorum/crashes';
 import { layoutOf } from '../src/quorum/layouts';
 import { nodeIdsOf } from './layout';
-import type { Family, Fault, Plan } from './plan';
+import type { Family, Fault, Partition, Plan } from './plan';
 import type { Random } from './random';
 
 export interface RelentlessSettings {
@@ -54,9 +54,16 @@ function spellsOf(random: Random, machine: number, nodes: number, atUs: number, 
       return [{ kind, atUs, forUs, machine }];
     case 'cut': {
       const others = Array.from({ length: nodes }, (_, other) => other).filter((other) => other !== machine);
-      return [{ kind, as: 'isolate', atUs, forUs, from: [machine], to: others }, { kind, as: 'isolate', atUs, forUs, from: others, to: [machine] }];
+      return cutBothWays('isolate', { atUs, forUs }, [machine], others);
     }
   }
+}
+
+/** No message goes from these to those, nor from those to these. */
+export function cutBothWays(
+  as: Partition, spell: { readonly atUs: number; readonly forUs: number }, these: readonly number[], those: readonly number[],
+): Fault[] {
+  return [{ kind: 'cut', as, ...spell, from: these, to: those }, { kind: 'cut', as, ...spell, from: those, to: these }];
 }
 
 /**

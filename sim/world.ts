@@ -923,7 +923,7 @@ export class World {
     // With clocks beyond the bound a token need only exceed those of holders that could have been known.
     this.checks.entered(this.nowUs, lock, caller.hold, this.events, this.plan.profile === 'adrift' ? openedAt - 1 : this.events);
     if (request?.state === 'held') this.overtaking?.entered(lock, request.request, wish.mode);
-    this.checkBacking(machine, lock, caller.hold);
+    this.checkBacking(machine, lock, caller.hold, request);
     if (this.plan.profile === 'frugal') {
       const couldEnterAtMs = Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0);
       this.checks.countEntry(machine.index, lock, couldEnterAtMs + reentryLeftMs(this.plan.leaseMs), validUntilMs);
@@ -956,13 +956,12 @@ export class World {
     this.counts.renewals++;
     caller.validUntilMs = validUntilMs;
     this.checks.renewed(this.nowUs, caller.lock, caller.hold, this.endsAtUs(machine, validUntilMs));
-    this.checkBacking(machine, caller.lock, caller.hold);
+    this.checkBacking(machine, caller.lock, caller.hold, this.viewOf(machine, caller.lock)?.requester);
     if (this.plan.profile === 'frugal') this.checks.countRenewal(caller.lock, validUntilMs);
   }
 
-  private checkBacking(machine: Machine, lock: number, hold: Hold): void {
+  private checkBacking(machine: Machine, lock: number, hold: Hold, requester: LockView['requester'] | undefined): void {
     if (this.backing === null) return;
-    const requester = machine.node === null ? null : this.core.inspectLock(machine.node, this.locks[lock] ?? '')?.requester;
     // A caller may have been let in and lose the lock again within one step.
     if (requester?.state !== 'held') return;
     const { request: { timestamp }, granted } = requester;

@@ -61,6 +61,12 @@ test.each([192, 198, 207])('seed %d: a request is widened to a node whose silenc
   expect(runSeed(seed).violation).toBeNull();
 });
 
+test('frugal counts messages where clocks are close: one that is beyond the slack or the ceiling costs more (seed 2387081972)', () => {
+  expect(runSeed(2387081972, { leaseMs: 50, slack: 5_000 }).violation).toBeNull();
+  const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'frugal', leaseMs: 50, slack: 5_000 }));
+  expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+});
+
 test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol §1)', () => {
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
