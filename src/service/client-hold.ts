@@ -185,8 +185,20 @@ export class ClientHold {
    */
   private onDone(): void {
     const { state } = this;
-    if (state.kind === 'held' || state.kind === 'stopping') this.state = { kind: 'closing', lock: state.lock };
-    else this.letGo();
+    switch (state.kind) {
+      case 'held':
+      case 'stopping':
+        this.state = { kind: 'closing', lock: state.lock };
+        break;
+      case 'new':
+      case 'waiting':
+        this.letGo();
+        break;
+      case 'kept': // it broke before: the client may not know yet
+      case 'closing':
+      case 'over': // it was ended from here; what is written after that destroys it, and its status is never sent
+        return;
+    }
     this.call.write({ ended: { reason: 'REASON_RELEASED', message: 'released', definite: true } }, (error?: Error | null) => {
       if (error instanceof Error) return; // it broke after all
       this.letGo();

@@ -106,10 +106,9 @@ export class LocksClient {
     await within(withinMs, Promise.all([...this.holds].map((hold) => hold.told)));
   }
 
-  /** Until the node knows that this lock was released where it was, or `withinMs` have passed. Undefined when there is nothing to wait for. */
-  whileReleasing(name: string, withinMs: number): Promise<void> | undefined {
-    const releasing = [...this.holds].filter((hold) => hold.name === name && hold.isOver);
-    return releasing.length === 0 ? undefined : within(withinMs, Promise.all(releasing.map((hold) => hold.closed)));
+  /** Whether the node may not know yet that this lock was released here, or no longer waited for. */
+  isReleasing(name: string): boolean {
+    return [...this.holds].some((hold) => hold.name === name && hold.isOver);
   }
 
   /** Whether a lock can be had through the node: it answers, and reaches a quorum. */
@@ -290,9 +289,11 @@ class RemoteHold implements ManagedLock {
     if (this.state.kind === 'held' || this.state.kind === 'lost') this.finish();
   }
 
+  /** Until the node knows, or need not be told any more: what it was not told has run out. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const leftMs = this.validForMs();
     this.release();
-    await this.closed;
+    await within(Math.max(CLOSE_MS, leftMs), this.closed);
   }
 
   /** Whatever its state: it is over, and the node is told. */

@@ -53,9 +53,11 @@ export class RemoteLockManager extends BaseLockManager {
     const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
     const deadlineMs = askedMs + patienceMs;
     const giveUp = either(this.closing.signal, options.signal);
-    // What this process has just released is free, and the node must know so before it says no.
-    if (options.ifAvailable === true) await Promise.all(this.clients.map((client) => client.whileReleasing(name, IF_AVAILABLE_MS)).filter((known) => known !== undefined));
     try {
+      // What this process has just released is free, and the node must know so before it says no. Otherwise it is asked at
+      // once: requests are made in the order of the calls.
+      const releasing = options.ifAvailable === true ? this.clients.filter((client) => client.isReleasing(name)) : [];
+      if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
       for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
         const leftMs = failed === 0 ? patienceMs : deadlineMs - performance.now();
