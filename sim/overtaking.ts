@@ -15,6 +15,7 @@ interface Waiting {
   readonly mode: Mode;
   /** Arbiters that it was sent to and has not reached yet. */
   readonly awaiting: Set<NodeId>;
+  /** Arbiters that send nothing which they decided before they knew it. */
   readonly reached: Set<NodeId>;
   /** The younger requests that entered since it reached its whole voting set. */
   readonly overtakenBy: Set<string>;
@@ -45,11 +46,12 @@ export class Overtaking {
     if (!request.reached.has(arbiter)) request.awaiting.add(arbiter);
   }
 
-  reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime): void {
+  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol §3). */
+  reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
     const request = of(this.waiting, lock).get(node);
     if (request?.id.timestamp !== timestamp) return;
     request.awaiting.delete(arbiter);
-    request.reached.add(arbiter);
+    if (!isHeldBack) request.reached.add(arbiter);
   }
 
   /** Entered or given up. */

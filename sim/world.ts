@@ -698,10 +698,10 @@ export class World {
     const isShown = message.kind === 'request' && message.heldGrant !== null && nowMs < machine.silentUntilMs;
     if (isShown) this.heldGrantShown = message.heldGrant;
     const from = this.nodeIds[Math.floor(link / this.machines.length)] ?? '';
-    if (message.kind === 'request') this.overtaking?.reached(lock, from, machine.id, message.timestamp);
+    if (message.kind === 'request') this.overtaking?.reached(lock, from, machine.id, message.timestamp, isHeldBack(machine));
     this.step(machine, { kind: 'message', nowMs, from, message });
     this.heldGrantShown = null;
-    if (!this.waits.isUnderWay(lock) && this.isWantedByMany(lock) && !this.isAnyHeldBack()) this.waits.demandNoCircle(lock);
+    if (!this.waits.isUnderWay(lock) && this.isWantedByMany(lock) && !this.machines.some(isHeldBack)) this.waits.demandNoCircle(lock);
   }
 
   /** Callers of several nodes wait for it: only then may they wait for each other. */
@@ -713,11 +713,6 @@ export class World {
       one = caller.machine;
     }
     return false;
-  }
-
-  /** A node waits for its disk before it sends what it has to say. */
-  private isAnyHeldBack(): boolean {
-    return this.machines.some(({ node, ceilingUnderWay, ceilingOnDisk }) => node !== null && ceilingUnderWay > ceilingOnDisk);
   }
 
   private viewOf(machine: Machine, lock: number): LockView | null {
@@ -1357,6 +1352,11 @@ export class World {
   private lockOf(name: LockName): number {
     return present(this.lockIndex.get(name), 'lock', name);
   }
+}
+
+/** Whether it may wait for its disk before it sends what it has to say. */
+function isHeldBack({ node, ceilingUnderWay, ceilingOnDisk }: Machine): boolean {
+  return node !== null && ceilingUnderWay > ceilingOnDisk;
 }
 
 function present<Item>(item: Item | undefined, what: string, which: number | string): Item {

@@ -67,6 +67,10 @@ test('frugal counts messages where clocks are close: one that is beyond the slac
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
 });
 
+test('fairness: a vote that waited for the disk was lent before an older request came (seed 237687449)', () => {
+  expect(runSeed(237687449, { locks: 3, callers: 1, leaseMs: 53 }).violation).toBeNull();
+});
+
 test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol §1)', () => {
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
