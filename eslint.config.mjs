@@ -21,11 +21,11 @@ const layers = {
 const zones = Object.entries(layers).map(([folder, allowed]) => ({
   target: `./src/${folder}`,
   from: './src',
-  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts', './log.ts'])],
+  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts', './log.ts', './standard-output.ts'])],
   message: `src/${folder} may import ${allowed.length === 0 ? 'nothing of the other folders' : allowed.join(', ')} only.`,
 }));
 zones.push(
-  { target: './sim', from: './src', except: ['./core', './quorum'], message: 'The simulator drives the core alone.' },
+  { target: './sim', from: './src', except: ['./core', './quorum', './standard-output.ts'], message: 'The simulator drives the core alone.' },
   { target: './src', from: ['./sim', './bench', './test'], message: 'Production code knows no simulator, benchmark or test.' },
 );
 

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { runSeed } from '../sim/run';
+import { endUnlessWritten } from '../src/standard-output';
 import type { Answer, Command } from './worker';
 import type { Measured, Scenario } from './scenarios';
 
@@ -176,4 +177,5 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+endUnlessWritten();
 void main();

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { endUnlessWritten, print } from '../src/standard-output';
 import { PRODUCTION_CORE } from './core';
 import type { Core } from './core';
 import { drawPlan } from './draw';
@@ -165,6 +166,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 if (require.main === module) {
-  const output: Output = { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
+  endUnlessWritten();
+  const output: Output = { write: print, isTerminal: process.stdout.isTTY };
   void main(process.argv.slice(2), output).then((code) => (process.exitCode = code));
 }

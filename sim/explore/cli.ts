@@ -1,5 +1,6 @@
 /** The command: reads what is asked for, searches, tells how far it is and what it found. */
 import { writeFileSync } from 'node:fs';
+import { print } from '../../src/standard-output';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import { USAGE, UsageError, parseOptions } from './options';
@@ -20,7 +21,7 @@ export interface Terminal {
   readonly note: (text: string) => void;
 }
 
-const CONSOLE: Terminal = { tell: (text) => console.log(text), note: (text) => console.error(text) };
+const CONSOLE: Terminal = { tell: (text) => print(`${text}\n`), note: (text) => console.error(text) };
 const PROGRESS_EVERY_MS = 2000;
 
 /** @returns the exit code, one of `EXIT` */

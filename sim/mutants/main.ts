@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { endUnlessWritten, print } from '../../src/standard-output';
 import { EXIT } from '../main';
 import type { Output } from '../main';
 import { wholeNumber } from '../options';
@@ -124,6 +125,7 @@ export async function main(argv: readonly string[], output: Output): Promise<num
 }
 
 if (require.main === module) {
-  const output: Output = { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
+  endUnlessWritten();
+  const output: Output = { write: print, isTerminal: process.stdout.isTTY };
   void main(process.argv.slice(2), output).then((code) => (process.exitCode = code));
 }

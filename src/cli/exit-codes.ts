@@ -5,6 +5,7 @@
  */
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
+import { CANNOT_WRITE } from '../standard-output';
 
 export const EXIT = {
   ok: 0,
@@ -14,6 +15,7 @@ export const EXIT = {
   unreachable: 69,
   bug: 70,
   storage: 73,
+  cannotWrite: CANNOT_WRITE,
   protocol: 76,
   noQuorum: 121,
   lost: 122,
@@ -32,6 +34,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
   usage: { shown: '64', meaning: 'an option or the configuration is wrong' },
   unreachable: { shown: '69', meaning: 'no node answers, or the address to listen on is in use' },
   storage: { shown: '73', meaning: 'the data directory cannot be used' },
+  cannotWrite: { shown: '74', meaning: 'what is printed cannot be written' },
   protocol: { shown: '76', meaning: 'the other side speaks another protocol, or belongs to another cluster' },
   noQuorum: { shown: '121', meaning: 'the nodes that can be reached contain no quorum' },
   lost: { shown: '122', meaning: 'the lock was lost, or stolen, and the command ended because of that' },

@@ -6,8 +6,9 @@ import { permitOf } from '../locks/semaphore';
 import type { HeldLock } from '../locks/types';
 import type { RemoteOptions } from '../service/client';
 import type { RemoteLockManager } from '../service/remote';
+import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';
-import { EXIT, ExitWith, exitCodeOf } from './exit-codes';
+import { ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
 import type { FindNodeOptions } from './find-node';
 import { isAbout } from './holders';
@@ -168,7 +169,7 @@ async function hold(
     interrupted.throwIfAborted();
     const [file, ...args] = options.shell === true ? ['sh', '-c', command.join(' ')] : command;
     if (file === undefined) {
-      await print(`${held.locks[0]?.token ?? 0}\n`);
+      await printToken(held.locks[0]?.token ?? 0);
       if (!steals) await untilSignal(held, interrupted);
       return;
     }
@@ -284,10 +285,13 @@ function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessE
   };
 }
 
-/** Rejects when nobody reads it any more. */
-function print(text: string): Promise<void> {
+/** Rejects when nobody reads it any more: then the lock is given back before the program ends. */
+function printToken(token: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(new ExitWith(EXIT.failed)) : resolve()));
+    onUnwritten((exitCode) => reject(new ExitWith(exitCode)));
+    process.stdout.write(`${token}\n`, (error) => {
+      if (!error) resolve();
+    });
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { CommanderError } from 'commander';
 import { LockError } from '../errors';
+import { endUnlessWritten } from '../standard-output';
 import { endOptions } from './end-options';
 import { EXIT, ExitWith, exitCodeOf } from './exit-codes';
 import { createProgram } from './program';
@@ -24,10 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 if (require.main === module) {
-  // A reader that went away, such as head(1), ends the program quietly; `maekawa lock` gives its lock back first.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE' && process.argv[2] !== 'lock' && process.argv[2] !== 'steal') process.exit(EXIT.ok);
-  });
+  endUnlessWritten();
   // What is told goes nowhere then; the command and its lock go on.
   process.stderr.on('error', () => undefined);
   main(process.argv.slice(2)).then((code) => {

@@ -6,13 +6,13 @@ import type { Interface } from 'node:readline';
 import { inspect } from 'node:util';
 import { createLog, jsonLine, plain } from '../log';
 import type { LogEntry, LogLevel, LogThreshold, Logger } from '../log';
+import { onUnwritten } from '../standard-output';
 
 const COLORS: Record<LogLevel, number> = { debug: 34, info: 32, warn: 33, error: 31, fatal: 41 };
 
 export function jsonLog(threshold: LogThreshold, common: object): Logger {
   let isRead = true;
-  // Not the rule of main.ts that the program ends when nobody reads what it prints.
-  process.stdout.removeAllListeners('error').on('error', () => (isRead = false));
+  onUnwritten(() => (isRead = false));
   return createLog(threshold, (entry) => {
     if (isRead) process.stdout.write(jsonLine(entry, Date.now()));
   }, common);
@@ -21,6 +21,7 @@ export function jsonLog(threshold: LogThreshold, common: object): Logger {
 export function terminalLog(threshold: LogThreshold, terminal: Interface | undefined): Logger {
   let isOpen = terminal !== undefined;
   terminal?.on('close', () => (isOpen = false));
+  onUnwritten(() => undefined);
   return createLog(threshold, (entry) => {
     if (isOpen) process.stdout.write('\r\x1b[K');
     process.stdout.write(terminalLine(entry, new Date()));

@@ -23,7 +23,7 @@ export function createProgram(): Command {
     ],
     environment: [['MAEKAWA_CONFIG', 'the configuration, where --config does not name one']],
     exitCodes: [
-      'command', 'failed', 'usage', 'unreachable', 'storage', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound', 'died',
+      'command', 'failed', 'usage', 'unreachable', 'storage', 'cannotWrite', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound', 'died',
     ],
     examples: [
       ['maekawa demo', 'see four nodes share a lock and lose one of them'],

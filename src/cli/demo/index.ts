@@ -11,6 +11,7 @@ import type { Configuration } from '../../config';
 import type { NodeId, Token } from '../../core';
 import { LockError } from '../../errors';
 import type { StatusReply } from '../../service/schema';
+import { onUnwritten } from '../../standard-output';
 import { EXIT, ExitWith } from '../exit-codes';
 import { withManual } from '../manual';
 import { configOption, durationOption } from '../options';
@@ -53,6 +54,8 @@ async function run({ config, compete }: DemoOptions): Promise<void> {
   const interrupted = new AbortController();
   const onSignal = (): void => interrupted.abort(new ExitWith(130));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  // The nodes would go on without it.
+  onUnwritten((exitCode) => interrupted.abort(new ExitWith(exitCode)));
   const demo = new Demo(cluster, configuration, compete);
   try {
     const failures = await Promise.race([
