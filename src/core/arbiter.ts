@@ -15,7 +15,7 @@ import { hasPriority, isCompatible, isSameRequest } from './priority';
 const DEFAULT_LOCKS_MAX = 2 ** 20;
 
 /** Far more than there are nodes, each of which wants a lock once; their Releases may have been lost. */
-export const QUEUE_MAX = 10_000;
+export const QUEUE_MAX = 2_000;
 
 /** The vote, lent to one request. */
 interface LiveGrant {

@@ -10,6 +10,11 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 const shell = (script: string): string[] => ['--', 'sh', '-c', script];
 
+/** `D` is a shell whose child was stopped between vfork and exec: it waits for that in the kernel. */
+function untilStopped(...pids: readonly (number | undefined)[]): Promise<unknown> {
+  return until(() => pids.every((pid) => /[TD]/.test(processState(pid ?? 0) ?? '')), () => `${pids.join(' and ')} to be stopped: ${pids.map((pid) => processState(pid ?? 0)).join(' and ')}`);
+}
+
 /** A command that does not end by itself, and says when it runs. */
 const HOLD = shell('echo in; exec sleep 1000');
 
@@ -218,7 +223,7 @@ describe('maekawa lock', () => {
     const program = lock('suspended', ...shell('echo $$; read line; echo done'));
     const [, pid = ''] = await program.prints(/(\d+)\n/);
     program.signal('SIGTSTP');
-    await until(() => processState(program.child.pid ?? 0) === 'T' && processState(Number(pid)) === 'T', 'both to be stopped');
+    await untilStopped(program.child.pid, Number(pid));
     program.signal('SIGCONT');
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(0);
@@ -230,7 +235,7 @@ describe('maekawa lock', () => {
     const program = lock('too-late', ...shell(`trap "echo caught >> ${log}" TERM CONT; echo $$; while :; do echo working >> ${log}; sleep 0.01; done`));
     const [, pid = ''] = await program.prints(/(\d+)\n/);
     program.signal('SIGTSTP');
-    await until(() => processState(program.child.pid ?? 0) === 'T' && processState(Number(pid)) === 'T', 'both to be stopped');
+    await untilStopped(program.child.pid, Number(pid));
     const before = readFileSync(log, 'utf8');
     expect(await lock('too-late', '--node', 'n2', '--wait', '20s', '--', 'true').ended).toBe(0);
     program.signal('SIGCONT');
