@@ -14,6 +14,7 @@ import { MonotonicTime } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
 import { LOCKS_SERVICE, healthCheck } from './discovery';
+import { EndsInOrder } from './ends-in-order';
 import { locksMethods } from './schema';
 import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, Malformed, QueuedMessage, StatusReply, WatchEventMessage } from './schema';
 import { lockBytes, wireMode } from './replies';
@@ -40,6 +41,9 @@ export class LocksClient {
   private readonly time = new MonotonicTime();
   private sleptMs = 0;
   private readonly holds = new Set<RemoteHold>();
+  /** How many streams of locks there were. */
+  private begun = 0;
+  private readonly ends = new EndsInOrder();
   private closing: Promise<void> | undefined;
 
   /** @param address `host:port` of a node. Connects when first used. */
@@ -79,7 +83,13 @@ export class LocksClient {
       if (this.closing !== undefined) throw this.closedError();
       const { Hold } = locksMethods();
       const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
-      const hold: RemoteHold = new RemoteHold(this, call, name, options, { resolve, reject, onClosed: () => this.holds.delete(hold) });
+      const number = this.begun++;
+      const hold: RemoteHold = new RemoteHold(this, call, name, options, {
+        resolve,
+        reject,
+        onOver: () => this.ends.end({ number, end: () => call.end() }),
+        onClosed: () => this.holds.delete(hold),
+      });
       this.holds.add(hold);
     });
   }
@@ -223,6 +233,8 @@ class RemoteHold implements ManagedLock {
     private readonly outcome: {
       readonly resolve: (lock: ManagedLock) => void;
       readonly reject: (reason: unknown) => void;
+      /** This side of the stream may end. */
+      readonly onOver: () => void;
       readonly onClosed: () => void;
     },
   ) {
@@ -418,7 +430,7 @@ class RemoteHold implements ManagedLock {
     this.stopListening();
     clearTimeout(this.deadline);
     clearInterval(this.pings);
-    this.call.end();
+    this.outcome.onOver();
   }
 
   private isHeld(): boolean {
