@@ -19,12 +19,12 @@ export function isAbout(lockName: string, name: string): boolean {
   return lockName === name || permitOf(lockName)?.semaphore === name;
 }
 
-/** `n1 (deploy 7)` */
+/** `n1/3 (deploy 7)` */
 export function holderTitle({ clientId, label }: LockInfo): string {
   return label === undefined ? clientId : `${clientId} (${label})`;
 }
 
-/** `held by n1 (deploy 7) for 12 s; 2 others wait`; empty when nothing is known. */
+/** `held by n1/3 (deploy 7) for 12 s; 2 others wait`; empty when nothing is known. */
 export function describeUse(held: readonly LockInfo[], othersWaiting: number): string {
   const holders = held.map((lock) => `${holderTitle(lock)} for ${formatDuration(lock.forMs)}`).join(', ');
   const waiting = othersWaiting === 0 ? '' : othersWaiting === 1 ? '1 other waits' : `${othersWaiting} others wait`;

@@ -26,6 +26,7 @@ export function whoCommand(): Command {
   return withManual(command, {
     description: [
       'Asks every node of the configuration, and names those that do not answer: what is held through them is not shown.',
+      'A client is named by the node that it asked and by the number of its connection there: n1/3. A lock of a node\'s own process has the node\'s id alone.',
     ],
     exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers']],
     examples: [
@@ -59,7 +60,7 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   ];
   const rows = [...held.map(row('holds')), ...pending.map(row('waits'))];
   if (showsLock) rows.sort(([a = ''], [b = '']) => (a < b ? -1 : Number(a > b)));
-  const header = [...(showsLock ? ['LOCK'] : []), 'NODE', 'STATE', 'MODE', 'FOR', 'TOKEN', 'NAME'];
+  const header = [...(showsLock ? ['LOCK'] : []), 'CLIENT', 'STATE', 'MODE', 'FOR', 'TOKEN', 'NAME'];
   const use = name === undefined ? 'no lock is held or waited for' : `nobody holds ${printable(name)} or waits for it`;
   return [
     rows.length > 0 ? formatTable(header, rows) : `${use}${unanswered.length === 0 ? '' : ', as far as the nodes know that answer'}`,

@@ -70,17 +70,17 @@ export class NodeLockManager extends BaseLockManager {
     return this.parts.runtime;
   }
 
-  /** For names that were checked, our own included. */
-  override begin(name: string, options: LockOptions): Promise<ManagedLock> {
+  /** For names that were checked, our own included. `clientId` is on whose behalf, where not this process's own. */
+  override begin(name: string, options: LockOptions, clientId: string = this.parts.id): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
       if (inTheWay !== undefined) {
         // The callbacks of those that asked before run before this one's.
-        void this.untilDecided((each) => each.name === name).then(() => reject(notFreeError(inTheWay.info(this.parts.id))));
+        void this.untilDecided((each) => each.name === name).then(() => reject(notFreeError(inTheWay.info())));
         return;
       }
-      const acquisition = new Acquisition(this.line, ++this.made, name, options, resolve, reject);
+      const acquisition = new Acquisition(this.line, ++this.made, clientId, name, options, resolve, reject);
       this.pending.add(acquisition);
       if (options.steal === true) void this.askInTurn(acquisition);
       else acquisition.ask();
@@ -201,7 +201,7 @@ export class NodeLockManager extends BaseLockManager {
 
   /** What is held and what waits at this moment. */
   snapshot(): LockManagerSnapshot {
-    const info = (acquisition: Acquisition): LockInfo => acquisition.info(this.parts.id);
+    const info = (acquisition: Acquisition): LockInfo => acquisition.info();
     return { held: [...this.held].map(info), pending: [...this.pending].map(info) };
   }
 
@@ -214,7 +214,7 @@ export class NodeLockManager extends BaseLockManager {
     this.watchers.set(name, watchers.add(listener));
     for (const acquisition of this.held) {
       if (acquisition.name !== name && permitOf(acquisition.name)?.semaphore !== name) continue;
-      const lock = acquisition.info(this.parts.id);
+      const lock = acquisition.info();
       queueMicrotask(() => listener({ change: 'held', lock }));
     }
     return () => {
@@ -230,18 +230,22 @@ export class NodeLockManager extends BaseLockManager {
     for (const watched of semaphore === undefined ? [name] : [name, semaphore]) {
       const watchers = this.watchers.get(watched);
       if (watchers === undefined) continue;
-      const lock = acquisition.info(this.parts.id);
+      const lock = acquisition.info();
       // In its own turn: what a listener throws is not the node's failure.
       for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
     }
   }
 
-  /** Nodes that hold the lock or stand in line for it, as far as this node's own arbiter and callers show. */
-  ahead(name: string): NodeId[] {
-    const view = this.parts.runtime.inspect(name);
+  /**
+   * Who holds the lock or stands in line for it, as far as this node's own arbiter and callers show: other nodes, for
+   * votes are lent to nodes, and clients of this one that hold it.
+   */
+  ahead(name: string): string[] {
+    const { id, runtime } = this.parts;
+    const view = runtime.inspect(name);
     const nodes = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request.node);
-    const isOurs = view?.requester?.state === 'waiting';
-    return [...new Set(nodes)].filter((node) => !(isOurs && node === this.parts.id));
+    const ownHolders = [...this.held].filter((each) => each.name === name).map((each) => each.clientId);
+    return [...new Set(nodes.flatMap((node) => (node === id ? ownHolders : [node])))];
   }
 
   private timeoutError(name: string, waitedMs: number): LockError {
@@ -262,7 +266,7 @@ export class NodeLockManager extends BaseLockManager {
   private knownOfHolder(name: string): string {
     const { id, runtime } = this.parts;
     const own = [...this.held].find((each) => each.name === name);
-    if (own !== undefined) return `; ${describeHolder(own.info(id))}`;
+    if (own !== undefined) return `; ${describeHolder(own.info())}`;
     const view = runtime.inspect(name);
     const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
     return others.length === 0 ? '' : `; last known to be held or asked for first by ${others.join(', ')}`;
@@ -273,7 +277,7 @@ function notFreeError(holder: LockInfo): LockError {
   return new LockError('timeout', `the lock ${JSON.stringify(holder.name)} is not free: ${describeHolder(holder)}`);
 }
 
-/** `n1 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
+/** `n1/3 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
 function describeHolder({ clientId, label, token }: LockInfo): string {
   return `${clientId}${label === undefined ? '' : ` (${label})`} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
@@ -316,6 +320,7 @@ class Acquisition implements Caller, ManagedLock {
   constructor(
     private readonly line: Line,
     readonly number: number,
+    readonly clientId: string,
     readonly name: string,
     private readonly options: LockOptions,
     private readonly resolve: (lock: ManagedLock) => void,
@@ -448,8 +453,8 @@ class Acquisition implements Caller, ManagedLock {
     return Promise.resolve();
   }
 
-  info(clientId: NodeId): LockInfo {
-    const { name, mode, token } = this;
+  info(): LockInfo {
+    const { name, mode, clientId, token } = this;
     const { label } = this.options;
     return {
       name, mode, clientId,

@@ -75,7 +75,10 @@ export interface HeldLocks {
 export interface LockInfo {
   readonly name: string;
   readonly mode: Mode;
-  /** The node through which the lock is held or asked for. */
+  /**
+   * Who holds the lock or asks for it: the id of a node for callers in its own process, else that of the node that was
+   * asked and a number for the connection, as in `n1/3`. A client that wants and holds nothing for 10 s may get another one.
+   */
   readonly clientId: string;
   /** As given by whoever asked. */
   readonly label?: string;

@@ -49,6 +49,7 @@ export class ClientHold {
     private readonly call: HoldCall,
     private readonly node: MaekawaNode,
     private readonly locks: NodeLockManager,
+    private readonly clientId: string,
     private readonly onOver: () => void,
   ) {
     this.marginMs = marginMs(node.configuration.leaseMs, node.configuration.driftMax);
@@ -125,7 +126,7 @@ export class ClientHold {
         ...(label === '' ? {} : { label }),
         signal: giveUp.signal,
         ...(waitMs === undefined ? {} : { waitMs }),
-      })
+      }, this.clientId)
       .then((lock) => this.onHeld(lock), (error: unknown) => this.end(error));
     // Not for a lock that is free: it is held before the event loop turns.
     setImmediate(() => {

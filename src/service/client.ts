@@ -31,7 +31,7 @@ const ANSWER_LATE_MS = 1_500;
 const CLOSE_MS = 500;
 
 export interface RemoteOptions extends LockOptions {
-  /** Called when the lock is not free, with the nodes that hold it or stand in line before, as far as the node asked knows. */
+  /** Called when the lock is not free, with who holds it or stands in line before, as far as the node asked knows: other nodes, and clients of its own. */
   readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
 }
 
@@ -55,6 +55,8 @@ export class LocksClient {
       ? grpc.credentials.createInsecure()
       : grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
     this.client = new grpc.Client(address, credentials, {
+      // Two clients in one process are two: each is known by its connection, and may want as many locks as it allows.
+      'grpc.use_local_subchannel_pool': 1,
       // Only the lease says for how long a lock is held. This finds out about a dead node, and must not take this
       // process for one when it is busy for a second or two.
       'grpc.keepalive_time_ms': 2_000,

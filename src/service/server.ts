@@ -11,6 +11,7 @@ import type { MaekawaNode } from '../node/start';
 import { callsPerConnectionMax } from '../transport/server';
 import { ClientHold, readName } from './client-hold';
 import type { HoldCall } from './client-hold';
+import { Connections } from './connections';
 import { lockInfoMessage, queryReply, statusReply } from './replies';
 import { locksMethods } from './schema';
 import type { Malformed, QueryReply, QueryRequest, StatusReply, WatchEventMessage, WatchRequest } from './schema';
@@ -44,20 +45,20 @@ export interface LocksService {
 export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: NodeLockManager): LocksService {
   const holds = new Set<ClientHold>();
   const watches = new Set<WatchCall>();
-  const connections = new Tally();
+  const connections = new Connections();
   let isDraining = false;
   const { Hold, Query, Watch, Status } = locksMethods();
   server.addService(
     { Hold, Query, Watch, Status },
     {
       Hold: (call: HoldCall) => {
-        const connection = call.getPeer();
-        if (connections.count(connection) >= HOLDS_PER_CONNECTION_MAX) {
+        const connection = connections.of(call.getPeer());
+        if (connection.holds >= HOLDS_PER_CONNECTION_MAX) {
           return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks, and no more; release some, or open another one`);
         }
-        connections.add(connection);
-        call.once('close', () => connections.remove(connection));
-        const hold: ClientHold = new ClientHold(call, node, locks, () => holds.delete(hold));
+        connection.begin();
+        call.once('close', () => connection.end());
+        const hold: ClientHold = new ClientHold(call, node, locks, `${node.id}/${connection.number}`, () => holds.delete(hold));
         holds.add(hold);
         if (isDraining) hold.stop();
       },
@@ -102,23 +103,4 @@ function watch(call: WatchCall, locks: NodeLockManager): void {
 /** End a stream with this status. */
 function refuse(call: HoldCall | WatchCall, code: grpc.status, details: string): void {
   call.emit('error', { code, details });
-}
-
-/** How many there are of each. */
-class Tally {
-  private readonly counts = new Map<string, number>();
-
-  count(of: string): number {
-    return this.counts.get(of) ?? 0;
-  }
-
-  add(one: string): void {
-    this.counts.set(one, this.count(one) + 1);
-  }
-
-  remove(one: string): void {
-    const left = this.count(one) - 1;
-    if (left > 0) this.counts.set(one, left);
-    else this.counts.delete(one);
-  }
 }

@@ -21,6 +21,9 @@ export interface ListenOptions {
  */
 export const callsPerConnectionMax = 1_100;
 
+/** A connection over which nothing is called for so long is closed. */
+export const connectionIdleMs = 10_000;
+
 /** A server without services that listens nowhere yet. */
 export function createServer(): grpc.Server {
   return new grpc.Server({
@@ -30,7 +33,7 @@ export function createServer(): grpc.Server {
     'grpc.keepalive_time_ms': 10_000,
     'grpc.keepalive_timeout_ms': 5_000,
     // A client of gRPC that could not connect may do so once more after it was closed, and forgets that connection.
-    'grpc.max_connection_idle_ms': 10_000,
+    'grpc.max_connection_idle_ms': connectionIdleMs,
   });
 }
 

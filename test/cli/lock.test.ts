@@ -95,7 +95,7 @@ describe('maekawa lock', () => {
     const first = lock('order', '--node', 'n1', ...shell('echo $MAEKAWA_TOKEN; read line'));
     const [, firstToken = ''] = await first.prints(/(\d+)\n/);
     const second = lock('order', '--node', 'n2', '-v', ...shell('echo $MAEKAWA_TOKEN'));
-    await second.complains(/^maekawa: waiting for order; held by n1 for \d+ (ms|s)$/m);
+    await second.complains(/^maekawa: waiting for order; held by n1\/\d+ for \d+ (ms|s)$/m);
     expect(second.output).toBe('');
     first.child.stdin?.end('\n');
     expect(await first.ended).toBe(0);
@@ -124,7 +124,7 @@ describe('maekawa lock', () => {
     for (const node of ['n1', 'n3']) {
       const refused = lock('busy', '--try', '--node', node, '--', 'touch', mark);
       expect(await refused.ended).toBe(124);
-      expect(refused.errors).toMatch(/^maekawa: the lock "busy" is not free: n1 \(a test\) holds it with token \d+\n$/);
+      expect(refused.errors).toMatch(/^maekawa: the lock "busy" is not free: n1\/\d+ \(a test\) holds it with token \d+\n$/);
     }
     expect(existsSync(mark)).toBe(false);
     holder.child.stdin?.end('\n');
@@ -145,11 +145,11 @@ describe('maekawa lock', () => {
     const first = lock('told', '--node', 'n1', '--name', 'first', ...shell('echo in; read line'));
     await first.prints(/in/);
     const second = lock('told', '--node', 'n2', '--name', 'second', '-v', ...shell('read line'));
-    await second.complains(/held by n1 \(first\)/);
+    await second.complains(/held by n1\/\d+ \(first\)/);
     const third = lock('told', '--node', 'n3', '-v', '--', 'true');
-    await third.complains(/held by n1 \(first\) for \d+ m?s; 1 other waits$/m);
+    await third.complains(/held by n1\/\d+ \(first\) for \d+ m?s; 1 other waits$/m);
     first.child.stdin?.end('\n');
-    await third.complains(/held by n2 \(second\)/);
+    await third.complains(/held by n2\/\d+ \(second\)/);
     second.child.stdin?.end('\n');
     expect(await third.ended).toBe(0);
   });
@@ -293,9 +293,9 @@ describe('maekawa lock', () => {
     expect(tried.errors).toBe('maekawa: no permit of the semaphore "pool" (2 permits) is free\n');
     const who = new Program(['who', 'pool', '--config', cluster.configFile]);
     expect(await who.ended).toBe(0);
-    expect(who.output).toMatch(/^pool \(permit 1\) +n[12] +holds .*\npool \(permit 2\) +n[12] +holds /m);
+    expect(who.output).toMatch(/^pool \(permit 1\) +n[12]\/\d+ +holds .*\npool \(permit 2\) +n[12]\/\d+ +holds /m);
     const waiting = lock('pool', '--semaphore', '2', '--node', 'n3', '-v', '--', 'true');
-    await waiting.complains(/^maekawa: waiting for pool; held by n\d for \d+ m?s, n\d for \d+ m?s$/m);
+    await waiting.complains(/^maekawa: waiting for pool; held by n\d\/\d+ for \d+ m?s, n\d\/\d+ for \d+ m?s$/m);
     waiting.signal('SIGINT');
     await waiting.ended;
     for (const each of inside) each.child.stdin?.end('\n');
@@ -307,7 +307,7 @@ describe('maekawa lock', () => {
     for (const each of holders) await each.prints(/in/);
     const who = new Program(['who', '--config', cluster.configFile]);
     expect(await who.ended).toBe(0);
-    expect(who.output).toMatch(/^LOCK +NODE[^]*^all-1 +n1 +holds +exclusive[^]*^all-2 +n2 +holds +shared/m);
+    expect(who.output).toMatch(/^LOCK +CLIENT[^]*^all-1 +n1\/\d+ +holds +exclusive[^]*^all-2 +n2\/\d+ +holds +shared/m);
     for (const each of holders) each.signal('SIGTERM');
     for (const each of holders) expect(await each.ended).toBe(143);
   });
@@ -325,11 +325,11 @@ describe('maekawa lock', () => {
     await waiting.complains(/waiting/);
     const who = program('who', 'seen');
     expect(await who.ended).toBe(0);
-    expect(who.output).toMatch(new RegExp(`^n1 +holds +exclusive +.* +${token} +deploy 7$`, 'm'));
-    expect(who.output).toMatch(/^n2 +waits +exclusive/m);
-    await watching.prints(/n1 \(deploy 7\) holds seen, token \d+/);
+    expect(who.output).toMatch(new RegExp(`^n1/\\d+ +holds +exclusive +.* +${token} +deploy 7$`, 'm'));
+    expect(who.output).toMatch(/^n2\/\d+ +waits +exclusive/m);
+    await watching.prints(/n1\/\d+ \(deploy 7\) holds seen, token \d+/);
     holder.child.stdin?.end('\n');
-    await watching.prints(/n1 \(deploy 7\) gave seen back after [^]*n2 holds seen/);
+    await watching.prints(/n1\/\d+ \(deploy 7\) gave seen back after [^]*n2\/\d+ holds seen/);
     expect(await waiting.ended).toBe(0);
     watching.signal('SIGINT');
     expect(await watching.ended).toBe(0);

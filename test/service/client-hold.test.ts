@@ -67,7 +67,7 @@ async function held(): Promise<{ call: SlowCall; lock: TestLock }> {
   const lock = new TestLock();
   const node = { id: 'n1', configuration: { leaseMs: 1_000, driftMax: 0.001 } } as MaekawaNode;
   const locks = { begin: () => Promise.resolve(lock as unknown as ManagedLock) } as unknown as NodeLockManager;
-  new ClientHold(call as unknown as HoldCall, node, locks, () => undefined);
+  new ClientHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
   call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '', ifAvailable: false } });
   await until(() => call.sent.some((event) => 'held' in event), 'held');
   call.letOneLeave();

@@ -243,6 +243,31 @@ describe('who may still count on a lock keeps it', () => {
   });
 });
 
+describe('who a client is to others', () => {
+  test('each connection has an id of its own, which begins with its node’s; the node’s own process has that alone', async () => {
+    const config = { nodes: [{ id: 'n1', address: '127.0.0.1:7001' }], quorums: { family: 'majority' } };
+    const node = await startNode({ id: 'n1', config, listen: '127.0.0.1:0', ephemeral: true, firstStart: true });
+    const [one, other] = [connect({ addresses: [node.address] }), connect({ addresses: [node.address] })];
+    const ids = async (): Promise<object> => Object.fromEntries((await one.locks.query()).held.map(({ name, clientId }) => [name, clientId]));
+    try {
+      await node.locks.acquire('own');
+      await one.locks.request('first', () => undefined);
+      await other.locks.acquire('second');
+      await new Stream(clientOf(node.address), { lock: Buffer.from('plain') }).has('held');
+      await one.locks.acquire('first'); // as before, though it held nothing meanwhile
+      expect(await ids()).toEqual({ own: 'n1', first: 'n1/1', second: 'n1/2', plain: 'n1/3' });
+
+      await expect(other.locks.acquire('first', { waitMs: 1 })).rejects.toMatchObject({ message: expect.stringMatching(/; n1\/1 holds it with token \d+$/) as string });
+      const notFree = new Stream(clientOf(node.address), { lock: Buffer.from('second'), ifAvailable: true });
+      expect(await notFree.has('ended')).toMatchObject({ ended: { message: expect.stringMatching(/is not free: n1\/2 holds it/) as string } });
+      const waiting = new Stream(clientOf(node.address), { lock: Buffer.from('plain') });
+      expect(await waiting.has('queued')).toMatchObject({ queued: { ahead: ['n1/3'] } });
+    } finally {
+      await Promise.all([one.close(), other.close(), node.stop()]);
+    }
+  });
+});
+
 describe('no client keeps the node from its work', () => {
   test('one that asks for thousands of locks gets a thousand, and is told so of the others; then as many again', async () => {
     const other = connect({ addresses: [cluster.addressOf('n1')] });
