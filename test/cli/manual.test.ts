@@ -160,13 +160,41 @@ describe('completion', () => {
     expectOffers(() => spawnSync('fish', ['--no-config', '-c', `${fishScript(model)}\n${ask.join('\n')}`], { encoding: 'utf8', cwd: directory, env: environment() }));
   });
 
-  testWith('zsh')('zsh reads its script', () => {
-    const file = join(directory, '_maekawa');
-    writeFileSync(file, zshScript(model));
-    const check = `fpath=('${directory}' $fpath); autoload -U compinit; compinit -u -d '${join(directory, 'dump')}'; source '${file}'; print $_comps[maekawa]; functions _maekawa_quorums_init >/dev/null && print defined`;
-    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', check], { encoding: 'utf8', env: environment() });
-    expect(stderr).toBe('');
-    expect(stdout).toBe('_maekawa\ndefined\n');
+  const zshWays = [['sourced', 'compinit -u -d dump && source <(cat _maekawa)'], ['in a folder of $fpath', 'fpath=($PWD $fpath) && compinit -u -d dump']] as const;
+  for (const [way, load] of zshWays) testWith('zsh')(`zsh, its script ${way}`, () => {
+    // Each line is typed, with Tab after it, at the prompt of a shell on a terminal of its own.
+    const settings = mkdtempSync(join(directory, 'zsh-'));
+    writeFileSync(join(settings, '_maekawa'), zshScript(model));
+    writeFileSync(join(settings, '.zshrc'), `
+cd -q ${settings} && autoload -U compinit && ${load} && cd -q $OLDPWD
+PS1=
+compadd() {
+  # With these it offers nothing, and only tells the caller what matches.
+  [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]] && { builtin compadd "$@"; return }
+  local -a __matches
+  builtin compadd -A __matches "$@"
+  (( $#__matches )) && print -rl -- $__matches >> ${settings}/offers
+  builtin compadd "$@"
+}
+complete-and-tell() {
+  _main_complete
+  compstate[insert]= compstate[list]=
+  print -r -- '==' >> ${settings}/offers
+  print -n '<answered>'
+}
+zle -C complete-and-tell complete-word complete-and-tell
+bindkey '^I' complete-and-tell
+print -n '<ready>'
+`);
+    const type = (line: string): string => `zpty -w -n shell '${line}'$'\\t'; zpty -r shell answer '*<answered>'; zpty -w -n shell $'\\C-u'`;
+    const ask = ['zmodload zsh/zpty', 'zpty shell zsh -i', "zpty -r shell answer '*<ready>'", ...cases.map(([line]) => type(line)), 'zpty -d shell'];
+    const offers = join(settings, 'offers');
+    expectOffers(() => {
+      rmSync(offers, { force: true });
+      const { stderr, error } = spawnSync('zsh', ['-f', '-c', ask.join('\n')], { encoding: 'utf8', cwd: directory, env: { ...environment(), ZDOTDIR: settings, TERM: 'dumb' }, timeout: 30_000 });
+      expect(error).toBeUndefined(); // such as that no answer came
+      return { stdout: readFileSync(offers, 'utf8'), stderr };
+    });
   });
 
   test('what cannot be asked is not offered, without a word', async () => {
