@@ -851,10 +851,10 @@ export class World {
     this.isLocalEvent = false;
   }
 
-  /** Of two that steal the older one goes first, and may hear of the younger only when that repeats its Request. */
+  /** Of two that steal on one node the later one goes first, and the other waits until it is done. */
   private noteOtherThieves(caller: Caller): void {
     for (const other of this.callers) {
-      if (other === caller || other.lock !== caller.lock || other.theft === 'none' || other.state !== 'waiting') continue;
+      if (other === caller || other.machine !== caller.machine || other.lock !== caller.lock || other.theft === 'none' || other.state !== 'waiting') continue;
       other.theft = 'among others';
       caller.theft = 'among others';
     }

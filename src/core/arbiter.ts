@@ -229,7 +229,14 @@ export class Arbiters {
       if (number <= this.lastNumber) broken('grant-rises', `${number} after ${this.lastNumber}`);
       this.lastNumber = number;
       this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);
+      this.orderForNextThief(arbiter, oldest.request);
     }
+  }
+
+  /** Of two that steal the younger takes the lock as soon as the older has entered: its order follows the Grant. */
+  private orderForNextThief(arbiter: Arbiter, lentTo: RequestId): void {
+    const next = arbiter.queue[0];
+    if (next?.request.steals === true && hasPriority(lentTo, next.request)) this.inquireFor(arbiter, next.request, next.mode, false);
   }
 
   private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {

@@ -69,6 +69,8 @@ interface OpenRequest {
   askedAtMs: number;
   /** Someone else wants this lock: it will be released for real. */
   contended: boolean;
+  /** A younger thief gave its order before this thief was inside: it is obeyed when it is. */
+  isOrderedOut: boolean;
   /** Clocks found too far apart are brought together at once the first time only (section 11). */
   clocksBroughtTogether: boolean;
 }
@@ -369,6 +371,7 @@ export class Requesters {
       floors: new Map(),
       askedAtMs: requesterNowMs,
       contended: false,
+      isOrderedOut: false,
       clocksBroughtTogether: false,
     };
     requester.phase = { state: 'waiting', request };
@@ -402,6 +405,9 @@ export class Requesters {
     const phase: Phase = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
     requester.phase = phase;
     this.letIn(requester, phase);
+    if (!request.isOrderedOut) return;
+    this.giveUp(requester, phase);
+    this.joinOrAdvance(requester);
   }
 
   /** The first in line enters; behind a reader, all readers up to the next writer do. */
@@ -573,6 +579,7 @@ export class Requesters {
         return this.joinOrAdvance(requester);
       case 'waiting': {
         if (!hasPriority(message.contender, request.id)) {
+          if (message.contender.steals === true) request.isOrderedOut = true;
           return this.context.ignore(from, message, 'contender is younger');
         }
         // The Inquire may come before its Grant: the floor makes the late Grant harmless.

@@ -33,6 +33,17 @@ describe('steal: the arbiter', () => {
     expect(n1.receives('n4', request(220, { steals: true })).sentOf('inquire')).toMatchObject([{ contender: { node: 'n4' } }]);
   });
 
+  test('steal: the order of a younger thief follows the Grant to the older one', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.receives('n3', request(210, { steals: true }));
+    n1.receives('n4', request(220, { steals: true }));
+    expect(n1.receives('n2', release(200)).sent()).toMatchObject([
+      { to: 'n3', kind: 'grant', timestamp: 210 },
+      { to: 'n3', kind: 'inquire', timestamp: 210, contender: { timestamp: 220, node: 'n4', steals: true } },
+    ]);
+  });
+
   test('steal: one that gave its vote back still goes before those that do not steal', () => {
     const n1 = new TestNode();
     const number = grantNumber(n1.receives('n4', request(220, { steals: true })));
@@ -70,6 +81,17 @@ describe('steal: the requester', () => {
     const n1 = new TestNode();
     const timestamp = n1.steal(1).sentOf('request')[0]?.timestamp ?? NaN;
     expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).reasons).toEqual(['contender is younger']);
+  });
+
+  test('steal: of two that steal the older one obeys the younger as soon as it is inside', () => {
+    const n1 = new TestNode();
+    const timestamp = n1.steal(1).sentOf('request')[0]?.timestamp ?? NaN;
+    n1.receives('n2', grant(timestamp, 500));
+    n1.receives('n2', inquire(timestamp, 500, THIEF));
+    const outcome = n1.receives('n3', grant(timestamp, 501));
+    expect(outcome.of('entered')).toHaveLength(1);
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
   test('steal: from callers of the same node it takes the lock without asking anyone but its arbiters', () => {
