@@ -219,6 +219,13 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
+    name: 'no-order-after-a-grant',
+    what: 'an arbiter that lends to one that steals says nothing of another that steals and waits',
+    changes: [arbiter('if (next?.request.steals === true && hasPriority(lentTo, next.request)) this', 'if (next?.request.steals === true && !hasPriority(lentTo, next.request)) this')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
     name: 'inquires-one-reader',
     what: 'of several readers only the first is asked to give way',
     changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });\n      return;")],

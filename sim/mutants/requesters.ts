@@ -303,6 +303,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
+    name: 'order-forgotten-at-entry',
+    what: 'one that steals forgets, when it enters, that another one that steals has given it an order',
+    changes: [requester('if (!request.isOrderedOut) return;', 'return;')],
+    caughtBy: ['progress'],
+    hunt: { profile: 'calm' },
+  },
+  {
     name: 'theft-refused-at-home',
     what: 'a caller that steals waits until those inside at its own node leave',
     changes: [requester('this.giveUp(requester, phase);\n    }\n    line.unshift', '}\n    line.unshift')],
