@@ -88,7 +88,7 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
     case 'renewed':
       return `renewed ${effect.lock} callers ${effect.callers.join(' ')} until ${effect.validUntilMs}`;
     case 'lost':
-      return `${effect.stolen ? 'STOLEN' : 'LOST'} ${effect.lock} caller ${effect.caller}`;
+      return `${effect.thief === undefined ? 'LOST' : 'STOLEN'} ${effect.lock} caller ${effect.caller}${effect.thief === undefined ? '' : ` by ${effect.thief.node}`}`;
     case 'wake':
       return `wake me at ${effect.atMs}`;
     case 'reserveCeiling':

@@ -441,7 +441,7 @@ export class World {
         return this.hash.addWide(effect.validUntilMs);
       }
       case 'lost':
-        if (effect.stolen === true) this.counts.stolen++;
+        if (effect.thief !== undefined) this.counts.stolen++;
         else if (this.plan.profile === 'calm' || this.plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
         return this.lost(machine, effect.caller);
       case 'reserveCeiling': {

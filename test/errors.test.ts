@@ -69,7 +69,7 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
     },
   },
   stolen: {
-    names: /^the lock "stock", held through node n1, was stolen/,
+    names: /^the lock "stock", held through node n1, was stolen through node n2\. Stop/,
     meet: async () => {
       const held = await acquire('n1');
       await cluster.node('n2').locks.acquire('stock', { steal: true });

@@ -305,14 +305,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'order-forgotten-at-entry',
     what: 'one that steals forgets, when it enters, that another one that steals has given it an order',
-    changes: [requester('if (!request.isOrderedOut) return;', 'return;')],
+    changes: [requester('if (request.orderedOutBy === null) return;', 'return;')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
   {
     name: 'theft-refused-at-home',
     what: 'a caller that steals waits until those inside at its own node leave',
-    changes: [requester('this.giveUp(requester, phase);\n    }\n    line.unshift', '}\n    line.unshift')],
+    changes: [requester('this.giveUp(requester, phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -326,7 +326,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'stolen-in-silence',
     what: 'those inside are not told that the lock was stolen',
-    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });\n", '')],
+    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, thief });\n", '')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

@@ -95,7 +95,7 @@ export interface RecordedEffect {
   readonly validUntilMs?: number;
   readonly atMs?: number;
   readonly ceiling?: number;
-  readonly stolen?: boolean;
+  readonly thief?: { readonly node: string };
 }
 
 /** What a node knows of a lock, part by part. */

@@ -101,7 +101,7 @@ export function describeEffect(node: NodeId, effect: Effect, wording: Wording = 
     case 'renewed':
       return `${node} holds ${effect.lock} until ${effect.validUntilMs}`;
     case 'lost':
-      return `${node} loses ${effect.lock}${as(effect.caller)}${effect.stolen === true ? ': stolen' : ''}`;
+      return `${node} loses ${effect.lock}${as(effect.caller)}${effect.thief === undefined ? '' : `: stolen by ${effect.thief.node}`}`;
     case 'ignored':
       return `${node} drops ${describeMessage(effect.message, wording)} of ${effect.from}: ${effect.reason}`;
     case 'wake':

@@ -9,6 +9,12 @@ import type { LamportTime, LockName, Message, Mode, NodeId, Token } from './mess
 /** Names one local caller's wish to hold a lock. Chosen by the driver, never reused in one life of a node. */
 export type CallerId = number;
 
+/** Who took a lock from its holder: the node, and its caller if that is this very node. */
+export interface Thief {
+  readonly node: NodeId;
+  readonly caller?: CallerId;
+}
+
 export type Event =
   /** First event of a node's life, exactly once. */
   | { readonly kind: 'start'; readonly nowMs: number }
@@ -66,8 +72,8 @@ export type Effect =
     }
   /** The callers inside this lock hold it until `validUntilMs` now: for longer, or after sleep for less. */
   | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
-  /** The caller no longer holds the lock, at this very moment: its grants ran out, or it was stolen. */
-  | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId; readonly stolen?: true }
+  /** The caller no longer holds the lock, at this very moment: its grants ran out, or the thief took it. */
+  | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId; readonly thief?: Thief }
   /** Send a `wake` event at `atMs`. Replaces any earlier wish. */
   | { readonly kind: 'wake'; readonly atMs: number }
   /** Put this ceiling on disk, then answer `ceilingReserved`. */

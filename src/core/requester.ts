@@ -10,7 +10,7 @@
 import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
-import type { CallerId } from './events';
+import type { CallerId, Thief } from './events';
 import { assertNever, broken } from './invariants';
 import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, Request, RequestId, Token } from './messages';
 import { hasPriority } from './priority';
@@ -69,8 +69,8 @@ interface OpenRequest {
   askedAtMs: number;
   /** Someone else wants this lock: it will be released for real. */
   contended: boolean;
-  /** A younger thief gave its order before this thief was inside: it is obeyed when it is. */
-  isOrderedOut: boolean;
+  /** The younger thief that gave its order before this thief was inside; it is obeyed when it is. */
+  orderedOutBy: NodeId | null;
   /** Clocks found too far apart are brought together at once the first time only (section 11). */
   clocksBroughtTogether: boolean;
 }
@@ -348,14 +348,14 @@ export class Requesters {
       const first = line.shift();
       if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });
     } else if (phase.state === 'held') {
-      this.giveUp(requester, phase);
+      this.giveUp(requester, phase, { node: this.context.settings.self, caller: caller.id });
     }
     line.unshift(caller);
   }
 
   /** The lock was stolen from those inside. */
-  private giveUp(requester: Requester, phase: Entry & { readonly inside: readonly CallerId[] }): void {
-    for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, stolen: true });
+  private giveUp(requester: Requester, phase: Entry & { readonly inside: readonly CallerId[] }, thief: Thief): void {
+    for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, thief });
     this.end(requester, phase.request);
   }
 
@@ -371,7 +371,7 @@ export class Requesters {
       floors: new Map(),
       askedAtMs: requesterNowMs,
       contended: false,
-      isOrderedOut: false,
+      orderedOutBy: null,
       clocksBroughtTogether: false,
     };
     requester.phase = { state: 'waiting', request };
@@ -405,8 +405,8 @@ export class Requesters {
     const phase: Phase = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
     requester.phase = phase;
     this.letIn(requester, phase);
-    if (!request.isOrderedOut) return;
-    this.giveUp(requester, phase);
+    if (request.orderedOutBy === null) return;
+    this.giveUp(requester, phase, { node: request.orderedOutBy });
     this.joinOrAdvance(requester);
   }
 
@@ -572,14 +572,14 @@ export class Requesters {
     switch (phase.state) {
       case 'held':
         if (message.contender.steals !== true) return; // Noted: the lock will be released for real.
-        this.giveUp(requester, phase);
+        this.giveUp(requester, phase, { node: message.contender.node });
         return this.joinOrAdvance(requester);
       case 'retained':
         this.end(requester, request);
         return this.joinOrAdvance(requester);
       case 'waiting': {
         if (!hasPriority(message.contender, request.id)) {
-          if (message.contender.steals === true) request.isOrderedOut = true;
+          if (message.contender.steals === true) request.orderedOutBy = message.contender.node;
           return this.context.ignore(from, message, 'contender is younger');
         }
         // The Inquire may come before its Grant: the floor makes the late Grant harmless.

@@ -277,9 +277,15 @@ function notFreeError(holder: LockInfo): LockError {
   return new LockError('timeout', `the lock ${JSON.stringify(holder.name)} is not free: ${describeHolder(holder)}`);
 }
 
+/** `n1/3 (deploy 7)` */
+function titleOf({ clientId, label }: Pick<LockInfo, 'clientId' | 'label'>): string {
+  return label === undefined ? clientId : `${clientId} (${label})`;
+}
+
 /** `n1/3 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
-function describeHolder({ clientId, label, token }: LockInfo): string {
-  return `${clientId}${label === undefined ? '' : ` (${label})`} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
+function describeHolder(holder: LockInfo): string {
+  const { token } = holder;
+  return `${titleOf(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
 /** What the callers of one node have in common. */
@@ -330,6 +336,11 @@ class Acquisition implements Caller, ManagedLock {
     this.mode = options.mode ?? 'exclusive';
     this.askedMs = this.runtime.nowMs();
     if (this.steals) this.stopWaiting = this.waitAtMost();
+  }
+
+  get title(): string {
+    const { label } = this.options;
+    return titleOf({ clientId: this.clientId, ...(label === undefined ? {} : { label }) });
   }
 
   get steals(): boolean {

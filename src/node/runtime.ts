@@ -5,7 +5,7 @@
  */
 import { durableClock, inspectLock, lockNames, silentForMs, step } from '../core';
 import type {
-  CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Token,
+  CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
 import { assertNever } from '../core';
 import { LockError } from '../errors';
@@ -23,6 +23,8 @@ const SLEEP_UNNOTICED_MS = 200;
 
 /** Who wants a lock. Each is called back at most once with `entered`, and after that at most once with `lost`. */
 export interface Caller {
+  /** How others are told of it. */
+  readonly title: string;
   entered(token: Token, validUntilMs: number): void;
   renewed(validUntilMs: number): void;
   /** The lock is not held any more, or (before `entered`) never will be. */
@@ -307,8 +309,13 @@ export class Runtime {
       case 'lost': {
         const known = this.callers.get(effect.caller);
         this.callers.delete(effect.caller);
-        this.parts.log.warn({ lock: effect.lock }, effect.stolen ? 'the lock was stolen' : 'lost the lock: its lease ended before it could be renewed');
-        return known?.caller.lost(effect.stolen ? this.stolenError(effect.lock) : this.lostError(effect.lock));
+        if (effect.thief === undefined) {
+          this.parts.log.warn({ lock: effect.lock }, 'lost the lock: its lease ended before it could be renewed');
+          return known?.caller.lost(this.lostError(effect.lock));
+        }
+        const how = this.describeTheft(effect.thief);
+        this.parts.log.warn({ lock: effect.lock }, `the lock was ${how}`);
+        return known?.caller.lost(this.stolenError(effect.lock, how));
       }
       case 'wake':
         return this.setTimer(effect.atMs);
@@ -392,10 +399,16 @@ export class Runtime {
     );
   }
 
-  private stolenError(lock: LockName): LockError {
+  /** What a caller of another node is called only that node knows. */
+  private describeTheft({ node, caller }: Thief): string {
+    const known = caller === undefined ? undefined : this.callers.get(caller);
+    return known === undefined ? `stolen through node ${node}` : `stolen by ${known.caller.title}`;
+  }
+
+  private stolenError(lock: LockName, how: string): LockError {
     return new LockError(
       'stolen',
-      `the lock ${JSON.stringify(lock)}, held through node ${this.parts.id}, was stolen by another request. Stop using what it protects`,
+      `the lock ${JSON.stringify(lock)}, held through node ${this.parts.id}, was ${how}. Stop using what it protects`,
       { definite: false },
     );
   }

@@ -352,7 +352,7 @@ describe('maekawa lock', () => {
     expect(await thief.ended).toBe(0);
     expect(Number(thief.output)).toBeGreaterThan(Number(token));
     expect(await holder.ended).toBe(122);
-    expect(holder.errors).toMatch(/was stolen by another request/);
+    expect(holder.errors).toMatch(/the lock "stuck", held through node n1, was stolen through node n2\. Stop/);
   });
 
   test('--json tells what happens on standard error', async () => {

@@ -62,7 +62,7 @@ describe('steal: the requester', () => {
   test('steal: a holder gives the lock up at once, to all arbiters asked', () => {
     const { n1, timestamp } = holding();
     const outcome = n1.receives('n2', inquire(timestamp, 500, THIEF));
-    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, thief: { node: 'n4' } }]);
     expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
@@ -90,7 +90,7 @@ describe('steal: the requester', () => {
     n1.receives('n2', inquire(timestamp, 500, THIEF));
     const outcome = n1.receives('n3', grant(timestamp, 501));
     expect(outcome.of('entered')).toHaveLength(1);
-    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, thief: { node: 'n4' } }]);
     expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
@@ -98,7 +98,7 @@ describe('steal: the requester', () => {
     const { n1, timestamp } = holding();
     n1.acquire(2);
     const outcome = n1.steal(3);
-    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, stolen: true }]);
+    expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, thief: { node: 'n1', caller: 3 } }]);
     expect(outcome.sent()).toMatchObject([
       { to: 'n2', kind: 'release', timestamp }, { to: 'n3', kind: 'release', timestamp },
       { to: 'n2', kind: 'request', steals: true }, { to: 'n3', kind: 'request', steals: true },

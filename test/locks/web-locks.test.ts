@@ -53,7 +53,7 @@ describe.each([['one node', ['n1', 'n1', 'n1']], ['three nodes', ['n1', 'n2', 'n
     const token = locksOf(c).request('r', { steal: true }, (lock) => lock.token);
     await cluster.advance(30_000);
     await expect(holder).resolves.toBe('AbortError');
-    expect(stolen?.signal.reason).toMatchObject({ code: 'stolen', definite: false });
+    expect(stolen?.signal.reason).toMatchObject({ code: 'stolen', definite: false, message: expect.stringContaining(`was stolen ${c === a ? 'by' : 'through node'} ${c}. Stop`) as string });
     expect(stolen?.validForMs()).toBe(0);
     await expect(token).resolves.toBeGreaterThan(stolen?.token ?? NaN);
   });

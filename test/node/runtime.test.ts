@@ -86,6 +86,7 @@ class TestTime extends VirtualTime {
 }
 
 class TestCaller implements Caller {
+  readonly title = 'the test';
   readonly told: string[] = [];
   lostReason: LockError | null = null;
   onEntered: () => void = () => undefined;

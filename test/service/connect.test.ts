@@ -63,6 +63,7 @@ describe('connect: the same locks from a process that is no node', () => {
     const error = await victim;
     expect(error).toBeInstanceOf(DOMException);
     expect((error as DOMException).name).toBe('AbortError');
+    expect((error as DOMException).message).toMatch(/^the lock "loot", held through node n1, was stolen through node n3\./);
     await one.close();
     await other.close();
   });

@@ -254,7 +254,7 @@ describe('who a client is to others', () => {
       await one.locks.request('first', () => undefined);
       await other.locks.acquire('second');
       await new Stream(clientOf(node.address), { lock: Buffer.from('plain') }).has('held');
-      await one.locks.acquire('first'); // as before, though it held nothing meanwhile
+      const robbed = await one.locks.acquire('first'); // as before, though it held nothing meanwhile
       expect(await ids()).toEqual({ own: 'n1', first: 'n1/1', second: 'n1/2', plain: 'n1/3' });
 
       await expect(other.locks.acquire('first', { waitMs: 1 })).rejects.toMatchObject({ message: expect.stringMatching(/; n1\/1 holds it with token \d+$/) as string });
@@ -262,6 +262,10 @@ describe('who a client is to others', () => {
       expect(await notFree.has('ended')).toMatchObject({ ended: { message: expect.stringMatching(/is not free: n1\/2 holds it/) as string } });
       const waiting = new Stream(clientOf(node.address), { lock: Buffer.from('plain') });
       expect(await waiting.has('queued')).toMatchObject({ queued: { ahead: ['n1/3'] } });
+
+      await other.locks.acquire('first', { steal: true, label: 'repair' });
+      await until(() => robbed.signal.aborted, 'the holder to be told');
+      expect(robbed.signal.reason).toMatchObject({ code: 'stolen', message: expect.stringContaining('was stolen by n1/2 (repair). Stop') as string });
     } finally {
       await Promise.all([one.close(), other.close(), node.stop()]);
     }

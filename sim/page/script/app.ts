@@ -212,7 +212,7 @@ class App {
         case 'entered':
           return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))} · ${shortClockText(effect.token ?? 0)}</strong>`];
         case 'lost':
-          return [`<strong class="lost">${effect.stolen === true ? 'is robbed of it' : 'loses it'}</strong>`];
+          return [`<strong class="lost">${effect.thief === undefined ? 'loses it' : `is robbed of it by ${escape(effect.thief.node)}`}</strong>`];
         case 'ignored':
           return [`<em>ignored: ${escape(effect.reason ?? '')}</em>`];
         default:

@@ -119,7 +119,7 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
     case 'renewed':
       return `${lock} is held for ${untilText(effect.validUntilMs, step)}`;
     case 'lost':
-      return `caller ${effect.caller} loses ${lock}${effect.stolen === true ? ': it was stolen' : ': its lease ended'}`;
+      return `caller ${effect.caller} loses ${lock}${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} stole it`}`;
     case 'ignored':
       return `ignored: ${effect.reason}`;
     case 'wake':
