@@ -5,7 +5,7 @@ import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { LockError } from '../errors';
 import { LocksClient } from '../service/client';
-import type { CallersStatus, LockStatus, StatusReply } from '../service/schema';
+import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../service/schema';
 import { readWtf8 } from '../transport/lock-name';
 import { loadClientTls } from '../transport/tls';
 import { EXIT, ExitWith } from './exit-codes';
@@ -129,9 +129,9 @@ function unreachable(status: StatusReply): string {
   return missing.length === 0 ? '' : `; does not reach ${missing.join(', ')}`;
 }
 
-function countsByKind(sent: Readonly<Record<string, number>>): string {
-  const counts = Object.entries(sent).filter(([, count]) => count > 0);
-  return counts.length === 0 ? 'none' : counts.map(([kind, count]) => `${count} ${kind}`).join(', ');
+function countsByKind(sent: readonly CountMessage[]): string {
+  const counts = sent.filter(({ count }) => count > 0);
+  return counts.length === 0 ? 'none' : counts.map(({ of: kind, count }) => `${count} ${kind}`).join(', ');
 }
 
 function lockRows(answers: readonly NodeAnswer[]): string[][] {
@@ -164,10 +164,19 @@ function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer
     digest,
     nodes: answers.map((answer) =>
       answer.up
-        ? { id: answer.id, address: answer.address, up: true, ...answer.status, locks: answer.status.locks.map(lockJson) }
+        ? { id: answer.id, address: answer.address, up: true, ...statusJson(answer.status) }
         : answer,
     ),
   };
+}
+
+function statusJson(status: StatusReply): object {
+  const { sent, received, ignored, locks } = status;
+  return { ...status, sent: countsJson(sent), received: countsJson(received), ignored: countsJson(ignored), locks: locks.map(lockJson) };
+}
+
+function countsJson(counts: readonly CountMessage[]): Record<string, number> {
+  return Object.fromEntries(counts.map(({ of, count }) => [of, count]));
 }
 
 function lockJson(status: LockStatus): object {

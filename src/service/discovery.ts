@@ -4,9 +4,10 @@
  */
 import { ReflectionService } from '@grpc/reflection';
 import type { MethodDefinition, Server } from '@grpc/grpc-js';
+import * as protoLoader from '@grpc/proto-loader';
 import { HealthImplementation, service as healthService } from 'grpc-health-check';
 import type { ServingStatus } from 'grpc-health-check';
-import { locksPackage } from './schema';
+import { LOCKS_PROTO, protoDirectory } from './schema';
 
 export const LOCKS_SERVICE = 'maekawa.v1.Locks';
 
@@ -23,10 +24,19 @@ export interface Health {
   setServing(isServing: boolean): void;
 }
 
+/**
+ * With fields named as in the file. No `map` may be in it: protobufjs gives the entries of a map a name that
+ * descriptors of other languages refuse, and with it the whole file. (Health checking has one; probes know it anyway.)
+ */
+function reflection(): ReflectionService {
+  const described = protoLoader.loadSync(LOCKS_PROTO, { includeDirs: [protoDirectory()], keepCase: true });
+  return new ReflectionService(described, { services: [LOCKS_SERVICE] });
+}
+
 export function addDiscovery(server: Server): Health {
   const health = new HealthImplementation(Object.fromEntries(SERVICES.map((service) => [service, 'NOT_SERVING'])));
   health.addToServer(server);
-  new ReflectionService(locksPackage(), { services: [LOCKS_SERVICE] }).addToServer(server);
+  reflection().addToServer(server);
   return {
     setServing: (isServing) => {
       for (const service of SERVICES) health.setStatus(service, isServing ? 'SERVING' : 'NOT_SERVING');

@@ -3,7 +3,7 @@ import type { LockView, Mode, RequestId } from '../core';
 import type { ClusterSnapshot, LockInfo, LockManagerSnapshot } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
 import { writeWtf8 } from '../transport/lock-name';
-import type { LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from './schema';
+import type { CountMessage, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from './schema';
 
 export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
   return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
@@ -28,11 +28,15 @@ export function statusReply(node: MaekawaNode): StatusReply {
     clock: status.clock,
     peers: status.peers.map(({ id, address, up, reason = '' }) => ({ node: id, address, up, reason })),
     locks: status.locks.map((view) => lockStatus(view, status.nowMs)),
-    sent: status.messages.sent,
-    received: status.messages.received,
-    ignored: status.messages.ignored,
+    sent: countMessages(status.messages.sent),
+    received: countMessages(status.messages.received),
+    ignored: countMessages(status.messages.ignored),
     entries: status.entries,
   };
+}
+
+function countMessages(counts: Readonly<Record<string, number>>): CountMessage[] {
+  return Object.entries(counts).map(([of, count]) => ({ of, count }));
 }
 
 function lockStatus({ lock, grants, queue, requester }: LockView, nowMs: number): LockStatus {

@@ -81,6 +81,11 @@ export interface LockStatus {
   readonly callers: CallersStatus | null;
 }
 
+export interface CountMessage {
+  readonly of: string;
+  readonly count: number;
+}
+
 export interface StatusReply {
   readonly node: string;
   readonly cluster: string;
@@ -89,9 +94,9 @@ export interface StatusReply {
   readonly clock: number;
   readonly peers: readonly { readonly node: string; readonly address: string; readonly up: boolean; readonly reason: string }[];
   readonly locks: readonly LockStatus[];
-  readonly sent: Readonly<Record<string, number>>;
-  readonly received: Readonly<Record<string, number>>;
-  readonly ignored: Readonly<Record<string, number>>;
+  readonly sent: readonly CountMessage[];
+  readonly received: readonly CountMessage[];
+  readonly ignored: readonly CountMessage[];
   readonly entries: number;
 }
 
@@ -136,18 +141,21 @@ export interface LocksMethods {
   readonly Status: MethodDefinition<object, StatusReply>;
 }
 
+/** In `protoDirectory()`. */
+export const LOCKS_PROTO = 'maekawa/v1/locks.proto';
+
 /** Where the `.proto` files are: beside `src` when run from source, beside `dist` when built. */
 export function protoDirectory(): string {
   const candidates = [join(__dirname, '../../proto'), join(__dirname, '../../../proto')];
   return candidates.find((each) => existsSync(each)) ?? candidates[0] ?? 'proto';
 }
 
-let definition: protoLoader.PackageDefinition | undefined;
 let methods: LocksMethods | undefined;
 
 /** Loaded when first asked for: a process that uses no service does not pay for it. */
-export function locksPackage(): protoLoader.PackageDefinition {
-  return (definition ??= protoLoader.loadSync('maekawa/v1/locks.proto', {
+export function locksMethods(): LocksMethods {
+  if (methods !== undefined) return methods;
+  const definition = protoLoader.loadSync(LOCKS_PROTO, {
     includeDirs: [protoDirectory()],
     longs: Number, // every 64-bit number of the service is a safe integer
     enums: String,
@@ -155,12 +163,8 @@ export function locksPackage(): protoLoader.PackageDefinition {
     arrays: true,
     objects: true,
     oneofs: true,
-  }));
-}
-
-export function locksMethods(): LocksMethods {
-  if (methods !== undefined) return methods;
-  const service = locksPackage()['maekawa.v1.Locks'] as unknown as LocksMethods;
+  });
+  const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
   methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Status: tolerant(service.Status) };
   return methods;
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
@@ -64,6 +65,12 @@ test('reflection: a client without any proto file learns the service from the no
     const learnt = protoLoader.loadFileDescriptorSetFromBuffer(Buffer.from(set.finish()), { longs: Number });
     const service = learnt['maekawa.v1.Locks'] as grpc.ServiceDefinition;
     expect(Object.keys(service).sort()).toEqual(['Hold', 'Query', 'Status', 'Watch']);
+    if (HAS_PYTHON) {
+      // Stricter than protobufjs: it takes no file in which anything is wrong.
+      const { output, errors } = learntByPython(set.finish());
+      expect(errors).toBe('');
+      expect(output).toBe('Hold Query Watch Status\nlock mode wait_ms pings sent_at_ms steal label if_available\n');
+    }
     const { Status } = service;
     const reply = await new Promise<object>((resolve, reject) => {
       if (Status === undefined) throw new Error('the test expects Status');
@@ -75,6 +82,25 @@ test('reflection: a client without any proto file learns the service from the no
   }
   client.close();
 });
+
+const PYTHON = '/usr/bin/python3'; // the one that Debian's packages are for
+const HAS_PYTHON = spawnSync(PYTHON, ['-c', 'import google.protobuf']).status === 0;
+
+/** What Python's protobuf learns from descriptors: the methods of the service, the fields of an Acquire. */
+function learntByPython(descriptors: Uint8Array): { output: string; errors: string } {
+  const script = `
+import sys
+from google.protobuf import descriptor_pb2, descriptor_pool
+files = descriptor_pb2.FileDescriptorSet.FromString(sys.stdin.buffer.read())
+pool = descriptor_pool.DescriptorPool()
+for file in files.file:
+    pool.Add(file)
+print(*(method.name for method in pool.FindServiceByName('maekawa.v1.Locks').methods))
+print(*(field.name for field in pool.FindMessageTypeByName('maekawa.v1.Acquire').fields))
+`;
+  const { stdout, stderr } = spawnSync(PYTHON, ['-W', 'ignore', '-c', script], { input: descriptors });
+  return { output: stdout.toString(), errors: stderr.toString() };
+}
 
 interface ReflectionReply {
   readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };

@@ -210,7 +210,7 @@ class Demo {
   private report(): string[] {
     const { entries, overlaps, tokenFaults } = judge(this.lines, this.died);
     const { coterie } = this.configuration;
-    const sent = this.counted.reduce((sum, status) => sum + Object.values(status.sent).reduce((a, b) => a + b, 0), 0);
+    const sent = this.counted.flatMap((status) => status.sent).reduce((sum, { count }) => sum + count, 0);
     const counted = this.counted.reduce((sum, status) => sum + status.entries, 0);
     const quorumSize = this.ids.reduce((sum, id) => sum + coterie.votingSet(id).length, 0) / this.ids.length;
     const total = [...entries.values()].reduce((a, b) => a + b, 0);
