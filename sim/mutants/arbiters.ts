@@ -219,9 +219,9 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
-    name: 'no-order-after-a-grant',
-    what: 'an arbiter that lends to one that steals says nothing of another that steals and waits',
-    changes: [arbiter('if (next?.request.steals === true && hasPriority(lentTo, next.request)) this', 'if (next?.request.steals === true && !hasPriority(lentTo, next.request)) this')],
+    name: 'no-order-with-a-renewal',
+    what: 'a renewal of one that has entered brings it no order of another that steals',
+    changes: [arbiter('      this.orderForThief(arbiter);\n', '')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },

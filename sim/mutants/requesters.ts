@@ -303,9 +303,9 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
-    name: 'order-forgotten-at-entry',
-    what: 'one that steals forgets, when it enters, that another one that steals has given it an order',
-    changes: [requester('if (request.orderedOutBy === null) return;', 'return;')],
+    name: 'thief-does-not-ask-again',
+    what: 'one that steals does not ask, when it enters, whether another one that steals waits',
+    changes: [requester('if (request.id.steals === true) this.askAll(requester.lock, request);', '')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },

@@ -93,6 +93,7 @@ export class Arbiters {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
       grant.sentAtMs = message.sentAtMs;
       this.sendGrant(arbiter, grant);
+      this.orderForThief(arbiter);
     } else if (this.takeBackIn(arbiter, request, message)) {
       // Those that queued before it showed its grant could not inquire for it yet.
       for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);
@@ -200,21 +201,18 @@ export class Arbiters {
 
   /** Put a request in the queue, or refresh it there. Returns whether it waited already. */
   private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {
-    const { queue } = arbiter;
-    let index = 0;
-    for (; index < queue.length; index++) {
-      const other = queue[index];
-      if (other === undefined || hasPriority(waiter.request, other.request)) break;
-      if (isSameRequest(other.request, waiter.request)) {
-        other.sentAtMs = waiter.sentAtMs;
-        other.heardAtMs = waiter.heardAtMs;
-        return true;
-      }
+    const known = findWaiter(arbiter, waiter.request);
+    if (known !== undefined) {
+      known.sentAtMs = waiter.sentAtMs;
+      known.heardAtMs = waiter.heardAtMs;
+      return true;
     }
     if (findGrant(arbiter, waiter.request) !== undefined) {
       broken('not-both', `${describe(waiter.request)} is granted and would be queued`);
     }
-    queue.splice(index, 0, waiter);
+    const { queue } = arbiter;
+    const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));
+    queue.splice(place < 0 ? queue.length : place, 0, waiter);
     return false;
   }
 
@@ -229,14 +227,7 @@ export class Arbiters {
       if (number <= this.lastNumber) broken('grant-rises', `${number} after ${this.lastNumber}`);
       this.lastNumber = number;
       this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);
-      this.orderForNextThief(arbiter, oldest.request);
     }
-  }
-
-  /** Of two that steal the younger takes the lock as soon as the older has entered: its order follows the Grant. */
-  private orderForNextThief(arbiter: Arbiter, lentTo: RequestId): void {
-    const next = arbiter.queue[0];
-    if (next?.request.steals === true && hasPriority(lentTo, next.request)) this.inquireFor(arbiter, next.request, next.mode, false);
   }
 
   private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {
@@ -281,6 +272,12 @@ export class Arbiters {
         contender,
       });
     }
+  }
+
+  /** A thief that waits gives its order with every renewal, and so also to an older thief that has entered by now. */
+  private orderForThief(arbiter: Arbiter): void {
+    const next = arbiter.queue[0];
+    if (next?.request.steals === true) this.inquireFor(arbiter, next.request, next.mode, true);
   }
 
   /**

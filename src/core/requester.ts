@@ -69,8 +69,6 @@ interface OpenRequest {
   askedAtMs: number;
   /** Someone else wants this lock: it will be released for real. */
   contended: boolean;
-  /** The younger thief that gave its order before this thief was inside; it is obeyed when it is. */
-  orderedOutBy: NodeId | null;
   /** Clocks found too far apart are brought together at once the first time only (section 11). */
   clocksBroughtTogether: boolean;
 }
@@ -371,7 +369,6 @@ export class Requesters {
       floors: new Map(),
       askedAtMs: requesterNowMs,
       contended: false,
-      orderedOutBy: null,
       clocksBroughtTogether: false,
     };
     requester.phase = { state: 'waiting', request };
@@ -405,9 +402,6 @@ export class Requesters {
     const phase: Phase = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
     requester.phase = phase;
     this.letIn(requester, phase);
-    if (request.orderedOutBy === null) return;
-    this.giveUp(requester, phase, { node: request.orderedOutBy });
-    this.joinOrAdvance(requester);
   }
 
   /** The first in line enters; behind a reader, all readers up to the next writer do. */
@@ -565,6 +559,8 @@ export class Requesters {
     }
     const tokenMax = lowestClock(usable) + slack;
     this.enter(requester, { request, token, tokenMax, validUntilMs: this.quorumValidUntilMs(votes) }, token);
+    // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
+    if (request.id.steals === true) this.askAll(requester.lock, request);
   }
 
   private answerInquire(from: NodeId, requester: Requester, request: OpenRequest, message: Inquire): void {
@@ -579,7 +575,6 @@ export class Requesters {
         return this.joinOrAdvance(requester);
       case 'waiting': {
         if (!hasPriority(message.contender, request.id)) {
-          if (message.contender.steals === true) request.orderedOutBy = message.contender.node;
           return this.context.ignore(from, message, 'contender is younger');
         }
         // The Inquire may come before its Grant: the floor makes the late Grant harmless.
