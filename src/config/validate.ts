@@ -37,6 +37,8 @@ export const DEFAULT_DRIFT_MAX = 0.01;
 
 const LEASE_MS_MIN = 50;
 const MS_MAX = 86_400_000;
+/** It goes into every handshake. */
+const CLUSTER_NAME_LENGTH_MAX = 200;
 const DRIFT_MAX_MAX = 0.2;
 /** A remedy names no more nodes than this. */
 const IDS_NAMED_MAX = 12;
@@ -60,6 +62,9 @@ export function validate(value: unknown): { readonly file: ConfigurationFile } |
   checkKeys(value, '', KEYS, fault);
   const { cluster = 'default' } = value;
   const isNamed = typeof cluster === 'string' && cluster !== '';
+  if (isNamed && cluster.length > CLUSTER_NAME_LENGTH_MAX) {
+    fault('cluster', `is ${cluster.length} characters long`, `give the cluster a name of at most ${CLUSTER_NAME_LENGTH_MAX}`);
+  }
   if (!isNamed) fault('cluster', cluster === '' ? 'is empty' : `is ${kindOf(cluster)}`, 'give the cluster a name, or leave it out');
   const nodes = checkNodes(value['nodes'], fault);
   const quorums = checkQuorums(value['quorums'], nodes.map((node) => node.id), fault);

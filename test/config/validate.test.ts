@@ -36,6 +36,7 @@ describe('validate', () => {
     ['an unknown setting of a node', nodesOf({ id: 'n1', address: 'a:1', adress: 'a:1' }), 'nodes[0].adress', 'is not a setting', 'did you mean address?'],
     ['a setting of another family', { ...configurationOf(3), quorums: { family: 'majority', columns: [] } }, 'quorums.columns', 'is not a setting', 'known are family'],
     ['an empty cluster name', { ...configurationOf(3), cluster: '' }, 'cluster', 'is empty', /^give the cluster a name/],
+    ['a cluster name that fits no handshake', { ...configurationOf(3), cluster: 'é'.repeat(201) }, 'cluster', 'is 201 characters long', /^give the cluster a name of at most 200/],
     ['a cluster that is no text', { ...configurationOf(3), cluster: 7 }, 'cluster', 'is a number', /^give the cluster a name/],
     ['no nodes', { quorums: { family: 'majority' } }, 'nodes', 'is missing', /^list the nodes/],
     ['empty nodes', { ...configurationOf(3), nodes: [] }, 'nodes', 'is an empty list', /^list the nodes/],
