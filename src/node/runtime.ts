@@ -96,12 +96,16 @@ export class Runtime {
     const { taken } = dataDirectory;
     taken?.addEventListener('abort', () => this.halt(taken.reason as LockError));
     this.watchForSleep();
+    const ceilings: LamportTime[] = [];
     for (const effect of effects) {
-      if (effect.kind !== 'reserveCeiling') this.perform(effect);
-      else {
-        await dataDirectory.reserve(effect.ceiling);
-        this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling: effect.ceiling });
-      }
+      if (effect.kind === 'reserveCeiling') ceilings.push(effect.ceiling);
+      else this.perform(effect);
+    }
+    // After all else that the start asks for: callers may come meanwhile, and what these ask for is newer.
+    for (const ceiling of ceilings) {
+      await dataDirectory.reserve(ceiling);
+      if (this.closed !== null) throw this.closed;
+      this.handle({ kind: 'ceilingReserved', nowMs: this.nowMs(), ceiling });
     }
     transport.start({
       message: (from, message) => this.onMessage(from, message),

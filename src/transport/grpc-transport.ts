@@ -79,6 +79,8 @@ export class GrpcTransport implements Transport {
   }
 
   send(to: NodeId, message: Message): void {
+    // Clients may ask while the node still writes its first ceiling: what is open is repeated when the peer is up.
+    if (this.phase === 'starting') return;
     const link = this.links.get(to);
     if (link === undefined) throw new Error(`there is no peer ${to}`);
     link.send(message);

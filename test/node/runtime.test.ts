@@ -107,7 +107,7 @@ class TestCaller implements Caller {
 }
 
 /** Node n1 of three, driven by hand; n2 answers when the test says so. */
-function makeNode(level = 'silent', retain = false) {
+function makeNode({ level = 'silent', retain = false, firstStart = true } = {}) {
   const transport = new TestTransport();
   const dataDirectory = new TestDirectory();
   const time = new TestTime();
@@ -118,7 +118,7 @@ function makeNode(level = 'silent', retain = false) {
       self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
       slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
     },
-    { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart: true },
+    { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart },
   );
   const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log });
   const peerUp = (peer: NodeId, clock = runtime.clock()): void => transport.handlers?.peerUp(peer, clock, 0);
@@ -140,8 +140,8 @@ function locksOf(runtime: Runtime): NodeLockManager {
   });
 }
 
-async function startedNode(level?: string, retain?: boolean) {
-  const node = makeNode(level, retain);
+async function startedNode(level = 'silent', retain = false) {
+  const node = makeNode({ level, retain });
   await node.runtime.start();
   node.peerUp('n2');
   node.peerUp('n3');
@@ -167,6 +167,35 @@ describe('runtime: performs what the core says', () => {
     expect(dataDirectory.written).toHaveLength(1);
     expect(transport.handlers).not.toBeNull();
     expect(runtime.clock()).toBeLessThanOrEqual(dataDirectory.written[0] ?? 0);
+  });
+
+  test('a caller that asks while the first ceiling is being written is served, and its repeats come in time', async () => {
+    const { runtime, transport, dataDirectory, time, peerUp, grant } = makeNode({ firstStart: false });
+    let written = (): void => undefined;
+    dataDirectory.reserve = () => new Promise((resolve) => (written = resolve));
+    const starting = runtime.start();
+    const caller = new TestCaller();
+    runtime.acquire('stock', 'exclusive', caller);
+    expect(transport.sent).toEqual([]);
+    written();
+    await starting;
+    peerUp('n2');
+    peerUp('n3');
+    transport.sent.splice(0); // All of it is lost.
+    await time.advance(1_000);
+    grant();
+    expect(caller.told).toEqual(['entered']);
+  });
+
+  test('one that is stopped while the first ceiling is being written does not connect', async () => {
+    const { runtime, transport, dataDirectory } = makeNode();
+    let written = (): void => undefined;
+    dataDirectory.reserve = () => new Promise((resolve) => (written = resolve));
+    const starting = runtime.start();
+    await runtime.stop(new LockError('closed', 'the test stops it'));
+    written();
+    await expect(starting).rejects.toThrow('the test stops it');
+    expect(transport.handlers).toBeNull();
   });
 
   test('does not start when the ceiling cannot be written', async () => {
@@ -498,7 +527,7 @@ describe('runtime: a stop', () => {
   });
 
   test('before it started: closes, and there is nothing to give back', async () => {
-    const { runtime, transport, dataDirectory, lines } = makeNode('info');
+    const { runtime, transport, dataDirectory, lines } = makeNode({ level: 'info' });
     await runtime.stop(stopping);
     expect(lines).toEqual([]);
     expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);

@@ -97,8 +97,10 @@ describe('transport: carries messages', () => {
     expect(raw.framesOfMessages).toHaveLength(1);
   });
 
-  test('to a peer that is down: dropped', async () => {
-    const n1 = (await new Peer('n1').listen()).start();
+  test('to a peer that is down, or before the start: dropped', async () => {
+    const starting = await new Peer('n1').listen();
+    starting.send('n2', release(1));
+    const n1 = starting.start();
     n1.send('n2', release(1));
     const n2 = (await new Peer('n2').listen()).start({ n1 });
     await n1.untilUp('n2');
