@@ -68,6 +68,7 @@ export class NodeConsole {
           typed.held = held;
           held.signal.addEventListener('abort', () => {
             this.locks.delete(name);
+            held.release(); // Whoever typed it stops this node, and knows.
             if (!this.node.signal.aborted) this.say(String((held.signal.reason as Error).message));
           });
           this.say(`you hold ${name}, token ${held.token} (after ${Math.round(performance.now() - askedAt)} ms)`);

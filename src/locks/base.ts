@@ -20,8 +20,6 @@ export interface ManagedLock extends HeldLock {
   readonly lostReason: LockError | undefined;
   /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
   onLost(listener: (reason: LockError) => void): void;
-  /** `work` uses what the lock protects until it settles: a node that stops waits for that a little. */
-  inUseUntil?(work: Promise<unknown>): void;
 }
 
 /** The time that a manager lives in; a test's may stand still. */
@@ -153,9 +151,7 @@ export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lo
       value = result as Awaited<T>;
     } else {
       // Once: the `then` of a lazy thenable, such as a query, does the work each time.
-      const work = Promise.resolve(result) as Promise<Awaited<T>>;
-      lock.inUseUntil?.(work);
-      value = await untilLost(lock, work);
+      value = await untilLost(lock, Promise.resolve(result) as Promise<Awaited<T>>);
     }
   } finally {
     lock.release();

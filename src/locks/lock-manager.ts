@@ -19,8 +19,8 @@ import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOp
  */
 const DECISION_MS = 250;
 
-/** How long callbacks may take to end when the node stops; longer ones leave their locks to the lease. */
-export const CALLBACKS_END_MS = 400;
+/** How long holders may take to give their locks back when the node stops; those of slower ones end with their leases. */
+export const DRAIN_MS = 400;
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -48,6 +48,8 @@ export class NodeLockManager extends BaseLockManager {
   private handedOnMs = -Infinity;
   /** How many requests were made. */
   private made = 0;
+  /** Called when the last lock that was held is held no more. */
+  private onReleased: () => void = () => undefined;
   private readonly line: Line;
 
   constructor(private readonly parts: ManagerParts) {
@@ -60,6 +62,7 @@ export class NodeLockManager extends BaseLockManager {
       changed: (acquisition, change) => this.tellWatchers(acquisition, change),
       handedOn: () => {
         if (this.pending.size > 0) this.handedOnMs = runtime.nowMs();
+        if (this.held.size === 0) this.onReleased();
       },
       timeoutError: (name, waitedMs) => this.timeoutError(name, waitedMs),
       untilHeldByOther: (acquisition, tell) => this.untilHeldByOther(acquisition, tell),
@@ -166,20 +169,17 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   /**
-   * The node is about to stop: refuse those that wait, abort the signals of the locks that callbacks run
-   * under, and wait until these have ended and thereby given their locks back. A lock must not go to another
-   * node while a callback still cleans up. Returns the names of those that still run after `withinMs`.
+   * The node is about to stop: refuse those that wait, abort the signals of the locks that are held, and wait until
+   * these have been given back. A lock must not go to another node while somebody here still cleans up. Returns
+   * the names of those that are still held after `withinMs`: nobody knows whether they are in use.
    */
   async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
     // The last first: a place in the line that becomes free lets nobody in.
     for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
-    const inUse = [...this.held].filter((acquisition) => acquisition.work !== undefined);
-    for (const acquisition of inUse) acquisition.interrupt(acquisition.closedError(reason));
-    const ended = Promise.allSettled(inUse.map(async (acquisition) => acquisition.work));
-    await Promise.race([ended, this.parts.pause(withinMs)]);
-    // A callback that has settled gives its lock back in the microtasks that follow.
-    await nextTurn();
-    return new Set(inUse.filter((acquisition) => this.held.has(acquisition)).map(({ name }) => name));
+    const released = new Promise<void>((resolve) => (this.onReleased = resolve));
+    for (const acquisition of [...this.held]) acquisition.interrupt(acquisition.closedError(reason));
+    if (this.held.size > 0) await Promise.race([released, this.parts.pause(withinMs)]);
+    return new Set([...this.held].map(({ name }) => name));
   }
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
@@ -307,8 +307,6 @@ class Acquisition implements Caller, ManagedLock {
   readonly askedMs: number;
   token: Token = 0;
   lostReason: LockError | undefined;
-  /** What runs under the lock, if it is known. */
-  work: Promise<unknown> | undefined;
   private readonly runtime: Runtime;
   private validUntilMs = 0;
   private state: 'waiting' | 'held' | 'over' = 'waiting';
@@ -400,10 +398,6 @@ class Acquisition implements Caller, ManagedLock {
     return this.abortController.signal;
   }
 
-  inUseUntil(work: Promise<unknown>): void {
-    this.work = work;
-  }
-
   /** It waited, and does so no more. */
   refuse(reason: unknown): void {
     if (!this.isWaiting()) return;
@@ -413,7 +407,7 @@ class Acquisition implements Caller, ManagedLock {
     this.reject(reason);
   }
 
-  /** The signal aborts, and the lock is still held until the work under it ends. */
+  /** The signal aborts, and the lock is still held until it is given back. */
   interrupt(reason: LockError): void {
     this.abortController ??= new AbortController();
     this.abortController.abort(reason);

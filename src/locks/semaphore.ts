@@ -191,10 +191,6 @@ class ManagedPermit implements ManagedLock, HeldPermit {
     this.lock.onLost(listener);
   }
 
-  inUseUntil(work: Promise<unknown>): void {
-    this.lock.inUseUntil?.(work);
-  }
-
   release(): void {
     this.lock.release();
   }

@@ -5,7 +5,7 @@ import { isConfiguration, parseConfiguration, readConfiguration } from '../confi
 import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
-import { CALLBACKS_END_MS } from '../locks/lock-manager';
+import { DRAIN_MS } from '../locks/lock-manager';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -88,9 +88,9 @@ export interface MaekawaNode {
   /** A snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
-   * Abort the signals of the locks held, wait 400 ms at most for the callbacks under them to end, give every
-   * lock back but those still in use (they end with their leases), tell the peers, and close. Takes well
-   * under a second. Idempotent.
+   * Abort the signals of the locks held, wait 400 ms at most for them to be given back (by callbacks that end, or by
+   * `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
+   * well under a second. Idempotent.
    */
   stop(): Promise<void>;
 }
@@ -164,7 +164,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     health.setServing(false);
     const reason = new LockError('closed', `node ${id} is stopping`);
     runtime.announceStop(reason);
-    const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLBACKS_END_MS)]);
+    const inUse = await Promise.all([service.drain(), manager.drain(reason, DRAIN_MS)]);
     await runtime.stop(reason, new Set(inUse.flatMap((names) => [...names])));
     peers.close();
     shutDown(server, node.address);

