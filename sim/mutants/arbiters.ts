@@ -36,13 +36,13 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'queue-first-come',
     what: 'the queue is in the order of arrival',
-    changes: [arbiter('if (other === undefined || hasPriority(waiter.request, other.request)) break;', 'if (other === undefined) break;')],
+    changes: [arbiter('const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));', 'const place = -1;')],
     caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'queue-youngest-first',
     what: 'the youngest request goes first',
-    changes: [arbiter('hasPriority(waiter.request, other.request)) break;', 'hasPriority(other.request, waiter.request)) break;')],
+    changes: [arbiter('queue.findIndex((other) => hasPriority(waiter.request, other.request))', 'queue.findIndex((other) => hasPriority(other.request, waiter.request))')],
     caughtBy: ['fairness', 'deadlock'],
   },
   {
@@ -148,11 +148,9 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'yield-goes-to-the-end',
     what: 'whoever yields is put behind all that wait',
     changes: [
-      arbiter('for (; index < queue.length; index++) {', 'if (yielded) index = queue.length;\n    for (; index < queue.length; index++) {'),
+      arbiter('queue.splice(place < 0 ? queue.length : place, 0, waiter);', 'queue.splice(yielded || place < 0 ? queue.length : place, 0, waiter);'),
       arbiter('private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {', 'private enqueue(arbiter: Arbiter, waiter: Waiter, yielded = false): boolean {'),
       arbiter('sentAtMs, heardAtMs: this.context.nowMs });\n      this.fill', 'sentAtMs, heardAtMs: this.context.nowMs }, true);\n      this.fill'),
-      // Its repeat finds it there.
-      arbiter('if (other === undefined || hasPriority(waiter.request, other.request)) break;', "if (other === undefined) break;\n      if (findWaiter(arbiter, waiter.request) === undefined && hasPriority(waiter.request, other.request)) break;"),
     ],
     caughtBy: ['fairness', 'deadlock'],
   },

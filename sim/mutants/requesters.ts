@@ -109,6 +109,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a late Inquire lowers the floor',
     changes: [requester('Math.max(floors.get(arbiter) ?? 0, number)', 'number')],
     caughtBy: VOTE_LENT_TWICE,
+    hunt: { nodes: 4, faults: { late: 0.3, duplicate: 0.5, reorder: 0.5 } },
   },
   {
     name: 'vote-kept-after-yield',
