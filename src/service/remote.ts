@@ -58,21 +58,24 @@ export class RemoteLockManager extends BaseLockManager {
       // once: requests are made in the order of the calls.
       const releasing = options.ifAvailable === true ? this.clients.filter((client) => client.isReleasing(name)) : [];
       if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
+      let { client } = this;
       for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
         const leftMs = failed === 0 ? patienceMs : deadlineMs - performance.now();
         const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
         try {
-          const lock = await this.beginAt(this.client, name, { ...options, ...left, signal: giveUp.signal });
+          const lock = await this.beginAt(client, name, { ...options, ...left, signal: giveUp.signal });
           if (lock !== null) return lock;
+          ({ client } = this);
         } catch (error) {
           giveUp.signal.throwIfAborted();
           if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
-          this.preferred = (this.preferred + 1) % this.clients.length;
+          client = this.passOver(client);
           failed++;
           if (failed % this.clients.length > 0) continue;
           if (performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, error);
           await pause(RETRY_MS, giveUp.signal);
+          ({ client } = this);
         }
       }
     } finally {
@@ -115,14 +118,15 @@ export class RemoteLockManager extends BaseLockManager {
   query(options: QueryOptions): Promise<ClusterSnapshot>;
   async query({ scope = 'node' }: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
     await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));
+    let { client } = this;
     for (let failed = 0; ; ) {
       this.closing.signal.throwIfAborted();
       try {
-        return await (scope === 'node' ? this.client.query(QUERY_MS) : this.client.queryCluster(QUERY_CLUSTER_MS));
+        return await (scope === 'node' ? client.query(QUERY_MS) : client.queryCluster(QUERY_CLUSTER_MS));
       } catch (error) {
         this.closing.signal.throwIfAborted();
         if (!(error instanceof LockError) || error.code !== 'unreachable' || ++failed === this.clients.length) throw error;
-        this.preferred = (this.preferred + 1) % this.clients.length;
+        client = this.passOver(client);
       }
     }
   }
@@ -131,6 +135,17 @@ export class RemoteLockManager extends BaseLockManager {
     const client = this.clients[this.preferred];
     if (client === undefined) throw new RangeError('a remote manager has at least one client');
     return client;
+  }
+
+  /**
+   * The one to ask after this one, which did not answer. Each request goes its own way round, so that it asks all: of
+   * several that fail at one node together only the first says which is preferred from now on.
+   */
+  private passOver(silent: LocksClient): LocksClient {
+    const index = this.clients.indexOf(silent);
+    const next = (index + 1) % this.clients.length;
+    if (this.preferred === index) this.preferred = next;
+    return this.clients[next] ?? silent;
   }
 
   private noNode(name: string, waitedMs: number, cause: LockError): LockError {
