@@ -59,14 +59,15 @@ export class RemoteLockManager extends BaseLockManager {
       const releasing = options.ifAvailable === true ? this.clients.filter((client) => client.isReleasing(name)) : [];
       if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
       let { client } = this;
-      for (let failed = 0; ; ) {
+      // The first is told the whole patience, to name it when it gives up; the others what is left of it.
+      for (let failed = 0, leftMs = patienceMs; ; leftMs = deadlineMs - performance.now()) {
         giveUp.signal.throwIfAborted();
-        const leftMs = failed === 0 ? patienceMs : deadlineMs - performance.now();
         const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
         try {
           const lock = await this.beginAt(client, name, { ...options, ...left, signal: giveUp.signal });
           if (lock !== null) return lock;
           ({ client } = this);
+          failed = 0;
         } catch (error) {
           giveUp.signal.throwIfAborted();
           if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;

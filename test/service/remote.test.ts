@@ -3,6 +3,7 @@ import { LockError } from '../../src';
 import type { ManagedLock } from '../../src/locks/base';
 import type { LockManagerSnapshot } from '../../src/locks/types';
 import { LocksClient } from '../../src/service/client';
+import type { RemoteOptions } from '../../src/service/client';
 import { RemoteLockManager } from '../../src/service/remote';
 
 /** A node that answers as it is told, and what it was asked. */
@@ -62,4 +63,41 @@ describe('requests that fail at one node together', () => {
     await expect(Promise.all([manager.query(), manager.query()])).resolves.toHaveLength(2);
     expect(dead?.asked).toHaveLength(2);
   });
+});
+
+test('a request that leaves a node without quorum waits at the next for what is left of its patience', async () => {
+  /** Grants nothing; notes for how long it may. */
+  class Patient extends LocksClient {
+    readonly waits: (number | undefined)[] = [];
+
+    constructor(address: string, private readonly serves: boolean) {
+      super(address);
+    }
+
+    override acquire(_name: string, { waitMs, signal }: RemoteOptions = {}): Promise<ManagedLock> {
+      this.waits.push(waitMs);
+      return new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        setTimeout(() => reject(new LockError('timeout', `not within ${waitMs} ms`)), waitMs);
+      });
+    }
+
+    override isServing(): Promise<boolean> {
+      return Promise.resolve(this.serves);
+    }
+  }
+
+  jest.useFakeTimers();
+  try {
+    const [torn, whole] = [new Patient('torn:1', false), new Patient('whole:1', true)];
+    manager = new RemoteLockManager([torn, whole]);
+    const refused = expect(manager.acquire('a', { waitMs: 1_200 })).rejects.toMatchObject({ code: 'timeout' });
+    await jest.advanceTimersByTimeAsync(1_200);
+    await refused;
+    expect(torn.waits).toEqual([1_200]);
+    // Its health is looked at after a second.
+    expect(whole.waits).toEqual([200]);
+  } finally {
+    jest.useRealTimers();
+  }
 });
