@@ -219,7 +219,8 @@ export class NodeLockManager extends BaseLockManager {
     }
     return () => {
       watchers.delete(listener);
-      if (watchers.size === 0) this.watchers.delete(name);
+      // Stopped twice, it finds those of others in its place.
+      if (watchers.size === 0 && this.watchers.get(name) === watchers) this.watchers.delete(name);
     };
   }
 

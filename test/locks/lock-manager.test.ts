@@ -1,6 +1,7 @@
 /** What a node's locks do beyond the Web Locks specification, for one caller. */
 import { getEventListeners } from 'node:events';
 import type { HeldLock, LockManager } from '../../src';
+import type { NodeLockManager } from '../../src/locks/lock-manager';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 
@@ -142,6 +143,18 @@ describe('the callback of a request', () => {
     await cluster.node('n1').stop();
     expect([await done, runs]).toEqual(['rolled back', 1]);
   });
+});
+
+test('watching that is stopped twice takes nothing from another who watches the same lock', async () => {
+  const locks = cluster.node('n1').locks as NodeLockManager;
+  const stop = locks.watch('stock', () => undefined);
+  stop();
+  const changes: string[] = [];
+  locks.watch('stock', ({ change }) => changes.push(change));
+  stop();
+  (await acquire('n1')).release();
+  await cluster.settle();
+  expect(changes).toEqual(['held', 'released']);
 });
 
 describe('a node that stops', () => {
