@@ -317,7 +317,7 @@ class Acquisition implements Caller, ManagedLock {
   private stopWaiting: (() => void) | undefined;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
-  private decidedListeners: (() => void)[] | undefined;
+  private decidedListeners: Set<() => void> | undefined;
   /** Made when it is first asked for: most callers never do. */
   private abortController: AbortController | undefined;
 
@@ -425,9 +425,13 @@ class Acquisition implements Caller, ManagedLock {
 
   /** Call back when it is granted, given up, or known to wait for a holder on another node. Returns how to stop looking. */
   onDecided(listener: () => void): () => void {
-    (this.decidedListeners ??= []).push(listener);
+    (this.decidedListeners ??= new Set()).add(listener);
     // A theft waits for no holder.
-    return this.steals ? () => undefined : this.line.untilHeldByOther(this, listener);
+    const stopLooking = this.steals ? undefined : this.line.untilHeldByOther(this, listener);
+    return () => {
+      this.decidedListeners?.delete(listener);
+      stopLooking?.();
+    };
   }
 
   validForMs(): number {

@@ -157,6 +157,25 @@ test('watching that is stopped twice takes nothing from another who watches the 
   expect(changes).toEqual(['held', 'released']);
 });
 
+test('a request that waits for long remembers no query that has its answer', async () => {
+  await acquire('n2');
+  const { locks } = cluster.node('n1');
+  void locks.acquire('stock').catch(() => undefined);
+  await cluster.advance(100);
+  // Nothing that a user sees shows it but the memory of the process.
+  const [waiting] = (locks as unknown as { readonly pending: Iterable<{ readonly decidedListeners?: Iterable<unknown> }> }).pending;
+  const remembered = (): number => [...(waiting?.decidedListeners ?? [])].length;
+  for (let queries = 0; queries < 3; queries++) {
+    // When a lock is given back, whoever waits may be about to get one: a query looks at them again.
+    (await acquire('n1', 'tools')).release();
+    const answer = locks.query();
+    expect(remembered()).toBe(1);
+    await cluster.advance(100);
+    expect((await answer).pending).toHaveLength(1);
+    expect(remembered()).toBe(0);
+  }
+});
+
 describe('a node that stops', () => {
   /** How a request ended, in words. */
   const ends = (promise: Promise<unknown>): Promise<string> =>
