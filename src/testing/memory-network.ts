@@ -15,12 +15,20 @@ export class MemoryNetwork {
     private readonly latencyMs: number,
   ) {}
 
+  /** For one life of the node: when that has ended, its callers may go on, but nothing of what they do is heard. */
   transportOf(self: NodeId): Transport {
+    let own: TransportHandlers | undefined;
+    const isAlive = (): boolean => own !== undefined && this.running.get(self) === own;
     return {
-      start: (handlers) => this.join(self, handlers),
-      send: (to, message) => this.send(self, to, message),
+      start: (handlers) => {
+        own = handlers;
+        this.join(self, handlers);
+      },
+      send: (to, message) => {
+        if (isAlive()) this.send(self, to, message);
+      },
       stop: () => {
-        this.leave(self);
+        if (isAlive()) this.leave(self);
         return Promise.resolve();
       },
     };

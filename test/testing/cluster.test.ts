@@ -79,6 +79,25 @@ describe('faults', () => {
     expect(enteredAtMs).toBeGreaterThanOrEqual(LEASE_MS * 0.9);
   });
 
+  test.each([['crash', false], ['restart', true]])('%s: what the holder of the earlier life gives back, nobody hears of', async (_what, restarts) => {
+    const of = await start();
+    const dead = await hold(of, 'n1');
+    let enteredAtMs: number | undefined;
+    const next = of.node('n2').locks.request('a', (lock) => {
+      enteredAtMs = of.now();
+      return lock?.token;
+    });
+    await of.settle();
+    of.node('n1').crash();
+    if (restarts) await of.node('n1').restart();
+    dead.release();
+    await of.advance(LEASE_MS / 2);
+    expect(enteredAtMs).toBeUndefined();
+    await of.advance(2 * LEASE_MS);
+    expect(await next).toBeGreaterThan(dead.token);
+    expect(enteredAtMs).toBeGreaterThanOrEqual(LEASE_MS * 0.9);
+  });
+
   test('a node that is down says so, and restarts once, with locks of its new life', async () => {
     const of = await start();
     const before = await hold(of, 'n1');
