@@ -90,6 +90,8 @@ function watch(call: WatchCall, locks: NodeLockManager): void {
   const read = readName('lock' in call.request ? call.request.lock : undefined);
   if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
   const stop = locks.watch(read.name, ({ change, lock }) => {
+    // The node stops. Written after that, a change would break the stream, and its status would never be sent.
+    if (call.writableEnded) return stop();
     if (call.writableLength < WATCH_BACKLOG_MAX) {
       call.write({ change: WIRE_CHANGE[change], lock: lockInfoMessage(lock) });
       return;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { Writer } from 'protobufjs';
 import { connect, startNode } from '../../src';
-import type { MaekawaNode } from '../../src';
+import type { HeldLock, MaekawaNode } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { locksMethods } from '../../src/service/schema';
 import type { AcquireMessage, HoldEvent, HoldRequest, QueryReply, WatchEventMessage } from '../../src/service/schema';
@@ -371,6 +371,32 @@ describe('a node that stops', () => {
     await node(1).locks.request('polite', { waitMs: 20_000 }, () => undefined);
     const takenAt = await node(1).locks.request('stubborn', { waitMs: 20_000 }, () => performance.now());
     expect(takenAt).toBeGreaterThanOrEqual(stubborn.toldUntilMs);
+  });
+
+  test('tells also one that has not read all it watches, though locks are given back meanwhile', async () => {
+    const { locks } = node(0);
+    const acquire = (): Promise<HeldLock> => locks.acquire('busy', { label: 'x'.repeat(200) });
+    let held = await acquire();
+    const watching = clientOf(node(0).address).makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: Buffer.from('busy') });
+    watching.on('error', () => undefined); // told by status
+    const ended = new Promise<grpc.StatusObject>((resolve) => watching.once('status', resolve));
+    await new Promise((resolve) => watching.once('metadata', resolve));
+    // More than the connection takes, and less than a watch may leave unread.
+    for (let changes = 0; changes < 800; changes += 2) {
+      held.release();
+      held = await acquire();
+    }
+    held.signal.addEventListener('abort', () => held.release());
+    // For it the node waits long enough that the rest can be read.
+    const stubborn = new Stream(clientOf(node(0).address), { lock: Buffer.from('stubborn') });
+    await stubborn.has('held');
+    const stopped = node(0).stop();
+    await new Promise(setImmediate); // by then it is given back
+    const changes: string[] = [];
+    watching.on('data', ({ change }: WatchEventMessage) => changes.push(change));
+    expect(await ended).toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'node n1 is stopping' });
+    expect(changes).toHaveLength(801);
+    await stopped;
   });
 
   test('a client that asks a node while it stops is told so', async () => {
