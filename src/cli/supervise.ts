@@ -10,6 +10,7 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
+import { TimeWithSleep } from '../node/monotonic-time';
 import { Descendants, markedEnvironment } from './descendants';
 import { EXIT } from './exit-codes';
 import { Guardian } from './guardian';
@@ -64,9 +65,22 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
     guard.look();
     descendants.signal('SIGCONT');
   };
+  const standDown = (): void => {
+    guardian?.dismiss();
+    for (const signal of FORWARDED) process.off(signal, forward);
+    process.off('SIGTSTP', suspend).off('SIGCONT', resume);
+  };
   for (const signal of FORWARDED) process.on(signal, forward);
   process.on('SIGTSTP', suspend).on('SIGCONT', resume);
-  const child = spawn(file, args, { stdio: 'inherit', detached: true, env: markedEnvironment(env, mark) });
+  let child: ChildProcess;
+  try {
+    child = spawn(file, args, { stdio: 'inherit', detached: true, env: markedEnvironment(env, mark) });
+  } catch (error) {
+    // At once, for arguments that are too long or a machine without memory; all else comes as an event.
+    standDown();
+    warn(`cannot execute ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    return EXIT.cannotExecute;
+  }
   guardian?.watch(child.pid);
   if (child.pid !== undefined) options.onStarted?.(child.pid);
   const descendants = new Descendants(child, keepsDaemons ? null : mark);
@@ -77,9 +91,7 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
     return guard.hasEnded ? guard.exitCode : code;
   } finally {
     guard.stop();
-    guardian?.dismiss();
-    for (const signal of FORWARDED) process.off(signal, forward);
-    process.off('SIGTSTP', suspend).off('SIGCONT', resume);
+    standDown();
   }
 }
 
@@ -101,6 +113,8 @@ function graceOf(leaseMs: number, wantedMs: number | undefined): number {
 /** Ends the command in time when the lock cannot be renewed. */
 class LeaseGuard {
   hasEnded = false;
+  private readonly time = new TimeWithSleep();
+  /** In its time. */
   private untilMs = 0;
   /** The longest that the lock was ever valid for: nearly a lease, once it was renewed. */
   private longestMs = 0;
@@ -131,7 +145,7 @@ class LeaseGuard {
   look(): void {
     if (this.hasEnded || this.lock.signal.aborted) return;
     const validForMs = this.lock.validForMs();
-    this.untilMs = performance.now() + validForMs;
+    this.untilMs = this.time.nowMs() + validForMs;
     this.longestMs = Math.max(this.longestMs, validForMs);
     if (validForMs <= this.graceMs) return this.end(validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out');
     clearTimeout(this.next);
@@ -169,11 +183,14 @@ class LeaseGuard {
     this.next = setTimeout(() => descendants.signal('SIGKILL'), leftMs - this.graceMs * KILL_SHARE);
   }
 
-  /** Until the lease ends; a lock that was stolen is another's already. */
+  /** For how much longer nobody else can have the lock. */
   private leftMs(): number {
-    const leftMs = this.untilMs - performance.now();
+    const leftMs = this.untilMs - this.time.nowMs();
     const reason: unknown = this.lock.signal.reason;
-    return reason instanceof LockError && reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
+    if (!(reason instanceof LockError)) return leftMs;
+    // Lost because the connection broke (that is its cause) it is kept for as long as the lease; else it is gone.
+    if (reason.code === 'lost' && reason.cause === undefined) return 0;
+    return reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
   }
 }
 

@@ -10,7 +10,7 @@ import type { LockErrorCode } from '../errors';
 import { onAbort } from '../locks/abort';
 import type { ManagedLock } from '../locks/base';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
-import { MonotonicTime } from '../node/monotonic-time';
+import { TimeWithSleep } from '../node/monotonic-time';
 import { readWtf8 } from '../transport/lock-name';
 import type { TlsMaterial } from '../transport/tls';
 import { LOCKS_SERVICE, healthCheck } from './discovery';
@@ -23,6 +23,8 @@ const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEAS
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
 const PINGS_PER_LEASE = 5;
+/** How often it is looked whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
+const LOOK_MS = 200;
 /** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
 const ANSWER_MS = 3_000;
 /** So much later than `waitMs` is a node taken for gone that never answered. */
@@ -38,8 +40,7 @@ export interface RemoteOptions extends LockOptions {
 /** A connection to one node. */
 export class LocksClient {
   private readonly client: grpc.Client;
-  private readonly time = new MonotonicTime();
-  private sleptMs = 0;
+  private readonly time = new TimeWithSleep();
   private readonly holds = new Set<RemoteHold>();
   /** How many streams of locks there were. */
   private begun = 0;
@@ -71,8 +72,7 @@ export class LocksClient {
 
   /** This process's time in milliseconds; it also counts what the machine slept. */
   nowMs(): number {
-    this.sleptMs += this.time.takeSleptMs();
-    return this.time.nowMs() + this.sleptMs;
+    return this.time.nowMs();
   }
 
   /**
@@ -404,7 +404,7 @@ class RemoteHold implements ManagedLock {
     clearTimeout(this.deadline);
     const leftMs = this.validForMs();
     if (leftMs > 0) {
-      this.deadline = setTimeout(() => this.watchDeadline(), leftMs);
+      this.deadline = setTimeout(() => this.watchDeadline(), Math.min(leftMs, LOOK_MS));
       return;
     }
     this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`, { definite: false }));
