@@ -1,4 +1,5 @@
 /** How people read a lock and who has it: a semaphore by its own name and not by the locks behind its permits. */
+import { holderTitle } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
 import { permitOf } from '../locks/semaphore';
 import { formatDuration } from './table';
@@ -17,11 +18,6 @@ export function lockTitle(lockName: string): string {
 /** Whether a lock is the one named, or a permit of the semaphore named. */
 export function isAbout(lockName: string, name: string): boolean {
   return lockName === name || permitOf(lockName)?.semaphore === name;
-}
-
-/** `n1/3 (deploy 7)` */
-export function holderTitle({ clientId, label }: LockInfo): string {
-  return label === undefined ? clientId : `${clientId} (${label})`;
 }
 
 /** `held by n1/3 (deploy 7) for 12 s; 2 others wait`; empty when nothing is known. */

@@ -1,10 +1,11 @@
 /** `maekawa watch`: a line for each change of who holds a lock, and for each node that comes or goes meanwhile. */
 import { Command } from 'commander';
 import type { NodeId } from '../core';
+import { holderTitle } from '../locks/holder-title';
 import type { LockChange, LockInfo } from '../locks/types';
 import { clientsOf, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, NodeClient } from './all-nodes';
-import { holderTitle, isAbout, lockTitle, printable } from './holders';
+import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
 import { configOption, tlsOptions } from './options';
 import { formatDuration } from './table';

@@ -10,6 +10,7 @@ import type { Caller, Runtime } from '../node/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock, ManagerTime } from './base';
+import { holderTitle } from './holder-title';
 import { permitOf } from './semaphore';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
@@ -278,15 +279,10 @@ function notFreeError(holder: LockInfo): LockError {
   return new LockError('timeout', `the lock ${JSON.stringify(holder.name)} is not free: ${describeHolder(holder)}`);
 }
 
-/** `n1/3 (deploy 7)` */
-function titleOf({ clientId, label }: Pick<LockInfo, 'clientId' | 'label'>): string {
-  return label === undefined ? clientId : `${clientId} (${label})`;
-}
-
 /** `n1/3 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
 function describeHolder(holder: LockInfo): string {
   const { token } = holder;
-  return `${titleOf(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
+  return `${holderTitle(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
 /** What the callers of one node have in common. */
@@ -339,7 +335,7 @@ class Acquisition implements Caller, ManagedLock {
 
   get title(): string {
     const { label } = this.options;
-    return titleOf({ clientId: this.clientId, ...(label === undefined ? {} : { label }) });
+    return holderTitle({ clientId: this.clientId, ...(label === undefined ? {} : { label }) });
   }
 
   get steals(): boolean {
