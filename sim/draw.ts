@@ -77,10 +77,11 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   ring: [1, 3],
   twice: [0.1, 0.5],
   jump: [1, 4],
+  deaf: [0.2, 0.6, 1],
 };
 
 /** In some runs without faults there are callers that steal, from others that hold for long. */
-const THIEVES = { steal: 0.2, linger: 0.3 } as const;
+const THIEVES = { steal: 0.2, linger: 0.3, deaf: 0.3 } as const;
 
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
@@ -418,6 +419,8 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
         steals: own.chance(toPpm(intensities.steal)),
         // No draw where the kind is off, so that the other wishes stay as they were.
         ...(intensities.twice > 0 && own.chance(toPpm(intensities.twice)) ? { releasesTwice: true } : {}),
+        ...(intensities.deaf > 0 && own.chance(toPpm(intensities.deaf))
+          ? { hearsAfterUs: own.below(own.pick(isCalm ? [delayUs * 2] : [delayUs * 2, leaseUs / 4, leaseUs * 2])) } : {}),
       });
       if (i === sprintsAt) wishes.push(...Array.from({ length: sprint }, () => drawQuickWish(own, wishes[i])));
     }

@@ -47,13 +47,14 @@ export const FAULT_KINDS = {
   ring: 'count: each node reaches another majority of the nodes',
   twice: 'probability that a caller releases twice',
   jump: 'count: a wall clock is set forward, which the node takes for sleep',
+  deaf: 'probability that a caller is in another process, which hears late that its lock was taken',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
 
 /**
  * How hard the run is on the core. `calm`: no faults, so every wait is held to a bound of a few message
- * delays, and without anybody's hold for those that steal. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
+ * delays, and for those that steal without anybody's hold. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
  * `relentless`: faults never stop, but so few nodes are down at a time that a quorum is left, and every wait
  * is held to a bound. `adrift`: as `swarm`, with clocks far beyond the drift bound; exclusion is not promised
  * then, that tokens rise is.
@@ -101,6 +102,11 @@ export interface Wish {
   readonly steals: boolean;
   /** Releases once more what it has released. */
   readonly releasesTwice?: true;
+  /**
+   * It is in another process: when the lock is taken from it, it hears of that so much later, and until then
+   * uses the lock for as long as it was told.
+   */
+  readonly hearsAfterUs?: number;
 }
 
 /** One caller of a node: fulfils its wishes one after the other. */

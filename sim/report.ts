@@ -20,6 +20,7 @@ export interface Counts {
   /** Wishes that took the lock from others, and holders that lost it so. */
   steals: number;
   stolen: number;
+  recalled: number;
   cancels: number;
   requests: number;
   grants: number;
@@ -79,7 +80,7 @@ export interface Counts {
 
 export function newCounts(): Counts {
   return {
-    entries: 0, sharedEntries: 0, readersTogether: 0, reentries: 0, renewals: 0, lost: 0, steals: 0, stolen: 0, cancels: 0,
+    entries: 0, sharedEntries: 0, readersTogether: 0, reentries: 0, renewals: 0, lost: 0, steals: 0, stolen: 0, recalled: 0, cancels: 0,
     requests: 0, grants: 0, releases: 0, inquires: 0, yields: 0,
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,

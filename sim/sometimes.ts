@@ -27,6 +27,7 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a lease was renewed': ({ renewals }) => renewals > 0,
   'a lease ended while its holder was inside': ({ lost, stolen }) => lost > stolen,
   'a holder lost its lock to one that steals': ({ stolen }) => stolen > 0,
+  'a lock was recalled from another process': ({ recalled }) => recalled > 0,
   'a caller gave up waiting': ({ cancels }) => cancels > 0,
   'a wiped disk was covered by the wall clock': ({ wipes, wipesNotCovered }) => wipes > wipesNotCovered,
   'a node restarted with an older ceiling file': ({ staleFiles }) => staleFiles > 0,

@@ -63,7 +63,7 @@ function describeEvent(event: Event, text: (message: Message) => string, clock: 
     case 'wake':
       return event.kind;
     case 'acquire':
-      return `caller ${event.caller} ${event.steals ? 'steals' : 'acquires'} ${event.lock} ${event.mode}`;
+      return `caller ${event.caller} ${event.steals ? 'steals' : 'acquires'} ${event.lock} ${event.mode}${event.remote === true ? ' from another process' : ''}`;
     case 'release':
       return `caller ${event.caller} releases ${event.lock}`;
     case 'message':
@@ -89,6 +89,8 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
       return `renewed ${effect.lock} callers ${effect.callers.join(' ')} until ${effect.validUntilMs}`;
     case 'lost':
       return `${effect.thief === undefined ? 'LOST' : 'STOLEN'} ${effect.lock} caller ${effect.caller}${effect.thief === undefined ? '' : ` by ${effect.thief.node}`}`;
+    case 'recalled':
+      return `RECALLED ${effect.lock} caller ${effect.caller}${effect.thief === undefined ? '' : `, stolen by ${effect.thief.node}`}`;
     case 'wake':
       return `wake me at ${effect.atMs}`;
     case 'reserveCeiling':

@@ -153,7 +153,8 @@ interface Caller {
   readonly machine: Machine;
   readonly wishes: readonly Wish[];
   next: number;
-  state: 'away' | 'thinking' | 'waiting' | 'inside' | 'lost' | 'done';
+  /** `recalled`: inside, and about to hear that it is not any more. `lost`: inside no more, and yet to say so. */
+  state: 'away' | 'thinking' | 'waiting' | 'inside' | 'recalled' | 'lost' | 'done';
   generation: number;
   id: CallerId;
   lock: number;
@@ -161,6 +162,8 @@ interface Caller {
   askedAtUs: number;
   askedAtMs: number;
   validUntilMs: number;
+  /** When it has had the lock for as long as it wanted. */
+  leavesAtUs: number;
   /** Has not been let in since the heal. */
   isOwed: boolean;
   /** Whether it steals the lock, and others did so while it waited. */
@@ -214,6 +217,7 @@ export class World {
   private readonly lastLeftMs: number[];
 
   private readonly longestHoldUs: number;
+  private readonly latestHearingUs: number;
 
   private nowUs = 0;
   private events = 0;
@@ -272,7 +276,9 @@ export class World {
     this.seenLife = new Array<number>(this.machines.length ** 2).fill(0);
     this.suspectedUntilUs = new Array<number>(this.machines.length ** 2).fill(0);
     this.lastLeftMs = this.locks.map(() => 0);
-    this.longestHoldUs = Math.max(...plan.callers.flatMap(({ wishes }) => wishes.map(({ holdUs }) => holdUs)));
+    const wishes = plan.callers.flatMap((caller) => caller.wishes);
+    this.longestHoldUs = Math.max(...wishes.map(({ holdUs }) => holdUs));
+    this.latestHearingUs = Math.max(...wishes.map(({ hearsAfterUs = 0 }) => hearsAfterUs));
   }
 
   run(): RunReport {
@@ -441,9 +447,10 @@ export class World {
         return this.hash.addWide(effect.validUntilMs);
       }
       case 'lost':
+      case 'recalled':
         if (effect.thief !== undefined) this.counts.stolen++;
         else if (this.plan.profile === 'calm' || this.plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
-        return this.lost(machine, effect.caller);
+        return this.lost(machine, effect.caller, effect.kind);
       case 'reserveCeiling': {
         machine.ceilingUnderWay = effect.ceiling;
         this.hash.addWide(effect.ceiling);
@@ -533,8 +540,14 @@ export class World {
     const isFrozen = machine.frozenUntilUs > this.nowUs || machine.isAsleep;
     this.note({ kind: 'dies', node: machine.id, how: fault.how });
     if (fault.how === 'stop' && !isFrozen) {
-      for (const caller of machine.callers) if (caller.hold !== null) this.endHold(caller);
-      this.step(machine, { kind: 'stop', nowMs: this.nowMs(machine) });
+      // Those in other processes may not hear of it; what they hold runs out.
+      const inUse: LockName[] = [];
+      for (const caller of machine.callers) {
+        if (caller.hold === null) continue;
+        if (this.isDeaf(caller)) inUse.push(this.locks[caller.lock] ?? '');
+        else this.endHold(caller);
+      }
+      this.step(machine, { kind: 'stop', nowMs: this.nowMs(machine), inUse });
       this.counts.stops++;
     } else {
       this.counts.crashes++;
@@ -771,7 +784,7 @@ export class World {
     const machine = this.machine(machineIndex);
     const caller: Caller = {
       index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null,
-      askedAtUs: 0, askedAtMs: 0, validUntilMs: 0, isOwed: false, theft: 'none',
+      askedAtUs: 0, askedAtMs: 0, validUntilMs: 0, leavesAtUs: 0, isOwed: false, theft: 'none',
     };
     machine.callers.push(caller);
     return caller;
@@ -817,6 +830,7 @@ export class World {
         this.counts.cancels++;
         return this.leave(caller, nowMs);
       case 'inside':
+      case 'recalled':
         this.endHold(caller);
         return this.leave(caller, nowMs);
       case 'lost':
@@ -847,8 +861,19 @@ export class World {
     caller.theft = steals ? 'alone' : 'none';
     if (steals) this.noteOtherThieves(caller);
     const acquire = { kind: 'acquire', nowMs, lock: this.locks[wish.lock] ?? '', mode: wish.mode, caller: caller.id } as const;
-    this.step(machine, steals ? { ...acquire, steals } : acquire);
+    this.step(machine, { ...acquire, ...(steals ? { steals } : {}), ...(this.isDeaf(caller) ? { remote: true } : {}) });
     this.isLocalEvent = false;
+  }
+
+  private wishOf({ wishes, next }: Caller): Wish {
+    const wish = wishes[next % wishes.length];
+    if (wish === undefined) throw new RangeError('a caller without wishes');
+    return wish;
+  }
+
+  /** It hears late of what happens at its node. */
+  private isDeaf(caller: Caller): boolean {
+    return this.wishOf(caller).hearsAfterUs !== undefined;
   }
 
   /** Of two that steal on one node the later one goes first, and the other waits until it is done. */
@@ -895,8 +920,7 @@ export class World {
     if (caller === undefined || caller.state !== 'waiting' || caller.lock !== lock) {
       violated('callers-known', `${machine.id} lets in caller ${id} of lock ${lockName}, which does not wait`);
     }
-    const wish = caller.wishes[caller.next % caller.wishes.length];
-    if (wish === undefined) throw new RangeError('a caller without wishes');
+    const wish = this.wishOf(caller);
     this.hash.add(machine.index);
     this.hash.addWide(token);
     this.hash.addWide(validUntilMs);
@@ -925,6 +949,7 @@ export class World {
     }
     this.noteWait(caller);
     const holdUs = this.isHealed() ? Math.min(wish.holdUs, this.plan.leaseMs * 250) : wish.holdUs;
+    caller.leavesAtUs = this.nowUs + holdUs;
     this.callerIn(caller, holdUs);
     if (wish.mode === 'exclusive') this.write({ lock, token, node: machine.id, caller: id, enteredAt: this.events, openedAt }, holdUs);
   }
@@ -950,7 +975,9 @@ export class World {
     }
     this.counts.renewals++;
     caller.validUntilMs = validUntilMs;
-    this.checks.renewed(this.nowUs, caller.lock, caller.hold, this.endsAtUs(machine, validUntilMs));
+    const endsAtUs = this.endsAtUs(machine, validUntilMs);
+    // That it is for less than it was told, after sleep, one in another process may not hear.
+    if (endsAtUs >= caller.hold.endsAtUs || !this.isDeaf(caller)) this.checks.renewed(this.nowUs, caller.lock, caller.hold, endsAtUs);
     this.checkBacking(machine, caller.lock, caller.hold, this.viewOf(machine, caller.lock)?.requester);
     if (this.plan.profile === 'frugal') this.checks.countRenewal(caller.lock, validUntilMs);
   }
@@ -969,17 +996,24 @@ export class World {
     return grants?.find(({ request, grant }) => grant === number && request.node === to && request.timestamp === timestamp)?.mode ?? null;
   }
 
-  private lost(machine: Machine, id: CallerId): void {
+  private lost(machine: Machine, id: CallerId, kind: 'lost' | 'recalled'): void {
     this.counts.lost++;
+    if (kind === 'recalled') this.counts.recalled++;
     this.hash.add(id);
     if (id === this.leaving) return; // It came too late with its release.
     const caller = machine.callersById.get(id);
     if (caller === undefined || caller.state !== 'inside') {
       violated('callers-known', `caller ${id} of ${machine.id} loses a lock that it does not hold`);
     }
+    const { hearsAfterUs } = this.wishOf(caller);
+    if ((hearsAfterUs !== undefined) !== (kind === 'recalled')) violated('callers-known', `caller ${id} of ${machine.id} is told of its loss in the wrong way`);
+    caller.state = kind;
+    if (hearsAfterUs !== undefined && caller.hold !== null) {
+      const untilUs = Math.min(this.nowUs + hearsAfterUs, caller.leavesAtUs, machine.alive.trueUs(caller.hold.endsAtUs));
+      return this.callerIn(caller, Math.max(0, untilUs - this.nowUs));
+    }
     this.endHold(caller);
     // It finds out a little later, and then releases what it has lost.
-    caller.state = 'lost';
     this.callerIn(caller, machine.random.below(2000));
   }
 
@@ -1139,8 +1173,9 @@ export class World {
 
   /** Sleep shortens what is left of a lease by the node's time. Those inside must have heard so. */
   private checkToldOfSleep(machine: Machine): void {
-    for (const { hold, id, validUntilMs } of machine.callers) {
-      if (hold !== null && this.endsAtUs(machine, validUntilMs) > hold.endsAtUs) {
+    for (const caller of machine.callers) {
+      const { hold, id, validUntilMs } = caller;
+      if (caller.state === 'inside' && hold !== null && !this.isDeaf(caller) && this.endsAtUs(machine, validUntilMs) > hold.endsAtUs) {
         violated('lost-at-once', `${machine.id} caller ${id} was not told that sleep took some of its lease`);
       }
     }
@@ -1214,9 +1249,12 @@ export class World {
     return 3 * leaseMs * 1000 + 2 * network.detectionUs + this.callers.length * 2 * turnUs;
   }
 
-  /** Without faults there is nothing to wait for but the others' holds and some message delays. Those that steal wait for no hold. */
+  /**
+   * Without faults there is nothing to wait for but the others' holds and some message delays. Those that steal wait
+   * only until those who hold have heard of it.
+   */
   private calmBoundUs({ theft }: Caller): number {
-    const holdUs = theft === 'alone' ? 0 : this.longestHoldUs;
+    const holdUs = theft === 'alone' ? this.latestHearingUs : this.longestHoldUs;
     return 2 * this.callers.length * (holdUs + 12 * this.network.delayUsMax);
   }
 

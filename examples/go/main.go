@@ -90,6 +90,14 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 		}
 		return reason
 	}
+	release := func() {
+		_ = stream.CloseSend() // releases the lock at once
+		select {
+		case <-events: // and the node says so
+		case <-broken:
+		case <-time.After(time.Second):
+		}
+	}
 	for {
 		select {
 		case event := <-events:
@@ -104,7 +112,9 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 			case *locks.HoldEvent_Valid:
 				valid(kind.Valid.SentAtMs, kind.Valid.ValidForMs)
 			case *locks.HoldEvent_Ended:
-				return lost(fmt.Errorf("%s: %s", kind.Ended.Reason, kind.Ended.Message))
+				err := lost(fmt.Errorf("%s: %s", kind.Ended.Reason, kind.Ended.Message))
+				release() // nobody has it before we say so, or it has run out
+				return err
 			}
 		case <-ping:
 			// An error is told by Recv.
@@ -114,12 +124,7 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 		case err := <-broken:
 			return lost(err)
 		case err := <-result:
-			_ = stream.CloseSend() // releases the lock at once
-			select {
-			case <-events: // and the node says so
-			case <-broken:
-			case <-time.After(time.Second):
-			}
+			release()
 			return err
 		}
 	}

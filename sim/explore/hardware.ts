@@ -274,6 +274,8 @@ export class Hardware {
         machine.holds = machine.holds.filter((hold) => hold.caller !== effect.caller);
         return this.note('lost');
       }
+      case 'recalled':
+        throw new Broken('callers-known', `caller ${effect.caller + 1} is no client, and the lock is recalled from it`);
       case 'wake':
         machine.wakeAtMs = effect.atMs;
         return;

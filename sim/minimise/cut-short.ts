@@ -91,6 +91,7 @@ function describeEffect(effect: Effect): string | null {
     case 'entered':
     case 'renewed':
     case 'lost':
+    case 'recalled':
       return `${effect.kind} ${effect.lock}`;
     default:
       return effect.kind;

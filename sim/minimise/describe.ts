@@ -68,7 +68,8 @@ function describeCaller(plan: Plan, { machine, wishes }: CallerPlan, name: NameO
     const holds = `${does}, to hold it for ${time(wish.holdUs)}`;
     const patience = wish.patienceUs === null ? '' : `, gives up after ${time(wish.patienceUs)}`;
     const twice = wish.releasesTwice === true ? ', and releases it twice' : '';
-    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}`;
+    const hears = wish.hearsAfterUs === undefined ? '' : `; in another process, which hears ${time(wish.hearsAfterUs)} late that the lock was taken`;
+    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}${hears}`;
   });
   return { atUs: first?.atUs ?? startUs + (first?.thinkUs ?? 0), lines };
 }

@@ -129,7 +129,9 @@ function calmWishes(search: Search): void {
     for (const change of changes) {
       attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => ({ ...wish, ...change })) }));
     }
-    attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => without(wish, 'releasesTwice')) }));
+    for (const name of ['releasesTwice', 'hearsAfterUs'] as const) {
+      attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => without(wish, name)) }));
+    }
   });
 }
 

@@ -59,8 +59,8 @@ interface AskedWish {
   wish: Wish;
   enteredAtUs: number | null;
   leftAtUs: number | null;
-  /** Its lease ended before it left. */
-  wasLost: boolean;
+  /** When the lock was taken from it before it left. */
+  lostAtUs: number | null;
 }
 
 class WishRecorder implements Observer {
@@ -79,11 +79,11 @@ class WishRecorder implements Observer {
     if (event.kind === 'acquire' && atUs < this.untilUs) this.ask(atUs, node, event);
     if (event.kind === 'release') this.leave(atUs, node, event.caller);
     for (const effect of effects) {
-      if (effect.kind !== 'entered' && effect.kind !== 'lost') continue;
+      if (effect.kind !== 'entered' && effect.kind !== 'lost' && effect.kind !== 'recalled') continue;
       const asked = this.open.get(keyOf(node, effect.caller));
       if (asked === undefined) continue;
       if (effect.kind === 'entered') asked.enteredAtUs = atUs;
-      else asked.wasLost = true;
+      else asked.lostAtUs = atUs;
     }
   }
 
@@ -91,9 +91,10 @@ class WishRecorder implements Observer {
     const { lock, mode, caller } = event;
     const wish: Wish = {
       lock: this.locks.get(lock) ?? 0, mode, steals: event.steals === true, thinkUs: 0, atUs, holdUs: 0, patienceUs: null,
+      ...(event.remote === true ? { hearsAfterUs: 2 * this.plan.leaseMs * 1000 } : {}),
     };
     const asked: AskedWish = {
-      machine: this.machines.get(node) ?? 0, atUs, wish, enteredAtUs: null, leftAtUs: null, wasLost: false,
+      machine: this.machines.get(node) ?? 0, atUs, wish, enteredAtUs: null, leftAtUs: null, lostAtUs: null,
     };
     this.asked.push(asked);
     this.open.set(keyOf(node, caller), asked);
@@ -108,11 +109,12 @@ class WishRecorder implements Observer {
 
   callers(endUs: number): CallerPlan[] {
     const leaseUs = this.plan.leaseMs * 1000;
-    return this.asked.map(({ machine, atUs, wish, enteredAtUs, leftAtUs, wasLost }) => {
+    return this.asked.map(({ machine, atUs, wish, enteredAtUs, leftAtUs, lostAtUs }) => {
       if (enteredAtUs === null) return { machine, wishes: [{ ...wish, patienceUs: leftAtUs === null ? null : leftAtUs - atUs }] };
       // Who lost the lock, or held it to the end, would have held it for longer.
-      const holdUs = leftAtUs === null ? endUs - enteredAtUs + leaseUs : leftAtUs - enteredAtUs + (wasLost ? leaseUs : 0);
-      return { machine, wishes: [{ ...wish, holdUs }] };
+      const holdUs = leftAtUs === null ? endUs - enteredAtUs + leaseUs : leftAtUs - enteredAtUs + (lostAtUs === null ? 0 : leaseUs);
+      const heard = wish.hearsAfterUs === undefined || lostAtUs === null || leftAtUs === null ? {} : { hearsAfterUs: leftAtUs - lostAtUs };
+      return { machine, wishes: [{ ...wish, holdUs, ...heard }] };
     });
   }
 }

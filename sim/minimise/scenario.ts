@@ -49,6 +49,7 @@ function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said
           case 'entered':
           case 'renewed':
           case 'lost':
+          case 'recalled':
             return [`${effect.kind} ${effect.lock}`];
           case 'wake':
           case 'reserveCeiling':
@@ -75,6 +76,7 @@ function saidIn(recording: Recording, node: number): string {
       case 'entered':
       case 'renewed':
       case 'lost':
+      case 'recalled':
         return [`${kind} ${locks[lock ?? 0]}`];
       case 'wake':
       case 'reserveCeiling':
@@ -164,7 +166,7 @@ class Conversation {
       case 'stop':
         return [`stop ${id}`];
       case 'acquire':
-        return [`${id} ${event.steals === true ? 'steals' : 'acquires'} ${lock}${event.mode === 'shared' ? ' shared' : ''} as caller${event.caller}`];
+        return [`${id} ${event.steals === true ? 'steals' : 'acquires'} ${lock}${event.mode === 'shared' ? ' shared' : ''}${event.remote === true ? ' remote' : ''} as caller${event.caller}`];
       case 'release':
         return this.gone.has(`${node} ${event.caller}`) ? [] : [`${id} releases ${lock} as caller${event.caller}`];
       case 'message':

@@ -74,7 +74,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lost-in-silence',
     what: 'those inside are not told that their grants ran out',
-    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller });\n    }\n    this.end", '}\n    this.end')],
+    changes: [requester('this.context.emit(thief === undefined ? { kind, lock, caller: id } : { kind, lock, caller: id, thief });', 'if (thief !== undefined) this.context.emit({ kind, lock, caller: id, thief });')],
     caughtBy: ['lost-at-once'],
   },
   {
@@ -143,6 +143,8 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'the clock does not go up to the token, so that a Release does not tell it',
     changes: [requester('this.context.clock.reach(token);\n', '')],
     caughtBy: TOKEN_FALLS,
+    // It takes one that enters again and again, and nothing else that makes clocks rise.
+    hunt: { faults: {}, locks: 1 },
   },
   {
     name: 'release-without-clock',
@@ -244,7 +246,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'timestamp-not-ticked',
     what: 'two callers in a row get one timestamp',
-    changes: [requester('timestamp: this.context.clock.tick(), steals };', 'timestamp: this.context.clock.now, steals };')],
+    changes: [requester('timestamp: this.context.clock.tick(), steals: steals', 'timestamp: this.context.clock.now, steals: steals')],
     caughtBy: ['request-unique'],
   },
   {
@@ -287,7 +289,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'released-by-a-stranger',
     what: 'a caller that holds no lock any more takes it from the one that does',
-    changes: [requester("} else if (phase.state === 'held' && phase.inside.includes(id)) {", "} else if (phase.state === 'held') {")],
+    changes: [requester('if (seat >= 0) phase.inside.splice(seat, 1);', 'phase.inside.splice(seat, 1);')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -313,7 +315,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'theft-refused-at-home',
     what: 'a caller that steals waits until those inside at its own node leave',
-    changes: [requester('this.giveUp(requester, phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],
+    changes: [requester('this.takeAway(requester, phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -327,8 +329,41 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'stolen-in-silence',
     what: 'those inside are not told that the lock was stolen',
-    changes: [requester("for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, thief });\n", '')],
+    changes: [requester('this.context.emit(thief === undefined ? { kind, lock, caller: id } : { kind, lock, caller: id, thief });', 'if (thief === undefined) this.context.emit({ kind, lock, caller: id });')],
     caughtBy: VOTE_LENT_TWICE,
+  },
+  {
+    name: 'recalled-is-free',
+    what: 'what is taken from a caller in another process is free before that has heard of it',
+    changes: [requester('if (recalled.size === 0) this.end(requester, request);', 'if (recalled.size >= 0) this.end(requester, request);')],
+    caughtBy: VOTE_LENT_TWICE,
+  },
+  {
+    name: 'recalled-from-the-first',
+    what: 'a lock recalled from several is free when the first of them has given it back',
+    changes: [requester('if (phase.inside.size === 0) {\n        this.end', 'if (phase.inside.size >= 0) {\n        this.end')],
+    caughtBy: VOTE_LENT_TWICE,
+  },
+  {
+    name: 'recalled-goes-to-whoever-asks',
+    what: 'an Inquire for a lock that was recalled is answered as if it had been given back',
+    changes: [requester("      case 'recalled': // It is released when the callers have given it back.\n", "      case 'recalled':\n        return this.end(requester, request);\n")],
+    caughtBy: VOTE_LENT_TWICE,
+  },
+  {
+    name: 'recalled-for-ever',
+    what: 'a lock that was recalled and given back stays where it is',
+    changes: [requester('        this.end(requester, phase.request);\n        this.joinOrAdvance(requester);\n', '        this.joinOrAdvance(requester);\n')],
+    caughtBy: ['progress', 'no-residue'],
+  },
+  {
+    name: 'recalled-votes-yielded',
+    what: 'a vote of a lock that was recalled is given back when its Grant comes again',
+    changes: [requester("if (requester.phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');", ''),
+      requester("      case 'idle':\n      case 'recalled':\n        return broken(", "      case 'recalled':\n        return;\n      case 'idle':\n        return broken(")],
+    caughtBy: VOTE_LENT_TWICE,
+    // Sleep that is none makes the node think that the vote ran out, and a copy of its Grant comes late.
+    hunt: { faults: { jump: 10, duplicate: 0.5, deaf: 1, late: 0.5, echo: 40, linger: 0.4 } },
   },
   {
     name: 'asks-everyone',

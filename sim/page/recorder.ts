@@ -187,6 +187,7 @@ export class Recorder {
       case 'acquire':
         return {
           kind: 'acquire', lock: this.lockOf(event.lock), mode: event.mode, caller: event.caller, ...(event.steals === true ? { steals: true } : {}),
+          ...(event.remote === true ? { remote: true } : {}),
         };
       case 'release':
         return { kind: 'release', lock: this.lockOf(event.lock), caller: event.caller };
@@ -219,6 +220,7 @@ export class Recorder {
       case 'entered':
       case 'renewed':
       case 'lost':
+      case 'recalled':
         return { ...shiftTimes(effect, bornAtMs), lock: this.lockOf(effect.lock) };
       case 'wake':
         return shiftTimes(effect, bornAtMs);
@@ -263,7 +265,7 @@ export class Recorder {
     const untilUs = (validUntilMs: number): number => atUs + (validUntilMs - event.nowMs) * 1000;
     if (event.kind === 'release') this.endHold(node, event.caller, row, 'released');
     if (event.kind === 'stop') {
-      for (const hold of this.openHolds(node)) if (event.inUse?.has(this.locks[hold.lock] ?? '') !== true) this.end(hold, row, 'released');
+      for (const hold of this.openHolds(node)) if (event.inUse?.includes(this.locks[hold.lock] ?? '') !== true) this.end(hold, row, 'released');
     }
     for (const effect of effects) {
       if (effect.kind === 'lost') this.endHold(node, effect.caller, row, 'lost');

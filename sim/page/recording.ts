@@ -70,6 +70,7 @@ export interface RecordedEvent {
   readonly mode?: Mode;
   readonly caller?: CallerId;
   readonly steals?: boolean;
+  readonly remote?: boolean;
   /** In `messages`. */
   readonly message?: number;
   readonly peer?: number;

@@ -53,7 +53,7 @@ export function readTrace(text: string, source: string): TracedLife[] {
       const { node, nodes, quorums, settings, birth, nowMs } = value;
       lives.push({ source, node, nodes, quorums, settings, birth, nowMs, steps: [] });
     } else if (isStepLine(value) && lives.length > 0) {
-      lives.at(-1)?.steps.push({ event: revive(value.event), effects: value.effects, line: index + 1 });
+      lives.at(-1)?.steps.push({ event: value.event, effects: value.effects, line: index + 1 });
     } else {
       throw new RangeError(`${source}, line ${index + 1}: this is no line of a trace in the format "${FORMAT}"`);
     }
@@ -81,9 +81,4 @@ function isFirstLine(value: unknown): value is FirstLine {
 
 function isStepLine(value: unknown): value is StepLine {
   return typeof value === 'object' && value !== null && 'event' in value && 'effects' in value;
-}
-
-/** JSON knows no sets. */
-function revive(event: Event): Event {
-  return event.kind === 'stop' ? { ...event, inUse: new Set(event.inUse) } : event;
 }

@@ -320,6 +320,8 @@ export class Cluster {
         return this.referee.renewed(effect);
       case 'lost':
         return this.forget(machine, effect.caller, effect.lock);
+      case 'recalled': // It may be inside until it says otherwise, or its time is up.
+        return;
       case 'wake':
         machine.wakeAtMs = effect.atMs;
         return;

@@ -37,6 +37,8 @@ export interface Wish {
   readonly lock: LockName;
   readonly mode: Mode;
   readonly steals?: true;
+  /** For somebody in another process. */
+  readonly remote?: true;
 }
 
 export type Command =
@@ -119,9 +121,10 @@ function parseWish(node: NodeId, words: Words): Command {
   const verb = words.oneOf(['acquires', 'steals', 'releases']);
   const lock = words.next('the name of a lock');
   const mode = verb === 'acquires' && words.take('shared') ? 'shared' : 'exclusive';
+  const isRemote = verb !== 'releases' && words.take('remote');
   const name = words.take('as') ? words.next('the name of the caller') : null;
   if (verb === 'releases') return { kind: 'release', node, lock, name };
-  return { kind: 'acquire', node, wish: verb === 'steals' ? { lock, mode, steals: true } : { lock, mode }, name };
+  return { kind: 'acquire', node, wish: { lock, mode, ...(verb === 'steals' ? { steals: true } : {}), ...(isRemote ? { remote: true } : {}) }, name };
 }
 
 function parseLayout(words: Words): Layout {

@@ -77,6 +77,8 @@ function describeRequester(lock: LockName, requester: RequesterView): string {
       return `holds ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
     case 'retained':
       return `retains ${what}, token ${requester.token}, until ${requester.validUntilMs}, ${votes}`;
+    case 'recalled':
+      return `recalls ${what}, ${votes}`;
     default:
       return assertNever(requester);
   }
@@ -102,6 +104,8 @@ export function describeEffect(node: NodeId, effect: Effect, wording: Wording = 
       return `${node} holds ${effect.lock} until ${effect.validUntilMs}`;
     case 'lost':
       return `${node} loses ${effect.lock}${as(effect.caller)}${effect.thief === undefined ? '' : `: stolen by ${effect.thief.node}`}`;
+    case 'recalled':
+      return `${node} recalls ${effect.lock}${as(effect.caller)}${effect.thief === undefined ? '' : `: stolen by ${effect.thief.node}`}`;
     case 'ignored':
       return `${node} drops ${describeMessage(effect.message, wording)} of ${effect.from}: ${effect.reason}`;
     case 'wake':

@@ -106,7 +106,7 @@ export function stealCommand(): Command {
     .addOption(durationOption('-w, --wait <duration>', 'give up after so long (default: wait for ever)'));
   return withManual(withCommonOptions(command), {
     description: [
-      'Goes before all who wait. Whoever holds the lock is told that it was stolen: `maekawa lock` ends its command with SIGTERM and then SIGKILL, a program that uses the library sees the signal of its lock abort. A node that cannot be reached keeps the lock until its lease ends; a client whose connection to its node has fallen silent does not, and may count on it for that long. What a holder does with the news is its own matter: only a resource that checks the token is sure to refuse it.',
+      'Goes before all who wait. Whoever holds the lock is told that it was stolen: `maekawa lock` ends its command with SIGTERM and then SIGKILL, a program that uses the library sees the signal of its lock abort. The lock is free when that has ended, or else with its lease; so it is when a holder cannot be reached. Only a program that is a node itself has to do with it at once. What it does with the news is its own matter: only a resource that checks the token is sure to refuse it.',
       ...COMMAND_DESCRIPTION,
     ],
     environment: LOCK_ENVIRONMENT,

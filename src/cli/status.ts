@@ -39,7 +39,7 @@ export function statusCommand(): Command {
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers, LENT and QUEUED what its vote is lent for and who waits for it, ENTRIES how often a lock was entered through it. Below, the locks in use: `retained` is one that was released and keeps its votes until somebody else asks.',
+      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers, LENT and QUEUED what its vote is lent for and who waits for it, ENTRIES how often a lock was entered through it. Below, the locks in use: `retained` is one that was released and keeps its votes until somebody else asks, `recalled` one that was taken from clients who have not given it back yet.',
     ],
     exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
     examples: [

@@ -183,14 +183,12 @@ class LeaseGuard {
     this.next = setTimeout(() => descendants.signal('SIGKILL'), leftMs - this.graceMs * KILL_SHARE);
   }
 
-  /** For how much longer nobody else can have the lock. */
+  /** For how much longer nobody else can have the lock, whatever became of it: it is not given back before the command has ended. */
   private leftMs(): number {
     const leftMs = this.untilMs - this.time.nowMs();
     const reason: unknown = this.lock.signal.reason;
-    if (!(reason instanceof LockError)) return leftMs;
-    // Lost because the connection broke (that is its cause) it is kept for as long as the lease; else it is gone.
-    if (reason.code === 'lost' && reason.cause === undefined) return 0;
-    return reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
+    // Somebody waits for it.
+    return reason instanceof LockError && reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
   }
 }
 

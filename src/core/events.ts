@@ -27,6 +27,8 @@ export type Event =
       readonly caller: CallerId;
       /** Take the lock from whoever holds it, here or elsewhere, before all others that wait. */
       readonly steals?: true;
+      /** It is in another process, which may hear late of what happens here: it is `recalled` where others have `lost`. */
+      readonly remote?: true;
     }
   /** The caller is done, or no longer waits. Idempotent: unknown to the core, it does nothing. */
   | { readonly kind: 'release'; readonly nowMs: number; readonly lock: LockName; readonly caller: CallerId }
@@ -53,9 +55,11 @@ export type Event =
    * Locks that someone outside this process may still use are `inUse`: of these nobody is told
    * anything, so that only the end of their lease frees them.
    */
-  | { readonly kind: 'stop'; readonly nowMs: number; readonly inUse?: ReadonlySet<LockName> };
+  | { readonly kind: 'stop'; readonly nowMs: number; readonly inUse?: readonly LockName[] };
 
 export type EventKind = Event['kind'];
+
+export type AcquireEvent = Extract<Event, { kind: 'acquire' }>;
 
 export type Effect =
   /** Send to a peer, never to the node itself. May be lost; the protocol heals it. */
@@ -74,6 +78,11 @@ export type Effect =
   | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
   /** The caller no longer holds the lock, at this very moment: its grants ran out, or the thief took it. */
   | { readonly kind: 'lost'; readonly lock: LockName; readonly caller: CallerId; readonly thief?: Thief }
+  /**
+   * The same for a remote caller, which may count on the lock until the last `validUntilMs` that it was told. The lock
+   * is nobody else's before the caller's `release`: due as soon as the caller uses it no more, and then at the latest.
+   */
+  | { readonly kind: 'recalled'; readonly lock: LockName; readonly caller: CallerId; readonly thief?: Thief }
   /** Send a `wake` event at `atMs`. Replaces any earlier wish. */
   | { readonly kind: 'wake'; readonly atMs: number }
   /** Put this ceiling on disk, then answer `ceilingReserved`. */

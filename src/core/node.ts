@@ -103,7 +103,7 @@ export class LockNode implements Context {
         this.started = true;
         return this.beginSilence();
       case 'acquire':
-        return this.requesters.acquire(event.lock, event.mode, event.caller, event.steals);
+        return this.requesters.acquire(event);
       case 'release':
         return this.requesters.release(event.lock, event.caller);
       case 'message':

@@ -10,7 +10,7 @@
 import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
-import type { CallerId, Thief } from './events';
+import type { AcquireEvent, CallerId, Thief } from './events';
 import { assertNever, broken } from './invariants';
 import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, Request, RequestId, Token } from './messages';
 import { hasPriority } from './priority';
@@ -47,6 +47,14 @@ interface Caller {
   /** Taken when the caller asked, so that waiting in the local line costs it no place among all nodes. */
   readonly timestamp: LamportTime;
   readonly steals: boolean;
+  readonly remote: boolean;
+}
+
+/** A caller inside. */
+interface Holder {
+  readonly id: CallerId;
+  /** It is in another process, which may hear late of what happens here. */
+  readonly remote: boolean;
 }
 
 /** A vote in hand. */
@@ -86,8 +94,13 @@ interface Entry {
 type Phase =
   | { readonly state: 'idle' }
   | { readonly state: 'waiting'; readonly request: OpenRequest }
-  | (Entry & { readonly state: 'held'; readonly inside: CallerId[] })
-  | (Entry & { readonly state: 'retained' });
+  | (Entry & { readonly state: 'held'; readonly inside: Holder[] })
+  | (Entry & { readonly state: 'retained' })
+  /**
+   * The lock was taken from remote callers, which may still count on it. So nobody is told that the request is
+   * over before they have given the lock back, and nothing prolongs it: its grants run out.
+   */
+  | { readonly state: 'recalled'; readonly request: OpenRequest; readonly inside: Set<CallerId> };
 
 const IDLE: Phase = { state: 'idle' };
 
@@ -114,7 +127,8 @@ export type RequesterView =
   | { readonly state: 'idle'; readonly waitingCallers: readonly CallerId[] }
   | (RequestView & { readonly state: 'waiting' })
   | (RequestView & { readonly state: 'held'; readonly token: Token; readonly validUntilMs: number; readonly inside: readonly CallerId[] })
-  | (RequestView & { readonly state: 'retained'; readonly token: Token; readonly validUntilMs: number });
+  | (RequestView & { readonly state: 'retained'; readonly token: Token; readonly validUntilMs: number })
+  | (RequestView & { readonly state: 'recalled'; readonly inside: readonly CallerId[] });
 
 /** All requesters of one node. */
 export class Requesters {
@@ -144,21 +158,29 @@ export class Requesters {
     if (phase.state === 'idle') return { state: 'idle', waitingCallers };
     const { id, mode, asked, votes, contended } = phase.request;
     const open: RequestView = { request: id, mode, asked: [...asked], granted: [...votes.keys()], contended, waitingCallers };
-    if (phase.state === 'waiting') return { state: 'waiting', ...open };
-    const validUntilMs = this.toNodeTime(phase.validUntilMs);
-    if (phase.state === 'held') return { state: 'held', ...open, token: phase.token, validUntilMs, inside: [...phase.inside] };
-    return { state: 'retained', ...open, token: phase.token, validUntilMs };
+    switch (phase.state) {
+      case 'waiting':
+        return { state: 'waiting', ...open };
+      case 'held':
+        return { state: 'held', ...open, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs), inside: phase.inside.map(({ id: caller }) => caller) };
+      case 'retained':
+        return { state: 'retained', ...open, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs) };
+      case 'recalled':
+        return { state: 'recalled', ...open, inside: [...phase.inside] };
+      default:
+        return assertNever(phase);
+    }
   }
 
-  acquire(lock: LockName, mode: Mode, id: CallerId, steals = false): void {
+  acquire({ lock, mode, caller: id, steals, remote }: AcquireEvent): void {
     let requester = this.byLock.get(lock);
     if (requester === undefined) {
       requester = { lock, phase: IDLE, line: [], noKeepUntilMs: 0, deadlineMs: Infinity, heapIndex: -1 };
       this.byLock.set(lock, requester);
     }
     this.expire(requester);
-    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals };
-    if (steals) this.makeWay(requester, caller);
+    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true };
+    if (caller.steals) this.makeWay(requester, caller);
     else requester.line.push(caller);
     this.joinOrAdvance(requester);
     this.settle(requester);
@@ -176,9 +198,16 @@ export class Requesters {
       // The request in the protocol is the first caller's own; the next one has its own timestamp.
       if (place === 0 && phase.state === 'waiting') this.end(requester, phase.request);
       this.joinOrAdvance(requester);
-    } else if (phase.state === 'held' && phase.inside.includes(id)) {
-      phase.inside.splice(phase.inside.indexOf(id), 1);
+    } else if (phase.state === 'held') {
+      const seat = phase.inside.findIndex((holder) => holder.id === id);
+      if (seat >= 0) phase.inside.splice(seat, 1);
       if (phase.inside.length === 0) this.leave(requester, phase);
+    } else if (phase.state === 'recalled') {
+      phase.inside.delete(id);
+      if (phase.inside.size === 0) {
+        this.end(requester, phase.request);
+        this.joinOrAdvance(requester);
+      }
     }
     this.settle(requester);
   }
@@ -191,18 +220,23 @@ export class Requesters {
       if (requester !== undefined) this.settle(requester);
       return;
     }
+    this.receiveGrant(from, requester, request, message);
+    this.settle(requester);
+  }
+
+  private receiveGrant(from: NodeId, requester: Requester, request: OpenRequest, message: Grant): void {
+    // Not even a Yield: whoever is to give the lock back may still count on this very vote.
+    if (requester.phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');
     this.dropExpired(request);
     const floor = request.floors.get(from);
     if (floor !== undefined && message.grant <= floor) {
       // It was given back, or ran out. The Yield may have been lost, so say it again (section 11).
       this.sendYield(from, request, message.lock, message.grant);
-      this.context.ignore(from, message, 'grant was given back');
-    } else {
-      const reason = this.ignoreGrant(from, request, message);
-      if (reason !== null) this.context.ignore(from, message, reason);
-      else this.count(from, requester, request, message);
+      return this.context.ignore(from, message, 'grant was given back');
     }
-    this.settle(requester);
+    const reason = this.ignoreGrant(from, request, message);
+    if (reason !== null) return this.context.ignore(from, message, reason);
+    this.count(from, requester, request, message);
   }
 
   onInquire(from: NodeId, message: Inquire): void {
@@ -258,10 +292,10 @@ export class Requesters {
   }
 
   /** Give everything back, so that nobody has to wait for a lease to end. */
-  stop(inUse?: ReadonlySet<LockName>): void {
+  stop(inUse: readonly LockName[] = []): void {
     for (const requester of this.byLock.values()) {
       requester.line.length = 0;
-      if (inUse?.has(requester.lock) === true) requester.phase = IDLE;
+      if (inUse.includes(requester.lock)) requester.phase = IDLE;
       else if (requester.phase.state !== 'idle') this.end(requester, requester.phase.request);
       requester.noKeepUntilMs = 0;
       this.settle(requester);
@@ -278,10 +312,8 @@ export class Requesters {
   private expire(requester: Requester): void {
     const { phase } = requester;
     if ((phase.state !== 'held' && phase.state !== 'retained') || this.context.requesterNowMs < phase.validUntilMs) return;
-    if (phase.state === 'held') {
-      for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller });
-    }
-    this.end(requester, phase.request);
+    if (phase.state === 'held') this.takeAway(requester, phase);
+    else this.end(requester, phase.request);
     this.joinOrAdvance(requester);
   }
 
@@ -303,6 +335,8 @@ export class Requesters {
         return this.deadlines.schedule(requester, Math.min(this.repeatAtMs(phase.request), phase.validUntilMs));
       case 'retained':
         return this.deadlines.schedule(requester, phase.validUntilMs);
+      case 'recalled':
+        return this.deadlines.remove(requester);
       default:
         return assertNever(phase);
     }
@@ -323,6 +357,7 @@ export class Requesters {
       case 'idle':
         return this.start(requester, first);
       case 'waiting':
+      case 'recalled':
         return;
       case 'held':
         // Local readers ride on the request that holds, while that keeps nobody waiting.
@@ -346,15 +381,26 @@ export class Requesters {
       const first = line.shift();
       if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });
     } else if (phase.state === 'held') {
-      this.giveUp(requester, phase, { node: this.context.settings.self, caller: caller.id });
+      this.takeAway(requester, phase, { node: this.context.settings.self, caller: caller.id });
     }
     line.unshift(caller);
   }
 
-  /** The lock was stolen from those inside. */
-  private giveUp(requester: Requester, phase: Entry & { readonly inside: readonly CallerId[] }, thief: Thief): void {
-    for (const caller of phase.inside) this.context.emit({ kind: 'lost', lock: requester.lock, caller, thief });
-    this.end(requester, phase.request);
+  /**
+   * Those inside hold the lock no longer: it was stolen, or its grants ran out by this node's own clock. A remote
+   * caller may not know yet, and this clock may have been moved: its lock is free when it gives it back, or else
+   * when its grants run out at the arbiters, whom nobody tells anything until then.
+   */
+  private takeAway(requester: Requester, { request, inside }: Entry & { readonly inside: readonly Holder[] }, thief?: Thief): void {
+    const { lock } = requester;
+    const recalled = new Set<CallerId>();
+    for (const { id, remote } of inside) {
+      if (remote) recalled.add(id);
+      const kind = remote ? 'recalled' : 'lost';
+      this.context.emit(thief === undefined ? { kind, lock, caller: id } : { kind, lock, caller: id, thief });
+    }
+    if (recalled.size === 0) this.end(requester, request);
+    else requester.phase = { state: 'recalled', request, inside: recalled };
   }
 
   private start(requester: Requester, first: Caller): void {
@@ -405,13 +451,13 @@ export class Requesters {
   }
 
   /** The first in line enters; behind a reader, all readers up to the next writer do. */
-  private letIn(requester: Requester, phase: Entry & { readonly inside: CallerId[] }): void {
+  private letIn(requester: Requester, phase: Entry & { readonly inside: Holder[] }): void {
     const { lock, line } = requester;
     const { mode } = phase.request;
     let first = line[0];
     while (first !== undefined && first.mode === mode && (mode === 'shared' || phase.inside.length === 0)) {
       line.shift();
-      phase.inside.push(first.id);
+      phase.inside.push({ id: first.id, remote: first.remote });
       this.context.emit({
         kind: 'entered', lock, caller: first.id, mode, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs),
       });
@@ -509,6 +555,7 @@ export class Requesters {
         }
         return;
       case 'idle':
+      case 'recalled':
         return broken('floor-holds', 'a grant was counted for no request');
       default:
         return assertNever(phase);
@@ -568,7 +615,7 @@ export class Requesters {
     switch (phase.state) {
       case 'held':
         if (message.contender.steals !== true) return; // Noted: the lock will be released for real.
-        this.giveUp(requester, phase, { node: message.contender.node });
+        this.takeAway(requester, phase, { node: message.contender.node });
         return this.joinOrAdvance(requester);
       case 'retained':
         this.end(requester, request);
@@ -583,6 +630,7 @@ export class Requesters {
         if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);
         return this.sendYield(from, request, requester.lock, message.grant);
       }
+      case 'recalled': // It is released when the callers have given it back.
       case 'idle':
         return;
       default:
@@ -610,8 +658,8 @@ export class Requesters {
     this.context.send(to, { kind: 'release', lock, clock: this.context.clock.now, timestamp });
   }
 
-  private tellRenewed(lock: LockName, phase: Entry & { readonly inside: CallerId[] }): void {
-    this.context.emit({ kind: 'renewed', lock, callers: [...phase.inside], validUntilMs: this.toNodeTime(phase.validUntilMs) });
+  private tellRenewed(lock: LockName, phase: Entry & { readonly inside: readonly Holder[] }): void {
+    this.context.emit({ kind: 'renewed', lock, callers: phase.inside.map(({ id }) => id), validUntilMs: this.toNodeTime(phase.validUntilMs) });
   }
 
   /**

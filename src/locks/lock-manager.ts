@@ -74,8 +74,8 @@ export class NodeLockManager extends BaseLockManager {
     return this.parts.runtime;
   }
 
-  /** For names that were checked, our own included. `clientId` is on whose behalf, where not this process's own. */
-  override begin(name: string, options: LockOptions, clientId: string = this.parts.id): Promise<ManagedLock> {
+  /** For names that were checked, our own included. `client`: on whose behalf, where that is another process. */
+  override begin(name: string, options: LockOptions, client?: string): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
@@ -84,7 +84,9 @@ export class NodeLockManager extends BaseLockManager {
         void this.untilDecided((each) => each.name === name).then(() => reject(notFreeError(inTheWay.info())));
         return;
       }
-      const acquisition = new Acquisition(this.line, ++this.made, clientId, name, options, resolve, reject);
+      const acquisition = new Acquisition(
+        this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, resolve, reject,
+      );
       this.pending.add(acquisition);
       if (options.steal === true) void this.askInTurn(acquisition);
       else acquisition.ask();
@@ -306,7 +308,7 @@ class Acquisition implements Caller, ManagedLock {
   lostReason: LockError | undefined;
   private readonly runtime: Runtime;
   private validUntilMs = 0;
-  private state: 'waiting' | 'held' | 'over' = 'waiting';
+  private state: 'waiting' | 'held' | 'recalled' | 'over' = 'waiting';
   /** Once it has asked. */
   private caller: CallerId | undefined;
   private heldSinceMs = 0;
@@ -322,6 +324,7 @@ class Acquisition implements Caller, ManagedLock {
     private readonly line: Line,
     readonly number: number,
     readonly clientId: string,
+    readonly isRemote: boolean,
     readonly name: string,
     private readonly options: LockOptions,
     private readonly resolve: (lock: ManagedLock) => void,
@@ -380,12 +383,23 @@ class Acquisition implements Caller, ManagedLock {
   lost(reason: LockError): void {
     const own = reason.code === 'closed' ? this.closedError(reason) : reason;
     if (this.isWaiting()) return this.refuse(own);
+    const isNews = this.isHeld();
     this.end();
     this.line.changed(this, 'lost');
-    this.lostReason = own;
-    this.lostListener?.(own);
+    if (isNews) this.tellLost(own);
+  }
+
+  /** Others see it held until it is given back. */
+  recalled(reason: LockError): void {
+    this.state = 'recalled';
+    this.tellLost(reason);
+  }
+
+  private tellLost(reason: LockError): void {
+    this.lostReason = reason;
+    this.lostListener?.(reason);
     // Listeners of a signal run at once, within this; what they throw is reported by themselves.
-    this.abortController?.abort(own);
+    this.abortController?.abort(reason);
   }
 
   get signal(): AbortSignal {
@@ -445,12 +459,13 @@ class Acquisition implements Caller, ManagedLock {
   }
 
   release(): void {
-    if (this.state !== 'held' || this.caller === undefined) return;
+    if ((this.state !== 'held' && this.state !== 'recalled') || this.caller === undefined) return;
     // It may have run out before the node got to its timers: then it is lost, and not released.
     this.runtime.catchUp();
-    if (!this.isHeld()) return;
+    if (this.isOver()) return;
+    const change = this.isHeld() ? 'released' : 'lost';
     this.end();
-    this.line.changed(this, 'released');
+    this.line.changed(this, change);
     this.runtime.release(this.caller);
   }
 
@@ -466,7 +481,7 @@ class Acquisition implements Caller, ManagedLock {
       name, mode, clientId,
       ...(label === undefined ? {} : { label }),
       ...(token === 0 ? {} : { token }),
-      forMs: this.runtime.nowMs() - (this.isHeld() ? this.heldSinceMs : this.askedMs),
+      forMs: this.runtime.nowMs() - (token === 0 ? this.askedMs : this.heldSinceMs),
     };
   }
 
@@ -490,6 +505,10 @@ class Acquisition implements Caller, ManagedLock {
 
   private isHeld(): boolean {
     return this.state === 'held';
+  }
+
+  private isOver(): boolean {
+    return this.state === 'over';
   }
 
   private waitAtMost(): () => void {

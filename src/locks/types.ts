@@ -16,9 +16,8 @@ export interface AcquireOptions {
   readonly waitMs?: number;
   /**
    * Take the lock from whoever holds it, on any node, before all who wait. Holders are told by their
-   * `signal`; a node that cannot be reached keeps the lock until its lease ends. A client whose connection to
-   * its node has fallen silent does not, and may count on it for that long: let the resource check tokens.
-   * Default false.
+   * `signal`. In the process of a node they have lost it at that moment; a client keeps it until its callback
+   * has rejected or it calls `release`, and who cannot be reached until its lease ends. Default false.
    */
   readonly steal?: boolean;
   /** Who asks and what for, shown to others by `query` and `maekawa who`. Default: nothing. */

@@ -21,14 +21,18 @@ const CEILING_RETRY_MS = 1_000;
 /** How long it may go unnoticed that the machine slept: timers stand still meanwhile, and come that much too late. */
 const SLEEP_UNNOTICED_MS = 200;
 
-/** Who wants a lock. Each is called back at most once with `entered`, and after that at most once with `lost`. */
+/** Who wants a lock. Each is called back at most once with `entered`, and after that at most once with `lost` or `recalled`. */
 export interface Caller {
   /** How others are told of it. */
   readonly title: string;
+  /** It wants the lock for somebody in another process, who may hear late of what happens here. */
+  readonly isRemote: boolean;
   entered(token: Token, validUntilMs: number): void;
   renewed(validUntilMs: number): void;
   /** The lock is not held any more, or (before `entered`) never will be. */
   lost(reason: LockError): void;
+  /** Of one that is remote: the lock is to be released as soon as nobody counts on it. */
+  recalled(reason: LockError): void;
 }
 
 /** Messages of the protocol since the node started. Those to itself are not counted. */
@@ -146,8 +150,11 @@ export class Runtime {
     if (fault !== null) throw new LockError('config', fault);
     const id = this.nextCaller++;
     this.callers.set(id, { lock, caller });
-    const acquire = { kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id } as const;
-    this.handle(steals ? { ...acquire, steals } : acquire);
+    this.handle({
+      kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id,
+      ...(steals ? { steals } : {}),
+      ...(caller.isRemote ? { remote: true } : {}),
+    });
     return id;
   }
 
@@ -187,7 +194,7 @@ export class Runtime {
   }
 
   /** Give every lock back but those still `inUse` outside this process, tell the peers, and end. Idempotent. */
-  async stop(reason: LockError, inUse: ReadonlySet<LockName> = new Set()): Promise<void> {
+  async stop(reason: LockError, inUse: readonly LockName[] = []): Promise<void> {
     if (this.closed !== null) return;
     this.closed = reason;
     try {
@@ -313,14 +320,10 @@ export class Runtime {
       case 'lost': {
         const known = this.callers.get(effect.caller);
         this.callers.delete(effect.caller);
-        if (effect.thief === undefined) {
-          this.parts.log.warn({ lock: effect.lock }, 'lost the lock: its lease ended before it could be renewed');
-          return known?.caller.lost(this.lostError(effect.lock));
-        }
-        const how = this.describeTheft(effect.thief);
-        this.parts.log.warn({ lock: effect.lock }, `the lock was ${how}`);
-        return known?.caller.lost(this.stolenError(effect.lock, how));
+        return known?.caller.lost(this.reasonOfLoss(effect));
       }
+      case 'recalled':
+        return this.callers.get(effect.caller)?.caller.recalled(this.reasonOfLoss(effect));
       case 'wake':
         return this.setTimer(effect.atMs);
       case 'reserveCeiling':
@@ -391,6 +394,16 @@ export class Runtime {
         }, CEILING_RETRY_MS);
       },
     );
+  }
+
+  private reasonOfLoss({ lock, thief }: Extract<Effect, { kind: 'lost' | 'recalled' }>): LockError {
+    if (thief === undefined) {
+      this.parts.log.warn({ lock }, 'lost the lock: its lease ended before it could be renewed');
+      return this.lostError(lock);
+    }
+    const how = this.describeTheft(thief);
+    this.parts.log.warn({ lock }, `the lock was ${how}`);
+    return this.stolenError(lock, how);
   }
 
   private lostError(lock: LockName): LockError {

@@ -165,7 +165,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const reason = new LockError('closed', `node ${id} is stopping`);
     runtime.announceStop(reason);
     const inUse = await Promise.all([service.drain(), manager.drain(reason, DRAIN_MS)]);
-    await runtime.stop(reason, new Set(inUse.flatMap((names) => [...names])));
+    await runtime.stop(reason, inUse.flatMap((names) => [...names]));
     peers.close();
     shutDown(server, node.address);
   }

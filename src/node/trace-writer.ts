@@ -61,7 +61,7 @@ export class TraceWriter {
 
   /** `effects` is null when the core threw. */
   record(event: Event, effects: readonly Effect[] | null): void {
-    this.write(event.kind === 'stop' ? { event: { ...event, inUse: [...(event.inUse ?? [])] }, effects } : { event, effects });
+    this.write({ event, effects });
   }
 
   close(): void {

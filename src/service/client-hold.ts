@@ -25,8 +25,8 @@ type State =
   | { readonly kind: 'new' }
   | { readonly kind: 'waiting'; readonly giveUp: AbortController }
   | { readonly kind: 'held'; readonly lock: ManagedLock }
-  /** The client was told that the node stops, and has not given the lock back yet. */
-  | { readonly kind: 'stopping'; readonly lock: ManagedLock }
+  /** The client was told that its lock has ended, and has not given it back yet. */
+  | { readonly kind: 'ended'; readonly lock: ManagedLock }
   /** It seems that the client closed its side. */
   | { readonly kind: 'closing'; readonly lock: ManagedLock }
   /** The stream broke, and the client may not know yet: the lock is kept for as long as the client was told. */
@@ -64,7 +64,7 @@ export class ClientHold {
   get heldName(): LockName | null {
     switch (this.state.kind) {
       case 'held':
-      case 'stopping':
+      case 'ended':
       case 'closing':
       case 'kept':
         return this.state.lock.name;
@@ -81,12 +81,11 @@ export class ClientHold {
     const { state } = this;
     switch (state.kind) {
       case 'held':
-        this.state = { kind: 'stopping', lock: state.lock };
-        return this.tellEnded(reason);
+        return this.recall(state.lock, reason);
       case 'new':
       case 'waiting':
         return this.end(reason);
-      case 'stopping':
+      case 'ended':
       case 'closing':
       case 'kept':
       case 'over':
@@ -143,7 +142,9 @@ export class ClientHold {
   private onHeld(lock: ManagedLock): void {
     if (this.state.kind !== 'waiting') return lock.release();
     this.state = { kind: 'held', lock };
-    lock.onLost((reason) => this.end(reason));
+    lock.onLost((reason) => {
+      if (this.isHeld()) this.recall(lock, reason);
+    });
     lock.onRenewed(() => this.tellValid(lock));
     if (!this.isHeld()) return; // lost in the same moment
     const validForMs = this.promise(lock);
@@ -166,7 +167,23 @@ export class ClientHold {
     return validForMs;
   }
 
-  /** The lock was not granted, or is lost, or nobody is there to use it. */
+  /** The client is to give its lock back by closing its side. It may not hear of it, or not do it: then it has as long as it was told. */
+  private recall(lock: ManagedLock, reason: LockError): void {
+    this.state = { kind: 'ended', lock };
+    this.tellEnded(reason);
+    this.afterLease(() => {
+      this.letGo();
+      this.call.end();
+    });
+  }
+
+  /** When the client counts on its lock no more, whatever it knows. */
+  private afterLease(callback: () => void): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(callback, this.toldUntilMs - performance.now() + this.marginMs);
+  }
+
+  /** The lock was not granted, or nobody is there to use it. */
   private end(error: unknown): void {
     const isAwaited = this.isAsking() || this.isHeld();
     this.letGo();
@@ -188,7 +205,7 @@ export class ClientHold {
     const { state } = this;
     switch (state.kind) {
       case 'held':
-      case 'stopping':
+      case 'ended':
         this.state = { kind: 'closing', lock: state.lock };
         break;
       case 'new':
@@ -212,12 +229,10 @@ export class ClientHold {
     const { state } = this;
     switch (state.kind) {
       case 'held':
-      case 'stopping':
+      case 'ended':
       case 'closing':
         this.state = { kind: 'kept', lock: state.lock };
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.letGo(), this.toldUntilMs - performance.now() + this.marginMs);
-        return;
+        return this.afterLease(() => this.letGo());
       case 'new':
       case 'waiting':
         return this.letGo();

@@ -69,6 +69,8 @@ function callersStatus(requester: NonNullable<LockView['requester']>, nowMs: num
         token: requester.token,
         validForMs: Math.max(0, requester.validUntilMs - nowMs),
       };
+    case 'recalled':
+      return { state: 'STATE_RECALLED', inside: requester.inside.length, waiting, token: 0, validForMs: 0 };
   }
 }
 

@@ -64,7 +64,7 @@ export interface VoteStatus {
   readonly mode: WireMode;
 }
 
-export type CallersState = 'STATE_UNSPECIFIED' | 'STATE_IDLE' | 'STATE_WAITING' | 'STATE_HELD' | 'STATE_RETAINED';
+export type CallersState = 'STATE_UNSPECIFIED' | 'STATE_IDLE' | 'STATE_WAITING' | 'STATE_HELD' | 'STATE_RETAINED' | 'STATE_RECALLED';
 
 export interface CallersStatus {
   readonly state: CallersState;

@@ -231,7 +231,7 @@ class MemoryNode implements TestNode {
     life.runtime.announceStop(reason);
     const inUse = await life.locks.drain(reason, DRAIN_MS);
     this.life = null;
-    await life.runtime.stop(reason, inUse);
+    await life.runtime.stop(reason, [...inUse]);
   }
 
   private disk(): DataDirectory {

@@ -355,6 +355,16 @@ describe('maekawa lock', () => {
     expect(holder.errors).toMatch(/the lock "stuck", held through node n1, was stolen through node n2\. Stop/);
   });
 
+  test('maekawa steal waits until the command of the holder has ended in good order', async () => {
+    const file = join(cluster.directory, 'in use');
+    const cleansUp = `trap "sleep 0.1; rm '${file}'; exit" TERM; touch '${file}'; echo in; while :; do sleep 0.01; done`;
+    const holder = lock('in use', '--node', 'n1', '--grace', '750ms', ...shell(cleansUp));
+    await holder.prints(/in/);
+    const thief = new Program(['steal', 'in use', '--config', cluster.configFile, '--node', 'n2', '--', 'test', '-e', file]);
+    expect(await thief.ended).toBe(1); // no such file
+    expect(await holder.ended).toBe(122);
+  });
+
   test('--json tells what happens on standard error', async () => {
     const program = lock('json', '--json', '--', 'true');
     expect(await program.ended).toBe(0);

@@ -3,6 +3,7 @@ import { EXIT } from '../../src/cli/exit-codes';
 import { supervise } from '../../src/cli/supervise';
 import type { SuperviseOptions } from '../../src/cli/supervise';
 import { LockError } from '../../src/errors';
+import type { LockErrorCode } from '../../src/errors';
 
 const IGNORES_TERM = ['sh', '-c', "trap '' TERM; while :; do sleep 0.01; done"] as const;
 
@@ -10,12 +11,34 @@ function optionsFor(command: SuperviseOptions['command'], warnings: string[]): S
   return { command, env: process.env, onLost: 'term', warn: (text) => warnings.push(text) };
 }
 
-test('a lock that the node says is lost may be held by another already: the command is killed at once', async () => {
+/** A lock of so many milliseconds, lost as soon as the command has said something. */
+async function losing(code: LockErrorCode, leaseMs: number, options: Partial<SuperviseOptions> = {}): Promise<{ code: number; untilMs: number; warnings: string[] }> {
   const abort = new AbortController();
-  const lost = new LockError('lost', 'node n1 lost the lock "a"', { definite: false });
-  const lock = { signal: abort.signal, validForMs: () => 3_600_000 };
-  const code = await supervise(lock, { ...optionsFor(IGNORES_TERM, []), onStarted: () => setImmediate(() => abort.abort(lost)) });
+  const untilMs = performance.now() + leaseMs;
+  const lock = { signal: abort.signal, validForMs: () => (abort.signal.aborted ? 0 : Math.max(0, untilMs - performance.now())) };
+  const warnings: string[] = [];
+  const exitCode = await supervise(lock, {
+    ...optionsFor(IGNORES_TERM, warnings),
+    onStarted: () => setTimeout(() => abort.abort(new LockError(code, 'node n1 lost the lock "a"', { definite: false })), 50),
+    ...options,
+  });
+  return { code: exitCode, untilMs, warnings };
+}
+
+test.each<[LockErrorCode, string]>([
+  ['lost', 'which nobody else has before it was given back'],
+  ['stolen', 'for which somebody waits'],
+])('a lock that is %s, %s: the command may end in good order, but only while the lease lasts', async (reason) => {
+  const { code, untilMs, warnings } = await losing(reason, 2_000);
   expect(code).toBe(EXIT.lost);
+  expect(performance.now()).toBeLessThan(untilMs);
+  expect(warnings).toEqual(['node n1 lost the lock "a"; ending the command']);
+});
+
+test('with --on-lost kill the command is killed at once', async () => {
+  const { code, warnings } = await losing('stolen', 3_600_000, { onLost: 'kill' });
+  expect(code).toBe(EXIT.lost);
+  expect(warnings).toEqual(['node n1 lost the lock "a"; killing the command']);
 });
 
 test('a command line that is too long is refused as a command that cannot be executed, and leaves no handler behind', async () => {

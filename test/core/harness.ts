@@ -116,6 +116,11 @@ export class TestNode {
     return this.event({ kind: 'acquire', lock, mode, caller });
   }
 
+  /** On behalf of another process. */
+  acquireRemotely(caller: CallerId, mode: Mode = 'exclusive'): Outcome {
+    return this.event({ kind: 'acquire', lock: 'a', mode, caller, remote: true });
+  }
+
   steal(caller: CallerId): Outcome {
     return this.event({ kind: 'acquire', lock: 'a', mode: 'exclusive', caller, steals: true });
   }
@@ -206,16 +211,21 @@ export function grantNumber(outcome: Outcome): LamportTime {
 
 // --- n1 as a requester of lock `a` (coterie N1_ASKS) ---------------------------------------------------
 
+interface Asking extends Options {
+  readonly mode?: Mode;
+  readonly remote?: true;
+}
+
 /** n1 has asked n2 and n3, at time 0, for its caller 1. */
-export function asking(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+export function asking(options: Asking = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
   const n1 = new TestNode({ coterie: N1_ASKS, ...options });
-  const [first] = n1.acquire(1, options.mode).sentOf('request');
+  const [first] = (options.remote === true ? n1.acquireRemotely(1, options.mode) : n1.acquire(1, options.mode)).sentOf('request');
   if (first === undefined) throw new Error('n1 asked nobody');
   return { n1, timestamp: first.timestamp };
 }
 
 /** n1 has the Grants #500 of n2 and #510 of n3, so its caller 1 is inside with token 511. */
-export function holding(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+export function holding(options: Asking = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
   const { n1, timestamp } = asking(options);
   n1.receives('n2', grant(timestamp, 500));
   n1.receives('n3', grant(timestamp, 510));
@@ -223,7 +233,7 @@ export function holding(options: Options & { readonly mode?: Mode } = {}): { rea
 }
 
 /** n1 held the lock and keeps the grants: nobody else wanted it. */
-export function retaining(options: Options & { readonly mode?: Mode } = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
+export function retaining(options: Asking = {}): { readonly n1: TestNode; readonly timestamp: LamportTime } {
   const { n1, timestamp } = holding(options);
   n1.release(1);
   return { n1, timestamp };

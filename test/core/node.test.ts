@@ -212,7 +212,7 @@ describe('stop (protocol §6)', () => {
   test('stop: of a lock that someone outside still uses nobody is told: only the end of its lease frees it (protocol §11)', () => {
     const { n1 } = holding();
     n1.acquire(2, 'exclusive', 'b');
-    const outcome = n1.event({ kind: 'stop', inUse: new Set(['a']) });
+    const outcome = n1.event({ kind: 'stop', inUse: ['a'] });
     expect(outcome.sent()).toMatchObject([{ lock: 'b' }, { lock: 'b' }]);
     expect(n1.lockNames).toEqual([]);
   });

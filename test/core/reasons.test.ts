@@ -48,6 +48,11 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     n1.event({ kind: 'peerDown', peer: 'n3' });
     return n1.receives('n4', grant(timestamp, 300));
   },
+  'lock was recalled': () => {
+    const { n1, timestamp } = holding({ remote: true });
+    n1.steal(2);
+    return n1.receives('n2', grant(timestamp, 500));
+  },
   'contender is younger': () => {
     const { n1, timestamp } = asking();
     return n1.receives('n2', inquire(timestamp, 500, { timestamp: 9999, node: 'n4' }));

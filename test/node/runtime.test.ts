@@ -91,6 +91,8 @@ class TestCaller implements Caller {
   lostReason: LockError | null = null;
   onEntered: () => void = () => undefined;
 
+  constructor(readonly isRemote = false) {}
+
   entered(): void {
     this.told.push('entered');
     this.onEntered();
@@ -103,6 +105,10 @@ class TestCaller implements Caller {
   lost(reason: LockError): void {
     this.told.push(`lost: ${reason.code}`);
     this.lostReason = reason;
+  }
+
+  recalled(reason: LockError): void {
+    this.told.push(`recalled: ${reason.code}`);
   }
 }
 
@@ -522,7 +528,7 @@ describe('runtime: a stop', () => {
 
   test('says nothing of locks that somebody outside this process may still use', async () => {
     const { runtime, transport } = await holdingNode();
-    await runtime.stop(stopping, new Set(['stock']));
+    await runtime.stop(stopping, ['stock']);
     expect(transport.kinds()).toEqual([]);
   });
 

@@ -60,18 +60,20 @@ class TestLock {
   }
 }
 
+const STOLEN = new LockError('stolen', 'it was stolen');
 const LOST = new LockError('lost', 'its lease ended before it could be renewed');
 
-async function held(): Promise<{ call: SlowCall; lock: TestLock }> {
+async function held(): Promise<{ call: SlowCall; lock: TestLock; toldUntilMs: number }> {
   const call = new SlowCall();
   const lock = new TestLock();
   const node = { id: 'n1', configuration: { leaseMs: 1_000, driftMax: 0.001 } } as MaekawaNode;
+  const toldFromMs = performance.now();
   const locks = { begin: () => Promise.resolve(lock as unknown as ManagedLock) } as unknown as NodeLockManager;
   new ClientHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
   call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '', ifAvailable: false } });
   await until(() => call.sent.some((event) => 'held' in event), 'held');
   call.letOneLeave();
-  return { call, lock };
+  return { call, lock, toldUntilMs: toldFromMs + lock.validForMs() };
 }
 
 /** The client closes its side. */
@@ -94,7 +96,33 @@ test('a lock that is lost in the moment in which the client closes: the stream e
   lock.lose(LOST);
   await closes(call);
   await untilStatusSent(call);
-  expect(call.sent.slice(1)).toEqual([{ ended: { reason: 'REASON_LOST', message: LOST.message, definite: LOST.definite } }]);
+  expect(call.sent.slice(1)).toEqual([
+    { ended: { reason: 'REASON_LOST', message: LOST.message, definite: LOST.definite } },
+    { ended: { reason: 'REASON_RELEASED', message: 'released', definite: true } },
+  ]);
+  expect(lock.isReleased).toBe(true);
+});
+
+test('a lock that is recalled is given back when the client closes its side, not before', async () => {
+  const { call, lock } = await held();
+  lock.lose(STOLEN);
+  await until(() => call.sent.some((event) => 'ended' in event), 'the client to be told');
+  expect(lock.isReleased).toBe(false);
+  await closes(call);
+  await untilStatusSent(call);
+  expect(lock.isReleased).toBe(true);
+});
+
+test.each(['says nothing', 'goes on with its signs of life', 'breaks off'])('a client that %s keeps a recalled lock for as long as it was told', async (what) => {
+  const { call, lock, toldUntilMs } = await held();
+  lock.lose(STOLEN);
+  if (what === 'breaks off') call.emit('cancelled');
+  await until(() => {
+    if (what === 'goes on with its signs of life') call.push({ ping: { sentAtMs: performance.now() } });
+    return lock.isReleased;
+  }, 'the lock to be given back', 10_000);
+  expect(performance.now()).toBeGreaterThanOrEqual(toldUntilMs);
+  if (what !== 'breaks off') await untilStatusSent(call);
 });
 
 test('a client that closes in the moment in which its lock is lost: the same', async () => {

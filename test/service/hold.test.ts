@@ -175,6 +175,27 @@ describe('who may still count on a lock keeps it', () => {
     expect(await takenAtMs('broken')).toBeGreaterThanOrEqual(stream.toldUntilMs);
   });
 
+  test('a client that cannot be told that its lock was stolen: for as long as it was told; one that can: until it closes', async () => {
+    const proxy = await startProxy(cluster.addressOf('n1'));
+    const deaf = new Stream(clientOf(proxy.address), { lock: Buffer.from('stolen'), pings: true });
+    await deaf.has('held');
+    proxy.fallSilent();
+    const thief = new Stream(clientOf(cluster.addressOf('n2')), { lock: Buffer.from('stolen'), pings: true, steal: true });
+    await thief.has('held');
+    expect(performance.now()).toBeGreaterThanOrEqual(deaf.toldUntilMs);
+
+    thief.call.write({ ping: { sentAtMs: performance.now() } });
+    await thief.has('valid');
+    const second = new Stream(clientOf(cluster.addressOf('n1')), { lock: Buffer.from('stolen'), pings: true, steal: true });
+    expect(await thief.has('ended')).toMatchObject({ ended: { reason: 'REASON_STOLEN' } });
+    expect(second.events.filter((event) => 'held' in event)).toEqual([]);
+    thief.call.end();
+    await second.has('held');
+    expect(performance.now()).toBeLessThan(thief.toldUntilMs);
+    second.call.end();
+    proxy.close();
+  });
+
   test('a client that breaks a rule while it holds', async () => {
     const stream = new Stream(clientOf(cluster.addressOf('n1')), { lock: Buffer.from('ruly'), pings: true });
     await stream.has('held');

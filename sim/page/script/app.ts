@@ -213,6 +213,8 @@ class App {
           return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))} · ${shortClockText(effect.token ?? 0)}</strong>`];
         case 'lost':
           return [`<strong class="lost">${effect.thief === undefined ? 'loses it' : `is robbed of it by ${escape(effect.thief.node)}`}</strong>`];
+        case 'recalled':
+          return [`<strong class="lost">is to give it back${effect.thief === undefined ? '' : ` to ${escape(effect.thief.node)}`}</strong>`];
         case 'ignored':
           return [`<em>ignored: ${escape(effect.reason ?? '')}</em>`];
         default:

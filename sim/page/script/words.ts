@@ -120,6 +120,8 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
       return `${lock} is held for ${untilText(effect.validUntilMs, step)}`;
     case 'lost':
       return `caller ${effect.caller} loses ${lock}${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} stole it`}`;
+    case 'recalled':
+      return `caller ${effect.caller} is to give ${lock} back${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} steals it`}`;
     case 'ignored':
       return `ignored: ${effect.reason}`;
     case 'wake':
@@ -153,7 +155,8 @@ function requesterLines(model: Model, requester: NonNullable<StateParts['request
   ];
   if (requester.contended) lines.push('someone else waits for it');
   if (requester.state === 'held') lines.push(`inside: ${list('caller', requester.inside)}`);
-  if (requester.state !== 'waiting') lines.push(`token ${clockText(requester.token)}, ${left(requester.validUntilMs)}`);
+  if (requester.state === 'recalled') lines.push(`not given back yet by ${list('caller', requester.inside)}`);
+  if (requester.state === 'held' || requester.state === 'retained') lines.push(`token ${clockText(requester.token)}, ${left(requester.validUntilMs)}`);
   return [...lines, ...line];
 }
 
