@@ -45,6 +45,9 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
   died: { shown: '128+n', meaning: 'the command died of signal n, or signal n came before it ran' },
 };
 
+/** Signals that end a command that waits. */
+export const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
 /** An exit code that is no error of ours, such as that of a child. Ends the program without a message. */
 export class ExitWith extends Error {
   constructor(readonly exitCode: number) {

@@ -33,10 +33,11 @@ export function findNodeOptions(): Option[] {
 export async function findNode(options: FindNodeOptions, signal: AbortSignal): Promise<RemoteLockManager> {
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  const clients = (await candidates(options)).map((address) => new LocksClient(address, tls));
   signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   aborted.catch(() => undefined);
+  // A name server that does not answer takes longer than anybody wants to wait for the end.
+  const clients = (await Promise.race([candidates(options), aborted])).map((address) => new LocksClient(address, tls));
   try {
     for (const [index, client] of clients.entries()) {
       if (!(await Promise.race([answers(client), aborted]))) continue;

@@ -8,7 +8,7 @@ import type { RemoteOptions } from '../service/client';
 import type { RemoteLockManager } from '../service/remote';
 import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';
-import { ExitWith, exitCodeOf } from './exit-codes';
+import { ENDING, ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
 import type { FindNodeOptions } from './find-node';
 import { isAbout } from './holders';
@@ -24,8 +24,6 @@ import type { OnLost, Supervised } from './supervise';
 const WAITING_TOLD_MS = 200;
 /** How often it is looked whether somebody else holds the lock now. */
 const WAITING_LOOK_MS = 2_000;
-
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly also?: readonly string[];
@@ -186,7 +184,8 @@ async function hold(
     if (exitCode !== 0) throw new ExitWith(exitCode);
   } finally {
     await Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()));
-    tell({ event: 'released' });
+    // One that ran out was nobody's to give back.
+    if (!(held.signal.reason instanceof LockError && held.signal.reason.code === 'lost')) tell({ event: 'released' });
   }
 }
 

@@ -1,6 +1,7 @@
 /** `maekawa watch`: a line for each change of who holds a lock, and for each node that comes or goes meanwhile. */
 import { Command } from 'commander';
 import type { NodeId } from '../core';
+import type { LockError } from '../errors';
 import { holderTitle } from '../locks/holder-title';
 import type { LockChange, LockInfo } from '../locks/types';
 import { clientsOf, inventoryOf } from './all-nodes';
@@ -19,7 +20,7 @@ interface WatchOptions extends AllNodesOptions {
 }
 
 /** What a line is about. Whether a node that does not answer still holds what it held is not known. */
-type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back'; readonly node: NodeId; readonly held?: LockInfo };
+type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back' | 'missed'; readonly node: NodeId; readonly held?: LockInfo };
 
 export function watchCommand(): Command {
   const command = new Command('watch')
@@ -66,7 +67,7 @@ class FollowedNode {
   ) {}
 
   follow(): void {
-    this.stopStream = this.node.client.watch(this.name, (change) => this.onChange(change), () => this.onEnd());
+    this.stopStream = this.node.client.watch(this.name, (change) => this.onChange(change), (error) => this.onEnd(error));
     if (this.isSilent) void this.node.client.query(ANSWER_MS).then(() => this.onAnswer(), () => undefined);
   }
 
@@ -90,13 +91,16 @@ class FollowedNode {
     this.isSilent = false;
   }
 
-  private onEnd(): void {
+  private onEnd(error: LockError): void {
     if (this.isOver) return;
-    if (!this.isSilent) {
+    const isRefused = error.code !== 'unreachable'; // It answers, and would not wait for this process.
+    if (isRefused) {
+      this.print({ change: 'missed', node: this.node.id });
+    } else if (!this.isSilent) {
       const [lock] = this.held.values();
       this.print({ change: 'silent', node: this.node.id, ...(lock === undefined ? {} : { held: lock }) });
     }
-    this.isSilent = true;
+    this.isSilent = !isRefused;
     this.held.clear();
     this.again = setTimeout(() => this.follow(), AGAIN_MS);
   }
@@ -110,6 +114,8 @@ function describe(name: string, line: Line): string {
       return `${time}  nobody is known to hold ${lock}`;
     case 'silent':
       return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which ends with its lease at the latest`}`;
+    case 'missed':
+      return `${time}  changes through ${line.node} were missed: they were not read in time; who holds it now follows`;
     case 'back':
       return `${time}  ${line.node} answers again`;
     case 'held':

@@ -112,7 +112,8 @@ export abstract class BaseLockManager implements LockManager {
       giveUp.signal.throwIfAborted();
     } catch (error) {
       for (const lock of locks) lock.release();
-      throw sorted.length > 1 ? ofAll(sorted, error) : error;
+      const isAborted = options.signal?.aborted === true && error === options.signal.reason;
+      throw sorted.length > 1 && !isAborted ? ofAll(sorted, error) : error;
     } finally {
       giveUp.forget();
     }

@@ -126,7 +126,8 @@ export class CountingSemaphore implements Semaphore {
             if (failed < asked && !giveUp.signal.aborted) return;
             end();
             giveUp.abort(error);
-            reject(this.named(error, waitMs));
+            const isAborted = signal?.aborted === true && error === signal.reason;
+            reject(isAborted ? (error as Error) : this.named(error, waitMs));
           },
         );
       };
@@ -142,7 +143,7 @@ export class CountingSemaphore implements Semaphore {
 
   /** In the words of whoever asked: it knows a semaphore and not the lock behind a permit. */
   private named(error: unknown, waitMs: number | undefined): Error {
-    if (!(error instanceof LockError)) return error as Error; // the signal's reason
+    if (!(error instanceof LockError)) return error as Error;
     const within = waitMs === undefined ? '' : ` within ${waitMs} ms`;
     const why = error.code === 'timeout' ? ` is free${within}` : `: ${error.message}`;
     const message = `no permit of the semaphore ${JSON.stringify(this.name)} (${this.permits} permits)${why}`;

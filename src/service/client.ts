@@ -134,7 +134,8 @@ export class LocksClient {
 
   /**
    * Call back for each change of who holds the lock through this node, beginning with those who hold it
-   * now. `onEnd` is called once, when the node does not answer or stops. Returns how to stop it.
+   * now. `onEnd` is called once: with `unreachable` when the node does not answer or stops, with `config` when its changes
+   * were not read in time. Returns how to stop it.
    */
   watch(name: string, onChange: (change: LockChange) => void, onEnd: (error: LockError) => void): () => void {
     const { Watch } = locksMethods();
@@ -186,6 +187,7 @@ export class LocksClient {
     const detail = error.details ?? error.message ?? 'the stream ended';
     switch (error.code) {
       case grpc.status.INVALID_ARGUMENT:
+      case grpc.status.RESOURCE_EXHAUSTED:
         return new LockError('config', `the node at ${this.address} refuses the request: ${detail}`, { cause: error });
       case grpc.status.UNIMPLEMENTED:
         return new LockError('protocol', `what listens at ${this.address} is no node of maekawa, or one of another version`, { cause: error });

@@ -2,11 +2,10 @@
  * What tools expect of a gRPC server besides its own service: health checking for probes, and reflection
  * so that grpcurl knows the service without its `.proto` file.
  */
-import { ReflectionService } from '@grpc/reflection';
 import type { MethodDefinition, Server } from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
-import { HealthImplementation, service as healthService } from 'grpc-health-check';
-import type { ServingStatus } from 'grpc-health-check';
+import type * as Reflection from '@grpc/reflection';
+import type * as HealthCheck from 'grpc-health-check';
 import { LOCKS_PROTO, protoDirectory } from './schema';
 
 export const LOCKS_SERVICE = 'maekawa.v1.Locks';
@@ -14,9 +13,17 @@ export const LOCKS_SERVICE = 'maekawa.v1.Locks';
 /** The names that a probe may ask for: the server as a whole, and its service for clients. */
 const SERVICES = ['', LOCKS_SERVICE] as const;
 
+/*
+ * Loaded when they are needed: most commands of the command line need neither, and would start a third later.
+ */
+/* eslint-disable @typescript-eslint/no-require-imports */
+const healthChecking = (): typeof HealthCheck => require('grpc-health-check') as typeof HealthCheck;
+const reflecting = (): typeof Reflection => require('@grpc/reflection') as typeof Reflection;
+/* eslint-enable @typescript-eslint/no-require-imports */
+
 /** What a probe asks. */
-export function healthCheck(): MethodDefinition<{ readonly service: string }, { readonly status: ServingStatus }> {
-  return healthService['Check'] as unknown as ReturnType<typeof healthCheck>;
+export function healthCheck(): MethodDefinition<{ readonly service: string }, { readonly status: HealthCheck.ServingStatus }> {
+  return healthChecking().service['Check'] as unknown as ReturnType<typeof healthCheck>;
 }
 
 export interface Health {
@@ -28,12 +35,14 @@ export interface Health {
  * With fields named as in the file. No `map` may be in it: protobufjs gives the entries of a map a name that
  * descriptors of other languages refuse, and with it the whole file. (Health checking has one; probes know it anyway.)
  */
-function reflection(): ReflectionService {
+function reflection(): Reflection.ReflectionService {
   const described = protoLoader.loadSync(LOCKS_PROTO, { includeDirs: [protoDirectory()], keepCase: true });
+  const { ReflectionService } = reflecting();
   return new ReflectionService(described, { services: [LOCKS_SERVICE] });
 }
 
 export function addDiscovery(server: Server): Health {
+  const { HealthImplementation } = healthChecking();
   const health = new HealthImplementation(Object.fromEntries(SERVICES.map((service) => [service, 'NOT_SERVING'])));
   health.addToServer(server);
   reflection().addToServer(server);

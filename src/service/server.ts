@@ -69,6 +69,7 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
       Watch: (call: WatchCall) => {
         watches.add(call);
         call.once('close', () => watches.delete(call));
+        if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
         watch(call, locks);
       },
       Status: (_call: unknown, reply: grpc.sendUnaryData<StatusReply>) => reply(null, statusReply(node)),
@@ -80,7 +81,7 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
       for (const call of watches) refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
       const untilMs = performance.now() + DRAIN_MS;
-      while (holds.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
+      while (holds.size + watches.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
     },
   };

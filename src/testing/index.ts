@@ -202,7 +202,9 @@ class MemoryNode implements TestNode {
     let isOver = false;
     network.carry(asker, this.id, () => {
       if (isOver) return;
-      stop = this.life?.locks.watch(name, (change) => {
+      const { life } = this;
+      stop = life?.locks.watch(name, (change) => {
+        if (this.life !== life) return; // It crashed.
         network.carry(this.id, asker, () => {
           if (!isOver) listener(change);
         });

@@ -1,6 +1,7 @@
 /** `maekawa who` and `maekawa watch` where not all nodes answer; what they show of a healthy cluster is in lock.test.ts. */
+import { connect } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { Program, startCluster } from '../support/processes';
+import { Program, startCluster, until } from '../support/processes';
 
 jest.setTimeout(60_000);
 
@@ -45,6 +46,26 @@ test('maekawa watch tells when a node that holds the lock does not answer any mo
   cluster.start('n1');
   await watching.prints(/n1 answers again\n/, 20_000);
   watching.signal('SIGTERM');
+  expect(await watching.ended).toBe(0);
+});
+
+test('maekawa watch says when it was too slow for the changes, and goes on', async () => {
+  const watching = maekawa('watch', 'busy');
+  await watching.prints(/nobody is known to hold busy/);
+  await using client = connect({ addresses: [cluster.addressOf('n1')] });
+  const change = (): Promise<void> => client.locks.request('busy', { label: 'x'.repeat(200) }, () => undefined);
+  await change();
+  await watching.prints(/gave busy back/);
+  watching.signal('SIGSTOP');
+  for (let changes = 0; changes < 1_000; changes++) await change(); // two events each
+  watching.signal('SIGCONT');
+  await watching.prints(/changes through n1 were missed: they were not read in time; who holds it now follows\n/, 20_000);
+  expect(watching.output).not.toMatch(/does not answer/);
+  await until(async () => {
+    await change();
+    return /follows\n[^]*gave busy back/.test(watching.output);
+  }, 'the changes to be told again', 20_000);
+  watching.signal('SIGINT');
   expect(await watching.ended).toBe(0);
 });
 

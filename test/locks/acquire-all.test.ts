@@ -1,4 +1,5 @@
 /** Several locks at once: all of them or none, and never a deadlock. */
+import { LockError } from '../../src';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 import type { HeldLocks } from '../../src';
@@ -103,6 +104,17 @@ test('an abort in the moment between two grants is not missed', async () => {
     if (outcome.value === undefined) expect([microtasks, outcome.error, await heldAnywhere()]).toEqual([microtasks, 'enough', []]);
     else outcome.value.release();
   }
+});
+
+test('a signal: its reason as it is, also where that looks like an error of one of the locks', async () => {
+  await cluster.node('n3').locks.acquire('b');
+  const giveUp = new AbortController();
+  const outcome = outcomeOf(cluster.node('n1').locks.acquireAll(['a', 'b'], { signal: giveUp.signal }));
+  await cluster.settle();
+  const reason = new LockError('timeout', 'of another request');
+  giveUp.abort(reason);
+  await cluster.settle();
+  expect(outcome.error).toBe(reason);
 });
 
 test('one that is lost while the others are waited for: none is held, and the reason is the loss', async () => {

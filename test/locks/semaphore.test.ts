@@ -1,5 +1,5 @@
 /** A counting semaphore: at most so many holders in the whole cluster, each with the token of its permit. */
-import { fence } from '../../src';
+import { LockError, fence } from '../../src';
 import type { HeldPermit, Semaphore } from '../../src';
 import { memoryFenceStore, testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
@@ -119,13 +119,13 @@ test('waitMs: when no permit is free in time, the error speaks of the semaphore,
   expect(await inUse()).toEqual({ held: 2, pending: 0 });
 });
 
-test('a signal: its reason, and nothing is left in line', async () => {
+test.each(['enough', new LockError('timeout', 'of another request')])('a signal: its reason as it is (%s), and nothing is left in line', async (reason) => {
   await take('n1');
   await take('n2');
   const giveUp = new AbortController();
-  const refused = expect(poolOf('n3').acquire({ signal: giveUp.signal })).rejects.toBe('enough');
+  const refused = expect(poolOf('n3').acquire({ signal: giveUp.signal })).rejects.toBe(reason);
   await cluster.advance(100);
-  giveUp.abort('enough');
+  giveUp.abort(reason);
   await refused;
   expect(await inUse()).toEqual({ held: 2, pending: 0 });
 });
