@@ -82,7 +82,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a holder keeps the lock when its grants ran out',
     changes: [
       requester('this.context.requesterNowMs < phase.validUntilMs) return;', "phase.state === 'held' || this.context.requesterNowMs < phase.validUntilMs) return;"),
-      requester('Math.min(this.repeatAtMs(phase.request), phase.validUntilMs)', 'this.repeatAtMs(phase.request)'),
+      requester('Math.min(this.repeatAtMs(phase), phase.validUntilMs)', 'this.repeatAtMs(phase)'),
     ],
     caughtBy: ['lost-at-once'],
   },
@@ -258,13 +258,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-retry',
     what: 'whoever waits asks once',
-    changes: [requester("case 'waiting':\n        return this.deadlines.schedule(requester, this.repeatAtMs(phase.request));", "case 'waiting':\n        return this.deadlines.schedule(requester, Infinity);")],
+    changes: [requester("case 'waiting':\n        return this.deadlines.schedule(requester, this.repeatAtMs(phase));", "case 'waiting':\n        return this.deadlines.schedule(requester, Infinity);")],
     caughtBy: ['progress'],
   },
   {
     name: 'no-renewal',
     what: 'a holder does not renew its grants',
-    changes: [requester('Math.min(this.repeatAtMs(phase.request), phase.validUntilMs)', 'phase.validUntilMs')],
+    changes: [requester('Math.min(this.repeatAtMs(phase), phase.validUntilMs)', 'phase.validUntilMs')],
     caughtBy: ['keeps'],
   },
   {

@@ -24,6 +24,9 @@ const CLOCK_RESOLUTION_MS = 2;
  */
 const REENTRY_SHARE = 0.1;
 
+/** However little of the lease is left, repeats are no closer together than this share of the retry interval. */
+const REPEAT_SHARE_MIN = 0.125;
+
 /**
  * A node that knows so many locks keeps no more of them after their release. Some kilobytes each, here and at
  * its arbiters: names that come once and never again must not pile up for a lease, which may be long.
@@ -91,10 +94,12 @@ interface Entry {
   validUntilMs: number;
 }
 
+type Held = Entry & { readonly state: 'held'; readonly inside: Holder[] };
+
 type Phase =
   | { readonly state: 'idle' }
   | { readonly state: 'waiting'; readonly request: OpenRequest }
-  | (Entry & { readonly state: 'held'; readonly inside: Holder[] })
+  | Held
   | (Entry & { readonly state: 'retained' })
   /**
    * The lock was taken from remote callers, which may still count on it. So nobody is told that the request is
@@ -284,7 +289,7 @@ export class Requesters {
     for (let due = this.deadlines.due(nowMs); due; due = this.deadlines.due(nowMs)) {
       this.expire(due);
       const { phase } = due;
-      if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase.request) <= nowMs) {
+      if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
         this.askAll(due.lock, phase.request);
       }
       this.settle(due);
@@ -330,9 +335,9 @@ export class Requesters {
         }
         return;
       case 'waiting':
-        return this.deadlines.schedule(requester, this.repeatAtMs(phase.request));
+        return this.deadlines.schedule(requester, this.repeatAtMs(phase));
       case 'held':
-        return this.deadlines.schedule(requester, Math.min(this.repeatAtMs(phase.request), phase.validUntilMs));
+        return this.deadlines.schedule(requester, Math.min(this.repeatAtMs(phase), phase.validUntilMs));
       case 'retained':
         return this.deadlines.schedule(requester, phase.validUntilMs);
       case 'recalled':
@@ -342,8 +347,16 @@ export class Requesters {
     }
   }
 
-  private repeatAtMs(request: OpenRequest): number {
-    return request.askedAtMs + this.context.settings.retryMs;
+  /**
+   * While the lock is held, also when half of what was left of it at the last time has passed: after a re-entry late in
+   * the lease, or when renewals are lost, the usual interval may end later than the lock.
+   */
+  private repeatAtMs(phase: { readonly state: 'waiting'; readonly request: OpenRequest } | Held): number {
+    const { askedAtMs } = phase.request;
+    const { retryMs } = this.context.settings;
+    if (phase.state === 'waiting') return askedAtMs + retryMs;
+    const leftMs = phase.validUntilMs - askedAtMs;
+    return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));
   }
 
   // --- callers --------------------------------------------------------------------------------
@@ -391,7 +404,7 @@ export class Requesters {
    * caller may not know yet, and this clock may have been moved: its lock is free when it gives it back, or else
    * when its grants run out at the arbiters, whom nobody tells anything until then.
    */
-  private takeAway(requester: Requester, { request, inside }: Entry & { readonly inside: readonly Holder[] }, thief?: Thief): void {
+  private takeAway(requester: Requester, { request, inside }: Held, thief?: Thief): void {
     const { lock } = requester;
     const recalled = new Set<CallerId>();
     for (const { id, remote } of inside) {
@@ -430,14 +443,14 @@ export class Requesters {
       this.end(requester, request);
       return this.start(requester, first);
     }
-    this.enter(requester, entry, entry.token + 1);
+    const held = this.enter(requester, entry, entry.token + 1);
     const { requesterNowMs, settings } = this.context;
     const roomIsLow = entry.tokenMax - entry.token < settings.slack / 2 && requesterNowMs > request.askedAtMs;
-    if (roomIsLow || requesterNowMs >= this.repeatAtMs(request)) this.askAll(requester.lock, request);
+    if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) this.askAll(requester.lock, request);
     if (this.context.down.size > 0) this.widen(requester);
   }
 
-  private enter(requester: Requester, entry: Entry, token: Token): void {
+  private enter(requester: Requester, entry: Entry, token: Token): Held {
     const { request, tokenMax, validUntilMs } = entry;
     for (const [arbiter, vote] of request.votes) {
       const floor = request.floors.get(arbiter);
@@ -445,13 +458,14 @@ export class Requesters {
     }
     // A Release must carry a clock of at least the token (section 7).
     this.context.clock.reach(token);
-    const phase: Phase = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
     requester.phase = phase;
     this.letIn(requester, phase);
+    return phase;
   }
 
   /** The first in line enters; behind a reader, all readers up to the next writer do. */
-  private letIn(requester: Requester, phase: Entry & { readonly inside: Holder[] }): void {
+  private letIn(requester: Requester, phase: Held): void {
     const { lock, line } = requester;
     const { mode } = phase.request;
     let first = line[0];
@@ -658,7 +672,7 @@ export class Requesters {
     this.context.send(to, { kind: 'release', lock, clock: this.context.clock.now, timestamp });
   }
 
-  private tellRenewed(lock: LockName, phase: Entry & { readonly inside: readonly Holder[] }): void {
+  private tellRenewed(lock: LockName, phase: Held): void {
     this.context.emit({ kind: 'renewed', lock, callers: phase.inside.map(({ id }) => id), validUntilMs: this.toNodeTime(phase.validUntilMs) });
   }
 

@@ -6,6 +6,34 @@ import { ALONE, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, aski
 const OLDER = { timestamp: 1, node: 'n4' };
 const YOUNGER = { timestamp: 9999, node: 'n4' };
 
+describe('retained: a lock that is held asks in time (protocol §6)', () => {
+  test('retained: entered again late in the lease, it has several chances to be renewed, should one be lost (it had one)', () => {
+    const { n1, timestamp } = retaining();
+    n1.pass(VALID_FOR_MS - reentryLeftMs(LEASE_MS));
+    expect(n1.acquire(1).sentOf('request')).toHaveLength(2); // lost
+    const again = n1.advance(Math.ceil(reentryLeftMs(LEASE_MS) / 2));
+    expect(again.callersOut).toEqual([]);
+    expect(again.sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+    for (const peer of ['n2', 'n3']) n1.receives(peer, grant(timestamp, peer === 'n2' ? 500 : 510, { sentAtMs: n1.nowMs }));
+    expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: n1.nowMs + VALID_FOR_MS });
+    expect(n1.advance(RETRY_MS - 1).sent()).toEqual([]);
+  });
+
+  test('retained: with all renewals lost it asks more often as its lease ends, and loses it at the end', () => {
+    const { n1 } = holding();
+    const askedAtMs: number[] = [];
+    let lostAtMs = NaN;
+    while (Number.isNaN(lostAtMs)) {
+      const outcome = n1.advance(1);
+      if (outcome.sentOf('request').length > 0) askedAtMs.push(n1.nowMs);
+      if (outcome.callersOut.length > 0) lostAtMs = n1.nowMs;
+    }
+    expect(lostAtMs).toBe(VALID_FOR_MS);
+    // Half of what is left of 2968 ms, but at least an eighth of the retry interval.
+    expect(askedAtMs).toEqual([RETRY_MS, 1984, 2476, 2722, 2847]);
+  });
+});
+
 describe('retained: release (protocol §9)', () => {
   test('retained: a lock that nobody else wants is kept, and nothing is sent (protocol §9)', () => {
     const { n1, timestamp } = holding();
