@@ -179,8 +179,13 @@ export class ClientHold {
 
   /** When the client counts on its lock no more, whatever it knows. */
   private afterLease(callback: () => void): void {
+    this.later(callback, this.toldUntilMs - performance.now() + this.marginMs);
+  }
+
+  /** In place of what was to be done later until now. Does not keep a process whose node has stopped. */
+  private later(callback: () => void, delayMs: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(callback, this.toldUntilMs - performance.now() + this.marginMs);
+    this.timer = setTimeout(callback, delayMs).unref();
   }
 
   /** The lock was not granted, or nobody is there to use it. */
@@ -260,8 +265,7 @@ export class ClientHold {
     this.sentAtMs = sentAtMs;
     if (!this.pings) return;
     // Whatever it was told was counted from what it sent: after a lease of silence all of it has run out.
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    this.later(() => {
       this.end(new LockError('lost', `the client was silent for the whole lease of ${this.leaseMs} ms`, { definite: false }));
     }, this.leaseMs + this.marginMs);
   }
