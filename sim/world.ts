@@ -1393,8 +1393,9 @@ export class World {
 }
 
 /** Whether it may wait for its disk before it sends what it has to say. */
-function isHeldBack({ node, ceilingUnderWay, ceilingOnDisk }: Machine): boolean {
-  return node !== null && ceilingUnderWay > ceilingOnDisk;
+function isHeldBack({ node, ceilingUnderWay, ceilingOnDisk, inbox }: Machine): boolean {
+  // One that is frozen does not know yet what its disk has done.
+  return node !== null && (ceilingUnderWay > ceilingOnDisk || inbox.some(({ kind }) => kind === CEILING));
 }
 
 function present<Item>(item: Item | undefined, what: string, which: number | string): Item {

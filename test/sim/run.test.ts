@@ -71,6 +71,10 @@ test('fairness: a vote that waited for the disk was lent before an older request
   expect(runSeed(237687449, { locks: 3, callers: 1, leaseMs: 53 }).violation).toBeNull();
 });
 
+test('deadlock: what a frozen node has yet to send, because it does not know that its ceiling is on disk, is under way (seed 97495)', () => {
+  expect(runSeed(97_495).violation).toBeNull();
+});
+
 test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol §1)', () => {
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
