@@ -19,7 +19,7 @@ export interface HuntSettings {
   readonly seedMsMax?: number;
 }
 
-const SEED_MS_MAX = 20_000;
+const SEED_MS_MAX = 10_000;
 const MEMORY_MB_MAX = 1_000;
 
 /** A mutant that hangs at so many seeds is let go. */
