@@ -16,8 +16,9 @@ export interface AcquireOptions {
   readonly waitMs?: number;
   /**
    * Take the lock from whoever holds it, on any node, before all who wait. Holders are told by their
-   * `signal`. In the process of a node they have lost it at that moment; a client keeps it until its callback
-   * has rejected or it calls `release`, and who cannot be reached until its lease ends. Default false.
+   * `signal`. In the process of a node they have lost it at that moment. A client gives it back as its `request`
+   * rejects, which is at once, or by `release` after `acquire`; who does not, or cannot be reached, with its lease.
+   * Default false.
    */
   readonly steal?: boolean;
   /** Who asks and what for, shown to others by `query` and `maekawa who`. Default: nothing. */

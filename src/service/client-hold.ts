@@ -35,8 +35,9 @@ type State =
 
 export class ClientHold {
   private state: State = { kind: 'new' };
-  /** `sent_at_ms` of the newest message. */
+  /** `sent_at_ms` of the newest message, and when it was heard. */
   private sentAtMs = 0;
+  private heardAtMs = 0;
   /** The client promised to ping, so silence means that it is gone. */
   private pings = false;
   /** Until when, in this node's time, the client may think that it holds the lock. */
@@ -148,22 +149,28 @@ export class ClientHold {
     lock.onRenewed(() => this.tellValid(lock));
     if (!this.isHeld()) return; // lost in the same moment
     const validForMs = this.promise(lock);
+    if (!this.isHeld()) return;
     this.call.write({ held: { token: lock.token, validForMs, sentAtMs: this.sentAtMs, leaseMs: this.leaseMs } });
   }
 
   private tellValid(lock: ManagedLock): void {
     if (this.state.kind !== 'held') return;
     if (!this.call.writableNeedDrain) {
-      this.call.write({ valid: { validForMs: this.promise(lock), sentAtMs: this.sentAtMs } });
+      const validForMs = this.promise(lock);
+      // It may be found lost by that, and the client has been told.
+      if (this.isHeld()) this.call.write({ valid: { validForMs, sentAtMs: this.sentAtMs } });
     } else if (performance.now() > this.toldUntilMs + this.marginMs) {
       this.end(new LockError('lost', 'the client reads nothing of what it is told about its lock', { definite: false }));
     }
   }
 
-  /** What the client is told, remembered: it counts from an earlier time than now, so it ends no later. */
+  /**
+   * What the client is told, remembered. One that pings counts from when it sent what was heard last; another
+   * from when it hears this, less the time that this took.
+   */
   private promise(lock: ManagedLock): number {
     const validForMs = Math.floor(lock.validForMs());
-    this.toldUntilMs = Math.max(this.toldUntilMs, performance.now() + validForMs);
+    this.toldUntilMs = Math.max(this.toldUntilMs, (this.pings ? this.heardAtMs : performance.now()) + validForMs);
     return validForMs;
   }
 
@@ -212,6 +219,11 @@ export class ClientHold {
       case 'held':
       case 'ended':
         this.state = { kind: 'closing', lock: state.lock };
+        // The answer may never leave: a client need not read.
+        this.afterLease(() => {
+          this.letGo();
+          this.call.end();
+        });
         break;
       case 'new':
       case 'waiting':
@@ -224,7 +236,7 @@ export class ClientHold {
     }
     this.call.write({ ended: { reason: 'REASON_RELEASED', message: 'released', definite: true } }, (error?: Error | null) => {
       if (error instanceof Error) return; // it broke after all
-      this.letGo();
+      if (this.state.kind === 'closing') this.letGo();
       this.call.end();
     });
   }
@@ -263,6 +275,7 @@ export class ClientHold {
 
   private heardAt(sentAtMs: number): void {
     this.sentAtMs = sentAtMs;
+    this.heardAtMs = performance.now();
     if (!this.pings) return;
     // Whatever it was told was counted from what it sent: after a lease of silence all of it has run out.
     this.later(() => {

@@ -108,7 +108,7 @@ const moment = fc.oneof(
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function play(pings: boolean, moments: readonly (typeof moment extends fc.Arbitrary<infer M> ? M : never)[]): Promise<void> {
+async function start(pings: boolean): Promise<{ call: Connection; lock: TestLock; hold: ClientHold }> {
   const call = new Connection();
   const lock = new TestLock();
   const node = { id: 'n1', configuration: { leaseMs: LEASE_MS, driftMax: 0.001 } } as MaekawaNode;
@@ -117,6 +117,11 @@ async function play(pings: boolean, moments: readonly (typeof moment extends fc.
   call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings, sentAtMs: performance.now(), steal: false, label: '', ifAvailable: false } });
   await turn();
   call.arrive();
+  return { call, lock, hold };
+}
+
+async function play(pings: boolean, reads: boolean, moments: readonly (typeof moment extends fc.Arbitrary<infer M> ? M : never)[]): Promise<void> {
+  const { call, lock, hold } = await start(pings);
   let mustEnd = pings;
   let hasClosed = false; // in good order, before anything broke
   const look = (): void => {
@@ -162,7 +167,7 @@ async function play(pings: boolean, moments: readonly (typeof moment extends fc.
     look();
   }
   for (let ms = 0; ms < 3 * LEASE_MS; ms += 50) {
-    call.arrive();
+    if (reads) call.arrive();
     jest.advanceTimersByTime(50);
     await turn();
     look();
@@ -171,5 +176,46 @@ async function play(pings: boolean, moments: readonly (typeof moment extends fc.
 }
 
 test('no lock is given back too early, and each is in the end, whatever happens on the stream', async () => {
-  await holdsAsync(fc.asyncProperty(fc.boolean(), fc.array(moment, { maxLength: 25 }), play), 300);
+  await holdsAsync(fc.asyncProperty(fc.boolean(), fc.boolean(), fc.array(moment, { maxLength: 25 }), play), 300);
+});
+
+test('a client that closes and never reads the answer: the lock is given back when what it was told has run out, recalled or not', async () => {
+  for (const isRecalled of [false, true]) {
+    const { call, lock } = await start(false);
+    call.push(null);
+    await turn();
+    if (isRecalled) lock.lose('stolen');
+    jest.advanceTimersByTime(1.1 * LEASE_MS);
+    expect(lock.releasedAtMs).not.toBeNull();
+  }
+});
+
+test('a client that pings and falls silent: stolen, the lock is kept no longer than a lease after it was heard', async () => {
+  const { call, lock } = await start(true);
+  const heardAtMs = performance.now();
+  for (const afterMs of [300, 300, 250]) {
+    jest.advanceTimersByTime(afterMs);
+    lock.renew();
+    call.arrive();
+    await turn();
+  }
+  lock.lose('stolen');
+  jest.advanceTimersByTime(LEASE_MS);
+  expect(lock.releasedAtMs).toBeLessThan(heardAtMs + 1.05 * LEASE_MS);
+});
+
+test('lost while it is asked how long it is valid: nothing of that is told after Ended', async () => {
+  const { call, lock } = await start(true);
+  const told: string[] = [];
+  jest.spyOn(call, 'write').mockImplementation((event: HoldEvent) => {
+    told.push(...Object.keys(event));
+    return true;
+  });
+  jest.spyOn(lock, 'validForMs').mockImplementation(() => {
+    lock.lose('lost');
+    return 0;
+  });
+  call.push({ ping: { sentAtMs: performance.now() } });
+  await turn();
+  expect(told).toEqual(['ended']);
 });

@@ -63,14 +63,14 @@ class TestLock {
 const STOLEN = new LockError('stolen', 'it was stolen');
 const LOST = new LockError('lost', 'its lease ended before it could be renewed');
 
-async function held(): Promise<{ call: SlowCall; lock: TestLock; toldUntilMs: number }> {
+async function held(pings = false): Promise<{ call: SlowCall; lock: TestLock; toldUntilMs: number }> {
   const call = new SlowCall();
   const lock = new TestLock();
   const node = { id: 'n1', configuration: { leaseMs: 1_000, driftMax: 0.001 } } as MaekawaNode;
   const toldFromMs = performance.now();
   const locks = { begin: () => Promise.resolve(lock as unknown as ManagedLock) } as unknown as NodeLockManager;
   new ClientHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
-  call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings: false, sentAtMs: 0, steal: false, label: '', ifAvailable: false } });
+  call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings, sentAtMs: 0, steal: false, label: '', ifAvailable: false } });
   await until(() => call.sent.some((event) => 'held' in event), 'held');
   call.letOneLeave();
   return { call, lock, toldUntilMs: toldFromMs + lock.validForMs() };
@@ -114,7 +114,7 @@ test('a lock that is recalled is given back when the client closes its side, not
 });
 
 test.each(['says nothing', 'goes on with its signs of life', 'breaks off'])('a client that %s keeps a recalled lock for as long as it was told', async (what) => {
-  const { call, lock, toldUntilMs } = await held();
+  const { call, lock, toldUntilMs } = await held(true);
   lock.lose(STOLEN);
   if (what === 'breaks off') call.emit('cancelled');
   await until(() => {

@@ -73,7 +73,7 @@ describe('reading a trace', () => {
     expect(() => readTrace(lines.slice(1).join('\n'), 'x')).toThrow('x, line 1: this is no line of a trace');
   });
 
-  test('trace: what a stopping node keeps is a set again', () => {
+  test('trace: what a stopping node keeps is read back', () => {
     const first = text.split('\n')[0] ?? '';
     const stop = JSON.stringify({ event: { kind: 'stop', nowMs: 1, inUse: ['a'] }, effects: [] });
     expect(readTrace(`${first}\n${stop}\n`, 'x')[0]?.steps[0]?.event).toEqual({ kind: 'stop', nowMs: 1, inUse: ['a'] });
