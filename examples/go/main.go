@@ -92,10 +92,18 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 	}
 	release := func() {
 		_ = stream.CloseSend() // releases the lock at once
-		select {
-		case <-events: // and the node says so
-		case <-broken:
-		case <-time.After(time.Second):
+		late := time.After(time.Second)
+		for {
+			select {
+			case event := <-events: // and the node says so
+				if event.GetEnded() != nil {
+					return
+				}
+			case <-broken:
+				return
+			case <-late:
+				return
+			}
 		}
 	}
 	for {

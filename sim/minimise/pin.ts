@@ -69,8 +69,11 @@ class WishRecorder implements Observer {
   private readonly open = new Map<string, AskedWish>();
   private readonly machines: ReadonlyMap<NodeId, number>;
   private readonly locks: ReadonlyMap<string, number>;
+  /** For one from which the lock was never taken. The bound for those that steal may not grow by it. */
+  private readonly latestHearingUs: number;
 
   constructor(private readonly plan: Plan, private readonly untilUs: number) {
+    this.latestHearingUs = Math.max(0, ...plan.callers.flatMap(({ wishes }) => wishes.map(({ hearsAfterUs = 0 }) => hearsAfterUs)));
     this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
     this.locks = new Map(lockNamesOf(plan.locks).map((name, index) => [name, index]));
   }
@@ -91,7 +94,7 @@ class WishRecorder implements Observer {
     const { lock, mode, caller } = event;
     const wish: Wish = {
       lock: this.locks.get(lock) ?? 0, mode, steals: event.steals === true, thinkUs: 0, atUs, holdUs: 0, patienceUs: null,
-      ...(event.remote === true ? { hearsAfterUs: 2 * this.plan.leaseMs * 1000 } : {}),
+      ...(event.remote === true ? { hearsAfterUs: this.latestHearingUs } : {}),
     };
     const asked: AskedWish = {
       machine: this.machines.get(node) ?? 0, atUs, wish, enteredAtUs: null, leftAtUs: null, lostAtUs: null,

@@ -182,7 +182,8 @@ export class NodeLockManager extends BaseLockManager {
     const released = new Promise<void>((resolve) => (this.onReleased = resolve));
     for (const acquisition of [...this.held]) acquisition.interrupt(acquisition.closedError(reason));
     if (this.held.size > 0) await Promise.race([released, this.parts.pause(withinMs)]);
-    return new Set([...this.held].map(({ name }) => name));
+    // What is held for others, their streams tell.
+    return new Set([...this.held].filter(({ isRemote }) => !isRemote).map(({ name }) => name));
   }
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
