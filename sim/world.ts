@@ -889,7 +889,7 @@ export class World {
   private leave(caller: Caller, nowMs: number): void {
     const { machine, id, lock } = caller;
     machine.callersById.delete(id);
-    const releasesTwice = caller.wishes[caller.next % caller.wishes.length]?.releasesTwice === true && !this.isHealed();
+    const releasesTwice = this.wishOf(caller).releasesTwice === true && !this.isHealed();
     caller.next++;
     this.think(caller);
     this.lastLeftMs[lock] = nowMs;

@@ -178,6 +178,10 @@ export class ClientHold {
   private recall(lock: ManagedLock, reason: LockError): void {
     this.state = { kind: 'ended', lock };
     this.tellEnded(reason);
+    this.endAfterLease();
+  }
+
+  private endAfterLease(): void {
     this.afterLease(() => {
       this.letGo();
       this.call.end();
@@ -220,10 +224,7 @@ export class ClientHold {
       case 'ended':
         this.state = { kind: 'closing', lock: state.lock };
         // The answer may never leave: a client need not read.
-        this.afterLease(() => {
-          this.letGo();
-          this.call.end();
-        });
+        this.endAfterLease();
         break;
       case 'new':
       case 'waiting':
