@@ -41,7 +41,7 @@ export class Descendants {
     if (group === undefined || !send(-group, 0)) return false;
     // Where nobody reaps orphans (as in many containers) the dead stay in their group for ever.
     const pids = allPids();
-    return pids.length === 0 || pids.some((pid) => isRunningIn(pid, group));
+    return pids.length === 0 || pids.some((pid) => groupOf(pid) === group);
   }
 
   /** Processes that left the group and are alive. */
@@ -49,7 +49,11 @@ export class Descendants {
     const { mark } = this;
     const group = this.leader.pid;
     if (mark === null || group === undefined) return [];
-    return allPids().filter((pid) => readProc(pid, 'environ').includes(mark) && !isRunningIn(pid, group));
+    return allPids().filter((pid) => {
+      if (!readProc(pid, 'environ').includes(mark)) return false;
+      const itsGroup = groupOf(pid);
+      return itsGroup !== null && itsGroup !== group; // it may have ended since its environment was read
+    });
   }
 }
 
@@ -73,10 +77,11 @@ function allPids(): number[] {
   }
 }
 
-function isRunningIn(pid: number, group: number): boolean {
+/** The process group of one that is alive. */
+function groupOf(pid: number): number | null {
   // The name of the program, in parentheses, may contain anything.
-  const [state, , processGroup] = readProc(pid, 'stat').replace(/^.*\) /s, '').split(' ');
-  return state !== 'Z' && state !== 'X' && Number(processGroup) === group;
+  const [state, , group] = readProc(pid, 'stat').replace(/^.*\) /s, '').split(' ');
+  return group === undefined || state === 'Z' || state === 'X' ? null : Number(group);
 }
 
 /** Empty for a process that is gone, a zombie, or not ours. */

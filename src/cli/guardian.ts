@@ -21,7 +21,7 @@ signal() {
   [ -z "$group" ] || [ "$whom" = all ] || return
   for file in $(grep -lsF "$mark" /proc/[0-9]*/environ); do
     pid=\${file#/proc/} pid=\${pid%/environ}
-    fields=$(cat "/proc/$pid/stat") # the name of the program, in parentheses, may contain anything
+    fields=$(cat "/proc/$pid/stat") || continue # the name of the program, in parentheses, may contain anything
     fields=\${fields##*) } fields=\${fields#* * }
     [ "\${fields%% *}" = "$group" ] || kill "-$1" "$pid"
   done
