@@ -9,6 +9,8 @@ const config: Config = {
   testMatch: ['**/*.test.ts'],
   // The examples import the package by its name, as users do.
   moduleNameMapper: { '^maekawa$': '<rootDir>/src', '^maekawa/testing$': '<rootDir>/src/testing' },
+  // For hangs alone: a machine may stand still for long. What tests wait for has a shorter deadline, and says what it was.
+  testTimeout: 120_000,
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
 };
 

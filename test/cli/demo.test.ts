@@ -3,8 +3,6 @@ import { judge } from '../../src/cli/demo/judge';
 import type { WorkloadLine } from '../../src/cli/workload';
 import { Program } from '../support/processes';
 
-jest.setTimeout(60_000);
-
 const line = (event: WorkloadLine['event'], node: string, token: number): WorkloadLine =>
   ({ event, node, token, lock: 'demo', mode: 'exclusive', atMs: 0 });
 

@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { PROGRAM, Program, isRunning, processState, startCluster, until } from '../support/processes';
 
-jest.setTimeout(60_000);
-
 /** What only /proc can tell. */
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
@@ -506,7 +504,7 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     await first.prints(/in/);
     const second = new Program(['lock', '--config', cluster.configFile, '--node', 'n2', 'exclusive', ...work('second')]);
     cluster.signal('n1', 'SIGSTOP'); // nothing renews the lock, and nobody says so
-    await second.prints(/in/, 20_000);
+    await second.prints(/in/);
     expect(await first.ended).toBe(122);
     second.signal('SIGKILL');
     await second.ended;

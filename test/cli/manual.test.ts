@@ -13,8 +13,6 @@ import { pageName, pathOf, sectionsOf, subcommandsOf } from '../../src/cli/manua
 import { createProgram } from '../../src/cli/program';
 import { PROGRAM, Program, startCluster } from '../support/processes';
 
-jest.setTimeout(60_000);
-
 const root = join(__dirname, '../..');
 const program = createProgram();
 const model = modelOf(program);

@@ -1,8 +1,6 @@
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { Program, startCluster } from '../support/processes';
 
-jest.setTimeout(30_000);
-
 describe('maekawa status', () => {
   let cluster: Cluster;
 

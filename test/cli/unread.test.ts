@@ -1,12 +1,9 @@
 /** Programs whose standard output nobody reads: they end quietly, and leave nothing behind. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { PROGRAM, Program, startCluster } from '../support/processes';
-
-jest.setTimeout(60_000);
+import { PROGRAM, Program, Started, startCluster } from '../support/processes';
 
 /** What a shell says of a program that SIGPIPE ended. */
 const PIPE_CLOSED = 141;
@@ -14,17 +11,16 @@ const simulator = join(__dirname, '../../dist/sim');
 const configuration = join(__dirname, '../../quorums.json');
 
 interface End {
-  readonly code: number | null;
+  readonly code: number | NodeJS.Signals;
   readonly errors: string;
 }
 
 /** How a program ends whose reader went away before it printed anything. */
-function unread(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<End> {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  child.stdout.destroy();
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, errors })));
+async function unread(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<End> {
+  const started = new Started([process.execPath, file, ...args], { env: { ...process.env, ...env } });
+  started.child.stdout?.destroy();
+  const code = await started.ended;
+  return { code, errors: started.errors };
 }
 
 const ENDED_QUIETLY: End = { code: PIPE_CLOSED, errors: '' };

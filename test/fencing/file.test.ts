@@ -3,8 +3,6 @@
  * way; then with real processes that are stopped and killed.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,11 +14,9 @@ import { connect, fence } from '../../src';
 import type { FencedBy, FenceOutcome, FenceStore, FencingToken } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { holdsAsync } from '../support/holds';
-import { startCluster, until } from '../support/processes';
+import { Script, startCluster, until } from '../support/processes';
 import { attempts, judge, writeLate } from './judge';
 import type { Attempt } from './judge';
-
-jest.setTimeout(120_000);
 
 /** Every call of a writer under test waits here until it is its turn. */
 const mockSteps = new AsyncLocalStorage<Writer>();
@@ -217,11 +213,8 @@ describe('with a real file', () => {
     const fenced = fence(fileStore(process.argv[1]));
   `;
 
-  function run(script: string, ...args: string[]): { child: ChildProcess; output: () => string; ended: Promise<unknown> } {
-    const child = spawn(process.execPath, ['-e', modules + script, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    return { child, output: () => output, ended: new Promise((resolve) => child.once('close', resolve)) };
+  function run(script: string, ...args: string[]): Script {
+    return new Script(modules + script, path, ...args);
   }
 
   test('processes that write at once and are killed in the middle: whole contents, and never an older holder after a newer one', async () => {
@@ -237,16 +230,16 @@ describe('with a real file', () => {
     // Tokens go up in three lanes; whoever is behind is refused.
     const writers = [1, 2, 3].map((first) => run(writer, String(first), '3'));
     await until(() => idsIn(path).length > 3, 'some writes');
-    writers[0]?.child.kill('SIGKILL');
+    writers[0]?.signal('SIGKILL');
     await until(() => idsIn(path).length > 8, 'some more writes');
-    writers[1]?.child.kill('SIGSTOP');
+    writers[1]?.signal('SIGSTOP');
     await writers[2]?.ended;
-    writers[1]?.child.kill('SIGCONT');
+    writers[1]?.signal('SIGCONT');
     await writers[1]?.ended;
     await fence(fileStore(path)).write({ name: 'a', token: 1_000 }, (file) => append(file, 1_000));
     const history = idsIn(path);
     expect(history).toEqual([...history].sort((a, b) => a - b));
-    const reported = writers.flatMap(({ output }) => output().split('\n').slice(0, -1).map(Number));
+    const reported = writers.flatMap(({ output }) => output.split('\n').slice(0, -1).map(Number));
     expect(history).toEqual(expect.arrayContaining(reported));
     expect(history.length - reported.length).toBeLessThanOrEqual(2); // ours, and the one that could not say so any more
   });
@@ -259,7 +252,7 @@ describe('with a real file', () => {
     afterAll(() => cluster.remove());
 
     test('a process that is stopped while it holds the lock, and goes on when another has written, is refused', async () => {
-      const { child, output, ended } = run(`
+      const holder = run(`
         connect({ addresses: [process.argv[2]] }).locks.acquire('report').then((lock) => {
           console.log('holding');
           process.stdin.once('data', async () => {
@@ -268,14 +261,14 @@ describe('with a real file', () => {
           });
         });
       `, cluster.addressOf('n1'));
-      await until(() => output().includes('holding'), 'the process to hold the lock');
-      child.kill('SIGSTOP');
+      await holder.prints(/holding/);
+      holder.signal('SIGSTOP');
       const { locks, close } = connect({ addresses: [cluster.addressOf('n2')] });
       await locks.request('report', { waitMs: 20_000 }, (lock: FencedBy) => fence(fileStore(path)).write(lock, (file) => file.replace('in time')));
-      child.stdin?.write('go on\n');
-      child.kill('SIGCONT');
-      await ended;
-      expect(output()).toBe('holding\nfenced\n');
+      holder.child.stdin?.write('go on\n');
+      holder.signal('SIGCONT');
+      await holder.ended;
+      expect(holder).toMatchObject({ output: 'holding\nfenced\n', errors: '' });
       expect(readFileSync(path, 'utf8')).toBe('in time');
       await close();
     });

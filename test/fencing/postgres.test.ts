@@ -8,8 +8,6 @@ import { PostgresServer, findPostgres } from '../support/postgres';
 import { attempts, judge, writeLate } from './judge';
 import type { Attempt } from './judge';
 
-jest.setTimeout(120_000);
-
 const programs = findPostgres();
 const withPostgres = programs === null ? describe.skip : describe;
 

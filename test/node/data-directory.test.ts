@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockError } from '../../src/errors';
 import { ephemeralDirectory, openDataDirectory } from '../../src/node/data-directory';
 import type { DataDirectory } from '../../src/node/data-directory';
-import { until } from '../support/processes';
-
-jest.setTimeout(20_000);
+import { Script, until } from '../support/processes';
 
 /** A process that does as it is told, a line at a time: `open`, `count` (reserve 1, 2, 3, …), `close`. */
 const PROCESS = `
@@ -24,28 +20,26 @@ const PROCESS = `
     .on('close', () => process.exit());
 `;
 
-class OtherProcess {
-  readonly lines: string[] = [];
-  readonly child: ChildProcess;
-
+class OtherProcess extends Script {
   constructor(path: string) {
-    this.child = spawn(process.execPath, ['-e', PROCESS, path], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.child.stdout?.on('data', (chunk: Buffer) => this.lines.push(...chunk.toString().trimEnd().split('\n')));
+    super(PROCESS, path);
     processes.push(this);
+  }
+
+  get lines(): readonly string[] {
+    return this.output.split('\n').slice(0, -1);
   }
 
   /** The first line that it answers. */
   async told(order: string): Promise<string> {
     const seen = this.lines.length;
     this.child.stdin?.write(`${order}\n`);
-    return until(() => this.lines[seen], `an answer to ${order}`);
+    return until(() => this.lines[seen], () => `an answer to ${order}:\n${this.output}${this.errors}`);
   }
 
   async killed(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const closed = new Promise((resolve) => this.child.once('close', resolve));
-    this.child.kill('SIGKILL');
-    await closed;
+    this.signal('SIGKILL');
+    await this.ended;
   }
 }
 

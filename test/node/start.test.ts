@@ -10,8 +10,6 @@ import { LockError, startNode } from '../../src';
 import type { Lock, MaekawaNode, StartOptions } from '../../src';
 import { until } from '../support/processes';
 
-jest.setTimeout(20_000);
-
 const IDS = ['n1', 'n2', 'n3'];
 const NOWHERE = '127.0.0.1:1';
 
@@ -157,7 +155,7 @@ describe('three nodes over gRPC', () => {
     await new Promise((resolve) => idle.once('remoteSettings', resolve));
     idle.unref();
     await node.stop();
-    await until(() => idle.destroyed, 'the connection to end', 5_000);
+    await until(() => idle.destroyed, 'the connection to end');
   });
 
   test('two of three are enough, and the third may come later', async () => {

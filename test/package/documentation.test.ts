@@ -14,8 +14,6 @@ import { anchorsOf, blocksOf, codeIn, commandsOf, markdownFiles, proseOf, read }
 import type { Block, Line } from './markdown';
 import { PackedPackage, ROOT } from './packed';
 
-jest.setTimeout(120_000);
-
 const files = markdownFiles();
 /** For users; the rest is for those who work on the project. */
 const userFiles = files.filter((file) => file === 'README.md' || file.startsWith('docs/') || file.startsWith('examples/'));
@@ -206,7 +204,7 @@ describe("the README's shell, typed line by line", () => {
   test('three nodes start', async () => {
     for (const command of commands.filter(isNode)) {
       const { output } = type(command);
-      await until(() => /listens on/.test(output()), () => `${command}: ${output()}`, 30_000);
+      await until(() => /listens on/.test(output()), () => `${command}: ${output()}`);
     }
     expect(commands.filter(isNode)).toHaveLength(3);
   });
@@ -218,7 +216,7 @@ describe("the README's shell, typed line by line", () => {
       if (/^npm (ci|run|test|pack|install)\b/.test(command)) continue; // steps of .ci/run, or shorter forms of them
       if (command === 'maekawa status --watch') {
         const { child, output } = type(command);
-        await until(() => /3 of 4 nodes are up; they contain a quorum/.test(output()), output, 30_000);
+        await until(() => /3 of 4 nodes are up; they contain a quorum/.test(output()), output);
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
       } else if (command.startsWith('maekawa quorums init ')) await runs(command, /wrote quorums\.json/, elsewhere);
       else if (command.startsWith('maekawa quorums ')) await runs(command, /majority/, elsewhere);

@@ -7,8 +7,6 @@ import { Cluster } from '../../src/cli/demo/cluster';
 import { readConfiguration } from '../../src/config';
 import { FROM_REGISTRY, PackedPackage, ROOT } from './packed';
 
-jest.setTimeout(120_000);
-
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string; engines: { node: string } };
 
 let packed: PackedPackage;

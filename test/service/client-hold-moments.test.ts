@@ -13,8 +13,6 @@ import type { HoldCall } from '../../src/service/client-hold';
 import type { HoldEvent } from '../../src/service/schema';
 import { holdsAsync } from '../support/holds';
 
-jest.setTimeout(60_000);
-
 const LEASE_MS = 1_000;
 
 beforeEach(() => {

@@ -6,8 +6,6 @@ import { locksMethods } from '../../src/service/schema';
 import type { HoldEvent } from '../../src/service/schema';
 import { startCluster, until } from '../support/processes';
 
-jest.setTimeout(30_000);
-
 let cluster: Cluster;
 
 beforeAll(async () => {

@@ -8,8 +8,6 @@ import { startNode } from '../../src';
 import type { MaekawaNode } from '../../src';
 import { until } from '../support/processes';
 
-jest.setTimeout(30_000);
-
 const config = {
   nodes: ['n1', 'n2', 'n3'].map((id, index) => ({ id, address: `127.0.0.1:${41_701 + index}` })),
   quorums: { family: 'majority' },

@@ -2,16 +2,13 @@
  * The examples in other languages, made from `locks.proto` by the ordinary tools, against real nodes. Each is left
  * out where its language and its gRPC are not installed.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { startCluster, until } from '../support/processes';
-
-jest.setTimeout(120_000);
+import { Started, startCluster, until } from '../support/processes';
 
 const root = join(__dirname, '../..');
 const PROTO = ['-I', join(root, 'proto')];
@@ -85,7 +82,6 @@ describe.each(languages)('a program in $name (needs $needs)', ({ name, isInstall
   let directory: string;
   let cluster: Cluster;
   let command: ReturnType<Language['make']>;
-  const children: ChildProcess[] = [];
 
   beforeAll(async () => {
     if (!isInstalled()) return;
@@ -93,9 +89,6 @@ describe.each(languages)('a program in $name (needs $needs)', ({ name, isInstall
     command = make(directory);
     cluster = await startCluster({ leaseMs: 1_000 });
   }, 600_000);
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
-  });
   afterAll(async () => {
     if (!isInstalled()) return;
     await cluster.remove();
@@ -103,51 +96,45 @@ describe.each(languages)('a program in $name (needs $needs)', ({ name, isInstall
   });
 
   /** Holds a lock through n1. */
-  function run(lock: string, seconds: number): { readonly child: ChildProcess; readonly said: { output: string; errors: string }; readonly ended: Promise<number | null> } {
-    const [program, ...args] = command(cluster.addressOf('n1'), lock, seconds);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    children.push(child);
-    const said = { output: '', errors: '' };
-    child.stdout.on('data', (chunk: Buffer) => (said.output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (said.errors += chunk.toString()));
-    return { child, said, ended: new Promise((resolve) => child.once('close', resolve)) };
+  function run(lock: string, seconds: number): Started {
+    return new Started(command(cluster.addressOf('n1'), lock, seconds));
   }
 
   inLanguage('holds a lock for longer than a lease, and gives it back', async () => {
     const lock = `from ${name}`;
-    const { said, ended } = run(lock, 2.5);
-    await until(() => said.output.includes('holding'), () => JSON.stringify(said), 20_000);
+    const example = run(lock, 2.5);
+    await example.prints(/holding/);
     const { locks, close } = connect({ addresses: [cluster.addressOf('n2')] });
     await expect(locks.tryAcquire(lock)).resolves.toBeNull();
     const next = await locks.acquire(lock, { waitMs: 30_000 });
-    expect(await ended).toBe(0);
-    expect(said).toEqual({ output: expect.stringMatching(/^holding from \w+ with token \d+\nreleased\n$/) as string, errors: '' });
-    expect(next.token).toBeGreaterThan(Number(/token (\d+)/.exec(said.output)?.[1]));
+    expect(await example.ended).toBe(0);
+    expect(example).toMatchObject({ output: expect.stringMatching(/^holding from \w+ with token \d+\nreleased\n$/) as string, errors: '' });
+    expect(next.token).toBeGreaterThan(Number(/token (\d+)/.exec(example.output)?.[1]));
     await close();
   });
 
   inLanguage('waits for its turn', async () => {
     const { locks, close } = connect({ addresses: [cluster.addressOf('n2')] });
     const held = await locks.acquire('turn');
-    const { said, ended } = run('turn', 0);
+    const example = run('turn', 0);
     const asked = connect({ addresses: [cluster.addressOf('n1')] });
-    await until(async () => (await asked.locks.query()).pending.some((each) => each.name === 'turn'), 'it to wait', 20_000);
-    expect(said.output).toBe('');
+    await until(async () => (await asked.locks.query()).pending.some((each) => each.name === 'turn'), 'it to wait');
+    expect(example.output).toBe('');
     held.release();
-    expect(await ended).toBe(0);
-    expect(said.output).toMatch(/^holding turn with token \d+\nreleased\n$/);
+    expect(await example.ended).toBe(0);
+    expect(example.output).toMatch(/^holding turn with token \d+\nreleased\n$/);
     await close();
     await asked.close();
   });
 
   inLanguage('knows by its own clock that the lock is lost when the node is frozen', async () => {
-    const { said, ended } = run('frozen', 60);
-    await until(() => said.output.includes('holding'), () => JSON.stringify(said), 20_000);
+    const example = run('frozen', 60);
+    await example.prints(/holding/);
     cluster.signal('n1', 'SIGSTOP');
     try {
-      expect(await ended).toBe(1);
-      expect(said.errors).toMatch(/lost/);
-      expect(said.output).not.toMatch(/released/);
+      expect(await example.ended).toBe(1);
+      expect(example.errors).toMatch(/lost/);
+      expect(example.output).not.toMatch(/released/);
     } finally {
       cluster.signal('n1', 'SIGCONT');
     }

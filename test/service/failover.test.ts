@@ -2,16 +2,13 @@
  * Clients that are no nodes, when their node dies, freezes, is cut off or stops: the lock ends by the client's own
  * clock before anyone else can have it, and requests that wait go on at another node. Real processes, real time.
  */
-import { spawn } from 'node:child_process';
 import { connect as dial, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect, startNode } from '../../src';
 import type { HeldLock, LockError, MaekawaNode, RemoteLocks } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { freePorts, startCluster, until } from '../support/processes';
-
-jest.setTimeout(90_000);
+import { Script, freePorts, startCluster, until } from '../support/processes';
 
 const LEASE_MS = 2_000;
 /** Long enough that a holder elsewhere outlives the silence of one of its arbiters. */
@@ -219,7 +216,7 @@ describe('a request that waits', () => {
     await client.locks.query();
     cluster.signal('n1', signal);
     const other = clientOf(...at('n2'));
-    await until(async () => (await other.locks.query()).pending.length > 0, 'the request to wait at n2', 20_000);
+    await until(async () => (await other.locks.query()).pending.length > 0, 'the request to wait at n2');
     holder.release();
     expect((await waiting).token).toBeGreaterThan(holder.token);
     expect((await client.locks.query()).held).toMatchObject([{ name, clientId: expect.stringMatching(/^n2\/\d+$/) as string }]);
@@ -265,17 +262,13 @@ describe('a process ends by itself', () => {
   withCluster(LEASE_MS);
 
   /** Runs it in a process of its own; nothing there calls `process.exit`. */
-  function run(body: string): Promise<{ readonly code: number | null; readonly output: string }> {
-    const program = `const { connect, startNode } = require(${JSON.stringify(join(__dirname, '../../dist/src'))});
-      (async () => { ${body} })().catch((error) => { console.log(error); process.exitCode = 1; });`;
-    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const killer = setTimeout(() => child.kill('SIGKILL'), 20_000);
-    return new Promise((resolve) => child.once('close', (code) => {
-      clearTimeout(killer);
-      resolve({ code, output });
-    }));
+  async function run(body: string): Promise<{ readonly code: number | NodeJS.Signals; readonly output: string }> {
+    const script = new Script(`const { connect, startNode } = require(${JSON.stringify(join(__dirname, '../../dist/src'))});
+      (async () => { ${body} })().catch((error) => { console.log(error); process.exitCode = 1; });`);
+    const killer = setTimeout(() => script.signal('SIGKILL'), 60_000);
+    const code = await script.ended;
+    clearTimeout(killer);
+    return { code, output: script.output + script.errors };
   }
 
   const uses = `

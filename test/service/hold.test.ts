@@ -2,8 +2,6 @@
  * The client service as any gRPC client sees it, well behaved or not: nothing that a client sends, leaves
  * out, or does not read harms the node, and no lock is given away while a client may still count on it.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { createServer, connect as connectTcp } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -14,9 +12,7 @@ import type { HeldLock, MaekawaNode } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { locksMethods } from '../../src/service/schema';
 import type { AcquireMessage, HoldEvent, HoldRequest, QueryReply, WatchEventMessage } from '../../src/service/schema';
-import { startCluster, until } from '../support/processes';
-
-jest.setTimeout(90_000);
+import { Script, startCluster, until } from '../support/processes';
 
 const LEASE_MS = 1_000;
 const { Hold, Query, Watch } = locksMethods();
@@ -62,7 +58,7 @@ class Stream {
   }
 
   has(kind: 'queued' | 'held' | 'valid' | 'ended'): Promise<HoldEvent> {
-    return until(() => this.events.find((event) => kind in event), `${kind} among ${JSON.stringify(this.events)}`, 20_000);
+    return until(() => this.events.find((event) => kind in event), `${kind} among ${JSON.stringify(this.events)}`);
   }
 }
 
@@ -220,7 +216,7 @@ describe('who may still count on a lock keeps it', () => {
 
   const root = join(__dirname, '../..');
   /** Holds a lock and writes until when, by the wall clock, it may count on it. */
-  function spawnHolder(address: string, name: string): { child: ChildProcess; toldUntil: () => number } {
+  function spawnHolder(address: string, name: string): { holder: Script; toldUntil: () => number } {
     const script = `
       const { connect } = require(${JSON.stringify(join(root, 'dist/src'))});
       connect({ addresses: [process.argv[1]] }).locks.acquire(process.argv[2]).then((lock) => {
@@ -229,21 +225,19 @@ describe('who may still count on a lock keeps it', () => {
         lock.onRenewed(tell);
       });
     `;
-    const child = spawn(process.execPath, ['-e', script, address, name], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let told = 0;
-    child.stdout?.on('data', (chunk: Buffer) => (told = Number(chunk.toString().trim().split('\n').at(-1))));
-    return { child, toldUntil: () => told };
+    const holder = new Script(script, address, name);
+    return { holder, toldUntil: () => Number(holder.output.trim().split('\n').at(-1)) };
   }
 
   test.each(['SIGKILL', 'SIGSTOP'] as const)('a client that gets %s: until what it was told has run out, and not much longer', async (signal) => {
-    const { child, toldUntil } = spawnHolder(cluster.addressOf('n1'), signal);
-    await until(() => toldUntil() > 0, 'it to hold the lock', 20_000);
-    child.kill(signal);
+    const { holder, toldUntil } = spawnHolder(cluster.addressOf('n1'), signal);
+    await until(() => toldUntil() > 0, 'it to hold the lock');
+    holder.signal(signal);
     const next = connect({ addresses: [cluster.addressOf('n2')] });
     const takenAt = await next.locks.request(signal, { waitMs: 40_000 }, () => Date.now());
     expect(takenAt).toBeGreaterThanOrEqual(Math.floor(toldUntil()));
     await next.close();
-    child.kill('SIGKILL');
+    holder.signal('SIGKILL');
   });
 
   test('a connection that falls silent: a client with pings is given up after a lease, one without within 15 s, a waiting one too', async () => {
@@ -329,9 +323,7 @@ describe('no client keeps the node from its work', () => {
       });
       call.once('metadata', () => console.log('watching'));
     `;
-    const child = spawn(process.execPath, ['-e', script, cluster.addressOf('n1')], { cwd: root(), stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const watching = new Script(script, cluster.addressOf('n1'));
     const holder = clientOf(cluster.addressOf('n1'));
     const change = async (): Promise<void> => {
       const stream = new Stream(holder, { lock: Buffer.from('busy'), label: 'x'.repeat(200) });
@@ -341,12 +333,12 @@ describe('no client keeps the node from its work', () => {
     await change();
     await until(async () => {
       await change();
-      return output.includes('watching');
-    }, 'the first change to be told', 20_000);
-    child.kill('SIGSTOP');
+      return watching.output.includes('watching');
+    }, 'the first change to be told');
+    watching.signal('SIGSTOP');
     for (let changes = 0; changes < 1_000; changes++) await change(); // two events each
-    child.kill('SIGCONT');
-    await until(() => output.includes(`${grpc.status.RESOURCE_EXHAUSTED} 1000 changes have not been read; watch again`), () => output, 20_000);
+    watching.signal('SIGCONT');
+    await watching.prints(new RegExp(`${grpc.status.RESOURCE_EXHAUSTED} 1000 changes have not been read; watch again`));
   });
 
   function root(): string {

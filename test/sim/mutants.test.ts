@@ -13,8 +13,6 @@ import { RULES } from '../../sim/mutants/rules';
 import { runSeed } from '../../sim/run';
 import { sweep } from '../../sim/sweep';
 
-jest.setTimeout(120_000);
-
 const MEMORY = recall();
 
 /** The threads of a hunt run what was built. */

@@ -210,7 +210,6 @@ const inBrowser = chromium === null ? describe.skip : describe;
 inBrowser(`the page in Chromium${chromium === null ? ' (skipped: there is none here; name one with CHROMIUM)' : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'maekawa-page-'));
   let browser: Browser;
-  jest.setTimeout(60_000);
 
   beforeAll(() => {
     browser = new Browser(chromium ?? '');

@@ -194,7 +194,6 @@ describe('the page of traces', () => {
 });
 
 describe('maekawa node --trace', () => {
-  jest.setTimeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'maekawa-trace-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -206,13 +205,13 @@ describe('maekawa node --trace', () => {
       cluster.start(ids[index] ?? '', '--trace', files[index] ?? '', '--lock', 'invoices', '--every', '20ms', '--work', '5ms', ...more);
     ids.forEach((_, index) => start(index, '--first-start'));
     try {
-      await cluster.untilConnected(20_000);
+      await cluster.untilConnected(30_000);
       const entriesOf = async (id: string): Promise<number> => Number((await cluster.status(id))?.entries ?? 0);
-      await until(async () => (await entriesOf('n1')) > 5 && (await entriesOf('n3')) > 5, 'entries of n1 and n3', 20_000);
+      await until(async () => (await entriesOf('n1')) > 5 && (await entriesOf('n3')) > 5, 'entries of n1 and n3');
       cluster.signal('n2', 'SIGKILL');
       await cluster.exited('n2');
       start(1);
-      await until(async () => (await entriesOf('n2')) > 2, 'entries of n2 in its second life', 20_000);
+      await until(async () => (await entriesOf('n2')) > 2, 'entries of n2 in its second life');
     } finally {
       await cluster.stop();
     }

@@ -16,8 +16,6 @@ import type { Effect } from '../../src/core';
 import { holds } from '../support/holds';
 import { NO_YIELD } from './broken-cores';
 
-jest.setTimeout(60_000);
-
 const SEEDS = Array.from({ length: 40 }, (_, index) => index + 1);
 const HASHES = join(__dirname, 'hashes.json');
 

@@ -4,8 +4,6 @@ import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } fro
 import { runTwice } from '../../sim/sweep';
 import { NO_YIELD } from './broken-cores';
 
-jest.setTimeout(60_000);
-
 function totalsOf(seeds: number, tools: Parameters<typeof runSeed>[2] = {}): ReturnType<typeof newTotals> {
   const totals = newTotals();
   for (let seed = 1; seed <= seeds; seed++) addReport(totals, runSeed(seed, {}, tools));

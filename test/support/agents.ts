@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Lock, LockManager, LockManagerSnapshot, LockOptions, StartOptions } from '../../src';
+import { track } from './processes';
 
 type Message =
   | { readonly kind: 'granted'; readonly id: number; readonly lock: Lock | null }
@@ -21,7 +22,7 @@ export class Agent {
   private nextId = 1;
 
   private constructor() {
-    this.child = fork(join(__dirname, 'locks-agent.js'), { serialization: 'advanced', execArgv: [] });
+    this.child = track(fork(join(__dirname, 'locks-agent.js'), { serialization: 'advanced', execArgv: [] }));
     this.child.on('message', (message) => this.hear(message as Message));
   }
 

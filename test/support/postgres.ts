@@ -37,7 +37,7 @@ export class PostgresServer {
     let log = '';
     child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
     const server = new PostgresServer(directory, child, new Promise((resolve) => child.once('close', resolve)));
-    await until(() => server.answers(), () => `PostgreSQL to start:\n${log}`, 30_000);
+    await until(() => server.answers(), () => `PostgreSQL to start:\n${log}`);
     return server;
   }
 

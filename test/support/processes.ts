@@ -1,6 +1,6 @@
 /** Real processes in tests: the built `maekawa`, and clusters of it. Polls with deadlines; never sleeps blindly. */
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster, freePorts } from '../../src/cli/demo/cluster';
@@ -8,7 +8,9 @@ import { parseConfiguration } from '../../src/config';
 
 export { freePorts };
 
-export const PROGRAM = join(__dirname, '../../dist/src/cli/main.js');
+const ROOT = join(__dirname, '../..');
+
+export const PROGRAM = join(ROOT, 'dist/src/cli/main.js');
 
 if (!existsSync(PROGRAM)) throw new Error('these tests run the built program; `npm test` builds it, `npm run build` does so alone');
 
@@ -22,33 +24,54 @@ afterAll(() => {
   }
 });
 
-export class Program {
+/** Ends it with the test file at the latest. */
+export function track<Child extends ChildProcess>(child: Child): Child {
+  started.add(child);
+  child.once('close', () => started.delete(child));
+  return child;
+}
+
+export class Started {
   output = '';
   errors = '';
   readonly child: ChildProcess;
   /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-    started.add(this.child);
-    this.child.once('close', () => started.delete(this.child));
+  constructor([file, ...args]: readonly [string, ...string[]], options: SpawnOptions = {}) {
+    this.child = track(spawn(file, args, { ...options, stdio: 'pipe' }));
     this.child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
+    // What it does not read any more is no error of the test.
+    this.child.stdin?.on('error', () => undefined);
     this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(signal ?? code ?? -1)));
   }
 
   /** Resolves when standard output matches. */
-  async prints(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
-    return until(() => pattern.exec(this.output), () => `${pattern} in:\n${this.output}${this.errors}`, withinMs);
+  prints(pattern: RegExp): Promise<RegExpExecArray> {
+    return until(() => pattern.exec(this.output), () => `${pattern} in:\n${this.output}${this.errors}`);
   }
 
-  async complains(pattern: RegExp, withinMs = 10_000): Promise<RegExpExecArray> {
-    return until(() => pattern.exec(this.errors), () => `${pattern} in:\n${this.errors}`, withinMs);
+  complains(pattern: RegExp): Promise<RegExpExecArray> {
+    return until(() => pattern.exec(this.errors), () => `${pattern} in:\n${this.errors}`);
   }
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+}
+
+/** The built `maekawa`. */
+export class Program extends Started {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    super([process.execPath, PROGRAM, ...args], { env: { ...process.env, ...env } });
+  }
+}
+
+/** JavaScript in a process of its own, which may require what this package may; `process.argv[1]` is the first argument. */
+export class Script extends Started {
+  constructor(source: string, ...args: readonly string[]) {
+    super([process.execPath, '-e', source, ...args], { cwd: ROOT });
   }
 }
 
@@ -77,7 +100,7 @@ export function processState(pid: number): string | null {
 export async function until<Found>(
   find: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
   what: string | (() => string),
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<Found> {
   for (const deadline = performance.now() + withinMs; ; ) {
     const found = await find();
@@ -111,6 +134,6 @@ export function prepareCluster({ nodes = 3, leaseMs = 1_500, nodeArguments = [] 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const cluster = await prepareCluster(options);
   for (const { id } of cluster.configuration.nodes) cluster.start(id, '--first-start');
-  await cluster.untilConnected(15_000);
+  await cluster.untilConnected(30_000);
   return cluster;
 }

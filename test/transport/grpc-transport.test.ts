@@ -2,7 +2,6 @@ import { frameBytesMax } from '../../src/transport/codec';
 import { until } from '../support/processes';
 import { Peer, Proxy, RawPeer, helloOf, pair, release, stopAll } from './peers';
 
-jest.setTimeout(30_000);
 afterEach(stopAll);
 
 describe('transport: connects', () => {

@@ -9,7 +9,6 @@ import type { TlsFiles } from '../../src/transport/transport';
 import { until } from '../support/processes';
 import { Peer, Proxy, RawPeer, helloOf, release, stopAll } from './peers';
 
-jest.setTimeout(30_000);
 afterEach(stopAll);
 
 function file(name: string): string {

@@ -15,8 +15,6 @@ import { freePorts, until } from '../../support/processes';
 import { cases, runAll } from './script';
 import type { Contexts } from './script';
 
-jest.setTimeout(120_000);
-
 const expected = cases.map(({ title, sees }) => [title, sees]);
 
 /** Runs the script while virtual time passes. */
