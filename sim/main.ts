@@ -10,7 +10,7 @@ import type { Core } from './core';
 import { drawPlan } from './draw';
 import type { RunOptions } from './draw';
 import { explain, replayFiles } from './explain';
-import { PLANTABLE } from './mutants/catalogue';
+import { planted as plantedByName } from './mutants/catalogue';
 import { loadMutant } from './mutants/load';
 import type { Mutant } from './mutants/mutant';
 import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
@@ -73,10 +73,12 @@ Ends with 0 when all checks held, 1 when one failed, 2 when the command line is 
 
 /** @throws InvalidArgumentError when there is no such mutant */
 function plantedBy({ mutant }: CommandLine): Mutant | undefined {
-  if (mutant === undefined) return undefined;
-  const planted = PLANTABLE.find(({ name }) => name === mutant);
-  if (planted === undefined) throw new InvalidArgumentError(`there is no mutant "${mutant}"; there are ${PLANTABLE.map(({ name }) => name).join(', ')}`);
-  return planted;
+  try {
+    return mutant === undefined ? undefined : plantedByName(mutant);
+  } catch (error) {
+    if (error instanceof RangeError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function commandOf(seed: number, options: RunOptions, { mutant }: CommandLine): string {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { print } from '../../src/standard-output';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
+import { loadMutant } from '../mutants/load';
 import { USAGE, UsageError, parseOptions } from './options';
 import type { Options } from './options';
 import { asConversation, stepsTo } from './path';
@@ -38,7 +39,7 @@ export function run(args: readonly string[], core: Core = PRODUCTION_CORE, termi
     terminal.tell(USAGE);
     return EXIT.clean;
   }
-  return explore(options, core, terminal);
+  return explore(options, options.mutant === null ? core : loadMutant(options.mutant), terminal);
 }
 
 function explore({ setup, limits, save }: Options, core: Core, { tell, note }: Terminal): number {

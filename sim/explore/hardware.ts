@@ -8,8 +8,10 @@ import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import { Broken } from './machine';
 import type { Action, Caller, Machine, OpenRequest, Outcome, Peer } from './machine';
-import { LEASE_MS, LOCK, RETRY_MS, coterieOf, modesAt, nodeIds, settingsOf } from './setup';
+import { LEASE_MS, LOCK, RETRY_MS, callersAt, coterieOf, nodeIds, settingsOf } from './setup';
 import type { Setup } from './setup';
+
+type Lost = Extract<Effect, { kind: 'lost' | 'recalled' }>;
 
 /** What the machines of one exploration have in common. */
 export class Hardware {
@@ -47,7 +49,8 @@ export class Hardware {
 
   private newMachine(index: number): Machine {
     const machine: Machine = {
-      index, core: null, life: 0, callers: modesAt(this.setup, index).map((mode) => ({ mode, state: 'away' })), holds: [],
+      index, core: null, life: 0, holds: [],
+      callers: callersAt(this.setup, index).map(({ mode, steals, remote }) => ({ mode, steals, remote, state: 'away' })),
       seenLife: this.nodes.map(() => 0), stepsPassed: 0, repeats: 0, wakeAtMs: Infinity,
       ceilingOnDisk: 0, lastGrant: { number: 0, to: '', timestamp: 0 },
     };
@@ -97,7 +100,7 @@ export class Hardware {
 
   /** All that machines may do without any other. */
   allActions(): Action[] {
-    const callersMax = Math.max(...this.nodes.map((_, place) => modesAt(this.setup, place).length));
+    const callersMax = Math.max(...this.nodes.map((_, place) => callersAt(this.setup, place).length));
     const callers = Array.from({ length: callersMax }, (_, caller) => caller);
     return [
       { kind: 'pass' }, { kind: 'crash' }, { kind: 'repeat' }, { kind: 'wake' },
@@ -127,7 +130,7 @@ export class Hardware {
         // Callers of one node ask in their order.
         return callers.findIndex((caller) => caller.state === 'away') === action.caller;
       case 'leave':
-        return callers[action.caller]?.state === 'inside';
+        return callers[action.caller]?.state === 'inside' || callers[action.caller]?.state === 'recalled';
       case 'cancel':
         return callers[action.caller]?.state === 'waiting';
       case 'suspect':
@@ -175,7 +178,10 @@ export class Hardware {
       case 'acquire': {
         const caller = callerOf(machine, action.caller);
         caller.state = 'waiting';
-        return this.step(machine, { kind: 'acquire', nowMs, lock: LOCK, mode: caller.mode, caller: action.caller });
+        return this.step(machine, {
+          kind: 'acquire', nowMs, lock: LOCK, mode: caller.mode, caller: action.caller,
+          ...(caller.steals ? { steals: true } : {}), ...(caller.remote ? { remote: true } : {}),
+        });
       }
       case 'leave':
       case 'cancel':
@@ -267,15 +273,9 @@ export class Hardware {
           hold.endsAtMs = effect.validUntilMs;
         }
         return this.note('renewed');
-      case 'lost': {
-        const caller = machine.callers[effect.caller];
-        // One that leaves too late hears of it too.
-        if (caller?.state === 'inside') caller.state = 'done';
-        machine.holds = machine.holds.filter((hold) => hold.caller !== effect.caller);
-        return this.note('lost');
-      }
+      case 'lost':
       case 'recalled':
-        throw new Broken('callers-known', `caller ${effect.caller + 1} is no client, and the lock is recalled from it`);
+        return this.lose(machine, effect);
       case 'wake':
         machine.wakeAtMs = effect.atMs;
         return;
@@ -286,6 +286,20 @@ export class Hardware {
       case 'ignored':
         return this.note(`ignored ${effect.message.kind}: ${effect.reason}`);
     }
+  }
+
+  /** A local caller stops at once; one in another process goes on until it has heard of it, or its time is over. */
+  private lose(machine: Machine, { kind, caller: id, thief }: Lost): void {
+    const caller = machine.callers[id];
+    if (caller === undefined || (kind === 'recalled') !== caller.remote) throw new Broken('callers-known', `for caller ${id + 1} the lock is ${kind}`);
+    const hold = machine.holds.find((each) => each.caller === id);
+    if (thief === undefined && hold !== undefined && hold.endsAtMs > this.nowMs(machine)) {
+      throw new Broken('keeps', `caller ${id + 1} loses the lock before its time, and nobody stole it`);
+    }
+    // One that leaves too late hears of it too.
+    if (caller.state === 'inside') caller.state = kind === 'recalled' ? 'recalled' : 'done';
+    if (kind === 'lost') machine.holds = machine.holds.filter((each) => each.caller !== id);
+    this.note(thief === undefined ? kind : `${kind} to a thief`);
   }
 
   private send(machine: Machine, to: NodeId, message: Message): void {

@@ -19,7 +19,7 @@ export interface Peer {
 export type Action =
   | { readonly kind: 'deliver'; readonly from: NodeId; readonly message: Message }
   | { readonly kind: 'acquire'; readonly caller: number }
-  /** A caller that is inside is done. */
+  /** A caller that is inside, or was told late that it is not any more, is done. */
   | { readonly kind: 'leave'; readonly caller: number }
   /** A caller that waits gives up. */
   | { readonly kind: 'cancel'; readonly caller: number }
@@ -63,10 +63,13 @@ export class Broken extends Error {
   }
 }
 
-type CallerState = 'away' | 'waiting' | 'inside' | 'done';
+/** `recalled`: the lock was taken from one in another process, which has not heard of it. */
+type CallerState = 'away' | 'waiting' | 'inside' | 'recalled' | 'done';
 
 export interface Caller {
   readonly mode: Mode;
+  readonly steals: boolean;
+  readonly remote: boolean;
   state: CallerState;
 }
 

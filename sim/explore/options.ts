@@ -1,9 +1,10 @@
 /** The command line of the explorer. */
 import { parseArgs } from 'node:util';
-import type { Mode } from '../../src/core';
+import { planted } from '../mutants/catalogue';
+import type { Mutant } from '../mutants/mutant';
 import { LIVES_MAX } from './machines';
 import type { Limits } from './search';
-import { BUDGETED, FAMILIES, NO_FAULTS, callersInTurn, coterieOf, defaultSetup, modesAt } from './setup';
+import { BUDGETED, FAMILIES, NO_FAULTS, callersAt, callersInTurn, coterieOf, defaultSetup } from './setup';
 import type { Budget, CallerPlan, ExploredFamily, Setup } from './setup';
 
 /** The user asked for what cannot be. Never a bug. */
@@ -14,11 +15,15 @@ export interface Options {
   readonly limits: Limits;
   /** Where to save the conversation of a violation. */
   readonly save: string | null;
+  /** A bug that is planted in the core first. */
+  readonly mutant: Mutant | null;
   readonly help: boolean;
 }
 
 const BYTES = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 } as const;
 const NODES_MAX = 9;
+/** What a caller may be beside exclusive, local and honest. */
+const CALLER_WORDS = ['shared', 'steals', 'remote'] as const;
 /** What may happen at one node has to fit into 31 bits. */
 const CALLERS_A_NODE_MAX = 6;
 
@@ -29,7 +34,8 @@ What is explored (one lock)
   --family F          ${FAMILIES.join(', ')} (majority)
   --requests N        how many callers ask, one on each node and round again (2)
   --shared N          how many of them, the last ones, ask in shared mode (0)
-  --callers LIST      instead: where they ask, e.g. n1,n1,n2:shared
+  --callers LIST      instead: where they ask, e.g. n1,n1,n2:shared,n3:steals,n2:remote (in another process,
+                      which hears late that the lock was taken), n1:shared:remote
   --slack N           SLACK of the tokens (1000)
   --no-retain         release for real, every time
 
@@ -52,6 +58,7 @@ Limits
   --overtaking        count how often an older request that has reached its whole voting set is overtaken
   --keep-order        tell states apart by the order of Sets and Maps too
   --save FILE         write the conversation of a violation as a scenario
+  --mutant NAME       plant this bug in the core first; the table of npm run sim:mutants has their names
   --help
 
 Exit codes: 0 all states are clean, 1 a rule is broken, 2 wrong usage, 3 a limit came first.`;
@@ -67,6 +74,7 @@ export function parseOptions(args: readonly string[]): Options {
       statesMax: values.states === undefined ? Infinity : whole(values.states, '--states'),
     },
     save: values.save ?? null,
+    mutant: mutantOf(values),
     help: values.help === true,
   };
 }
@@ -85,7 +93,7 @@ function parsed(args: readonly string[]) {
         suspect: { type: 'string' }, 'free-clocks': { type: 'boolean' }, 'handshakes-apart': { type: 'boolean' },
         overtaking: { type: 'boolean' },
         memory: { type: 'string' }, states: { type: 'string' }, 'keep-order': { type: 'boolean' },
-        save: { type: 'string' }, help: { type: 'boolean' },
+        save: { type: 'string' }, mutant: { type: 'string' }, help: { type: 'boolean' },
       },
     }).values;
   } catch (error) {
@@ -110,7 +118,7 @@ function setupOf(values: Values): Setup {
     keepOrder: values['keep-order'] === true,
   };
   for (let place = 0; place < nodes; place++) {
-    if (modesAt(setup, place).length > CALLERS_A_NODE_MAX) throw new UsageError(`more than ${CALLERS_A_NODE_MAX} callers at n${place + 1}`);
+    if (callersAt(setup, place).length > CALLERS_A_NODE_MAX) throw new UsageError(`more than ${CALLERS_A_NODE_MAX} callers at n${place + 1}`);
   }
   try {
     coterieOf(setup);
@@ -118,6 +126,15 @@ function setupOf(values: Values): Setup {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   return setup;
+}
+
+function mutantOf({ mutant }: Values): Mutant | null {
+  try {
+    return mutant === undefined ? null : planted(mutant);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--mutant: ${error.message}`);
+    throw error;
+  }
 }
 
 function callersOf(values: Values, nodes: number): CallerPlan[] {
@@ -132,10 +149,13 @@ function callersOf(values: Values, nodes: number): CallerPlan[] {
 }
 
 function callerOf(text: string, nodes: number): CallerPlan {
-  const match = /^n(\d+)(?::(exclusive|shared))?$/.exec(text.trim());
-  const node = Number(match?.[1]) - 1;
-  if (match === null || !(node >= 0 && node < nodes)) throw new UsageError(`--callers: '${text}' where n1 to n${nodes} was expected, with or without :shared`);
-  return { node, mode: (match[2] ?? 'exclusive') as Mode };
+  const [name = '', ...words] = text.trim().split(':');
+  const node = Number(/^n(\d+)$/.exec(name)?.[1]) - 1;
+  const areKnown = words.every((word) => CALLER_WORDS.some((each) => each === word));
+  if (!(node >= 0 && node < nodes && areKnown)) {
+    throw new UsageError(`--callers: '${text}' where n1 to n${nodes} was expected, and after it any of ${CALLER_WORDS.map((word) => `:${word}`).join(', ')}`);
+  }
+  return { node, mode: words.includes('shared') ? 'shared' : 'exclusive', steals: words.includes('steals'), remote: words.includes('remote') };
 }
 
 function budgetOf(values: Values): Budget {

@@ -142,8 +142,9 @@ class Commands {
   private wordsFor(action: Action, place: number, node: NodeId): string[] {
     switch (action.kind) {
       case 'acquire': {
-        const mode = this.machines[place]?.callers[action.caller]?.mode === 'shared' ? ' shared' : '';
-        return [`${node} acquires ${LOCK}${mode}${this.nameOf(place, action.caller)}`];
+        const caller = this.machines[place]?.callers[action.caller];
+        const words = [caller?.steals === true ? 'steals' : 'acquires', LOCK, ...(caller?.mode === 'shared' ? ['shared'] : []), ...(caller?.remote === true ? ['remote'] : [])];
+        return [`${node} ${words.join(' ')}${this.nameOf(place, action.caller)}`];
       }
       case 'leave':
       case 'cancel':

@@ -12,7 +12,7 @@ const NAMES = {
 export function describeSetup(setup: Setup): string {
   const coterie = coterieOf(setup);
   const sets = nodeIds(setup).map((node) => `{${coterie.votingSet(node).join()}}`);
-  const callers = setup.callers.map(({ node, mode }) => `n${node + 1}${mode === 'shared' ? ' shared' : ''}`);
+  const callers = setup.callers.map(({ node, mode, steals, remote }) => [`n${node + 1}`, ...(mode === 'shared' ? [mode] : []), ...(steals ? ['steals'] : []), ...(remote ? ['remote'] : [])].join(' '));
   const faults = BUDGETED.filter((each) => setup.budget[each] > 0).map((each) => `${setup.budget[each]} ${NAMES[each]}`);
   return [
     `${setup.nodes} nodes, ${setup.family}: ${sets.join(' ')}`,

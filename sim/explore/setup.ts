@@ -21,6 +21,10 @@ export interface CallerPlan {
   /** Place of the node among the nodes. */
   readonly node: number;
   readonly mode: Mode;
+  /** It takes the lock from whoever holds it. */
+  readonly steals: boolean;
+  /** It is in another process, and hears late that its lock was taken. */
+  readonly remote: boolean;
 }
 
 export interface Setup {
@@ -68,13 +72,13 @@ export function defaultSetup(nodes: number, callers: readonly CallerPlan[], budg
 /** So many exclusive callers and then so many shared ones, one on each node and round again. */
 export function callersInTurn(nodes: number, exclusive: number, shared: number): CallerPlan[] {
   return Array.from({ length: exclusive + shared }, (_, index) => ({
-    node: index % nodes, mode: index < exclusive ? 'exclusive' : 'shared',
+    node: index % nodes, mode: index < exclusive ? 'exclusive' : 'shared', steals: false, remote: false,
   }));
 }
 
-/** The modes of the callers at one node, in the order in which they ask. */
-export function modesAt(setup: Setup, place: number): Mode[] {
-  return setup.callers.filter((caller) => caller.node === place).map((caller) => caller.mode);
+/** The callers at one node, in the order in which they ask. */
+export function callersAt(setup: Setup, place: number): CallerPlan[] {
+  return setup.callers.filter((caller) => caller.node === place);
 }
 
 export function nodeIds(setup: Setup): NodeId[] {

@@ -10,3 +10,10 @@ export const MUTANTS: readonly Mutant[] = [...RULES, ...ARBITER_MUTANTS, ...REQU
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
 export const PLANTABLE: readonly Mutant[] = [...MUTANTS, CANARY];
+
+/** @throws RangeError that names all there are when there is none of this name */
+export function planted(name: string): Mutant {
+  const mutant = PLANTABLE.find((each) => each.name === name);
+  if (mutant === undefined) throw new RangeError(`there is no mutant "${name}"; there are ${PLANTABLE.map((each) => each.name).join(', ')}`);
+  return mutant;
+}

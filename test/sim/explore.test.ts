@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
 import { EXIT, run } from '../../sim/explore/cli';
@@ -12,6 +13,7 @@ import { StateTable } from '../../sim/explore/tables';
 import { Random } from '../../sim/random';
 import { runScenario } from '../../sim/scenario';
 import type { Coterie, NodeId, NodeSet } from '../../src/quorum/coterie';
+import { Started } from '../support/processes';
 import { CEILING_FORGOTTEN, NO_SILENCE, NO_YIELD } from './broken-cores';
 import { countPlainly } from './plain-search';
 
@@ -73,6 +75,16 @@ const ONE_TOKEN: Core = {
 /** Nothing is ever repeated, and no lease comes to its end by itself. */
 const NO_WAKE: Core = { ...PRODUCTION_CORE, step: (node, event) => (event.kind === 'wake' ? [] : PRODUCTION_CORE.step(node, event)) };
 
+/** Nobody says who took a lock from its holder. */
+const SECRET_THIEF: Core = {
+  ...PRODUCTION_CORE,
+  step: (node, event) => PRODUCTION_CORE.step(node, event).map((effect) => {
+    if (effect.kind !== 'lost' && effect.kind !== 'recalled') return effect;
+    const { kind, lock, caller } = effect;
+    return { kind, lock, caller };
+  }),
+};
+
 const NEVER_FORGETS: Core = { ...PRODUCTION_CORE, lockNames: () => ['a'] };
 
 describe('explorer: the state space of the production core', () => {
@@ -95,6 +107,12 @@ describe('explorer: the state space of the production core', () => {
     ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${1801}    | ${3265}     | ${15} | ${160}
     ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${7924}    | ${14019}    | ${19} | ${655}
     ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
+    ${'--callers n1,n2:steals'}                                    | ${1052}    | ${2069}     | ${17} | ${64}
+    ${'--callers n1:remote,n2:steals'}                             | ${1055}    | ${2074}     | ${17} | ${64}
+    ${'--callers n1:remote,n1:steals'}                             | ${31205}   | ${71817}    | ${24} | ${469}
+    ${'--callers n1:remote,n2:steals --loss 1'}                    | ${2547}    | ${6162}     | ${17} | ${223}
+    ${'--callers n1:steals,n2:steals'}                             | ${3984}    | ${7991}     | ${18} | ${214}
+    ${'--callers n1:shared:remote,n1:shared:remote,n2:steals'}     | ${37434}   | ${82009}    | ${22} | ${1716}
     ${'--nodes 4 --family grid --requests 2'}                      | ${1817}    | ${3631}     | ${16} | ${94}
     ${'--nodes 7 --family plane --requests 2'}                     | ${778}     | ${1724}     | ${16} | ${24}
   `('$options: $states states, and every one is clean', ({ options, ...counts }: { options: string }) => {
@@ -122,7 +140,7 @@ describe('explorer: fairness', () => {
 });
 
 describe('explorer: its own machinery', () => {
-  test.each(['--requests 2', '--requests 2 --loss 1', '--callers n1,n1,n2', '--requests 1 --crash 1', '--nodes 4 --family grid --requests 2 --no-retain'])(
+  test.each(['--requests 2', '--requests 2 --loss 1', '--callers n1,n1,n2', '--requests 1 --crash 1', '--callers n1:remote,n2:steals', '--nodes 4 --family grid --requests 2 --no-retain'])(
     'finds the very states that a search without memory, snapshots and tables finds: %s',
     (options) => {
       const { search, setup } = explore(options);
@@ -189,6 +207,7 @@ describe('explorer: its own machinery', () => {
 describe('explorer: broken cores are found, on a shortest path', () => {
   test.each`
     what                                  | core                 | options                                   | check            | steps
+    ${'a thief that nobody names'}        | ${SECRET_THIEF}      | ${'--callers n1,n2:steals'}               | ${'keeps'}       | ${5}
     ${'one vote fewer than a quorum'}     | ${ONE_VOTE_TOO_FEW}  | ${'--requests 2'}                         | ${'exclusion'}   | ${2}
     ${'no silent lease after a restart'}  | ${NO_SILENCE}        | ${'--requests 2 --crash 1'}               | ${'exclusion'}   | ${8}
     ${'a ceiling that is forgotten'}      | ${CEILING_FORGOTTEN} | ${'--requests 2 --crash 1'}               | ${'grant-rises'} | ${4}
@@ -205,6 +224,16 @@ describe('explorer: broken cores are found, on a shortest path', () => {
     const { text, showsIt } = asConversation(setup, core, path, verdict.failure);
     expect(text).toContain(`# ${check}: `);
     expect(showsIt).toBe(check === 'exclusion' || check === 'token-rises');
+  });
+
+  test.each([
+    ['recalled-is-free', 'n1:remote,n2:steals', 8],
+    ['recalled-from-the-first', 'n1:shared:remote,n1:shared:remote,n2:steals', 10],
+    ['recalled-goes-to-whoever-asks', 'n1:remote,n2:steals,n3', 8],
+  ])('a planted bug, %s, lets a thief in beside a caller in another process', async (mutant, callers, steps) => {
+    const explorer = new Started([process.execPath, join(__dirname, '../../dist/sim/explore/main.js'), '--mutant', mutant, '--callers', callers]);
+    expect(await explorer.ended).toBe(EXIT.violation);
+    expect(explorer.output).toContain(`# VIOLATION exclusion, ${steps} steps from the beginning.\n`);
   });
 
   test('the conversation can be run again as a scenario, and the production core stands it', () => {
@@ -236,8 +265,10 @@ describe('explorer: the command', () => {
     ['--loss much', '--loss much: a whole number was expected'],
     ['--nodes 8 --family plane', 'no projective plane of prime order has 8 points'],
     ['--callers n4', "--callers: 'n4' where n1 to n3 was expected"],
+    ['--callers n1,n2:thief', "--callers: 'n2:thief' where n1 to n3 was expected, and after it any of :shared, :steals, :remote"],
     ['--memory lots', '--memory lots: a size such as 500M or 8G was expected'],
     ['--requests 1 --shared 2', '--shared 2: there are only 1 requests'],
+    ['--mutant fast', '--mutant: there is no mutant "fast"; there are yield-without-number, '],
     ['--speed 9', "Unknown option '--speed'"],
   ])('wrong usage: exit code 2 for %s', (args, message) => {
     const { code, noted } = command(args);
