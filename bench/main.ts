@@ -7,12 +7,20 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { program } from 'commander';
+import { wholeNumber } from '../sim/options';
 import { runSeed } from '../sim/run';
 import { endUnlessWritten } from '../src/standard-output';
 import type { Answer, Command } from './worker';
 import type { Measured, Scenario } from './scenarios';
 
-const FOR_MS = Number(process.env['BENCH_MS'] ?? 3_000);
+const { forMs: FOR_MS } = program
+  .name('bench')
+  .description('Measures what this machine does with locks, in real processes on loopback.')
+  .option('--for-ms <number>', 'for how many milliseconds each figure is measured', wholeNumber(100, 600_000), 3_000)
+  .allowExcessArguments(false)
+  .parse()
+  .opts<{ readonly forMs: number }>();
 const NODES = ['n1', 'n2', 'n3'] as const;
 
 class Worker {
