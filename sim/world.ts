@@ -664,7 +664,7 @@ export class World {
     this.transmit(machine.index, toIndex, lock, message);
   }
 
-  private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode, steals }: Request): void {
+  private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode, steals, holds }: Request): void {
     const { counts } = this;
     const opened = this.openedBy(machine, lock);
     if (opened.timestamp !== timestamp) {
@@ -675,8 +675,8 @@ export class World {
     // A peer that is back is asked alone; the node's own arbiter, which may have to inquire too, hears of it at the next repeat.
     if (!this.isHandshake) this.waits.requested(lock, link, timestamp);
     const place = link * this.locks.length + lock;
-    if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
-    else if (machine.callers.some((caller) => caller.hold !== null && caller.lock === lock)) counts.renewalRequests++;
+    if (holds === true) counts.renewalRequests++;
+    else if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
     else counts.repeats++;
     this.lastAsked[place] = timestamp;
   }

@@ -32,6 +32,7 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
     case 'request':
       return [
         ...(message.steals === true ? ['steals'] : []),
+        ...(message.holds === true ? ['holds'] : []),
         ...(message.mode === 'shared' ? ['shared'] : []),
         ...(message.keep ? ['keep'] : []),
         ...(message.heldGrant === null ? [] : [`has #${time(message.heldGrant)}`]),
@@ -51,7 +52,7 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
 
 /** `(104, n1)` */
 export function describeRequest(request: RequestId, time: (value: LamportTime) => string = String): string {
-  return `(${time(request.timestamp)}, ${request.node}${request.steals === true ? ', steals' : ''})`;
+  return `(${time(request.timestamp)}, ${request.node}${request.steals === true ? ', steals' : ''}${request.holds === true ? ', holds' : ''})`;
 }
 
 /** What `node` knows of a lock, a line for each of its roles. */

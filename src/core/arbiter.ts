@@ -86,8 +86,7 @@ export class Arbiters {
   onRequest(from: NodeId, message: Request): void {
     if (this.isFull() && !this.byLock.has(message.lock)) return this.context.ignore(from, message, 'too many locks');
     const arbiter = this.open(message.lock);
-    const { timestamp, steals } = message;
-    const request: RequestId = steals === true ? { timestamp, node: from, steals } : { timestamp, node: from };
+    const request = requestIn(message, from);
     const grant = findGrant(arbiter, request);
     if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
@@ -205,14 +204,16 @@ export class Arbiters {
     if (known !== undefined) {
       known.sentAtMs = waiter.sentAtMs;
       known.heardAtMs = waiter.heardAtMs;
+      if (waiter.request.holds === true && known.request.holds !== true) {
+        removeItem(arbiter.queue, known);
+        insert(arbiter.queue, { ...known, request: waiter.request });
+      }
       return true;
     }
     if (findGrant(arbiter, waiter.request) !== undefined) {
       broken('not-both', `${describe(waiter.request)} is granted and would be queued`);
     }
-    const { queue } = arbiter;
-    const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));
-    queue.splice(place < 0 ? queue.length : place, 0, waiter);
+    insert(arbiter.queue, waiter);
     return false;
   }
 
@@ -235,7 +236,9 @@ export class Arbiters {
     if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote', `${describe(request)} conflicts with a live grant`);
     if (findWaiter(arbiter, request) !== undefined) broken('not-both', `${describe(request)} is queued and would be granted`);
     const grant: LiveGrant = {
-      request, mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
+      // Whoever gets the vote goes before others as its timestamp says, and hears of those that are older.
+      request: request.holds === true ? withoutHolds(request) : request,
+      mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
     };
     arbiter.grants.push(grant);
     this.sendGrant(arbiter, grant);
@@ -306,6 +309,20 @@ export class Arbiters {
   private isSilent(): boolean {
     return this.context.nowMs < this.context.silentUntilMs;
   }
+}
+
+function requestIn({ timestamp, steals, holds }: Request, node: NodeId): RequestId {
+  if (steals === true) return holds === true ? { timestamp, node, steals, holds } : { timestamp, node, steals };
+  return holds === true ? { timestamp, node, holds } : { timestamp, node };
+}
+
+function withoutHolds({ timestamp, node, steals }: RequestId): RequestId {
+  return steals === true ? { timestamp, node, steals } : { timestamp, node };
+}
+
+function insert(queue: Waiter[], waiter: Waiter): void {
+  const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));
+  queue.splice(place < 0 ? queue.length : place, 0, waiter);
 }
 
 function countOf(lock: LockName): number {

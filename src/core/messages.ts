@@ -25,6 +25,11 @@ export interface RequestId {
   readonly node: NodeId;
   /** It takes the lock from whoever holds it, and goes before all that do not steal. Part of the wish, not of its name. */
   readonly steals?: true;
+  /**
+   * Its caller is inside: it goes before all that only wait, for they cannot enter before it is over anyway, and it may
+   * need this vote to outlive an arbiter. It was a waiting one before, and never is again. Not part of its name.
+   */
+  readonly holds?: true;
 }
 
 /** Requester to arbiter: lend me your vote. Sent again it is the retry, and for a holder the renewal. */
@@ -37,6 +42,8 @@ export interface Request {
   readonly mode: Mode;
   /** As in `RequestId`. */
   readonly steals?: true;
+  /** As in `RequestId`. */
+  readonly holds?: true;
   /** The requester may keep the grants after its release (section 9): inquire at once, whoever asks. */
   readonly keep: boolean;
   /** The requester's own time when it sent this, in whole milliseconds. Only that requester reads it. */
@@ -74,7 +81,7 @@ export interface Inquire {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly grant: LamportTime;
-  /** The request that waits for the vote. If it steals, a holder is not asked but told to give the lock up. */
+  /** The request that waits for the vote. If it steals, a holder is not asked but told to give the lock up, unless the contender holds already. */
   readonly contender: RequestId;
 }
 

@@ -78,6 +78,8 @@ interface OpenRequest {
   /** Per arbiter the highest grant number that does not count any more: it was given back, or ran out here. */
   readonly floors: Map<NodeId, LamportTime>;
   askedAtMs: number;
+  /** Callers are inside, or were: it says so when it asks (rule holder-first). */
+  holds: boolean;
   /** Someone else wants this lock: it will be released for real. */
   contended: boolean;
   /** Clocks found too far apart are brought together at once the first time only (section 11). */
@@ -140,6 +142,8 @@ export class Requesters {
   private readonly byLock = new Map<LockName, Requester>();
   private readonly deadlines = new Deadlines<Requester>();
   private readonly validForMs: number;
+  /** All nodes whose votes count for anything, once they were needed. */
+  private arbiters: ReadonlySet<NodeId> | undefined;
 
   constructor(private readonly context: Context) {
     const { leaseMs, driftMax } = context.settings;
@@ -291,6 +295,7 @@ export class Requesters {
       const { phase } = due;
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
         this.askAll(due.lock, phase.request);
+        if (phase.state === 'held' && phase.request.contended) this.askEverybody(due.lock, phase.request);
       }
       this.settle(due);
     }
@@ -427,6 +432,7 @@ export class Requesters {
       votes: new Map(),
       floors: new Map(),
       askedAtMs: requesterNowMs,
+      holds: false,
       contended: false,
       clocksBroughtTogether: false,
     };
@@ -459,6 +465,7 @@ export class Requesters {
     // A Release must carry a clock of at least the token (section 7).
     this.context.clock.reach(token);
     const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
+    request.holds = true;
     requester.phase = phase;
     this.letIn(requester, phase);
     return phase;
@@ -500,7 +507,7 @@ export class Requesters {
   private ask(arbiter: NodeId, lock: LockName, request: OpenRequest): void {
     const vote = request.votes.get(arbiter);
     const sentAtMs = this.context.requesterNowMs;
-    const message: Request = {
+    let message: Request = {
       kind: 'request',
       lock,
       clock: this.context.clock.now,
@@ -510,7 +517,24 @@ export class Requesters {
       sentAtMs,
       heldGrant: vote !== undefined && vote.validUntilMs > sentAtMs ? vote.number : null,
     };
-    this.context.send(arbiter, request.id.steals === true ? { ...message, steals: true } : message);
+    if (request.id.steals === true) message = { ...message, steals: true };
+    if (request.holds) message = { ...message, holds: true };
+    this.context.send(arbiter, message);
+  }
+
+  /**
+   * One that holds for long while others wait takes all votes that it can get: theirs are lent to them otherwise, and
+   * when their node dies together with an arbiter of this one, cannot be had before the lease ends (rule holder-spreads).
+   */
+  private askEverybody(lock: LockName, request: OpenRequest): void {
+    const { coterie } = this.context.settings;
+    // A node may be in no quorum at all.
+    this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
+    for (const node of this.arbiters) {
+      if (this.context.down.has(node) || request.asked.includes(node)) continue;
+      request.asked.push(node);
+      this.ask(node, lock, request);
+    }
   }
 
   /** The request is over: tell every arbiter that was asked. */
@@ -628,7 +652,8 @@ export class Requesters {
     const { phase } = requester;
     switch (phase.state) {
       case 'held':
-        if (message.contender.steals !== true) return; // Noted: the lock will be released for real.
+        // Noted: the lock will be released for real. A thief that says it holds the lock has lost it by now.
+        if (message.contender.steals !== true || message.contender.holds === true) return;
         this.takeAway(requester, phase, { node: message.contender.node });
         return this.joinOrAdvance(requester);
       case 'retained':

@@ -5,7 +5,7 @@
  * holds the two together.
  */
 import { assertNever } from '../core/invariants';
-import type { LamportTime, Message, MessageKind, Mode, NodeId } from '../core/messages';
+import type { LamportTime, Message, MessageKind, Mode, NodeId, Request } from '../core/messages';
 import { lockNameBytesMax, lockNameFault } from './lock-name';
 import { WireFault, WireReader, WireWriter } from './wire';
 
@@ -88,16 +88,22 @@ const enum Tag {
   contenderNode = (11 << 3) | 2,
   /** Of a Request: it steals. Of an Inquire: its contender does. */
   steals = (12 << 3) | 0,
+  /** As `steals`: its caller is inside. */
+  holds = (13 << 3) | 0,
 }
 
 /** Which fields a kind may have, a bit for each field number. */
 const fieldsOf = {
-  request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals),
+  request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals, Tag.holds),
   grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended),
   release: bits(Tag.lock, Tag.clock, Tag.timestamp),
-  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals),
+  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
+
+function flagged(steals: boolean, holds: boolean): { readonly steals?: true; readonly holds?: true } {
+  return { ...(steals ? { steals } : {}), ...(holds ? { holds } : {}) };
+}
 
 function bits(...tags: number[]): number {
   return tags.reduce((mask, tag) => mask | (1 << (tag >> 3)), 0);
@@ -129,6 +135,7 @@ export class FrameBuilder {
         if (message.keep) writer.varint(Tag.keep, 1);
         if (message.heldGrant !== null) writer.fixed64(Tag.heldGrant, message.heldGrant);
         if (message.steals === true) writer.varint(Tag.steals, 1);
+        if (message.holds === true) writer.varint(Tag.holds, 1);
         break;
       case 'grant':
         writer.fixed64(Tag.grant, message.grant);
@@ -142,6 +149,7 @@ export class FrameBuilder {
         writer.fixed64(Tag.contenderTimestamp, message.contender.timestamp);
         writer.text(Tag.contenderNode, message.contender.node);
         if (message.contender.steals === true) writer.varint(Tag.steals, 1);
+        if (message.contender.holds === true) writer.varint(Tag.holds, 1);
         break;
       case 'yield':
         writer.fixed64(Tag.grant, message.grant);
@@ -269,6 +277,7 @@ export class FrameDecoder {
     let contenderTimestamp = 0;
     let contenderNode = '';
     let steals = false;
+    let holds = false;
     while (reader.position < end) {
       const tag = reader.tag();
       switch (tag) {
@@ -308,6 +317,9 @@ export class FrameDecoder {
         case Tag.steals:
           steals = toFlag('steals', reader.varint());
           break;
+        case Tag.holds:
+          holds = toFlag('holds', reader.varint());
+          break;
         default:
           throw unexpected('a message', tag);
       }
@@ -317,13 +329,14 @@ export class FrameDecoder {
     checkTime('clock', clock, lamportTimeMax);
     checkTime('timestamp', timestamp, clock);
     switch (kind) {
-      case KindTag.request:
+      case KindTag.request: {
         checkFields('request', seen);
         if ((seen & (1 << (Tag.mode >> 3))) === 0) throw new WireFault('mode is missing');
         checkSentAt(sentAtMs);
         if (heldGrant !== null) checkTime('held grant', heldGrant, clock);
-        if (steals) return { kind: 'request', lock, clock, timestamp, mode, steals, keep, sentAtMs, heldGrant };
-        return { kind: 'request', lock, clock, timestamp, mode, keep, sentAtMs, heldGrant };
+        const request: Request = { kind: 'request', lock, clock, timestamp, mode, keep, sentAtMs, heldGrant };
+        return steals || holds ? { ...request, ...flagged(steals, holds) } : request;
+      }
       case KindTag.grant:
         checkFields('grant', seen);
         checkTime('grant', grant, clock);
@@ -340,7 +353,7 @@ export class FrameDecoder {
           throw new WireFault(`contender ${JSON.stringify(contenderNode)} is not a node of the configuration`);
         }
         const request = { timestamp: contenderTimestamp, node: contenderNode };
-        const contender = steals ? { ...request, steals } : request;
+        const contender = steals || holds ? { ...request, ...flagged(steals, holds) } : request;
         return { kind: 'inquire', lock, clock, timestamp, grant, contender };
       }
       case KindTag.yield:

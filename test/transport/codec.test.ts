@@ -208,7 +208,7 @@ describe('codec: nothing invalid comes through, and nothing makes it throw', () 
   });
 
   test.each<[string, Buffer, RegExp]>([
-    ['a field of the future in a message', framed(field(13, 0, [1])), /a message has an unknown field, number 13/],
+    ['a field of the future in a message', framed(field(14, 0, [1])), /a message has an unknown field, number 14/],
     ['a field of another kind of message', framed(field(4, 1, time(1))), /a release has no field 4/],
     ['a known field of another type', framed(field(4, 0, [1])), /unknown field, number 4 of wire type 0/],
     ['a field of the future in a frame', field(9, 0, [1]), /the frame has an unknown field, number 9/],

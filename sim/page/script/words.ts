@@ -77,6 +77,7 @@ export function messageFields(model: Model, { message, lock }: RecordedMessage):
     case 'request':
       fields.push(['mode', message.mode], ['keep', message.keep ? 'yes' : 'no']);
       if (message.steals === true) fields.push(['steals', 'yes']);
+      if (message.holds === true) fields.push(['holds', 'yes']);
       fields.push(['sent at', `${message.sentAtMs} ms`]);
       if (message.heldGrant !== null) fields.push(['holds grant', clockText(message.heldGrant)]);
       return fields;
