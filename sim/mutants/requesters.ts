@@ -89,7 +89,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
-    changes: [requester('if (message.contender.steals !== true) return; // Noted: the lock will be released for real.', 'if (message.contender.steals !== true) return this.sendYield(from, request, requester.lock, message.grant);')],
+    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'if (message.contender.steals !== true) return this.sendYield(from, request, requester.lock, message.grant);')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -301,7 +301,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'theft-refused',
     what: 'a holder takes the Inquire for one that steals for one that it need not answer',
-    changes: [requester("if (message.contender.steals !== true) return; // Noted", 'return; // Noted')],
+    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'return;')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },

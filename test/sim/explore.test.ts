@@ -99,7 +99,7 @@ describe('explorer: the state space of the production core', () => {
     ${'--callers n1,n1:shared,n2:shared --no-retain'}              | ${1317}    | ${1952}     | ${15} | ${116}
     ${'--requests 3 --loss 1'}                                     | ${12814}   | ${27303}    | ${17} | ${1563}
     ${'--requests 2 --duplicate 1'}                                | ${1600}    | ${2801}     | ${14} | ${126}
-    ${'--requests 2 --repeat 1 --loss 1'}                          | ${12468}   | ${27678}    | ${16} | ${1405}
+    ${'--requests 2 --repeat 1 --loss 1'}                          | ${398625}  | ${1023775}  | ${23} | ${29814}
     ${'--requests 2 --cancel 1'}                                   | ${801}     | ${1383}     | ${12} | ${75}
     ${'--requests 1 --crash 1'}                                    | ${493}     | ${973}      | ${12} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${2160}    | ${4348}     | ${15} | ${164}
@@ -111,7 +111,7 @@ describe('explorer: the state space of the production core', () => {
     ${'--callers n1:remote,n2:steals'}                             | ${1055}    | ${2074}     | ${17} | ${64}
     ${'--callers n1:remote,n1:steals'}                             | ${31205}   | ${71817}    | ${24} | ${469}
     ${'--callers n1:remote,n2:steals --loss 1'}                    | ${2547}    | ${6162}     | ${17} | ${223}
-    ${'--callers n1:steals,n2:steals'}                             | ${3984}    | ${7991}     | ${18} | ${214}
+    ${'--callers n1:steals,n2:steals'}                             | ${4002}    | ${8021}     | ${18} | ${214}
     ${'--callers n1:shared:remote,n1:shared:remote,n2:steals'}     | ${37434}   | ${82009}    | ${22} | ${1716}
     ${'--nodes 4 --family grid --requests 2'}                      | ${1817}    | ${3631}     | ${16} | ${94}
     ${'--nodes 7 --family plane --requests 2'}                     | ${778}     | ${1724}     | ${16} | ${24}

@@ -43,6 +43,7 @@ function toProto(message: Message): object {
       ...(contended === true ? { contended } : {}),
       ...(contender === undefined ? {} : { contenderTimestamp: contender.timestamp, contenderNode: contender.node }),
       ...(contender?.steals === true ? { steals: true } : {}),
+      ...(contender?.holds === true ? { holds: true } : {}),
     },
   };
 }

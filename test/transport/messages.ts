@@ -38,21 +38,22 @@ export const message: fc.Arbitrary<Message> = fc
     flag: fc.boolean(),
     steals: fc.boolean(),
     holds: fc.boolean(),
+    shows: fc.boolean(),
     node: fc.constantFrom(...NODES),
     kind: fc.constantFrom('request' as const, 'grant' as const, 'release' as const, 'inquire' as const, 'yield' as const),
   })
-  .map(({ lock, times: [clock, timestamp, grant, other], sentAtMs, mode, flag, steals, holds, node, kind }): Message => {
+  .map(({ lock, times: [clock, timestamp, grant, other], sentAtMs, mode, flag, steals, holds, shows, node, kind }): Message => {
     const common = { lock, clock, timestamp };
-    const stealing = steals ? { steals: true as const } : {};
+    const wish = { ...(steals ? { steals } : {}), ...(holds ? { holds } : {}) };
     switch (kind) {
       case 'request':
-        return { kind, ...common, mode, ...stealing, keep: flag, sentAtMs, heldGrant: holds ? grant : null };
+        return { kind, ...common, mode, ...wish, keep: flag, sentAtMs, heldGrant: shows ? grant : null };
       case 'grant':
         return { kind, ...common, grant, sentAtMs, contended: flag };
       case 'release':
         return { kind, ...common };
       case 'inquire':
-        return { kind, ...common, grant, contender: { timestamp: other, node, ...stealing } };
+        return { kind, ...common, grant, contender: { timestamp: other, node, ...wish } };
       case 'yield':
         return { kind, ...common, grant };
     }
