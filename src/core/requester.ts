@@ -291,6 +291,7 @@ export class Requesters {
       const { phase } = due;
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
         this.askAll(due.lock, phase.request);
+        if (phase.state === 'held') this.replaceUnrenewed(due.lock, phase);
       }
       this.settle(due);
     }
@@ -524,13 +525,28 @@ export class Requesters {
     const { phase, lock } = requester;
     if (phase.state !== 'waiting' && phase.state !== 'held') return;
     const { asked } = phase.request;
-    const { coterie, self } = this.context.settings;
     const { down } = this.context;
-    if (coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
-    for (const node of coterie.quorumAvoiding(self, down) ?? []) {
-      if (asked.includes(node)) continue;
-      asked.push(node);
-      this.ask(node, lock, phase.request);
+    if (this.context.settings.coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
+    this.askQuorumAvoiding(down, lock, phase.request);
+  }
+
+  /**
+   * An arbiter that is up may have lent its vote to a request that need not yield it, or cannot. A holder that it
+   * renews nothing for, while half of the lease goes by, asks others in its place.
+   */
+  private replaceUnrenewed(lock: LockName, { request, validUntilMs }: Held): void {
+    const renewedMs = this.context.requesterNowMs + this.validForMs / 2;
+    if (validUntilMs >= renewedMs) return;
+    const unrenewed = request.asked.filter((node) => (request.votes.get(node)?.validUntilMs ?? 0) < renewedMs);
+    this.askQuorumAvoiding(new Set([...this.context.down, ...unrenewed]), lock, request);
+  }
+
+  private askQuorumAvoiding(nodes: ReadonlySet<NodeId>, lock: LockName, request: OpenRequest): void {
+    const { coterie, self } = this.context.settings;
+    for (const node of coterie.quorumAvoiding(self, nodes) ?? []) {
+      if (request.asked.includes(node)) continue;
+      request.asked.push(node);
+      this.ask(node, lock, request);
     }
   }
 
