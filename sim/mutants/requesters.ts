@@ -401,4 +401,33 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'held') return;\n    const { asked }")],
     caughtBy: ['progress'],
   },
+  {
+    name: 'holder-asks-no-others',
+    what: 'whoever is inside asks no others when those asked go down or renew nothing',
+    changes: [
+      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'waiting') return;\n    const { asked }"),
+      requester("if (phase.state === 'held') this.replaceUnrenewed(due.lock, phase);\n", ''),
+    ],
+    caughtBy: ['keeps'],
+  },
+  {
+    name: 'holder-trusts-who-is-up',
+    what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
+    changes: [requester("if (phase.state === 'held') this.replaceUnrenewed(due.lock, phase);\n", '')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
+    name: 'renews-where-it-began',
+    what: 'a hold is prolonged only by the arbiters that it began with',
+    changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (!entry.request.votes.has(from) || vote.clock + this.context.settings.slack < entry.token) {')],
+    caughtBy: ['keeps'],
+  },
+  {
+    name: 'repeats-no-sooner',
+    what: 'a renewal is repeated at the usual interval, however little is left of the lease',
+    changes: [requester('return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));', 'return askedAtMs + (leftMs < 0 ? 0 : retryMs);')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
 ];
