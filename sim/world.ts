@@ -145,6 +145,8 @@ interface Machine {
 /** The request that a node sent last for one lock. */
 interface Opened {
   timestamp: LamportTime;
+  mode: Mode;
+  steals: boolean;
   /** The number of the event at which it was first sent. */
   event: number;
 }
@@ -272,7 +274,7 @@ export class World {
     this.resource = new FencedResource(this.locks, looksAtTokens);
     this.writing = new Random(plan.seed, 'writes');
     this.overtaking = plan.profile === 'calm' ? new Overtaking(this.locks, this.machines.length) : null;
-    this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, event: 0 })));
+    this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, mode: 'exclusive', steals: false, event: 0 })));
     this.lastAsked = new Array<LamportTime>(this.machines.length ** 2 * this.locks.length).fill(0);
     this.waits = new WaitGraph(
       this.locks, this.nodeIds, (node, lock) => this.viewOf(this.machine(node), lock), (node) => this.nowMs(this.machine(node)),
@@ -676,6 +678,8 @@ export class World {
     const opened = this.openedBy(machine, lock);
     if (opened.timestamp !== timestamp) {
       opened.timestamp = timestamp;
+      opened.mode = mode;
+      opened.steals = steals === true;
       opened.event = this.events;
     }
     counts.requests++;
@@ -930,10 +934,9 @@ export class World {
     if (plan.profile === 'calm' || plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${id} loses its lock without any fault`);
     if (steadfast === null) return;
     const lock = this.lockOf(lockName);
-    const caller = machine.callersById.get(id);
-    const { timestamp } = this.openedBy(machine, lock);
-    const request: RequestId = caller?.theft === 'none' ? { timestamp, node: machine.id } : { timestamp, node: machine.id, steals: true };
-    if (steadfast.isOwed(this.nowUs, lock, machine.index, request, caller?.hold?.mode ?? 'exclusive')) {
+    const { timestamp, mode, steals } = this.openedBy(machine, lock);
+    const request: RequestId = steals ? { timestamp, node: machine.id, steals } : { timestamp, node: machine.id };
+    if (steadfast.isOwed(this.nowUs, lock, machine.index, request, mode)) {
       violated('keeps', `${machine.id} caller ${id} loses lock ${lockName}, although there was a quorum all the time`);
     }
     this.counts.notOwed++;
