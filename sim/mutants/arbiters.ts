@@ -97,7 +97,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'renewal-echoes-old-time',
     what: 'the Grant for a repeat echoes the time of the first Request',
-    changes: [arbiter('grant.sentAtMs = message.sentAtMs;\n', '')],
+    changes: [arbiter('grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);\n', '')],
     caughtBy: ['keeps'],
   },
   {
