@@ -8,6 +8,7 @@ import type { RunOptions } from '../../sim/draw';
 import { main } from '../../sim/main';
 import { MUTANTS } from '../../sim/mutants/catalogue';
 import { loadMutant } from '../../sim/mutants/load';
+import { inFile } from '../../sim/mutants/mutant';
 import type { Mutant } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan';
@@ -106,6 +107,13 @@ describe('steadfast: a lock that is held is kept while a quorum lives (protocol 
     const trusting = loadMutant(mutantNamed('holder-trusts-who-is-up'));
     expect(runSeed(seed, { profile: 'steadfast' }).violation).toBeNull();
     expect(runSeed(seed, { profile: 'steadfast' }, { core: trusting }).violation?.check).toBe('keeps');
+  });
+
+  test('seed 200: the Grant to one that waited is as good as its newest Request, although a late copy of an older one came last', () => {
+    const fixed: RunOptions = { profile: 'steadfast', leaseMs: 60, durationMs: 30_000 };
+    const set = inFile('arbiter')('known.sentAtMs = Math.max(known.sentAtMs, waiter.sentAtMs);', 'known.sentAtMs = waiter.sentAtMs;');
+    expect(runSeed(200, fixed).violation).toBeNull();
+    expect(runSeed(200, fixed, { core: loadMutant({ name: 'late copy counts', changes: [set] }) }).violation?.check).toBe('keeps');
   });
 
   test('about three seeds in a hundred are steadfast', () => {
