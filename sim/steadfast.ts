@@ -12,10 +12,10 @@
  *    one to notice.
  *
  * Nothing is promised to a hold whose own node is not well, nor where the votes of others cannot be had in time: those lent to
- * an older request, which need not yield, or to a request of a node that is not well and cannot yield before the lease
- * of that vote is over; and to a reader those for which an older writer waits.
+ * an older request, which need not yield, or to a request that cannot yield before the lease of that vote is over, for its
+ * node is not well, or has started again since; and to a reader those for which an older writer waits.
  */
-import type { LockName, Mode, NodeId, RequestId } from '../src/core';
+import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../src/core';
 import { hasPriority, isCompatible } from '../src/core/priority';
 import type { Coterie } from '../src/quorum/coterie';
 import type { Place } from './backing';
@@ -51,6 +51,8 @@ export class Steadfast {
   /** By machine and lock. */
   private readonly ledgers: Ledger[][];
   private readonly leaseUs: number;
+  /** By machine: no timestamp of its life is as low, and none of an earlier life higher. */
+  private readonly bornAbove: LamportTime[];
 
   constructor(
     private readonly plan: Plan,
@@ -61,6 +63,11 @@ export class Steadfast {
   ) {
     this.ledgers = places.map(() => locks.map(() => ({ rivals: [], gone: [] })));
     this.leaseUs = plan.leaseMs * 1000;
+    this.bornAbove = places.map(() => 0);
+  }
+
+  started(machine: number, ceilingOnDisk: LamportTime): void {
+    this.bornAbove[machine] = ceilingOnDisk;
   }
 
   /** An arbiter may have lent its votes to others than before. */
@@ -111,9 +118,13 @@ export class Steadfast {
     ledger.gone = ledger.gone.filter(({ atUs }) => atUs + HANDOVER_LEASES * this.leaseUs >= nowUs);
     return [...(isIts ? [] : ledger.rivals), ...ledger.gone.map(({ rival }) => rival)].some((other) => {
       if (isSame(other.request, request) || isCompatible(other.mode, mode)) return false;
-      return hasPriority(other.request, request)
-        || (other.isLent && !this.isWell(nowUs, this.places.findIndex(({ id }) => id === other.request.node)));
+      return hasPriority(other.request, request) || (other.isLent && !this.canYield(nowUs, other.request));
     });
+  }
+
+  private canYield(nowUs: number, { node, timestamp }: RequestId): boolean {
+    const machine = this.places.findIndex(({ id }) => id === node);
+    return this.isWell(nowUs, machine) && timestamp > (this.bornAbove[machine] ?? 0);
   }
 }
 

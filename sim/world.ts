@@ -510,6 +510,7 @@ export class World {
       },
       { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
     );
+    this.steadfast?.started(machine.index, machine.ceilingOnDisk);
     if (!isFirst) this.counts.restarts++;
     this.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = this.nowMs(machine);
