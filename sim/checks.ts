@@ -37,7 +37,7 @@ export type Check =
   | 'fairness'
   /** A resource that looks at tokens accepts no write of a holder that was already followed. */
   | 'fenced'
-  /** Without faults nobody loses a lock that was not stolen. */
+  /** Nobody loses a lock that was not stolen: without faults never, and in `steadfast` runs not while a quorum lives. */
   | 'keeps'
   /** No request is named like an earlier one. */
   | 'request-unique';

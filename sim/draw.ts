@@ -8,12 +8,13 @@ import type { MessageKind, Mode } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { ECHO_MEMORY } from './echoes';
 import { coterieOf } from './layout';
-import { FAULT_KINDS } from './plan';
+import { FAULT_KINDS, hasOutages } from './plan';
 import type {
   CallerPlan, DelayShape, Family, Fault, FaultIntensities, FaultKind, LostMachine, MachinePlan, NetworkPlan, Plan, Profile, Wish,
 } from './plan';
 import { MILLION, Random } from './random';
-import { cutBothWays, drawRelentlessFaults, nodesDownMax } from './relentless';
+import { cutBothWays, drawOutages, nodesDownMax, RELENTLESS_LEASES } from './relentless';
+import { STEADFAST_LEASES } from './steadfast';
 
 /** What may be fixed. Whatever is left out, the seed draws. */
 export interface RunOptions {
@@ -37,6 +38,14 @@ export interface RunOptions {
 const DRIFT_MAX_PPM = 10_000;
 /** Two clocks this far off in opposite directions differ by just less than the bound. */
 const RATE_MAX_PPM = Math.floor((MILLION * DRIFT_MAX_PPM) / (2 * MILLION + DRIFT_MAX_PPM));
+
+/** How long there are faults, in leases. */
+const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
+  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], steadfast: [30, 60], adrift: [3, 10],
+};
+
+/** How long a lock is held in `steadfast` runs, so that outages come up meanwhile. */
+const HOLD_LEASES_MAX = 3;
 
 /** With clocks beyond the bound, one may go at twice and a half the rate of true time and the other at half. */
 const ADRIFT_PPM = { slowest: -500_000, fastest: 1_500_000 } as const;
@@ -97,19 +106,20 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const stream = (name: string): Random => new Random(seed, name);
   const profile = options.profile ?? (options.faults ? 'swarm' : drawProfile(stream('profile')));
   const isSwarm = isSwarming(profile);
-  const isRelentless = profile === 'relentless';
-  const hasFaults = isSwarm || isRelentless;
-  const nodes = options.nodes ?? stream('nodes').pick(isRelentless ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const isWithOutages = hasOutages(profile);
+  const hasFaults = isSwarm || isWithOutages;
+  const nodes = options.nodes ?? stream('nodes').pick(isWithOutages ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
-  const family = isRelentless && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
+  const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
   const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
-  const [leasesMin, leasesMax] = isRelentless ? [60, 120] : [3, 10];
+  const [leasesMin, leasesMax] = DURATION_LEASES[profile];
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(leasesMin, leasesMax) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
-    : isRelentless ? drawGentleIntensities(stream('faults'))
+    : profile === 'relentless' ? drawGentleIntensities(stream('faults'), RELENTLESS_LEVELS)
+    : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
     : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
@@ -159,6 +169,8 @@ function isSwarming(profile: Profile): boolean {
 
 function drawProfile(random: Random): Profile {
   const n = random.below(100);
+  // Where no seed that a test or a mutant remembers lies.
+  if (n >= 28 && n < 31) return 'steadfast';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 
@@ -186,10 +198,16 @@ function drawIntensities(random: Random): FaultIntensities {
 }
 
 /** What may go on beside nodes that go down, in a run that never stops and still holds everybody to a bound. */
-function drawGentleIntensities(random: Random): FaultIntensities {
-  const levels: Partial<Record<FaultKind, number>> = {
-    loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, echo: 5, twice: 0.1,
-  };
+const RELENTLESS_LEVELS: Partial<FaultIntensities> = {
+  loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, echo: 5, twice: 0.1,
+};
+
+/** What may go on beside nodes that go down, where no lock may be lost: no loss of messages. */
+const STEADFAST_LEVELS: Partial<FaultIntensities> = {
+  duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, echo: 5, twice: 0.1, steal: 0.02,
+};
+
+function drawGentleIntensities(random: Random, levels: Partial<FaultIntensities>): FaultIntensities {
   return intensitiesOf(Object.fromEntries(Object.entries(levels).filter(() => random.chance(600_000))));
 }
 
@@ -240,7 +258,10 @@ export function toPpm(probability: number): number {
 }
 
 function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: DrawContext, family: Family): Fault[] {
-  const faults = profile === 'relentless' ? drawRelentlessFaults(new Random(seed, 'faults:relentless'), { family, nodes, leaseUs, durationUs }) : [];
+  const outages = { family, nodes, leaseUs, durationUs };
+  const faults = profile === 'relentless' ? drawOutages(new Random(seed, 'faults:relentless'), { ...outages, leases: RELENTLESS_LEASES })
+    : profile === 'steadfast' ? drawOutages(new Random(seed, 'faults:steadfast'), { ...outages, leases: STEADFAST_LEASES })
+    : [];
   const all = Array.from({ length: nodes }, (_, index) => index);
   const plan = (kind: FaultKind, make: (random: Random, atUs: number) => void): void => {
     if (intensities[kind] === 0) return;
@@ -390,7 +411,10 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
   const sprint = random.pick([0, 0, 20, 100]);
   const drawnHoldUsMax = Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
   // With clocks beyond the bound it is the long holds that overlap.
-  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : drawnHoldUsMax;
+  const isSteadfast = profile === 'steadfast';
+  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : isSteadfast ? leaseUs * HOLD_LEASES_MAX : drawnHoldUsMax;
+  // Half of the steadfast runs: nobody is in the way of a holder that asks for other votes.
+  const isEachHisOwn = isSteadfast && locks <= nodes && new Random(seed, 'each his own').chance(500_000);
 
   const machines = options.callers === undefined
     ? Array.from({ length: count }, (_, i) => (offset + i * stepPerCaller + (random.chance(200_000) ? 1 : 0)) % nodes)
@@ -398,10 +422,11 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
   // An entry costs about 3 messages an arbiter, and some for faults and contention.
   const wishesAimedAt = EVENTS_AIMED_AT / (8 + 2 * nodes);
   const leases = options.durationMs === undefined ? (profile === 'relentless' ? 5 : 1) : Math.max(1, durationUs / (leaseUs * 6));
-  const wishesEach = Math.ceil((wishesAimedAt * leases) / machines.length);
+  const wishesEach = isSteadfast ? Math.ceil(durationUs / (leaseUs * HOLD_LEASES_MAX)) : Math.ceil((wishesAimedAt * leases) / machines.length);
   const spreadUs = Math.floor((2 * durationUs) / wishesEach);
 
-  return machines.map((machine, index) => {
+  return machines.map((drawnMachine, index) => {
+    const machine = isEachHisOwn ? drawnMachine % locks : drawnMachine;
     const own = new Random(seed, 'wishes', index);
     const wishes: Wish[] = [];
     const sprintsAt = own.below(wishesEach);
@@ -411,7 +436,7 @@ function drawCallers(context: DrawContext, locks: number, options: RunOptions): 
       const patienceUs = 1 + own.below(own.pick([delayUs * 8, leaseUs]));
       const lingersUs = own.chance(toPpm(intensities.linger)) ? leaseUs + own.below(leaseUs) : 0;
       wishes.push({
-        lock: own.below(locks),
+        lock: isEachHisOwn ? machine : own.below(locks),
         mode,
         thinkUs: (i === 0 && isCalm ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
         holdUs: lingersUs + own.below(holdUsMax),

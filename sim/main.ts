@@ -13,7 +13,7 @@ import { explain, replayFiles } from './explain';
 import { planted as plantedByName } from './mutants/catalogue';
 import { loadMutant } from './mutants/load';
 import type { Mutant } from './mutants/mutant';
-import { addRunOptions, faultHelp, runOptionsOf, wholeNumber } from './options';
+import { addRunOptions, faultHelp, profileHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
 import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
 import type { Totals, Violation } from './report';
@@ -48,6 +48,9 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
     .addHelpText('after', `
 What is not fixed, the seed draws. Two runs of one seed give the same hash, on any machine.
+
+Profiles for --profile:
+${profileHelp()}
 
 Faults for --faults:
 ${faultHelp()}

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { planeOrder } from '../src/quorum/plane';
 import type { RunOptions } from './draw';
-import { FAMILIES, FAULT_KINDS, PROFILES } from './plan';
+import { FAMILIES, FAULT_KINDS, hasOutages, PROFILES } from './plan';
 import type { Family, FaultIntensities, FaultKind, Profile } from './plan';
+import { STEADFAST_LEASE_MS_MIN } from './steadfast';
 
 const SEED_MAX = 2 ** 32 - 1;
 const NODES_MAX = 1_000;
@@ -42,7 +43,7 @@ export function addRunOptions(command: Command): Command {
   return command
     .option('--seed <number>', 'run this seed and say what happened', wholeNumber(0, SEED_MAX))
     .option('--seeds <from..to>', 'run all these seeds', parseSeeds)
-    .addOption(new Option('--profile <name>', 'how hard it is').choices(PROFILES))
+    .addOption(new Option('--profile <name>', 'how hard it is').choices(Object.keys(PROFILES)))
     .option('--nodes <number>', 'how many nodes', wholeNumber(1, NODES_MAX))
     .addOption(new Option('--family <name>', 'which quorums').choices(FAMILIES))
     .option('--locks <number>', 'how many lock names', wholeNumber(1, 1_000))
@@ -55,9 +56,17 @@ export function addRunOptions(command: Command): Command {
     .option('--faults <list>', 'these kinds and no others, such as loss=0.05,crash=2; or none', parseFaults);
 }
 
+export function profileHelp(): string {
+  return table(PROFILES);
+}
+
 export function faultHelp(): string {
-  const width = Math.max(...Object.keys(FAULT_KINDS).map((kind) => kind.length));
-  return Object.entries(FAULT_KINDS).map(([kind, what]) => `  ${kind.padEnd(width)}  ${what}`).join('\n');
+  return table(FAULT_KINDS);
+}
+
+function table(rows: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(rows).map((name) => name.length));
+  return Object.entries(rows).map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n');
 }
 
 /** @throws InvalidArgumentError for options that do not go together */
@@ -67,10 +76,13 @@ export function runOptionsOf(line: CommandLine): RunOptions {
     throw new InvalidArgumentError(`--family plane needs --nodes 3, 7, 13, 31 or 57${nodes === undefined ? '' : `, not ${nodes}`}`);
   }
   if (faults !== undefined && profile !== undefined && profile !== 'swarm' && profile !== 'adrift') {
-    throw new InvalidArgumentError(`--profile ${profile} has ${profile === 'relentless' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
+    throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) ? 'its own' : 'no'} faults; leave out --faults or the profile`);
   }
-  if (profile === 'relentless' && nodes !== undefined && nodes < 3) {
-    throw new InvalidArgumentError(`--profile relentless needs 3 nodes or more: of ${nodes} none may be down`);
+  if (profile !== undefined && hasOutages(profile) && nodes !== undefined && nodes < 3) {
+    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: of ${nodes} none may be down`);
+  }
+  if (profile === 'steadfast' && lease !== undefined && lease < STEADFAST_LEASE_MS_MIN) {
+    throw new InvalidArgumentError(`--profile steadfast needs --lease ${STEADFAST_LEASE_MS_MIN} or more: timers and disks take a millisecond or two`);
   }
   return {
     ...(profile === undefined ? {} : { profile }),

@@ -52,15 +52,21 @@ export const FAULT_KINDS = {
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
 
-/**
- * How hard the run is on the core. `calm`: no faults, so every wait is held to a bound of a few message
- * delays, and for those that steal without anybody's hold. `frugal`: besides, no two nodes want one lock, so every message is counted. `swarm`: faults.
- * `relentless`: faults never stop, but so few nodes are down at a time that a quorum is left, and every wait
- * is held to a bound. `adrift`: as `swarm`, with clocks far beyond the drift bound; exclusion is not promised
- * then, that tokens rise is.
- */
-export const PROFILES = ['calm', 'frugal', 'swarm', 'relentless', 'adrift'] as const;
-export type Profile = (typeof PROFILES)[number];
+/** How hard the run is on the core, and what is demanded of it then. */
+export const PROFILES = {
+  calm: "no faults: every wait is held to a bound of a few message delays, and that of one that steals to one without anybody's hold",
+  frugal: 'besides, no two nodes want one lock: every message is counted',
+  swarm: 'faults',
+  relentless: 'faults never stop, but so few nodes are down at a time that a quorum is left: every wait is held to a bound',
+  steadfast: 'outages as few at a time, but no other loss: no lock that is held is lost, save for a reason that has a name',
+  adrift: 'as swarm, with clocks far beyond the drift bound: exclusion is not promised then, that tokens rise is',
+} as const;
+export type Profile = keyof typeof PROFILES;
+
+/** Nodes are away all the time, so few of them that the others contain a quorum. */
+export function hasOutages(profile: Profile): boolean {
+  return profile === 'relentless' || profile === 'steadfast';
+}
 
 export interface MachinePlan {
   /** When its node first starts. */

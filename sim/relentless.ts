@@ -1,5 +1,5 @@
 /**
- * The faults of a `relentless` run: they never stop, but at any time at most so many nodes are down, frozen,
+ * The outages of a `relentless` or a `steadfast` run: they never stop, but at any time at most so many nodes are down, frozen,
  * cut off or silent after a restart that the others contain a quorum, whichever they are; and how long anybody
  * may wait then. What happens to single messages is drawn elsewhere.
  */
@@ -9,12 +9,18 @@ import { nodeIdsOf } from './layout';
 import type { Family, Fault, Partition, Plan } from './plan';
 import type { Random } from './random';
 
-export interface RelentlessSettings {
+export interface OutageSettings {
   readonly family: Family;
   readonly nodes: number;
   readonly leaseUs: number;
   readonly durationUs: number;
+  /** An outage takes up to one of these, in leases. */
+  readonly leases: readonly number[];
 }
+
+/** Now and then for longer than anybody may wait: then the others must do without. */
+export const RELENTLESS_LEASES: readonly number[] = [0.25, 1, 2, 2, 60];
+
 
 /** How many nodes may be down at a time: one fewer than could block every quorum. */
 export function nodesDownMax(family: Family, nodes: number): number {
@@ -22,14 +28,13 @@ export function nodesDownMax(family: Family, nodes: number): number {
   return smallestBlockingSize(ids, layoutOf(family, ids)).size - 1;
 }
 
-export function drawRelentlessFaults(random: Random, { family, nodes, leaseUs, durationUs }: RelentlessSettings): Fault[] {
+export function drawOutages(random: Random, { family, nodes, leaseUs, durationUs, leases }: OutageSettings): Fault[] {
   const faults: Fault[] = [];
   /** Until when each node is down or silent. */
   const awayUntilUs = new Array<number>(nodes).fill(0);
   for (let place = nodesDownMax(family, nodes); place > 0; place--) {
     for (let atUs = random.below(leaseUs); atUs < durationUs; ) {
-      // Now and then for longer than anybody may wait: then the others must do without.
-      const forUs = 1 + random.below(random.pick([leaseUs / 4, leaseUs, leaseUs * 2, leaseUs * 2, leaseUs * 60]));
+      const forUs = 1 + random.below(leaseUs * random.pick(leases));
       const overUs = atUs + forUs + 2 * leaseUs; // A silent lease, and time to notice.
       const machine = random.below(nodes);
       if ((awayUntilUs[machine] ?? 0) < atUs) {
@@ -75,13 +80,23 @@ export function relentlessBoundUs(plan: Plan): number {
   return (6 + 2 * plan.callers.length) * plan.leaseMs * 1000;
 }
 
+/** When something of the plan keeps this machine from the others for the first time after that; or Infinity. */
+export function firstAwayUs(plan: Plan, machine: number, sinceUs: number): number {
+  let firstUs = Infinity;
+  for (const fault of plan.faults) if (keepsAway(fault, machine) && fault.atUs > sinceUs) firstUs = Math.min(firstUs, fault.atUs);
+  return firstUs;
+}
+
 /** The last time, up to now, at which something of the plan kept this machine from the others; now, if it still does. */
 export function lastAwayUs(plan: Plan, machine: number, nowUs: number): number {
   let lastUs = 0;
   for (const fault of plan.faults) {
-    const isAway = fault.kind === 'cut' ? fault.from.length === 1 && fault.from[0] === machine : 'machine' in fault && fault.machine === machine;
-    if (!isAway || !('forUs' in fault) || fault.atUs > nowUs) continue;
+    if (!keepsAway(fault, machine) || !('forUs' in fault) || fault.atUs > nowUs) continue;
     lastUs = Math.max(lastUs, Math.min(nowUs, fault.atUs + fault.forUs));
   }
   return lastUs;
+}
+
+function keepsAway(fault: Fault, machine: number): boolean {
+  return fault.kind === 'cut' ? fault.from.length === 1 && fault.from[0] === machine : 'machine' in fault && fault.machine === machine;
 }

@@ -74,6 +74,11 @@ export interface Counts {
   /** Writes to the resource that a lock protects, by tokens in order, and those that came too late and were refused. */
   writes: number;
   lateWrites: number;
+  /** Requests by a holder to an arbiter that its request had not asked before. */
+  widenedInside: number;
+  /** In `steadfast` runs: holds given back after an arbiter that they began with had been away for a lease or longer; and holds lost that were not owed. */
+  outlived: number;
+  notOwed: number;
   /** Entries beside an incompatible holder, with clocks beyond the drift bound. */
   overlaps: number;
 }
@@ -86,7 +91,7 @@ export function newCounts(): Counts {
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
     messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, ceilingsCutShort: 0, jumps: 0, releasedTwice: 0, lostForEver: 0,
-    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, overlaps: 0,
+    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,
   };
 }
 

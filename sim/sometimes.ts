@@ -41,6 +41,9 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'nodes stayed failed and the others went on': ({ lostForEver }) => lostForEver > 0,
   'a wall clock was set forward': ({ jumps }) => jumps > 0,
   'a write that came too late was refused by its token': ({ lateWrites }) => lateWrites > 0,
+  'a holder asked further arbiters while it was inside': ({ widenedInside }) => widenedInside > 0,
+  'a steadfast hold outlived an arbiter that it began with': ({ outlived }) => outlived > 0,
+  'a steadfast hold was lost for a reason that has a name': ({ notOwed }) => notOwed > 0,
   'clocks beyond the drift bound let two holders in at once': ({ overlaps }) => overlaps > 0,
 };
 

@@ -5,7 +5,7 @@
  * Law: everything that happens follows from the plan; the core is driven through `step` alone.
  */
 import { reentryLeftMs } from '../src/core';
-import type { CallerId, Effect, Event, Grant, LamportTime, LockName, LockNode, LockView, Message, Mode, NodeId, Request, Token } from '../src/core';
+import type { CallerId, Effect, Event, Grant, LamportTime, LockName, LockNode, LockView, Message, Mode, NodeId, Request, RequestId, Token } from '../src/core';
 import type { Coterie } from '../src/quorum/coterie';
 import { Agenda } from './agenda';
 import { Backing } from './backing';
@@ -26,6 +26,7 @@ import { Random } from './random';
 import { lastAwayUs, relentlessBoundUs } from './relentless';
 import type { Counts, RunReport, Violation } from './report';
 import { newCounts } from './report';
+import { Steadfast } from './steadfast';
 import { TokenCover } from './token-cover';
 import { TraceHash } from './trace-hash';
 import { WaitGraph } from './wait-graph';
@@ -144,6 +145,8 @@ interface Machine {
 /** The request that a node sent last for one lock. */
 interface Opened {
   timestamp: LamportTime;
+  mode: Mode;
+  steals: boolean;
   /** The number of the event at which it was first sent. */
   event: number;
 }
@@ -162,6 +165,9 @@ interface Caller {
   askedAtUs: number;
   askedAtMs: number;
   validUntilMs: number;
+  enteredAtUs: number;
+  /** The arbiters whose votes it began with. */
+  enteredWith: readonly NodeId[];
   /** When it has had the lock for as long as it wanted. */
   leavesAtUs: number;
   /** Has not been let in since the heal. */
@@ -199,6 +205,7 @@ export class World {
   private readonly checks: Checks;
   private readonly backing: Backing | null;
   private readonly tokenCover: TokenCover;
+  private readonly steadfast: Steadfast | null;
   private readonly resource: FencedResource;
   private readonly writing: Random;
   /** In `calm` runs. */
@@ -263,10 +270,11 @@ export class World {
       plan.profile !== 'adrift',
     );
     this.tokenCover = new TokenCover(this.coterie, this.nodeIds, this.locks, plan.slack);
+    this.steadfast = plan.profile === 'steadfast' ? new Steadfast(plan, core, this.coterie, this.locks, this.machines) : null;
     this.resource = new FencedResource(this.locks, looksAtTokens);
     this.writing = new Random(plan.seed, 'writes');
     this.overtaking = plan.profile === 'calm' ? new Overtaking(this.locks, this.machines.length) : null;
-    this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, event: 0 })));
+    this.opened = this.machines.flatMap(() => this.locks.map(() => ({ timestamp: 0, mode: 'exclusive', steals: false, event: 0 })));
     this.lastAsked = new Array<LamportTime>(this.machines.length ** 2 * this.locks.length).fill(0);
     this.waits = new WaitGraph(
       this.locks, this.nodeIds, (node, lock) => this.viewOf(this.machine(node), lock), (node) => this.nowMs(this.machine(node)),
@@ -406,6 +414,7 @@ export class World {
     const effects = this.core.step(node, event);
     this.observer?.stepped(this.nowUs, machine.id, event, effects);
     for (const effect of effects) this.perform(machine, effect);
+    this.steadfast?.acted(this.nowUs, machine.index);
     this.checkWillWake(machine);
     if (event.kind === 'message') this.backing?.arbiterActed(this.nowUs, this.lockOf(event.message.lock), machine.index, machine);
   }
@@ -449,7 +458,7 @@ export class World {
       case 'lost':
       case 'recalled':
         if (effect.thief !== undefined) this.counts.stolen++;
-        else if (this.plan.profile === 'calm' || this.plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${effect.caller} loses its lock without any fault`);
+        else this.checkKept(machine, effect.lock, effect.caller);
         return this.lost(machine, effect.caller, effect.kind);
       case 'reserveCeiling': {
         machine.ceilingUnderWay = effect.ceiling;
@@ -501,6 +510,7 @@ export class World {
       },
       { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
     );
+    this.steadfast?.started(machine.index, machine.ceilingOnDisk);
     if (!isFirst) this.counts.restarts++;
     this.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = this.nowMs(machine);
@@ -669,14 +679,18 @@ export class World {
     const opened = this.openedBy(machine, lock);
     if (opened.timestamp !== timestamp) {
       opened.timestamp = timestamp;
+      opened.mode = mode;
+      opened.steals = steals === true;
       opened.event = this.events;
     }
     counts.requests++;
     // A peer that is back is asked alone; the node's own arbiter, which may have to inquire too, hears of it at the next repeat.
     if (!this.isHandshake) this.waits.requested(lock, link, timestamp);
     const place = link * this.locks.length + lock;
-    if (holds === true) counts.renewalRequests++;
-    else if (this.lastAsked[place] !== timestamp) this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
+    if (this.lastAsked[place] !== timestamp) {
+      if (holds === true) counts.widenedInside++;
+      else this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
+    } else if (holds === true) counts.renewalRequests++;
     else counts.repeats++;
     this.lastAsked[place] = timestamp;
   }
@@ -784,7 +798,7 @@ export class World {
     const machine = this.machine(machineIndex);
     const caller: Caller = {
       index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null,
-      askedAtUs: 0, askedAtMs: 0, validUntilMs: 0, leavesAtUs: 0, isOwed: false, theft: 'none',
+      askedAtUs: 0, askedAtMs: 0, validUntilMs: 0, enteredAtUs: 0, enteredWith: [], leavesAtUs: 0, isOwed: false, theft: 'none',
     };
     machine.callers.push(caller);
     return caller;
@@ -830,6 +844,9 @@ export class World {
         this.counts.cancels++;
         return this.leave(caller, nowMs);
       case 'inside':
+        this.noteOutlived(caller);
+        this.endHold(caller);
+        return this.leave(caller, nowMs);
       case 'recalled':
         this.endHold(caller);
         return this.leave(caller, nowMs);
@@ -905,6 +922,27 @@ export class World {
     this.isLocalEvent = false;
   }
 
+  /** It is about to give back what it held all the time, although an arbiter that it began with was away for so long that its vote ran out. */
+  private noteOutlived({ enteredAtUs, enteredWith }: Caller): void {
+    if (this.steadfast === null) return;
+    if (this.steadfast.longestOutageUs(this.nowUs, enteredAtUs, enteredWith) >= this.plan.leaseMs * 1000) this.counts.outlived++;
+  }
+
+  /** A lock that is held is kept: without faults always, and in `steadfast` runs while a quorum lives. */
+  private checkKept(machine: Machine, lockName: LockName, id: CallerId): void {
+    const { plan, steadfast } = this;
+    if (plan.profile === 'calm' || plan.profile === 'frugal') violated('keeps', `${machine.id} caller ${id} loses its lock without any fault`);
+    if (steadfast === null) return;
+    const lock = this.lockOf(lockName);
+    const { timestamp, mode, steals } = this.openedBy(machine, lock);
+    const request: RequestId = { timestamp, node: machine.id, holds: true, ...(steals ? { steals } : {}) };
+    const enteredAtUs = machine.callersById.get(id)?.enteredAtUs ?? 0;
+    if (steadfast.isOwed(this.nowUs, lock, machine.index, { request, mode, enteredAtUs })) {
+      violated('keeps', `${machine.id} caller ${id} loses lock ${lockName}, although there was a quorum all the time`);
+    }
+    this.counts.notOwed++;
+  }
+
   private endHold(caller: Caller): void {
     if (caller.hold !== null) {
       this.checks.left(caller.lock, caller.hold);
@@ -937,6 +975,8 @@ export class World {
     caller.hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     const opened = this.openedBy(machine, lock);
     const request = this.viewOf(machine, lock)?.requester;
+    caller.enteredAtUs = this.nowUs;
+    caller.enteredWith = request?.state === 'held' ? request.granted : [];
     // A request that was never sent has no arbiter but its own node.
     const openedAt = request?.state === 'held' && request.request.timestamp === opened.timestamp ? opened.event : this.events;
     // With clocks beyond the bound a token need only exceed those of holders that could have been known.

@@ -95,9 +95,23 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     caughtBy: ['lease-inside'],
   },
   {
+    name: 'holder-waits-in-line',
+    what: 'one that is inside stands in line by its timestamp',
+    changes: [priority('  if (a.holds !== b.holds) return a.holds === true;\n', '')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
+    name: 'holder-keeps-its-place-in-line',
+    what: 'one that waited and is inside by now stays where it stands in the queue',
+    changes: [arbiter('if (waiter.request.holds === true && known.request.holds !== true) {', 'if (waiter.request.holds === true && known.request.holds === true) {')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
     name: 'renewal-echoes-old-time',
     what: 'the Grant for a repeat echoes the time of the first Request',
-    changes: [arbiter('grant.sentAtMs = message.sentAtMs;\n', '')],
+    changes: [arbiter('grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);\n', '')],
     caughtBy: ['keeps'],
   },
   {
@@ -148,7 +162,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'yield-goes-to-the-end',
     what: 'whoever yields is put behind all that wait',
     changes: [
-      arbiter('queue.splice(place < 0 ? queue.length : place, 0, waiter);', 'queue.splice(yielded || place < 0 ? queue.length : place, 0, waiter);'),
+      arbiter('    insert(arbiter.queue, waiter);\n    return false;', '    if (yielded) arbiter.queue.push(waiter);\n    else insert(arbiter.queue, waiter);\n    return false;'),
       arbiter('private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {', 'private enqueue(arbiter: Arbiter, waiter: Waiter, yielded = false): boolean {'),
       arbiter('sentAtMs, heardAtMs: this.context.nowMs });\n      this.fill', 'sentAtMs, heardAtMs: this.context.nowMs }, true);\n      this.fill'),
     ],

@@ -392,7 +392,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'never-widens',
     what: 'nobody but the voting set is asked, whoever is down',
-    changes: [requester('if (asked.includes(node)) continue;', 'if (asked.length > 0) continue;')],
+    changes: [requester('      if (asked.includes(node)) continue;', '      if (asked.length > 0) continue;')],
     caughtBy: ['progress'],
   },
   {
@@ -400,5 +400,47 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'whoever waits asks no others when those asked go down',
     changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'held') return;\n    const { asked }")],
     caughtBy: ['progress'],
+  },
+  {
+    name: 'holder-asks-no-others',
+    what: 'whoever is inside asks no others when those asked go down, or others wait, or nothing is renewed',
+    changes: [
+      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'waiting') return;\n    const { asked }"),
+      requester("if (phase.state === 'held' && this.mayRunOut(phase)) this.askEverybody(due.lock, phase.request);\n", ''),
+    ],
+    caughtBy: ['keeps'],
+  },
+  {
+    name: 'holder-trusts-who-is-up',
+    what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
+    changes: [requester('return request.contended || validUntilMs < this.context.requesterNowMs + this.validForMs / 2;', 'return request.contended && validUntilMs > 0;')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
+    name: 'holder-spreads-too-late',
+    what: 'whoever is inside asks everybody only when nothing is renewed, not as soon as others wait',
+    changes: [requester('return request.contended || validUntilMs <', 'return validUntilMs <')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
+    name: 'holder-asks-as-if-it-waited',
+    what: 'a Request of a holder does not say that its caller is inside',
+    changes: [requester('    if (request.holds) message = { ...message, holds: true };\n', '')],
+    caughtBy: ['keeps'],
+    hunt: { profile: 'steadfast' },
+  },
+  {
+    name: 'holds-from-the-first',
+    what: 'every Request says that its caller is inside',
+    changes: [requester('      holds: false,', '      holds: true,')],
+    caughtBy: ['fairness', 'deadlock', 'progress'],
+  },
+  {
+    name: 'renews-where-it-began',
+    what: 'a hold is prolonged only by the arbiters that it began with',
+    changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (!entry.request.votes.has(from) || vote.clock + this.context.settings.slack < entry.token) {')],
+    caughtBy: ['keeps'],
   },
 ];

@@ -90,7 +90,7 @@ export class Arbiters {
     const grant = findGrant(arbiter, request);
     if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
-      grant.sentAtMs = message.sentAtMs;
+      grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);
       this.sendGrant(arbiter, grant);
       this.orderForThief(arbiter);
     } else if (this.takeBackIn(arbiter, request, message)) {
@@ -202,7 +202,8 @@ export class Arbiters {
   private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {
     const known = findWaiter(arbiter, waiter.request);
     if (known !== undefined) {
-      known.sentAtMs = waiter.sentAtMs;
+      // A late copy of an earlier Request must not shorten the lease to come.
+      known.sentAtMs = Math.max(known.sentAtMs, waiter.sentAtMs);
       known.heardAtMs = waiter.heardAtMs;
       if (waiter.request.holds === true && known.request.holds !== true) {
         removeItem(arbiter.queue, known);

@@ -295,7 +295,7 @@ export class Requesters {
       const { phase } = due;
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
         this.askAll(due.lock, phase.request);
-        if (phase.state === 'held' && phase.request.contended) this.askEverybody(due.lock, phase.request);
+        if (phase.state === 'held' && this.mayRunOut(phase)) this.askEverybody(due.lock, phase.request);
       }
       this.settle(due);
     }
@@ -523,9 +523,14 @@ export class Requesters {
   }
 
   /**
-   * One that holds for long while others wait takes all votes that it can get: theirs are lent to them otherwise, and
-   * when their node dies together with an arbiter of this one, cannot be had before the lease ends (rule holder-spreads).
+   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
+   * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or half of
+   * the lease went by and a quorum was not renewed, though whoever was asked is up: a vote may be lent to one that is gone.
    */
+  private mayRunOut({ request, validUntilMs }: Held): boolean {
+    return request.contended || validUntilMs < this.context.requesterNowMs + this.validForMs / 2;
+  }
+
   private askEverybody(lock: LockName, request: OpenRequest): void {
     const { coterie } = this.context.settings;
     // A node may be in no quorum at all.
@@ -548,8 +553,8 @@ export class Requesters {
     const { phase, lock } = requester;
     if (phase.state !== 'waiting' && phase.state !== 'held') return;
     const { asked } = phase.request;
-    const { coterie, self } = this.context.settings;
     const { down } = this.context;
+    const { coterie, self } = this.context.settings;
     if (coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
     for (const node of coterie.quorumAvoiding(self, down) ?? []) {
       if (asked.includes(node)) continue;

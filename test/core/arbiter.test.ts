@@ -67,6 +67,25 @@ describe('arbiter: Request (protocol §5)', () => {
     expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n3', kind: 'grant', sentAtMs: 1005 }]);
   });
 
+  test('arbiter: answers the newest Request of one that waited, although a late copy of an older one came after it (protocol §5)', () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.receives('n3', request(210, { sentAtMs: 5 }));
+    n1.receives('n3', request(210, { sentAtMs: 1005 }));
+    n1.receives('n3', request(210, { sentAtMs: 5 }));
+    expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n3', kind: 'grant', sentAtMs: 1005 }]);
+  });
+
+  test('arbiter: a late copy of an older Request sets no grant back in time, nor the place in the queue that it is given back for (protocol §5)', () => {
+    const n1 = new TestNode();
+    n1.receives('n3', request(210, { sentAtMs: 5 }));
+    const number = grantNumber(n1.receives('n3', request(210, { sentAtMs: 1005 })));
+    expect(n1.receives('n3', request(210, { sentAtMs: 5 })).sent()).toMatchObject([{ to: 'n3', kind: 'grant', grant: number, sentAtMs: 1005 }]);
+    n1.receives('n2', request(200));
+    n1.receives('n3', yieldOf(210, number));
+    expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n3', kind: 'grant', sentAtMs: 1005 }]);
+  });
+
   test('arbiter: two requests of one node are two requests (protocol §2)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));

@@ -56,6 +56,27 @@ describe('a peer goes down (protocol §6)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: RETRY_MS + VALID_FOR_MS });
   });
 
+  test('peers: a holder asks others in the place of an arbiter that is up and renews nothing: its vote may be lent to one that is gone (protocol §6)', () => {
+    const { n1, timestamp } = holding();
+    expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+    n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
+    expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
+    n1.receives('n2', grant(timestamp, 500, { sentAtMs: 2 * RETRY_MS }));
+    n1.receives('n4', grant(timestamp, 505, { sentAtMs: 2 * RETRY_MS }));
+    expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: 2 * RETRY_MS + VALID_FOR_MS });
+  });
+
+  test('peers: a holder whose renewals come asks nobody further, nor one that finds nobody else up (protocol §6)', () => {
+    const { n1, timestamp } = holding();
+    for (let sentAtMs = RETRY_MS; sentAtMs <= 5 * RETRY_MS; sentAtMs += RETRY_MS) {
+      expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+      n1.receives('n2', grant(timestamp, 500, { sentAtMs }));
+      n1.receives('n3', grant(timestamp, 510, { sentAtMs }));
+    }
+    n1.event({ kind: 'peerDown', peer: 'n4' });
+    expect(new Set(n1.advance(VALID_FOR_MS).sentOf('request').map(({ to }) => to))).toEqual(new Set(['n2', 'n3']));
+  });
+
   test('peers: a retained lock asks nobody (protocol §9)', () => {
     expect(retaining().n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([]);
   });

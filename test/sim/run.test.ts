@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
+import { drawPlan } from '../../sim/draw';
 import type { RunOptions } from '../../sim/draw';
 import { main } from '../../sim/main';
 import { MUTANTS } from '../../sim/mutants/catalogue';
 import { loadMutant } from '../../sim/mutants/load';
+import { inFile } from '../../sim/mutants/mutant';
+import type { Mutant } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan';
 import { commandFor } from '../../sim/report';
@@ -88,6 +91,40 @@ test('relentless: nodes go down all the time, never so many that they block ever
   for (const { counts } of reports) expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
 });
 
+describe('steadfast: a lock that is held is kept while a quorum lives (protocol ยง6)', () => {
+  test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
+    const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
+    expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+    for (const { counts } of reports) {
+      expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
+      expect(counts.messagesLost).toBe(0);
+    }
+    expect(reports.reduce((sum, { counts }) => sum + counts.outlived, 0)).toBeGreaterThan(5);
+    expect(reports.reduce((sum, { counts }) => sum + counts.widenedInside, 0)).toBeGreaterThan(SEEDS.length);
+  });
+
+  test.each([355, 538, 594])('seed %d: a holder asks others where the vote of an arbiter that is up is lent to an older request', (seed) => {
+    const trusting = loadMutant(mutantNamed('holder-trusts-who-is-up'));
+    expect(runSeed(seed, { profile: 'steadfast' }).violation).toBeNull();
+    expect(runSeed(seed, { profile: 'steadfast' }, { core: trusting }).violation?.check).toBe('keeps');
+  });
+
+  test('seed 200: the Grant to one that waited is as good as its newest Request, although a late copy of an older one came last', () => {
+    const fixed: RunOptions = { profile: 'steadfast', leaseMs: 60, durationMs: 30_000 };
+    const set = inFile('arbiter')('known.sentAtMs = Math.max(known.sentAtMs, waiter.sentAtMs);', 'known.sentAtMs = waiter.sentAtMs;');
+    expect(runSeed(200, fixed).violation).toBeNull();
+    expect(runSeed(200, fixed, { core: loadMutant({ name: 'late copy counts', changes: [set] }) }).violation?.check).toBe('keeps');
+  });
+
+  test('about three seeds in a hundred are steadfast', () => {
+    const plans = Array.from({ length: 1_000 }, (_, seed) => drawPlan(seed));
+    const steadfast = plans.filter(({ profile }) => profile === 'steadfast');
+    expect(steadfast.length).toBeGreaterThan(15);
+    expect(steadfast.length).toBeLessThan(50);
+    for (const { seed } of steadfast) expect(drawPlan(seed)).toEqual(drawPlan(seed, { profile: 'steadfast' }));
+  });
+});
+
 const faults = fc.dictionary(fc.constantFrom(...(Object.keys(FAULT_KINDS) as FaultKind[])), fc.nat({ max: 100 }), { maxKeys: 8 })
   .map((drawn) => Object.fromEntries(Object.entries(drawn).map(([kind, percent]) => {
     const isProbability = /probability|share/.test(FAULT_KINDS[kind as FaultKind]);
@@ -117,6 +154,12 @@ test('whatever the schedule and the configuration, every check holds (protocol ย
     200,
   );
 });
+
+function mutantNamed(name: string): Mutant {
+  const mutant = MUTANTS.find((each) => each.name === name);
+  if (mutant === undefined) throw new Error(`no mutant ${name}`);
+  return mutant;
+}
 
 /** The production core with something wrong in what it says. */
 function coreThat(change: (effect: Effect) => readonly Effect[]): Core {
@@ -159,7 +202,7 @@ describe('each check can fail', () => {
   });
 
   test.each(['queue-first-come', 'queue-youngest-first'])('fairness: a core whose arbiters do not serve the oldest first (%s)', (name) => {
-    expect([...checksThatFail(loadMutant(MUTANTS.find((mutant) => mutant.name === name) ?? { name, changes: [] }), { profile: 'calm' })]).toContain('fairness');
+    expect([...checksThatFail(loadMutant(mutantNamed(name)), { profile: 'calm' })]).toContain('fairness');
   });
 
   test.each(['swarm', 'adrift'] as const)('fenced: a resource that does not look at tokens accepts late writes (%s)', (profile) => {
@@ -226,6 +269,9 @@ describe('npm run sim', () => {
     [['--family', 'plane', '--nodes', '8'], /--family plane needs --nodes 3, 7, 13, 31 or 57, not 8/],
     [['--seed', '1', '--seeds', '1..2'], /exclude each other/],
     [['--profile', 'calm', '--faults', 'loss=0.1'], /--profile calm has no faults/],
+    [['--profile', 'steadfast', '--faults', 'loss=0.1'], /--profile steadfast has its own faults/],
+    [['--profile', 'steadfast', '--nodes', '2'], /--profile steadfast needs 3 nodes or more/],
+    [['--profile', 'steadfast', '--lease', '20'], /--profile steadfast needs --lease 60 or more/],
     [['--seed', '1', '--mutant', 'no-such-bug'], /there is no mutant "no-such-bug"; there are .*no-floor/],
     [['--no-such-option'], /unknown option/],
   ])('%j is refused with 2 and one clear line', async (args, message) => {
