@@ -87,13 +87,13 @@ describe('explorer: the state space of the production core', () => {
     ${'--callers n1,n1:shared,n2:shared --no-retain'}              | ${1317}    | ${1952}     | ${15} | ${116}
     ${'--requests 3 --loss 1'}                                     | ${12814}   | ${27303}    | ${17} | ${1563}
     ${'--requests 2 --duplicate 1'}                                | ${1600}    | ${2801}     | ${14} | ${126}
-    ${'--requests 2 --repeat 1 --loss 1'}                          | ${12468}   | ${27678}    | ${16} | ${1405}
+    ${'--requests 2 --repeat 1 --loss 1'}                          | ${12295}   | ${27394}    | ${16} | ${1379}
     ${'--requests 2 --cancel 1'}                                   | ${801}     | ${1383}     | ${12} | ${75}
     ${'--requests 1 --crash 1'}                                    | ${493}     | ${973}      | ${12} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${2160}    | ${4348}     | ${15} | ${164}
-    ${'--requests 2 --lease-end 1'}                                | ${103507}  | ${225928}   | ${22} | ${5219}
-    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${1801}    | ${3265}     | ${15} | ${160}
-    ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${7924}    | ${14019}    | ${19} | ${655}
+    ${'--requests 2 --lease-end 1'}                                | ${107024}  | ${236455}   | ${22} | ${5232}
+    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${1716}    | ${3188}     | ${15} | ${139}
+    ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${8535}    | ${15275}    | ${19} | ${676}
     ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
     ${'--nodes 4 --family grid --requests 2'}                      | ${1817}    | ${3631}     | ${16} | ${94}
     ${'--nodes 7 --family plane --requests 2'}                     | ${778}     | ${1724}     | ${16} | ${24}
