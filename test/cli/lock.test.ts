@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { PROGRAM, Program, isRunning, processState, startCluster, until } from '../support/processes';
@@ -431,6 +431,51 @@ describe('maekawa lock', () => {
     const program = new Program(['lock', 'nobody', '--address', '127.0.0.1:9', '--', 'true']);
     expect(await program.ended).toBe(69);
     expect(program.errors).toMatch(/^maekawa: no node answers at 127.0.0.1:9. Start one/);
+  });
+});
+
+describe('maekawa lock, killed with SIGKILL within a long lease', () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ leaseMs: 120_000 });
+  });
+  afterAll(() => cluster.remove());
+
+  /** Kills it when the command has printed its mark, and waits until the guardian has gone. */
+  async function killed(name: string, options: readonly string[], script: string): Promise<{ tookMs: number; pid: number }> {
+    const program = new Program(['lock', '--config', cluster.configFile, name, ...options, ...shell(`${script}\necho "$$ $MAEKAWA_HOLD"; while :; do sleep 0.05; done`)]);
+    const [, pid = '', mark = ''] = await program.prints(/(\d+) (\S+)\n/);
+    expect(guardians(mark)).toHaveLength(1);
+    const startedMs = performance.now();
+    program.signal('SIGKILL');
+    await until(() => guardians(mark).length === 0, 'the guardian to end');
+    return { tookMs: performance.now() - startedMs, pid: Number(pid) };
+  }
+
+  /** Processes that were given the mark as an argument. */
+  function guardians(mark: string): string[] {
+    return readdirSync('/proc').filter((pid) => {
+      try {
+        return /^\d+$/.test(pid) && isRunning(Number(pid)) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(mark);
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  onLinux.each([['the command', [], ':'], ['what left its group', [], 'setsid sleep 1000 >/dev/null 2>&1 &'], ['the command, whatever left its group', ['--keep-daemons'], ':']])(
+    'the guardian ends with %s, and not a grace later', async (what, options, script) => {
+      const { tookMs, pid } = await killed(`guarded ${what}`, options, script);
+      expect(isRunning(pid)).toBe(false);
+      expect(tookMs).toBeLessThan(15_000); // of 22.5 s
+    },
+  );
+
+  onLinux('a command that ignores SIGTERM has the grace, and is killed then', async () => {
+    const { tookMs, pid } = await killed('stubborn', ['--grace', '4s'], "trap '' TERM");
+    expect(isRunning(pid)).toBe(false);
+    expect(tookMs).toBeGreaterThan(2_900);
   });
 });
 
