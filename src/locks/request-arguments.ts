@@ -105,6 +105,6 @@ function notSupported(message: string): DOMException {
 }
 
 /** A value in an error message. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -1,4 +1,5 @@
 /** What methods beyond the specification refuse, and ours of its options. What the specification refuses is in `page/`. */
+import { connect } from '../../src';
 import type { AcquireOptions, LockManager } from '../../src';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
@@ -58,6 +59,14 @@ test.each(['acquire', 'tryAcquire'] as const)('%s: a name is a string and nothin
 test('acquireAll: names in an array, and not one string, which would be taken for its letters', async () => {
   await expect(locks.acquireAll('ab')).rejects.toThrow('acquireAll takes the names in an array, such as ["ab"]');
   await expect(locks.acquireAll(['a', 7 as unknown as string])).rejects.toThrow(TypeError);
+});
+
+test.each([[undefined, 'undefined'], [null, 'null'], [5, '5'], [{}, 'an object']])('acquireAll: %p is no list of names, and above all no empty one', async (names, shown) => {
+  const refused = { name: 'TypeError', message: `acquireAll takes the names in an array, such as ['from', 'to'], not ${shown}` };
+  await expect(locks.acquireAll(names as unknown as string[])).rejects.toMatchObject(refused);
+  const remote = connect({ addresses: ['127.0.0.1:9'] });
+  await expect(remote.locks.acquireAll(names as unknown as string[])).rejects.toMatchObject(refused);
+  await remote.close();
 });
 
 test('a semaphore: a name, and from 1 to 64 permits', () => {
