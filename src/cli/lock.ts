@@ -16,7 +16,7 @@ import { isHeard, teller } from './lock-report';
 import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
 import type { Entry } from './manual';
-import { NODE_OPTIONS, configOption, durationOption, tlsOptions } from './options';
+import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
@@ -141,6 +141,7 @@ function parsePermits(text: string): number {
 async function run(name: string, command: readonly string[], options: LockCommandOptions, steals: boolean): Promise<void> {
   const fault = optionsFault(command, options);
   if (fault !== null) throw new LockError('config', fault);
+  checkLockNames([name, ...(options.also ?? [])]);
   const tell = teller(name, options);
   const interrupted = new AbortController();
   // Once the command runs it gets the signals, and its end is ours.

@@ -8,7 +8,7 @@ import { clientsOf, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, NodeClient } from './all-nodes';
 import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
-import { configOption, tlsOptions } from './options';
+import { checkLockNames, configOption, tlsOptions } from './options';
 import { formatDuration } from './table';
 
 const ANSWER_MS = 1_500;
@@ -39,6 +39,7 @@ export function watchCommand(): Command {
 }
 
 async function watch(name: string, options: WatchOptions): Promise<void> {
+  checkLockNames([name]);
   const nodes = clientsOf(options);
   const print = (line: Line): void => {
     process.stdout.write(`${options.json === true ? JSON.stringify({ at: new Date().toISOString(), ...line }) : describe(name, line)}\n`);

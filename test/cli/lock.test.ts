@@ -427,6 +427,25 @@ describe('maekawa lock', () => {
     expect(long.errors).toMatch(/5000 bytes long; at most 4096/);
   });
 
+  test.each([
+    ['lock', '--', '-x', '--', 'true'],
+    ['lock', '--also=-x', 'fine', '--', 'true'],
+    ['lock', '--semaphore', '2', '--', '-x', '--', 'true'],
+    ['steal', '--', '-x'],
+    ['who', '--', '-x'],
+    ['watch', '--', '-x'],
+  ])('a reserved name is 64 with one line: maekawa %s %s %s %s', async (...args) => {
+    const program = new Program(args, { MAEKAWA_CONFIG: cluster.configFile });
+    expect(await program.ended).toBe(64);
+    expect(program.errors).toBe('maekawa: the lock name "-x" starts with "-", which is reserved\n');
+  });
+
+  test.each([['lock'], ['steal'], ['who'], ['watch'], ['lock', 'fine', '--also']])('a name of more than 4096 bytes is 64: maekawa %s', async (...args) => {
+    const program = new Program([...args, 'x'.repeat(4_097)], { MAEKAWA_CONFIG: cluster.configFile });
+    expect(await program.ended).toBe(64);
+    expect(program.errors).toBe('maekawa: the lock name is 4097 bytes long; at most 4096 are allowed\n');
+  });
+
   test('no node at the address is 69', async () => {
     const program = new Program(['lock', 'nobody', '--address', '127.0.0.1:9', '--', 'true']);
     expect(await program.ended).toBe(69);
