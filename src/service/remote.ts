@@ -42,6 +42,11 @@ export class RemoteLockManager extends BaseLockManager {
     super();
   }
 
+  /** Call back for each lock, or request for one, of whose end its node has said that it knows. Takes the place of an earlier listener. */
+  onHeard(listener: (lock: string) => void): void {
+    for (const client of this.clients) client.onHeard = listener;
+  }
+
   async close(): Promise<void> {
     this.closing.abort(new LockError('closed', 'the connection to the cluster was closed'));
     await Promise.all(this.clients.map((client) => client.close()));

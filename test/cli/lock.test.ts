@@ -453,7 +453,7 @@ describe('maekawa lock', () => {
   });
 });
 
-describe('maekawa lock, killed with SIGKILL within a long lease', () => {
+describe('maekawa lock, within a long lease', () => {
   let cluster: Cluster;
 
   beforeAll(async () => {
@@ -482,6 +482,20 @@ describe('maekawa lock, killed with SIGKILL within a long lease', () => {
       }
     });
   }
+
+  test('a signal ends the waiting for a node that does not answer when the lock is given back; the exit code is that of the command', async () => {
+    const program = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--json', 'given back', ...shell('echo in; read line; exit 5')]);
+    await program.prints(/in/);
+    cluster.signal('n1', 'SIGSTOP');
+    program.child.stdin?.end('\n');
+    await program.complains(/"event":"ended"/);
+    const startedMs = performance.now();
+    program.signal('SIGINT');
+    expect(await program.ended).toBe(5);
+    expect(performance.now() - startedMs).toBeLessThan(4_000); // the connection is given up after 7 s
+    cluster.signal('n1', 'SIGCONT');
+    expect(program.errors).toMatch(/"event":"ended","exitCode":5\}\n\{"lock":"given back","event":"unanswered"\}\n$/);
+  });
 
   onLinux.each([['the command', [], ':'], ['what left its group', [], 'setsid sleep 1000 >/dev/null 2>&1 &'], ['the command, whatever left its group', ['--keep-daemons'], ':']])(
     'the guardian ends with %s, and not a grace later', async (what, options, script) => {
@@ -546,6 +560,15 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
     expect(await program.ended).toBe(122);
     expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
+  });
+
+  test('with -v it does not claim to have given back what no node has heard of', async () => {
+    const program = lock('unheard', '-v', ...shell('echo in; read line'));
+    await program.prints(/in/);
+    cluster.signal('n1', 'SIGSTOP');
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(0);
+    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back: it ends with its lease\n$/);
   });
 
   test('--grace: the command has time to clean up, and has done so before another one runs', async () => {
