@@ -41,7 +41,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir`, { cause });
+    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir (startNode: dataDir)`, { cause });
   }
   const lock = await lockDirectory(path);
   try {
