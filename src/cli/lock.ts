@@ -74,7 +74,7 @@ export function lockCommand(): Command {
     .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody has to say the same number', parsePermits)
     .optionsGroup(WAITING_OPTIONS)
     .option('-n, --try', 'give up unless it is free, which is known after about one round trip')
-    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m (default: wait for ever)'));
+    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m; 0s is --try (default: wait for ever)'));
   return withManual(withCommonOptions(command), {
     description: [
       'Asks a node for the lock, waits for it in the order of all who asked, runs the command while it is held, and gives it back. A signal while waiting gives up at once.',

@@ -93,8 +93,8 @@ export interface MaekawaNode {
   /** A snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
-   * Abort the signals of the locks held, wait 400 ms at most for them to be given back (by callbacks that end, or by
-   * `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
+   * Abort the signals of the locks held, wait half a second at most for them to be given back (by callbacks that end, or
+   * by `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
    * well under a second. Idempotent.
    */
   stop(): Promise<void>;
