@@ -1,7 +1,7 @@
 /**
  * Ends a command whose `maekawa lock` was killed with SIGKILL and can do nothing itself. A shell reads a
  * pipe; when the pipe ends without a last word, nobody keeps the lock any more, and it acts within the
- * grace, which ends before the lease does. Law: it never outlives its command without need.
+ * grace, which ends before the lease does. Law: it does not outlive what it watches.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -9,25 +9,52 @@ import type { ChildProcess } from 'node:child_process';
 /**
  * Arguments: what to send first; seconds until SIGKILL; the mark of the command and of what it started; `all`
  * to end also what left the group. Without a group, this process ended in the moment when it started the
- * command: then the mark tells (on Linux).
+ * command: then the mark tells (on Linux). The timer is a process that is called off when nobody is left, so that
+ * the KILL is in time however long a look at all processes takes, and no later owner of the group's number gets it.
  */
 const SCRIPT = `
 how=$1 grace=$2 mark=$3 whom=$4 group=
 read -r group
 while read -r word; do how=$word; done
 [ "$how" = DONE ] && exit
+marked() {
+  [ -z "$group" ] || [ "$whom" = all ] || return
+  grep -lsF "$mark" /proc/[0-9]*/environ # empty for a zombie
+}
+look() { # at what /proc tells of a process: sets its state and its group
+  read -r fields <"$1" || return
+  fields=\${fields##*) } # the name of the program, in parentheses, may contain anything
+  state=\${fields%% *} fields=\${fields#* * }
+  itsGroup=\${fields%% *}
+}
 signal() {
   [ -n "$group" ] && kill "-$1" "-$group"
-  [ -z "$group" ] || [ "$whom" = all ] || return
-  for file in $(grep -lsF "$mark" /proc/[0-9]*/environ); do
+  for file in $(marked); do
     pid=\${file#/proc/} pid=\${pid%/environ}
-    fields=$(cat "/proc/$pid/stat") || continue # the name of the program, in parentheses, may contain anything
-    fields=\${fields##*) } fields=\${fields#* * }
-    [ "\${fields%% *}" = "$group" ] || kill "-$1" "$pid"
+    look "/proc/$pid/stat" || continue
+    [ "$itsGroup" = "$group" ] || kill "-$1" "$pid"
   done
 }
+groupLives() {
+  [ -n "$group" ] && kill -0 "-$group" || return
+  [ -r /proc/self/stat ] || return 0
+  # Where nobody reaps orphans (as in many containers) the dead stay in their group for ever.
+  for file in /proc/[0-9]*/stat; do
+    look "$file" && [ "$itsGroup" = "$group" ] || continue
+    case $state in [ZX]) ;; *) return 0 ;; esac
+  done
+  return 1
+}
 signal "$how"
-sleep "$grace"
+sleep "$grace" &
+timer=$!
+{
+  while groupLives || [ -n "$(marked)" ]; do sleep 0.2; done
+  kill "$timer"
+} &
+watcher=$!
+wait "$timer" || exit
+kill "$watcher"
 signal KILL
 `;
 

@@ -11,6 +11,8 @@ export type Happening =
   | { readonly event: 'warning'; readonly text: string }
   | { readonly event: 'ended'; readonly exitCode: number }
   | { readonly event: 'released' }
+  /** Instead of `released`: the node did not say that it knows. */
+  | { readonly event: 'unanswered' }
   /** The last one, when the lock was not had, or was lost without a command. */
   | { readonly event: 'failed'; readonly code: LockErrorCode; readonly text: string; readonly exitCode: number };
 
@@ -44,6 +46,9 @@ export function teller(name: string, options: TellerOptions): Tell {
         return;
       case 'released':
         if (verbose === true) say(`gave ${printable(name)} back`);
+        return;
+      case 'unanswered':
+        if (verbose === true) say(`the node did not answer when ${printable(name)} was given back: it ends with its lease`);
         return;
       case 'started':
       case 'ended':

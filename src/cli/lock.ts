@@ -16,7 +16,7 @@ import { isHeard, teller } from './lock-report';
 import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
 import type { Entry } from './manual';
-import { NODE_OPTIONS, configOption, durationOption, tlsOptions } from './options';
+import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
@@ -58,6 +58,7 @@ const LOCK_ENVIRONMENT: readonly Entry[] = [
 const COMMAND_DESCRIPTION = [
   'The command is executed directly, without a shell, in a process group and session of its own: programs that ask for a password on the terminal find none. Standard input, output and error are its own. The signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH are passed on to its group. Ctrl-Z stops it too, and when it goes on after the lock has run out it is killed before it does anything. To outlive the terminal, start maekawa with setsid(1); nohup(1) has no effect on programs that run on Node.js.',
   'When the lock cannot be renewed (no quorum answers, the node is gone) the command gets SIGTERM a grace before the lease ends, and SIGKILL before it ends. The same happens when maekawa itself is killed with SIGKILL. Only a process that is frozen cannot do this, so let the resource check the token where it matters.',
+  'When the command has ended and the node does not answer, giving back is waited for until the lease ends, or a signal comes. The exit code is that of the command all the same.',
   'What the command leaves running is ended before the lock is given back, daemons included (on Linux). A daemon that is to outlive the lock is started with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
 ];
 
@@ -73,7 +74,7 @@ export function lockCommand(): Command {
     .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody has to say the same number', parsePermits)
     .optionsGroup(WAITING_OPTIONS)
     .option('-n, --try', 'give up unless it is free, which is known after about one round trip')
-    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m (default: wait for ever)'));
+    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m; 0s is --try (default: wait for ever)'));
   return withManual(withCommonOptions(command), {
     description: [
       'Asks a node for the lock, waits for it in the order of all who asked, runs the command while it is held, and gives it back. A signal while waiting gives up at once.',
@@ -141,6 +142,7 @@ function parsePermits(text: string): number {
 async function run(name: string, command: readonly string[], options: LockCommandOptions, steals: boolean): Promise<void> {
   const fault = optionsFault(command, options);
   if (fault !== null) throw new LockError('config', fault);
+  checkLockNames([name, ...(options.also ?? [])]);
   const tell = teller(name, options);
   const interrupted = new AbortController();
   // Once the command runs it gets the signals, and its end is ours.
@@ -183,10 +185,21 @@ async function hold(
     tell({ event: 'ended', exitCode });
     if (exitCode !== 0) throw new ExitWith(exitCode);
   } finally {
-    await Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()));
-    // One that ran out was nobody's to give back.
-    if (!(held.signal.reason instanceof LockError && held.signal.reason.code === 'lost')) tell({ event: 'released' });
+    await giveBack(manager, held, tell);
   }
+}
+
+/** Waits until the node knows, or the lock has run out, or an ending signal comes: there is no command left that it is for. */
+async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Promise<void> {
+  const unheard = new Set(held.locks.map((lock) => lock.name));
+  manager.onHeard((name) => unheard.delete(name));
+  const hurried = new Promise<void>((resolve) => {
+    for (const signal of ENDING) process.once(signal, () => resolve());
+  });
+  await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()))]);
+  // One that ran out was nobody's to give back.
+  if (held.signal.reason instanceof LockError && held.signal.reason.code === 'lost') return;
+  tell({ event: unheard.size === 0 ? 'released' : 'unanswered' });
 }
 
 function optionsFault(command: readonly string[], options: LockCommandOptions): string | null {

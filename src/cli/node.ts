@@ -11,7 +11,7 @@ import { EXIT, ExitWith } from './exit-codes';
 import { NodeConsole } from './node-console';
 import { withManual } from './manual';
 import { jsonLog, terminalLog } from './node-log';
-import { collectPeers, configOption, durationOption, parseAddress, tlsFilesOf, tlsOptions } from './options';
+import { checkLockNames, collectPeers, configOption, durationOption, parseAddress, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { runWorkload } from './workload';
 
@@ -83,6 +83,7 @@ async function run(options: NodeOptions): Promise<void> {
   if (options.lock === undefined && (options.every !== undefined || options.file !== undefined || options.shared === true)) {
     throw new LockError('config', '--every, --file and --shared say how to want a lock; name it with --lock');
   }
+  if (options.lock !== undefined) checkLockNames([options.lock]);
   const tls = tlsFilesOf(options);
   const isTerminal = process.stdout.isTTY;
   const terminal = isTerminal && process.stdin.isTTY

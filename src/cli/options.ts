@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { TlsFiles } from '../transport/transport';
 import { LockError } from '../errors';
+import { nameFault } from '../locks/request-arguments';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const MS_MAX = 0x7fff_ffff; // what a timer can wait
@@ -25,6 +26,14 @@ export function collectPeers(text: string, before: Record<string, string> = {}):
 export function parseAddress(text: string): string {
   if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write host:port, such as 127.0.0.1:7001.');
   return text;
+}
+
+/** @throws LockError `config` for a name that no lock can have */
+export function checkLockNames(names: readonly string[]): void {
+  for (const name of names) {
+    const fault = nameFault(name);
+    if (fault !== null) throw fault instanceof LockError ? fault : new LockError('config', fault.message, { cause: fault });
+  }
 }
 
 /** Headings of options that several commands have. */

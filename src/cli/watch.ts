@@ -8,7 +8,7 @@ import { clientsOf, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, NodeClient } from './all-nodes';
 import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
-import { configOption, tlsOptions } from './options';
+import { checkLockNames, configOption, tlsOptions } from './options';
 import { formatDuration } from './table';
 
 const ANSWER_MS = 1_500;
@@ -31,7 +31,7 @@ export function watchCommand(): Command {
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration and begins with who holds the lock now. Goes on until a signal comes. A node that does not answer is asked again every second; what changes through it meanwhile is not seen.',
+      'Asks every node of the configuration and begins with who holds the lock now, and which nodes do not answer. Goes on until a signal comes. A node that does not answer is asked again every second; what changes through it meanwhile is not seen.',
     ],
     exitCodes: ['usage'],
     examples: [['maekawa watch invoices'], ["maekawa watch invoices --json | jq -r 'select(.change == \"held\").lock.clientId'"]],
@@ -39,13 +39,15 @@ export function watchCommand(): Command {
 }
 
 async function watch(name: string, options: WatchOptions): Promise<void> {
+  checkLockNames([name]);
   const nodes = clientsOf(options);
   const print = (line: Line): void => {
     process.stdout.write(`${options.json === true ? JSON.stringify({ at: new Date().toISOString(), ...line }) : describe(name, line)}\n`);
   };
   const followed = nodes.map((node) => new FollowedNode(node, name, print));
   const ended = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
-  const { held } = await inventoryOf(nodes, ANSWER_MS);
+  const { held, unanswered } = await inventoryOf(nodes, ANSWER_MS);
+  for (const each of followed) if (unanswered.includes(each.id)) each.onSilent();
   if (!held.some((lock) => isAbout(lock.name, name))) print({ change: 'nobody' });
   for (const each of followed) each.follow();
   await ended;
@@ -54,7 +56,10 @@ async function watch(name: string, options: WatchOptions): Promise<void> {
 
 class FollowedNode {
   private stopStream: () => void = () => undefined;
+  /** Counts the streams, and their ends. */
+  private begun = 0;
   private again: NodeJS.Timeout | undefined;
+  private askAgain: NodeJS.Timeout | undefined;
   private isSilent = false;
   private isOver = false;
   /** By token: what it held when it was last heard of. */
@@ -66,13 +71,34 @@ class FollowedNode {
     private readonly print: (line: Line) => void,
   ) {}
 
+  get id(): NodeId {
+    return this.node.id;
+  }
+
   follow(): void {
+    const number = ++this.begun;
     this.stopStream = this.node.client.watch(this.name, (change) => this.onChange(change), (error) => this.onEnd(error));
-    if (this.isSilent) void this.node.client.query(ANSWER_MS).then(() => this.onAnswer(), () => undefined);
+    this.askWhileSilent(number);
+  }
+
+  onSilent(): void {
+    if (this.isSilent) return;
+    this.isSilent = true;
+    const [lock] = this.held.values();
+    this.print({ change: 'silent', node: this.id, ...(lock === undefined ? {} : { held: lock }) });
+  }
+
+  /** The stream of a node that is back says nothing until something changes. */
+  private askWhileSilent(stream: number): void {
+    if (!this.isSilent || this.isOver || stream !== this.begun) return;
+    this.node.client.query(ANSWER_MS).then(() => this.onAnswer(), () => {
+      if (!this.isOver) this.askAgain = setTimeout(() => this.askWhileSilent(stream), AGAIN_MS);
+    });
   }
 
   stop(): void {
     this.isOver = true;
+    clearTimeout(this.askAgain);
     clearTimeout(this.again);
     this.stopStream();
     void this.node.client.close();
@@ -87,7 +113,7 @@ class FollowedNode {
   }
 
   private onAnswer(): void {
-    if (this.isSilent && !this.isOver) this.print({ change: 'back', node: this.node.id });
+    if (this.isSilent && !this.isOver) this.print({ change: 'back', node: this.id });
     this.isSilent = false;
   }
 
@@ -95,13 +121,13 @@ class FollowedNode {
     if (this.isOver) return;
     const isRefused = error.code !== 'unreachable'; // It answers, and would not wait for this process.
     if (isRefused) {
-      this.print({ change: 'missed', node: this.node.id });
-    } else if (!this.isSilent) {
-      const [lock] = this.held.values();
-      this.print({ change: 'silent', node: this.node.id, ...(lock === undefined ? {} : { held: lock }) });
+      this.print({ change: 'missed', node: this.id });
+      this.isSilent = false;
+    } else {
+      this.onSilent();
     }
-    this.isSilent = !isRefused;
     this.held.clear();
+    this.begun++; // Nobody asks for the sake of this stream any more.
     this.again = setTimeout(() => this.follow(), AGAIN_MS);
   }
 }

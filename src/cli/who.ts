@@ -7,7 +7,7 @@ import type { AllNodesOptions, Inventory } from './all-nodes';
 import { EXIT, ExitWith } from './exit-codes';
 import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
-import { configOption, tlsOptions } from './options';
+import { checkLockNames, configOption, tlsOptions } from './options';
 import { formatDuration, formatTable } from './table';
 
 const ANSWER_MS = 1_500;
@@ -38,6 +38,7 @@ export function whoCommand(): Command {
 }
 
 async function who(name: string | undefined, options: WhoOptions): Promise<void> {
+  if (name !== undefined) checkLockNames([name]);
   const nodes = clientsOf(options);
   const all = await inventoryOf(nodes, ANSWER_MS);
   await closeAll(nodes);

@@ -5,7 +5,7 @@
  */
 import { LockError } from '../errors';
 import { either, onAbort } from './abort';
-import { nameFault, optionsFault, readRequest } from './request-arguments';
+import { nameFault, optionsFault, readRequest, shown } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
@@ -180,14 +180,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Each name once, in the order in which all callers everywhere take them. */
 function sortedNames(names: Iterable<string>): string[] {
-  // A single string is an iterable of its characters.
+  // A single string is an iterable of its characters, and to a Set nothing is as good as an empty list.
   if (typeof names === 'string') throw new TypeError(`acquireAll takes the names in an array, such as [${JSON.stringify(names)}]`);
+  if (!isIterable(names)) throw new TypeError(`acquireAll takes the names in an array, such as ['from', 'to'], not ${shown(names)}`);
   const sorted = [...new Set(names)].sort();
   for (const name of sorted) {
     const fault = nameFault(name);
     if (fault !== null) throw fault;
   }
   return sorted;
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
 function ofAll(names: readonly string[], error: unknown): unknown {

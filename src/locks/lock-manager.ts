@@ -11,6 +11,7 @@ import { onAbort } from './abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock, ManagerTime } from './base';
 import { holderTitle } from './holder-title';
+import { readScope } from './request-arguments';
 import { permitOf } from './semaphore';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
@@ -188,8 +189,8 @@ export class NodeLockManager extends BaseLockManager {
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   query(options: QueryOptions): Promise<ClusterSnapshot>;
-  async query({ scope = 'node' }: QueryOptions = {}): Promise<ClusterSnapshot> {
-    const asked = scope === 'cluster' ? this.parts.queryPeers() : null;
+  async query(options: QueryOptions = {}): Promise<ClusterSnapshot> {
+    const asked = readScope(options) === 'cluster' ? this.parts.queryPeers() : null;
     // The specification answers after the requests made before were looked at: one for a free lock holds it by then.
     await this.untilDecided(() => true);
     const own = this.snapshot();

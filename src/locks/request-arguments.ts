@@ -5,7 +5,7 @@
  */
 import { LockError } from '../errors';
 import { lockNameFault } from '../transport/lock-name';
-import type { AcquireOptions, Lock, LockOptions } from './types';
+import type { AcquireOptions, Lock, LockOptions, QueryOptions } from './types';
 
 /** The longest that a timer can wait. */
 export const WAIT_MS_MAX = 0x7fff_ffff;
@@ -81,7 +81,9 @@ export function nameFault(name: unknown): Error | null {
 }
 
 /** What no method allows. */
-export function optionsFault({ mode, waitMs, steal, signal }: AcquireOptions): Error | null {
+export function optionsFault(options: AcquireOptions): Error | null {
+  if (!isObject(options)) return new TypeError(`the options of a request are an object, such as { waitMs: 10_000 }, not ${shown(options)}`);
+  const { mode, waitMs, steal, signal } = options;
   if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
     return new TypeError(`mode is 'exclusive' or 'shared', not ${shown(mode)}`);
   }
@@ -90,6 +92,19 @@ export function optionsFault({ mode, waitMs, steal, signal }: AcquireOptions): E
     return new LockError('config', `waitMs is a number of milliseconds from 0 to ${WAIT_MS_MAX}, not ${shown(waitMs)}`);
   }
   return steal === true && mode === 'shared' ? notSupported('only an exclusive lock can be stolen') : null;
+}
+
+/** Whom a query asks. @throws TypeError */
+export function readScope(options: QueryOptions): 'node' | 'cluster' {
+  if (!isObject(options)) throw new TypeError(`the options of query are an object, such as { scope: 'cluster' }, not ${shown(options)}`);
+  const scope: unknown = options.scope ?? 'node';
+  if (scope === 'node' || scope === 'cluster') return scope;
+  throw new TypeError(`scope is 'node' or 'cluster', not ${shown(scope)}`);
+}
+
+/** Callers without types give anything; above all null, and a bare value in place of a member. */
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** What the specification forbids to `request` alone. */
@@ -105,6 +120,6 @@ function notSupported(message: string): DOMException {
 }
 
 /** A value in an error message. */
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'an object' : String(value);
+export function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'an object' : typeof value === 'function' ? 'a function' : String(value);
 }

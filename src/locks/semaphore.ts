@@ -62,6 +62,8 @@ export class CountingSemaphore implements Semaphore {
   }
 
   async tryAcquire(options: Pick<SemaphoreOptions, 'label'> = {}): Promise<ManagedPermit | null> {
+    const fault = optionsFault(options);
+    if (fault !== null) throw fault;
     try {
       return await this.acquire({ ...options, ifAvailable: true });
     } catch (error) {
@@ -81,6 +83,8 @@ export class CountingSemaphore implements Semaphore {
     // Called with null only when `ifAvailable` is set, and then its type allows it.
     const callback = (typeof optionsOrCallback === 'function' ? optionsOrCallback : callbackOrNothing) as ((permit: Permit | null) => T) | undefined;
     if (typeof callback !== 'function') throw new TypeError('request needs a function to run while a permit is held');
+    const fault = optionsFault(options);
+    if (fault !== null) throw fault;
     if (options.ifAvailable !== true) return runInside(await this.acquire(options), callback);
     const permit = await this.tryAcquire(options);
     return permit === null ? await callback(null) : await runInside(permit, callback);

@@ -12,7 +12,11 @@ export interface AcquireOptions {
   readonly mode?: Mode;
   /** Gives up waiting when aborted: the promise rejects with the signal's reason. No effect once the lock is held. */
   readonly signal?: AbortSignal;
-  /** Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. */
+  /**
+   * Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. With 0 no
+   * message has time to come back: a lock that is free is had only if this node keeps its votes from the last time. To
+   * take a lock only if it is free there are `tryAcquire` and `ifAvailable` (`maekawa lock --wait 0s` means these).
+   */
   readonly waitMs?: number;
   /**
    * Take the lock from whoever holds it, on any node, before all who wait. Holders are told by their

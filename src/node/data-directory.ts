@@ -4,7 +4,7 @@
  * no two processes use one directory at a time.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { LamportTime } from '../core';
@@ -41,7 +41,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir`, { cause });
+    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir (startNode: dataDir)`, { cause });
   }
   const lock = await lockDirectory(path);
   try {
@@ -122,9 +122,30 @@ class Directory implements DataDirectory {
 
 /** The directory, and those above it where they are missing, to survive a crash of the machine. */
 async function makeDirectory(path: string): Promise<void> {
-  const firstMade = mkdirSync(path, { recursive: true });
+  const firstMade = makeWithParents(path);
   if (firstMade === undefined) return;
   for (let made = path; made.length >= firstMade.length; made = dirname(made)) await syncDirectory(dirname(made));
+}
+
+/**
+ * Returns the topmost directory that was made. By hand, for mkdir of Node.js 20 with `recursive` takes ENOENT for a missing
+ * parent and tries for ever where a file system refuses in this way to make anything, as /proc does.
+ */
+function makeWithParents(path: string): string | undefined {
+  if (isDirectory(path)) return undefined;
+  const parent = dirname(path);
+  const firstMade = parent === path ? undefined : makeWithParents(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if (!isDirectory(path)) throw error;
+  }
+  return firstMade ?? path;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** A rename is safe only when the directory is on disk too. Windows can neither do that nor needs it. */

@@ -65,7 +65,7 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
     }
   } catch (cause) {
     if (cause instanceof LockError) throw cause;
-    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir`, { cause });
+    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir (startNode: dataDir)`, { cause });
   }
   throw new LockError('storage', `cannot lock the data directory ${path}. If no other process uses it, delete ${folder}`);
 }
@@ -213,6 +213,6 @@ function inUse(path: string, owner: Owner): LockError {
   return new LockError(
     'storage',
     `the data directory ${path} is in use by process ${owner.pid} on ${owner.host}. Two nodes on one directory would share one identity: ` +
-      'stop the other, or choose another directory with --data-dir',
+      'stop the other, or choose another directory with --data-dir (startNode: dataDir)',
   );
 }

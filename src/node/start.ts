@@ -6,6 +6,7 @@ import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import { DRAIN_MS } from '../locks/lock-manager';
+import { isObject, shown } from '../locks/request-arguments';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -57,6 +58,10 @@ export interface StartOptions {
   readonly traceFile?: string;
 }
 
+const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
+  id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, retain: true, log: true, traceFile: true,
+};
+
 /** What a node knows of itself, its peers and its locks. */
 export interface NodeStatus {
   readonly id: NodeId;
@@ -88,8 +93,8 @@ export interface MaekawaNode {
   /** A snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
-   * Abort the signals of the locks held, wait 400 ms at most for them to be given back (by callbacks that end, or by
-   * `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
+   * Abort the signals of the locks held, wait half a second at most for them to be given back (by callbacks that end, or
+   * by `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
    * well under a second. Idempotent.
    */
   stop(): Promise<void>;
@@ -98,9 +103,10 @@ export interface MaekawaNode {
 /**
  * Start a node in this process. Resolves when it listens; its peers may still be connecting.
  * @throws LockError `config` (bad configuration or option), `storage` (data directory in use, corrupt
- * or not writable), `unreachable` (address in use).
+ * or not writable), `unreachable` (address in use); TypeError when the options are no object.
  */
 export async function startNode(options: StartOptions): Promise<MaekawaNode> {
+  checkOptions(options);
   const { id, insecure = false, retain = true, log = silentLog } = options;
   const configuration = loadConfiguration(options.config);
   const addresses = new Map(configuration.nodes.map((node) => [node.id, node.address]));
@@ -184,6 +190,15 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     throw error;
   }
   return node;
+}
+
+/** One that is misspelt would have no effect, and for most of them that is seen only after a crash. */
+function checkOptions(options: StartOptions): void {
+  if (!isObject(options)) throw new TypeError(`startNode takes an object, such as { id: 'n1', config: 'quorums.json' }, not ${shown(options)}`);
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown !== undefined) {
+    throw new LockError('config', `startNode has no option ${JSON.stringify(unknown)}; it has ${Object.keys(OPTIONS).join(', ')}`);
+  }
 }
 
 /** A Lamport clock begins at the wall clock, the highest one becomes everybody's, and none ever falls again. */

@@ -46,6 +46,8 @@ export class LocksClient {
   private begun = 0;
   private readonly ends = new EndsInOrder();
   private closing: Promise<void> | undefined;
+  /** Called when the node has said that it knows of the end of a lock, or of a request for one. */
+  onHeard: (lock: string) => void = () => undefined;
 
   /** @param address `host:port` of a node. Connects when first used. */
   constructor(
@@ -90,7 +92,10 @@ export class LocksClient {
         resolve,
         reject,
         onOver: () => this.ends.end({ number, end: () => call.end() }),
-        onClosed: () => this.holds.delete(hold),
+        onClosed: (isHeard) => {
+          this.holds.delete(hold);
+          if (isHeard) this.onHeard(name);
+        },
       });
       this.holds.add(hold);
     });
@@ -239,7 +244,8 @@ class RemoteHold implements ManagedLock {
       readonly reject: (reason: unknown) => void;
       /** This side of the stream may end. */
       readonly onOver: () => void;
-      readonly onClosed: () => void;
+      /** `isHeard`: the node itself ended the stream. */
+      readonly onClosed: (isHeard: boolean) => void;
     },
   ) {
     this.mode = options.mode ?? 'exclusive';
@@ -248,9 +254,9 @@ class RemoteHold implements ManagedLock {
     call.on('data', (event: HoldEvent) => this.onEvent(event));
     call.on('error', (error) => this.onBroken(client.failure(error)));
     this.closed = new Promise((done) => {
-      call.once('status', () => {
+      call.once('status', ({ code }: grpc.StatusObject) => {
         this.onAnswered();
-        outcome.onClosed();
+        outcome.onClosed(code === grpc.status.OK);
         done();
       });
     });

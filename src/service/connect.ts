@@ -3,6 +3,7 @@
  * lead to nothing of gRPC.
  */
 import { LockError } from '../errors';
+import { isObject, shown } from '../locks/request-arguments';
 import type { LockManager } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/transport';
@@ -31,9 +32,13 @@ export interface RemoteLocks {
 
 /**
  * Does not wait for a connection: each request finds a node that answers.
- * @throws LockError `config` when no address is given or a TLS file cannot be read
+ * @throws LockError `config` when no address is given or a TLS file cannot be read, TypeError for options of a wrong type
  */
-export function connect({ addresses, tls }: ConnectOptions): RemoteLocks {
+export function connect(options: ConnectOptions): RemoteLocks {
+  if (!isObject(options)) throw new TypeError(`connect takes an object, such as { addresses: ['127.0.0.1:7001'] }, not ${shown(options)}`);
+  const { addresses, tls } = options;
+  const list: unknown = addresses; // Narrowed, it would be an array of any.
+  if (!Array.isArray(list)) throw new TypeError(`connect takes the addresses in an array, such as ['127.0.0.1:7001'], not ${shown(addresses)}`);
   if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
   for (const address of addresses) {
     if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);

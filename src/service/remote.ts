@@ -8,6 +8,7 @@ import type { LockErrorCode } from '../errors';
 import { either, onAbort } from '../locks/abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
 import type { ManagedLock, ManagerTime } from '../locks/base';
+import { readScope } from '../locks/request-arguments';
 import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import type { LocksClient, RemoteOptions } from './client';
 
@@ -40,6 +41,11 @@ export class RemoteLockManager extends BaseLockManager {
 
   constructor(private readonly clients: readonly LocksClient[]) {
     super();
+  }
+
+  /** Call back for each lock, or request for one, of whose end its node has said that it knows. Takes the place of an earlier listener. */
+  onHeard(listener: (lock: string) => void): void {
+    for (const client of this.clients) client.onHeard = listener;
   }
 
   async close(): Promise<void> {
@@ -117,7 +123,8 @@ export class RemoteLockManager extends BaseLockManager {
 
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
   query(options: QueryOptions): Promise<ClusterSnapshot>;
-  async query({ scope = 'node' }: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
+  async query(options: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
+    const scope = readScope(options);
     await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));
     let { client } = this;
     for (let failed = 0; ; ) {

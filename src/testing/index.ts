@@ -11,6 +11,7 @@ import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { DRAIN_MS } from '../locks/lock-manager';
+import { shown } from '../locks/request-arguments';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
@@ -59,7 +60,7 @@ export interface TestCluster {
   node(id: NodeId): TestNode;
   /** Milliseconds of virtual time since the start. */
   now(): number;
-  /** Let time pass: leases end, time-outs come, messages arrive. */
+  /** Let time pass: leases end, time-outs come, messages arrive. Rejects with a LockError `config` unless it is 0 or more, and finite. */
   advance(byMs: number): Promise<void>;
   /** Until everything has happened that can happen without time passing. */
   settle(): Promise<void>;
@@ -73,9 +74,13 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Start a cluster. All nodes are connected when this resolves. */
+/** Start a cluster. All nodes are connected when this resolves. @throws LockError `config` for options that are wrong */
 export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const { nodes = 3, quorums = { family: 'majority' }, leaseMs = 5_000, latencyMs = 0 } = options;
+  if (typeof nodes === 'number' && !(Number.isInteger(nodes) && nodes > 0)) {
+    throw new LockError('config', `a test cluster has a whole number of nodes, at least 1, not ${nodes}`);
+  }
+  if (!isDuration(latencyMs)) throw new LockError('config', `latencyMs is a number of milliseconds, 0 or more, not ${shown(latencyMs)}`);
   const ids = typeof nodes === 'number' ? Array.from({ length: nodes }, (_, index) => `n${index + 1}`) : [...nodes];
   const addresses = ids.map((id, index) => ({ id, address: `127.0.0.1:${index + 1}` })); // nobody listens there
   const configuration = parseConfiguration({ cluster: 'test', nodes: addresses, quorums, leaseMs }, 'the test cluster');
@@ -112,7 +117,8 @@ class MemoryCluster implements TestCluster {
     return this.time.nowMs();
   }
 
-  advance(byMs: number): Promise<void> {
+  async advance(byMs: number): Promise<void> {
+    if (!isDuration(byMs)) throw new LockError('config', `advance takes a number of milliseconds, 0 or more, not ${shown(byMs)}`);
     return this.time.advance(byMs);
   }
 
@@ -135,6 +141,10 @@ class MemoryCluster implements TestCluster {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
+}
+
+function isDuration(ms: number): boolean {
+  return Number.isFinite(ms) && ms >= 0;
 }
 
 interface ClusterParts {

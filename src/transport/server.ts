@@ -59,7 +59,7 @@ export async function listen(server: grpc.Server, address: string, options: List
     throw new LockError(
       'config',
       `listening on ${address} without TLS lets anybody who can reach it take and break locks. ` +
-        'Give TLS files (--tls-cert, --tls-key, --tls-ca), or allow it with --insecure, or listen on 127.0.0.1',
+        'Give TLS files (--tls-cert, --tls-key, --tls-ca; startNode: tls), or allow it with --insecure (startNode: insecure), or listen on 127.0.0.1',
     );
   }
   // gRPC reports only text when it cannot bind; a plain socket says which error it is.
@@ -115,7 +115,7 @@ function tryToBind(ip: string, port: number): Promise<NodeJS.ErrnoException | nu
 function explain({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'EADDRINUSE':
-      return 'the port is in use; stop the process that uses it, or choose another with --listen';
+      return 'the port is in use; stop the process that uses it, or choose another with --listen (startNode: listen)';
     case 'EADDRNOTAVAIL':
       return 'the address is not one of this machine';
     case 'EACCES':

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { PROGRAM, Program, isRunning, processState, startCluster, until } from '../support/processes';
@@ -427,10 +427,88 @@ describe('maekawa lock', () => {
     expect(long.errors).toMatch(/5000 bytes long; at most 4096/);
   });
 
+  test.each([
+    ['lock', '--', '-x', '--', 'true'],
+    ['lock', '--also=-x', 'fine', '--', 'true'],
+    ['lock', '--semaphore', '2', '--', '-x', '--', 'true'],
+    ['steal', '--', '-x'],
+    ['who', '--', '-x'],
+    ['watch', '--', '-x'],
+  ])('a reserved name is 64 with one line: maekawa %s %s %s %s', async (...args) => {
+    const program = new Program(args, { MAEKAWA_CONFIG: cluster.configFile });
+    expect(await program.ended).toBe(64);
+    expect(program.errors).toBe('maekawa: the lock name "-x" starts with "-", which is reserved\n');
+  });
+
+  test.each([['lock'], ['steal'], ['who'], ['watch'], ['lock', 'fine', '--also']])('a name of more than 4096 bytes is 64: maekawa %s', async (...args) => {
+    const program = new Program([...args, 'x'.repeat(4_097)], { MAEKAWA_CONFIG: cluster.configFile });
+    expect(await program.ended).toBe(64);
+    expect(program.errors).toBe('maekawa: the lock name is 4097 bytes long; at most 4096 are allowed\n');
+  });
+
   test('no node at the address is 69', async () => {
     const program = new Program(['lock', 'nobody', '--address', '127.0.0.1:9', '--', 'true']);
     expect(await program.ended).toBe(69);
     expect(program.errors).toMatch(/^maekawa: no node answers at 127.0.0.1:9. Start one/);
+  });
+});
+
+describe('maekawa lock, within a long lease', () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ leaseMs: 120_000 });
+  });
+  afterAll(() => cluster.remove());
+
+  /** Kills it when the command has printed its mark, and waits until the guardian has gone. */
+  async function killed(name: string, options: readonly string[], script: string): Promise<{ tookMs: number; pid: number }> {
+    const program = new Program(['lock', '--config', cluster.configFile, name, ...options, ...shell(`${script}\necho "$$ $MAEKAWA_HOLD"; while :; do sleep 0.05; done`)]);
+    const [, pid = '', mark = ''] = await program.prints(/(\d+) (\S+)\n/);
+    expect(guardians(mark)).toHaveLength(1);
+    const startedMs = performance.now();
+    program.signal('SIGKILL');
+    await until(() => guardians(mark).length === 0, 'the guardian to end');
+    return { tookMs: performance.now() - startedMs, pid: Number(pid) };
+  }
+
+  /** Processes that were given the mark as an argument. */
+  function guardians(mark: string): string[] {
+    return readdirSync('/proc').filter((pid) => {
+      try {
+        return /^\d+$/.test(pid) && isRunning(Number(pid)) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(mark);
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  test('a signal ends the waiting for a node that does not answer when the lock is given back; the exit code is that of the command', async () => {
+    const program = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--json', 'given back', ...shell('echo in; read line; exit 5')]);
+    await program.prints(/in/);
+    cluster.signal('n1', 'SIGSTOP');
+    program.child.stdin?.end('\n');
+    await program.complains(/"event":"ended"/);
+    const startedMs = performance.now();
+    program.signal('SIGINT');
+    expect(await program.ended).toBe(5);
+    expect(performance.now() - startedMs).toBeLessThan(4_000); // the connection is given up after 7 s
+    cluster.signal('n1', 'SIGCONT');
+    expect(program.errors).toMatch(/"event":"ended","exitCode":5\}\n\{"lock":"given back","event":"unanswered"\}\n$/);
+  });
+
+  onLinux.each([['the command', [], ':'], ['what left its group', [], 'setsid sleep 1000 >/dev/null 2>&1 &'], ['the command, whatever left its group', ['--keep-daemons'], ':']])(
+    'the guardian ends with %s, and not a grace later', async (what, options, script) => {
+      const { tookMs, pid } = await killed(`guarded ${what}`, options, script);
+      expect(isRunning(pid)).toBe(false);
+      expect(tookMs).toBeLessThan(15_000); // of 22.5 s
+    },
+  );
+
+  onLinux('a command that ignores SIGTERM has the grace, and is killed then', async () => {
+    const { tookMs, pid } = await killed('stubborn', ['--grace', '4s'], "trap '' TERM");
+    expect(isRunning(pid)).toBe(false);
+    expect(tookMs).toBeGreaterThan(2_900);
   });
 });
 
@@ -482,6 +560,15 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
     expect(await program.ended).toBe(122);
     expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
+  });
+
+  test('with -v it does not claim to have given back what no node has heard of', async () => {
+    const program = lock('unheard', '-v', ...shell('echo in; read line'));
+    await program.prints(/in/);
+    cluster.signal('n1', 'SIGSTOP');
+    program.child.stdin?.end('\n');
+    expect(await program.ended).toBe(0);
+    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back: it ends with its lease\n$/);
   });
 
   test('--grace: the command has time to clean up, and has done so before another one runs', async () => {

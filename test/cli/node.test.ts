@@ -70,6 +70,8 @@ describe('maekawa node: what is wrong is said in one line, with an exit code of 
   test('listening beyond this machine without TLS', () =>
     fails(node('--id', 'n1', '--listen', '0.0.0.0:0'), 64, /without TLS lets anybody.*--insecure/));
 
+  test('a lock with a reserved name', () =>
+    fails(node('--id', 'n1', '--lock=-x'), 64, /^maekawa: the lock name "-x" starts with "-", which is reserved\n$/));
   test('some but not all TLS files', () => fails(node('--id', 'n1', '--tls-cert', 'x.pem'), 64, /TLS takes three files/));
 
   test('a data directory that another process uses; after a kill -9 it is free', async () => {

@@ -47,6 +47,28 @@ test('maekawa watch tells when a node that holds the lock does not answer any mo
   expect(await watching.ended).toBe(0);
 });
 
+test('maekawa watch begins with the nodes that do not answer, and tells when they do', async () => {
+  const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--on-lost', 'ignore', 'stock', '--', 'sleep', '1000']);
+  await until(async () => {
+    const who = maekawa('who', 'stock');
+    return (await who.ended) === 0;
+  }, 'the lock to be held');
+  cluster.signal('n1', 'SIGSTOP');
+  const watching = maekawa('watch', 'stock');
+  await watching.prints(/^\S+ {2}n1 does not answer\n\S+ {2}nobody is known to hold stock\n$/);
+  const json = maekawa('watch', 'stock', '--json');
+  await json.prints(/^\{"at":"[^"]+","change":"silent","node":"n1"\}\n\{"at":"[^"]+","change":"nobody"\}\n$/);
+  cluster.signal('n1', 'SIGCONT');
+  await watching.prints(/n1 answers again\n/);
+  expect(watching.output.match(/n1 does not answer/g)).toHaveLength(1);
+  for (const each of [watching, json]) {
+    each.signal('SIGINT');
+    expect(await each.ended).toBe(0);
+  }
+  holder.signal('SIGTERM');
+  await holder.ended;
+});
+
 test('maekawa watch says when it was too slow for the changes, and goes on', async () => {
   const watching = maekawa('watch', 'busy');
   await watching.prints(/nobody is known to hold busy/);

@@ -83,6 +83,15 @@ describe('a held lock', () => {
     await cluster.settle(); // no time passes, and each message would take 10 ms
     expect((await again).token).toBeGreaterThan(first.token);
   });
+
+  test('with `waitMs: 0` it is refused although it is free, when its votes have to be asked for; tryAcquire has it', async () => {
+    const refused = cluster.node('n1').locks.acquire('new', { waitMs: 0 }).catch((error: unknown) => error);
+    await cluster.advance(100);
+    expect(await refused).toMatchObject({ code: 'timeout' });
+    const tried = cluster.node('n1').locks.tryAcquire('new');
+    await cluster.advance(100);
+    expect(await tried).not.toBeNull();
+  });
 });
 
 describe('a caller that waits no longer', () => {

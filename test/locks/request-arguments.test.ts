@@ -1,16 +1,23 @@
 /** What methods beyond the specification refuse, and ours of its options. What the specification refuses is in `page/`. */
-import type { AcquireOptions, LockManager } from '../../src';
+import { connect } from '../../src';
+import type { AcquireOptions, ConnectOptions, LockManager, QueryOptions, RemoteLocks } from '../../src';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 
 let cluster: TestCluster;
 let locks: LockManager;
+/** Of a node that is not there: what is wrong is refused before it is asked. */
+let remote: RemoteLocks;
 
 beforeAll(async () => {
   cluster = await testCluster({ nodes: 1 });
   locks = cluster.node('n1').locks;
+  remote = connect({ addresses: ['127.0.0.1:9'] });
 });
-afterAll(() => cluster.stop());
+afterAll(async () => {
+  await remote.close();
+  await cluster.stop();
+});
 
 /** By each method that takes a name and options. */
 const methods: [string, (name: string, options: AcquireOptions) => Promise<unknown>][] = [
@@ -58,6 +65,39 @@ test.each(['acquire', 'tryAcquire'] as const)('%s: a name is a string and nothin
 test('acquireAll: names in an array, and not one string, which would be taken for its letters', async () => {
   await expect(locks.acquireAll('ab')).rejects.toThrow('acquireAll takes the names in an array, such as ["ab"]');
   await expect(locks.acquireAll(['a', 7 as unknown as string])).rejects.toThrow(TypeError);
+});
+
+test.each([[undefined, 'undefined'], [null, 'null'], [5, '5'], [{}, 'an object']])('acquireAll: %p is no list of names, and above all no empty one', async (names, shown) => {
+  const refused = { name: 'TypeError', message: `acquireAll takes the names in an array, such as ['from', 'to'], not ${shown}` };
+  await expect(locks.acquireAll(names as string[])).rejects.toMatchObject(refused);
+  await expect(remote.locks.acquireAll(names as string[])).rejects.toMatchObject(refused);
+});
+
+describe.each<[string, () => LockManager]>([['a node', () => locks], ['connect', () => remote.locks]])('through %s', (_way, manager) => {
+  const calls: [string, (options: AcquireOptions) => Promise<unknown>][] = [
+    ['acquire', (options) => manager().acquire('l', options)],
+    ['tryAcquire', (options) => manager().tryAcquire('l', options)],
+    ['acquireAll', (options) => manager().acquireAll(['l'], options)],
+    ['semaphore.acquire', (options) => manager().semaphore('pool', 1).acquire(options)],
+    ['semaphore.tryAcquire', (options) => manager().semaphore('pool', 1).tryAcquire(options)],
+    ['semaphore.request', (options) => manager().semaphore('pool', 1).request(options, () => 'never')],
+  ];
+  test.each(calls)('%s: options that are no object', async (_method, call) => {
+    for (const [options, shown] of [[null, 'null'], ['shared', '"shared"'], [5, '5']]) {
+      await expect(call(options as AcquireOptions)).rejects.toMatchObject({ name: 'TypeError', message: `the options of a request are an object, such as { waitMs: 10_000 }, not ${String(shown)}` });
+    }
+  });
+
+  test('query: options that are no object, and a scope that is none', async () => {
+    await expect(manager().query(null as unknown as QueryOptions)).rejects.toMatchObject({ name: 'TypeError', message: "the options of query are an object, such as { scope: 'cluster' }, not null" });
+    await expect(manager().query({ scope: 'foo' as 'node' })).rejects.toMatchObject({ name: 'TypeError', message: "scope is 'node' or 'cluster', not \"foo\"" });
+  });
+});
+
+test('connect: an object, with the addresses in an array, and not one string, which would be taken for its characters', () => {
+  expect(() => connect(undefined as unknown as ConnectOptions)).toThrow(new TypeError("connect takes an object, such as { addresses: ['127.0.0.1:7001'] }, not undefined"));
+  expect(() => connect({ addresses: 'host:1' as unknown as string[] })).toThrow(new TypeError("connect takes the addresses in an array, such as ['127.0.0.1:7001'], not \"host:1\""));
+  expect(() => connect({} as ConnectOptions)).toThrow(new TypeError("connect takes the addresses in an array, such as ['127.0.0.1:7001'], not undefined"));
 });
 
 test('a semaphore: a name, and from 1 to 64 permits', () => {

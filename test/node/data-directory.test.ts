@@ -31,10 +31,10 @@ class OtherProcess extends Script {
   }
 
   /** The first line that it answers. */
-  async told(order: string): Promise<string> {
+  async told(order: string, withinMs?: number): Promise<string> {
     const seen = this.lines.length;
     this.child.stdin?.write(`${order}\n`);
-    return until(() => this.lines[seen], () => `an answer to ${order}:\n${this.output}${this.errors}`);
+    return until(() => this.lines[seen], () => `an answer to ${order}:\n${this.output}${this.errors}`, withinMs);
   }
 
   async killed(): Promise<void> {
@@ -78,6 +78,13 @@ describe('data directory: keeps the ceiling (protocol §3)', () => {
   test('a new directory is made, with ceiling 0 and no earlier life', async () => {
     const directory = await open(join(path, 'deep', 'new'));
     expect(directory).toMatchObject({ ceiling: 0, existed: false });
+  });
+
+  (process.platform === 'linux' ? test : test.skip)('one that cannot be made is an error: /proc refuses it as if its parent were missing', async () => {
+    for (const impossible of ['/proc/foo', '/proc/foo/bar', join(process.execPath, 'foo')]) {
+      const other = new OtherProcess(impossible); // which would be busy for ever
+      expect(await other.told('open', 10_000)).toMatch(/^storage cannot make the data directory .*foo.*: E[A-Z]+: /);
+    }
   });
 
   test('stays where it is when the process goes elsewhere', async () => {

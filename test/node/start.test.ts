@@ -213,6 +213,18 @@ describe('a node that cannot start says why, and leaves nothing behind', () => {
     await start('n1', { ephemeral: false, dataDir: path }); // the data directory is free
   });
 
+  test('an option that is none: it names those that there are', async () => {
+    expect(await failure(start('n1', { dataDri: path } as Partial<StartOptions>))).toMatchObject({
+      code: 'config', message: expect.stringMatching(/^startNode has no option "dataDri"; it has id, config, listen, .*dataDir.* traceFile$/) as string,
+    });
+  });
+
+  test('no options at all', async () => {
+    await expect(startNode(undefined as unknown as StartOptions)).rejects.toMatchObject({
+      name: 'TypeError', message: "startNode takes an object, such as { id: 'n1', config: 'quorums.json' }, not undefined",
+    });
+  });
+
   test('a wall clock far in the future: it would raise the clocks of all others, for good', async () => {
     for (const date of ['2113-01-01', '2262-04-12', '+275760-09-12']) {
       const wrong = jest.spyOn(Date, 'now').mockReturnValue(Date.parse(date));
@@ -237,14 +249,14 @@ describe('a node that cannot start says why, and leaves nothing behind', () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
     const listen = `127.0.0.1:${(holder.address() as AddressInfo).port}`;
-    expect(await failure(start('n1', { listen, ephemeral: false, dataDir: path }))).toMatchObject({ code: 'unreachable' });
+    expect(await failure(start('n1', { listen, ephemeral: false, dataDir: path }))).toMatchObject({ code: 'unreachable', message: expect.stringContaining('--listen (startNode: listen)') as string });
     await new Promise((resolve) => holder.close(resolve));
     await start('n1', { listen, ephemeral: false, dataDir: path });
   });
 
   test('a data directory in use', async () => {
     await start('n1', { ephemeral: false, dataDir: path });
-    expect(await failure(start('n2', { ephemeral: false, dataDir: path }))).toMatchObject({ code: 'storage' });
+    expect(await failure(start('n2', { ephemeral: false, dataDir: path }))).toMatchObject({ code: 'storage', message: expect.stringContaining('--data-dir (startNode: dataDir)') as string });
   });
 
   test('a data directory that is corrupt', async () => {

@@ -32,6 +32,12 @@ describe('time', () => {
     expect(again.token).toBe(first.token);
   });
 
+  test.each([NaN, -1_000, Infinity, '5' as unknown as number])('cannot go on by %p', async (byMs) => {
+    const of = await start();
+    await expect(of.advance(byMs)).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('advance takes a number of milliseconds, 0 or more, not') as string });
+    expect(of.now()).toBe(0);
+  });
+
   test('a lock is renewed however long time goes on', async () => {
     const of = await start();
     const lock = await of.node('n1').locks.acquire('a');
@@ -197,4 +203,12 @@ test('a store in memory refuses what a holder that was followed writes, and keep
     throw new Error('no');
   })).rejects.toThrow('no');
   expect(store.value).toEqual({ writes: 1 });
+});
+
+test.each([1.5, 0, -1, NaN, Infinity])('there is no cluster of %p nodes', async (nodes) => {
+  await expect(testCluster({ nodes })).rejects.toMatchObject({ code: 'config', message: `a test cluster has a whole number of nodes, at least 1, not ${nodes}` });
+});
+
+test.each([-1, NaN, Infinity])('no message is on its way for %p ms', async (latencyMs) => {
+  await expect(testCluster({ latencyMs })).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('latencyMs is a number of milliseconds') as string });
 });
