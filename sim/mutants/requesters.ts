@@ -406,14 +406,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'whoever is inside asks no others when those asked go down, or others wait, or nothing is renewed',
     changes: [
       requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'waiting') return;\n    const { asked }"),
-      requester("if (phase.state === 'held' && this.mayRunOut(phase)) this.askEverybody(due.lock, phase.request);\n", ''),
+      requester('if (needsOthers) this.askEverybody(due.lock, phase.request);\n', ''),
     ],
     caughtBy: ['keeps'],
   },
   {
     name: 'holder-trusts-who-is-up',
     what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
-    changes: [requester('return request.contended || validUntilMs < this.context.requesterNowMs + this.validForMs / 2;', 'return request.contended && validUntilMs > 0;')],
+    changes: [requester('return request.contended || validUntilMs < request.askedAtMs + this.validForMs;', 'return request.contended && validUntilMs > 0;')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },

@@ -294,8 +294,9 @@ export class Requesters {
       this.expire(due);
       const { phase } = due;
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
+        const needsOthers = phase.state === 'held' && this.needsOthers(phase);
         this.askAll(due.lock, phase.request);
-        if (phase.state === 'held' && this.mayRunOut(phase)) this.askEverybody(due.lock, phase.request);
+        if (needsOthers) this.askEverybody(due.lock, phase.request);
       }
       this.settle(due);
     }
@@ -524,11 +525,11 @@ export class Requesters {
 
   /**
    * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
-   * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or half of
-   * the lease went by and a quorum was not renewed, though whoever was asked is up: a vote may be lent to one that is gone.
+   * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or no quorum
+   * answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
    */
-  private mayRunOut({ request, validUntilMs }: Held): boolean {
-    return request.contended || validUntilMs < this.context.requesterNowMs + this.validForMs / 2;
+  private needsOthers({ request, validUntilMs }: Held): boolean {
+    return request.contended || validUntilMs < request.askedAtMs + this.validForMs;
   }
 
   private askEverybody(lock: LockName, request: OpenRequest): void {

@@ -13,7 +13,7 @@ describe('retained: a lock that is held asks in time (protocol §6)', () => {
     expect(n1.acquire(1).sentOf('request')).toHaveLength(2); // lost
     const again = n1.advance(Math.ceil(reentryLeftMs(LEASE_MS) / 2));
     expect(again.callersOut).toEqual([]);
-    expect(again.sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+    expect(again.sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']); // holder-spreads
     for (const peer of ['n2', 'n3']) n1.receives(peer, grant(timestamp, peer === 'n2' ? 500 : 510, { sentAtMs: n1.nowMs }));
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: n1.nowMs + VALID_FOR_MS });
     expect(n1.advance(RETRY_MS - 1).sent()).toEqual([]);

@@ -104,7 +104,7 @@ describe('explorer: the state space of the production core', () => {
     ${'--requests 1 --crash 1'}                                    | ${493}     | ${973}      | ${12} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${2160}    | ${4348}     | ${15} | ${164}
     ${'--requests 2 --lease-end 1'}                                | ${107024}  | ${236455}   | ${22} | ${5232}
-    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${9385}    | ${23158}    | ${20} | ${344}
+    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${1716}    | ${3188}     | ${15} | ${139}
     ${'--requests 2 --lease-end 1 --free-clocks'}                  | ${8535}    | ${15275}    | ${19} | ${676}
     ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
     ${'--callers n1,n2:steals'}                                    | ${1052}    | ${2069}     | ${17} | ${64}
