@@ -392,7 +392,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'never-widens',
     what: 'nobody but the voting set is asked, whoever is down',
-    changes: [requester('      if (asked.includes(node)) continue;', '      if (asked.length > 0) continue;')],
+    changes: [requester('if (request.asked.includes(node)) continue;', 'if (request.asked.length > 0) continue;')],
     caughtBy: ['progress'],
   },
   {

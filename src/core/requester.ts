@@ -537,8 +537,12 @@ export class Requesters {
     const { coterie } = this.context.settings;
     // A node may be in no quorum at all.
     this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
-    for (const node of this.arbiters) {
-      if (this.context.down.has(node) || request.asked.includes(node)) continue;
+    this.askToo([...this.arbiters].filter((node) => !this.context.down.has(node)), lock, request);
+  }
+
+  private askToo(arbiters: readonly NodeId[], lock: LockName, request: OpenRequest): void {
+    for (const node of arbiters) {
+      if (request.asked.includes(node)) continue;
       request.asked.push(node);
       this.ask(node, lock, request);
     }
@@ -555,14 +559,10 @@ export class Requesters {
     const { phase, lock } = requester;
     if (phase.state !== 'waiting' && phase.state !== 'held') return;
     const { asked } = phase.request;
-    const { down } = this.context;
     const { coterie, self } = this.context.settings;
+    const { down } = this.context;
     if (coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
-    for (const node of coterie.quorumAvoiding(self, down) ?? []) {
-      if (asked.includes(node)) continue;
-      asked.push(node);
-      this.ask(node, lock, phase.request);
-    }
+    this.askToo(coterie.quorumAvoiding(self, down) ?? [], lock, phase.request);
   }
 
   private ignoreGrant(from: NodeId, request: OpenRequest, message: Grant): string | null {

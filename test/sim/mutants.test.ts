@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { CANARY, isAsExpected } from '../../sim/mutants/canary';
-import { MUTANTS, PLANTABLE } from '../../sim/mutants/catalogue';
+import { MUTANTS, PLANTABLE, planted } from '../../sim/mutants/catalogue';
 import { hunt } from '../../sim/mutants/hunt';
 import type { Hunt } from '../../sim/mutants/hunt';
 import type { huntAll } from '../../sim/mutants/hunters';
@@ -18,12 +18,6 @@ const MEMORY = recall();
 /** The threads of a hunt run what was built. */
 const DIST = join(__dirname, '../../dist/sim/mutants');
 const built = jest.requireActual<{ readonly huntAll: typeof huntAll }>(join(DIST, 'hunters.js'));
-
-function named(name: string): Mutant {
-  const mutant = MUTANTS.find((each) => each.name === name);
-  if (mutant === undefined) throw new Error(`no mutant ${name}`);
-  return mutant;
-}
 
 const HARMLESS: Mutant = {
   name: 'harmless',
@@ -52,7 +46,7 @@ describe('the catalogue', () => {
 
   test('a planted bug leaves the production core as it is', () => {
     const before = runSeed(3).hash;
-    const core = loadMutant(named('token-above-one-vote'));
+    const core = loadMutant(planted('token-above-one-vote'));
     expect(runSeed(3, {}, { core }).hash).not.toBe(before);
     expect(runSeed(3).hash).toBe(before);
   });
@@ -69,7 +63,7 @@ describe('the core without a rule of protocol §11 is caught by a check of its o
 });
 
 describe('a hunt', () => {
-  const lendsAtOnce = named('lends-at-once-after-restart');
+  const lendsAtOnce = planted('lends-at-once-after-restart');
 
   test('that nothing catches ends with nobody caught', () => {
     expect(hunt(HARMLESS, { from: 1, to: 20 })).toEqual({ caught: null, others: [], seedsRun: 20 });
@@ -95,7 +89,7 @@ describe('a hunt', () => {
   });
 
   test('with options fixed draws its seeds with them', () => {
-    const { caught } = hunt({ ...named('asks-everyone'), hunt: { profile: 'frugal' } }, { from: 1, to: 3 });
+    const { caught } = hunt({ ...planted('asks-everyone'), hunt: { profile: 'frugal' } }, { from: 1, to: 3 });
     expect(caught?.check).toBe('frugal');
   });
 });
@@ -143,7 +137,7 @@ describe('npm run sim:mutants', () => {
     };
     const hunts = new Map<string, Hunt>();
     const settings = { seedMax: 50, jobs: 1, remembered: {}, seedMsMax: 1_000 };
-    await built.huntAll([hangs, { ...hangs, name: 'hangs-for-another-reason', caughtBy: ['exclusion'] }, named('no-floor')], settings, ({ name }, found) => hunts.set(name, found));
+    await built.huntAll([hangs, { ...hangs, name: 'hangs-for-another-reason', caughtBy: ['exclusion'] }, planted('no-floor')], settings, ({ name }, found) => hunts.set(name, found));
     expect(hunts.get('hangs')?.caught).toMatchObject({ check: 'progress', seed: 1, isHung: true });
     expect(hunts.get('hangs-for-another-reason')).toMatchObject({ caught: null, others: [{ check: 'progress', isHung: true }], seedsRun: 3 });
     expect(hunts.get('no-floor')?.caught?.check).toBe('floor-holds');

@@ -6,10 +6,9 @@ import type { Core } from '../../sim/core';
 import { drawPlan } from '../../sim/draw';
 import type { RunOptions } from '../../sim/draw';
 import { main } from '../../sim/main';
-import { MUTANTS } from '../../sim/mutants/catalogue';
+import { planted } from '../../sim/mutants/catalogue';
 import { loadMutant } from '../../sim/mutants/load';
 import { inFile } from '../../sim/mutants/mutant';
-import type { Mutant } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan';
 import { commandFor } from '../../sim/report';
@@ -109,7 +108,7 @@ describe('steadfast: a lock that is held is kept while a quorum lives (protocol 
     [1792, 'a holder asks everybody when an arbiter that is up renews nothing', 'holder-trusts-who-is-up'],
   ])('seed %d: %s', (seed, _, mutant) => {
     expect(runSeed(seed, { profile: 'steadfast' }).violation).toBeNull();
-    expect(runSeed(seed, { profile: 'steadfast' }, { core: loadMutant(mutantNamed(mutant)) }).violation?.check).toBe('keeps');
+    expect(runSeed(seed, { profile: 'steadfast' }, { core: loadMutant(planted(mutant)) }).violation?.check).toBe('keeps');
   });
 
   test('seed 11: the Grant to one that waited is as good as its newest Request, although a late copy of an older one came last', () => {
@@ -158,12 +157,6 @@ test('whatever the schedule and the configuration, every check holds (protocol Â
   );
 });
 
-function mutantNamed(name: string): Mutant {
-  const mutant = MUTANTS.find((each) => each.name === name);
-  if (mutant === undefined) throw new Error(`no mutant ${name}`);
-  return mutant;
-}
-
 /** The production core with something wrong in what it says. */
 function coreThat(change: (effect: Effect) => readonly Effect[]): Core {
   return { ...PRODUCTION_CORE, step: (node, event) => PRODUCTION_CORE.step(node, event).flatMap(change) };
@@ -205,7 +198,7 @@ describe('each check can fail', () => {
   });
 
   test.each(['queue-first-come', 'queue-youngest-first'])('fairness: a core whose arbiters do not serve the oldest first (%s)', (name) => {
-    expect([...checksThatFail(loadMutant(mutantNamed(name)), { profile: 'calm' })]).toContain('fairness');
+    expect([...checksThatFail(loadMutant(planted(name)), { profile: 'calm' })]).toContain('fairness');
   });
 
   test.each(['swarm', 'adrift'] as const)('fenced: a resource that does not look at tokens accepts late writes (%s)', (profile) => {
