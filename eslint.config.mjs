@@ -3,25 +3,30 @@ import eslint from '@eslint/js';
 import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-// Data runs configuration → quorums → core → runtime → transport and API → CLI.
-// Each folder may import the folders named here, besides itself.
+// The floors of the house (ARCHITECTURE.md): each folder may import the folders named here, besides itself and the ground
+// floor. Only `node` knows all others, for it puts them together.
 const layers = {
   quorum: [],
   core: ['quorum'],
   config: ['quorum'],
   fencing: ['core'],
   transport: ['core'],
-  node: ['config', 'core', 'locks', 'quorum', 'service', 'transport'],
-  locks: ['core', 'node', 'quorum', 'transport'],
-  service: ['core', 'locks', 'node', 'transport'],
-  testing: ['config', 'core', 'fencing', 'locks', 'node', 'quorum', 'transport'],
-  cli: ['config', 'core', 'locks', 'node', 'quorum', 'service', 'transport'],
+  runtime: ['config', 'core', 'quorum', 'transport'],
+  locks: ['core', 'quorum', 'runtime', 'transport'],
+  'client-protocol': ['core', 'locks', 'transport'],
+  service: ['client-protocol', 'config', 'core', 'locks', 'transport'],
+  client: ['client-protocol', 'config', 'core', 'locks', 'runtime', 'transport'],
+  node: ['client', 'client-protocol', 'config', 'core', 'locks', 'quorum', 'runtime', 'service', 'transport'],
+  testing: ['config', 'core', 'fencing', 'locks', 'node', 'quorum', 'runtime', 'transport'],
+  cli: ['client', 'client-protocol', 'config', 'core', 'locks', 'node', 'quorum', 'runtime', 'service', 'transport'],
 };
+
+const groundFloor = ['./arguments.ts', './errors.ts', './lock-name.ts', './log.ts', './standard-output.ts'];
 
 const zones = Object.entries(layers).map(([folder, allowed]) => ({
   target: `./src/${folder}`,
   from: './src',
-  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : ['./errors.ts', './log.ts', './standard-output.ts'])],
+  except: [`./${folder}`, ...allowed.map((each) => `./${each}`), ...(pure(folder) ? [] : groundFloor)],
   message: `src/${folder} may import ${allowed.length === 0 ? 'nothing of the other folders' : allowed.join(', ')} only.`,
 }));
 zones.push(
@@ -46,10 +51,15 @@ export default tseslint.config(
     extends: [...tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-x': importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.js', '.json'] } } },
+    settings: {
+      'import-x/resolver': { node: { extensions: ['.ts', '.js', '.json'] } },
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+    },
     rules: {
       'no-restricted-imports': ['error', { patterns: ['*/dist/*'] }],
       'import-x/no-restricted-paths': ['error', { zones }],
+      'import-x/no-cycle': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
       '@typescript-eslint/no-non-null-assertion': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],

@@ -7,20 +7,20 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { endUnlessWritten, print } from '../src/standard-output';
 import { PRODUCTION_CORE } from './core';
 import type { Core } from './core';
-import { drawPlan } from './draw';
-import type { RunOptions } from './draw';
-import { explain, replayFiles } from './explain';
+import { drawPlan } from './plan/draw';
+import type { RunOptions } from './plan/draw';
+import { explain, replayFiles } from './outcome/explain';
 import { planted as plantedByName } from './mutants/catalogue';
 import { loadMutant } from './mutants/load';
 import type { Mutant } from './mutants/mutant';
 import { addRunOptions, faultHelp, profileHelp, runOptionsOf, wholeNumber } from './options';
 import type { CommandLine, SeedRange } from './options';
-import { addReport, commandFor, describeFigures, describePlan, newTotals } from './report';
-import type { Totals, Violation } from './report';
+import { addReport, commandFor, describeFigures, describePlan, newTotals } from './outcome/report';
+import type { Totals, Violation } from './outcome/report';
 import { runPlan } from './run';
-import { describeSightings, uncovered } from './sometimes';
+import { describeSightings, uncovered } from './outcome/sometimes';
 import { sweep } from './sweep';
-import { traceTo } from './trace';
+import { traceTo } from './outcome/trace';
 
 export const EXIT = { clean: 0, violation: 1, usage: 2 } as const;
 

@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { planeOrder } from '../src/quorum/plane';
-import type { RunOptions } from './draw';
-import { FAMILIES, FAULT_KINDS, hasOutages, PROFILES } from './plan';
-import type { Family, FaultIntensities, FaultKind, Profile } from './plan';
-import { STEADFAST_LEASE_MS_MIN } from './steadfast';
+import type { RunOptions } from './plan/draw';
+import { FAMILIES, FAULT_KINDS, hasOutages, PROFILES } from './plan/plan';
+import type { Family, FaultIntensities, FaultKind, Profile } from './plan/plan';
+import { STEADFAST_LEASE_MS_MIN } from './checks/steadfast';
 
 const SEED_MAX = 2 ** 32 - 1;
 const NODES_MAX = 1_000;

@@ -1,12 +1,12 @@
 /** The simulator as a function: a seed, or a plan, to a report. */
 import { PRODUCTION_CORE } from './core';
 import type { Core } from './core';
-import { drawPlan } from './draw';
-import type { RunOptions } from './draw';
-import type { Plan } from './plan';
-import type { RunReport } from './report';
-import { World } from './world';
-import type { CheckSettings, Observer } from './world';
+import { drawPlan } from './plan/draw';
+import type { RunOptions } from './plan/draw';
+import type { Plan } from './plan/plan';
+import type { RunReport } from './outcome/report';
+import { World } from './world/world';
+import type { CheckSettings, Observer } from './world/world';
 
 export interface RunTools extends CheckSettings {
   /** The core to run; the production core unless another is handed in. */

@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { RunOptions } from './draw';
+import type { RunOptions } from './plan/draw';
 import { loadMutant } from './mutants/load';
 import type { Mutant } from './mutants/mutant';
-import { addReport, addTotals, newTotals } from './report';
-import type { RunReport, Totals } from './report';
+import { addReport, addTotals, newTotals } from './outcome/report';
+import type { RunReport, Totals } from './outcome/report';
 import { runSeed } from './run';
 
 /** Seeds that a thread runs before it reports. */

@@ -6,13 +6,13 @@
  */
 export { startNode } from './node/start';
 export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
-export type { MessageCounts } from './node/runtime';
+export type { MessageCounts } from './runtime/runtime';
 export type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
   QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
 } from './locks/types';
-export { connect } from './service/connect';
-export type { ConnectOptions, RemoteLocks } from './service/connect';
+export { connect } from './client/connect';
+export type { ConnectOptions, RemoteLocks } from './client/connect';
 export { admit, fence } from './fencing';
 export type { Fence, FencedBy, FenceOutcome, FenceStore, FencingToken, TokensSeen } from './fencing';
 export { LockError } from './errors';

@@ -6,9 +6,9 @@
  */
 import type { Effect, Event, Message, NodeId } from '../../src/core';
 import type { Core } from '../core';
-import type { Plan } from '../plan';
+import type { Plan } from '../plan/plan';
 import { runPlan } from '../run';
-import type { Observer } from '../world';
+import type { Observer } from '../world/world';
 import type { FailingRun } from './search';
 
 /** The same violation as early as can be, or the run as it is. */

@@ -4,8 +4,8 @@
  */
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
-import type { Plan } from '../plan';
-import { withShortClocks } from '../trace';
+import type { Plan } from '../plan/plan';
+import { withShortClocks } from '../outcome/trace';
 import { describeParts, partsOf } from './describe';
 import { PASSES, roundTimesUp } from './passes';
 import type { Pass } from './passes';

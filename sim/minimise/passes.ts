@@ -2,10 +2,10 @@
  * The ways in which a plan can be made simpler, each tried by itself: leave out wishes, faults and odd
  * fates of messages, set to rest what need not be odd, use fewer machines, round the times.
  */
-import { intensitiesOf } from '../draw';
-import type { Fate } from '../fates';
-import { lockNamesOf } from '../layout';
-import type { CallerPlan, Fault, MachinePlan, NetworkPlan, Plan, Wish } from '../plan';
+import { intensitiesOf } from '../plan/draw';
+import type { Fate } from '../plan/fates';
+import { lockNamesOf } from '../plan/layout';
+import type { CallerPlan, Fault, MachinePlan, NetworkPlan, Plan, Wish } from '../plan/plan';
 import type { Search } from './search';
 
 export type Pass = (search: Search) => void;

@@ -3,13 +3,13 @@
  * looked at their peers, what became of each message. Pinned, a plan can lose a part without a reshuffle of all that follows.
  */
 import type { CallerId, Effect, Event, Message, NodeId } from '../../src/core';
-import { MessageCounter } from '../fates';
-import type { Fate } from '../fates';
-import { lockNamesOf, nodeIdsOf } from '../layout';
-import type { CallerPlan, Look, Plan, Wish } from '../plan';
+import { MessageCounter } from '../plan/fates';
+import type { Fate } from '../plan/fates';
+import { lockNamesOf, nodeIdsOf } from '../plan/layout';
+import type { CallerPlan, Look, Plan, Wish } from '../plan/plan';
 import type { Core } from '../core';
 import { runPlan } from '../run';
-import type { DropReason, Observer } from '../world';
+import type { DropReason, Observer } from '../world/world';
 
 /** What of a run to write into its plan. */
 export type Pinned = 'wishes' | 'looks' | 'fates';

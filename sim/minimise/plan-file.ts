@@ -1,10 +1,10 @@
 /** A failing plan on disk: what was violated, the hash of the run, and the plan, so that a replay can be compared with it. */
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
-import type { Plan } from '../plan';
-import type { RunReport } from '../report';
+import type { Plan } from '../plan/plan';
+import type { RunReport } from '../outcome/report';
 import { runPlan } from '../run';
-import type { Observer } from '../world';
+import type { Observer } from '../world/world';
 
 const FORMAT = 'maekawa plan 1';
 

@@ -6,9 +6,9 @@
 import type { Core } from '../core';
 import { recordRun } from '../page/record-run';
 import type { NoteRow, RecordedEffect, RecordedMessage, Recording, Row, StepRow } from '../page/recording';
-import type { Plan } from '../plan';
+import type { Plan } from '../plan/plan';
 import { ScenarioError, runScenario } from '../scenario';
-import { withShortClocks } from '../trace';
+import { withShortClocks } from '../outcome/trace';
 
 /** With the conversation as this core holds it; null when it cannot be told, or nothing is violated. */
 export function asScenario(plan: Plan, core: Core): string | null {

@@ -3,10 +3,10 @@
  * plan violates the same check; nothing else is believed.
  */
 import type { Core } from '../core';
-import type { Plan } from '../plan';
-import type { RunReport, Violation } from '../report';
+import type { Plan } from '../plan/plan';
+import type { RunReport, Violation } from '../outcome/report';
 import { runPlan } from '../run';
-import type { Observer } from '../world';
+import type { Observer } from '../world/world';
 import { lastNewsUs } from './cut-short';
 import { leaveOut } from './leave-out';
 import { pin } from './pin';

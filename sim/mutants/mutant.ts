@@ -3,8 +3,8 @@
  * would notice: each must be caught, and by a check that stands for what the bug breaks.
  */
 import type { LocalInvariant } from '../../src/core';
-import type { Check } from '../checks';
-import type { RunOptions } from '../draw';
+import type { Check } from '../checks/checks';
+import type { RunOptions } from '../plan/draw';
 
 /** A check of the simulator, or an assertion of the core. */
 export type CheckName = Check | LocalInvariant;

@@ -1,5 +1,5 @@
 /** What can go wrong in a requester: planted bugs in requester.ts. */
-import type { RunOptions } from '../draw';
+import type { RunOptions } from '../plan/draw';
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 

@@ -2,13 +2,13 @@
 import type { Effect, Event, LockNode, Message, NodeId } from '../../src/core';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
-import { lockNamesOf, nodeIdsOf } from '../layout';
+import { lockNamesOf, nodeIdsOf } from '../plan/layout';
 import { DEATHS, describeFault, describeLost } from '../minimise/describe';
-import type { Fault, LostMachine, Plan } from '../plan';
-import { describePlan } from '../report';
-import type { RunReport } from '../report';
+import type { Fault, LostMachine, Plan } from '../plan/plan';
+import { describePlan } from '../outcome/report';
+import type { RunReport } from '../outcome/report';
 import { runPlan } from '../run';
-import type { DropReason, Note, Observer } from '../world';
+import type { DropReason, Note, Observer } from '../world/world';
 import { explanationOf } from './explanations';
 import { Recorder } from './recorder';
 import type { NodeState } from './recorder';

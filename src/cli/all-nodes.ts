@@ -2,7 +2,7 @@
 import { readConfiguration } from '../config';
 import type { NodeId } from '../core';
 import type { LockInfo } from '../locks/types';
-import { LocksClient } from '../service/client';
+import { LocksClient } from '../client/node-connection';
 import { loadClientTls } from '../transport/tls';
 import { tlsFilesOf } from './options';
 import type { TlsOptions } from './options';

@@ -10,7 +10,7 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
-import { TimeWithSleep } from '../node/monotonic-time';
+import { TimeWithSleep } from '../runtime/monotonic-time';
 import { Descendants, markedEnvironment } from './descendants';
 import { EXIT } from './exit-codes';
 import { Guardian } from './guardian';

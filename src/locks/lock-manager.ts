@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
-import type { Caller, Runtime } from '../node/runtime';
+import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager, IF_AVAILABLE_MS } from './base';
 import type { ManagedLock, ManagerTime } from './base';

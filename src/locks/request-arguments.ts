@@ -4,7 +4,7 @@
  * that a page can run reads the same error names here.
  */
 import { LockError } from '../errors';
-import { lockNameFault } from '../transport/lock-name';
+import { lockNameFault } from '../lock-name';
 import type { AcquireOptions, Lock, LockOptions, QueryOptions } from './types';
 
 /** The longest that a timer can wait. */

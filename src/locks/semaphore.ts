@@ -4,7 +4,7 @@
  * are given back. So a permit that is free is never waited for in vain, and each is as safe as a lock.
  */
 import { LockError } from '../errors';
-import { lockNameFault } from '../transport/lock-name';
+import { lockNameFault } from '../lock-name';
 import { onAbort } from './abort';
 import { runInside } from './base';
 import type { ManagedLock, ManagerTime } from './base';

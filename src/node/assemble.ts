@@ -6,10 +6,10 @@ import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
 import type { Logger } from '../log';
 import type { Transport } from '../transport/transport';
-import type { DataDirectory } from './data-directory';
-import type { NodeTime } from './monotonic-time';
-import { Runtime } from './runtime';
-import type { TraceWriter } from './trace-writer';
+import type { DataDirectory } from '../runtime/data-directory';
+import type { NodeTime } from '../runtime/monotonic-time';
+import { Runtime } from '../runtime/runtime';
+import type { TraceWriter } from '../runtime/trace-writer';
 
 export interface NodeParts {
   readonly id: NodeId;

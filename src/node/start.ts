@@ -10,19 +10,19 @@ import { isObject, shown } from '../locks/request-arguments';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
-import { addDiscovery } from '../service/discovery';
-import { PeerClients } from '../service/peers';
+import { addDiscovery } from '../client-protocol/discovery';
+import { PeerClients } from '../client/peers';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen, shutDown } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { PeerStatus, TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
-import { ephemeralDirectory, openDataDirectory } from './data-directory';
-import type { DataDirectory } from './data-directory';
-import { MonotonicTime } from './monotonic-time';
-import type { MessageCounts } from './runtime';
-import { TraceWriter } from './trace-writer';
+import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
+import type { DataDirectory } from '../runtime/data-directory';
+import { MonotonicTime } from '../runtime/monotonic-time';
+import type { MessageCounts } from '../runtime/runtime';
+import { TraceWriter } from '../runtime/trace-writer';
 
 /** The year 2112: half of all Lamport times. */
 const WALL_CLOCK_US_MAX = 2 ** 52;

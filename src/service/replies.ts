@@ -2,8 +2,8 @@
 import type { LockView, Mode, RequestId } from '../core';
 import type { ClusterSnapshot, LockInfo, LockManagerSnapshot } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
-import { writeWtf8 } from '../transport/lock-name';
-import type { CountMessage, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from './schema';
+import { writeWtf8 } from '../lock-name';
+import type { CountMessage, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from '../client-protocol/schema';
 
 export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
   return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };

@@ -9,12 +9,12 @@ import type { LockName } from '../core';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { MaekawaNode } from '../node/start';
 import { callsPerConnectionMax } from '../transport/server';
-import { ClientHold, readName } from './client-hold';
-import type { HoldCall } from './client-hold';
+import { ClientHold, readName } from './served-hold';
+import type { HoldCall } from './served-hold';
 import { Connections } from './connections';
 import { lockInfoMessage, queryReply, statusReply } from './replies';
-import { locksMethods } from './schema';
-import type { Malformed, QueryReply, QueryRequest, StatusReply, WatchEventMessage, WatchRequest } from './schema';
+import { locksMethods } from '../client-protocol/schema';
+import type { Malformed, QueryReply, QueryRequest, StatusReply, WatchEventMessage, WatchRequest } from '../client-protocol/schema';
 
 type QueryCall = grpc.ServerUnaryCall<QueryRequest | Malformed, QueryReply>;
 type WatchCall = grpc.ServerWritableStream<WatchRequest | Malformed, WatchEventMessage>;

@@ -1,6 +1,6 @@
 /** Time that stands still until it is told to go on. One for all nodes of a test cluster. */
 import { setImmediate } from 'node:timers'; // which those who fake the timers of their tests leave alone
-import type { NodeTime } from '../node/monotonic-time';
+import type { NodeTime } from '../runtime/monotonic-time';
 
 interface Alarm {
   readonly atMs: number;

@@ -6,7 +6,7 @@
  */
 import { assertNever } from '../core/invariants';
 import type { LamportTime, Message, MessageKind, Mode, NodeId, Request } from '../core/messages';
-import { lockNameBytesMax, lockNameFault } from './lock-name';
+import { lockNameBytesMax, lockNameFault } from '../lock-name';
 import { WireFault, WireReader, WireWriter } from './wire';
 
 /** The version in a Hello. Raised by any change to the other messages. */

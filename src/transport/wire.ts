@@ -4,7 +4,7 @@
  * Knows bytes, not messages. Law: a reader never looks outside its buffer; what breaks the format
  * throws `WireFault`.
  */
-import { NameCache, writeWtf8 } from './lock-name';
+import { NameCache, writeWtf8 } from '../lock-name';
 
 /** The bytes are not what they should be; the message says why. */
 export class WireFault extends Error {}

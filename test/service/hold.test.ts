@@ -10,8 +10,8 @@ import { Writer } from 'protobufjs';
 import { connect, startNode } from '../../src';
 import type { HeldLock, MaekawaNode } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
-import { locksMethods } from '../../src/service/schema';
-import type { AcquireMessage, HoldEvent, HoldRequest, QueryReply, WatchEventMessage } from '../../src/service/schema';
+import { locksMethods } from '../../src/client-protocol/schema';
+import type { AcquireMessage, HoldEvent, HoldRequest, QueryReply, WatchEventMessage } from '../../src/client-protocol/schema';
 import { Script, startCluster, until } from '../support/processes';
 
 const LEASE_MS = 1_000;
@@ -314,7 +314,7 @@ describe('no client keeps the node from its work', () => {
   test('one that watches and does not read is told so, and nothing is piled up', async () => {
     const script = `
       const grpc = require('@grpc/grpc-js');
-      const { Watch } = require(${JSON.stringify(join(root(), 'dist/src/service/schema'))}).locksMethods();
+      const { Watch } = require(${JSON.stringify(join(root(), 'dist/src/client-protocol/schema'))}).locksMethods();
       const client = new grpc.Client(process.argv[1], grpc.credentials.createInsecure());
       const call = client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: Buffer.from('busy') });
       call.on('data', () => undefined).on('error', () => undefined).once('status', ({ code, details }) => {

@@ -1,10 +1,10 @@
 /** The production core with one rule broken, made by wrapping it: what a simulator must find. */
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
-import { drawPlan } from '../../sim/draw';
-import type { RunOptions } from '../../sim/draw';
+import { drawPlan } from '../../sim/plan/draw';
+import type { RunOptions } from '../../sim/plan/draw';
 import { runPlan } from '../../sim/run';
-import type { Plan } from '../../sim/plan';
+import type { Plan } from '../../sim/plan/plan';
 
 /** An arbiter that restarted lends its vote at once. */
 export const NO_SILENCE: Core = {

@@ -10,7 +10,7 @@ import type { Setup } from '../../sim/explore/setup';
 import { Snapshots } from '../../sim/explore/snapshot';
 import { System } from '../../sim/explore/system';
 import { StateTable } from '../../sim/explore/tables';
-import { Random } from '../../sim/random';
+import { Random } from '../../sim/plan/random';
 import { runScenario } from '../../sim/scenario';
 import type { Coterie, NodeId, NodeSet } from '../../src/quorum/coterie';
 import { Started } from '../support/processes';

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
-import { drawPlan } from '../../sim/draw';
+import { drawPlan } from '../../sim/plan/draw';
 import { asScenario, describeMinimised, describeParts, minimise, planFileText, replayPlanFile } from '../../sim/minimise';
 import { leaveOut } from '../../sim/minimise/leave-out';
 import { withoutMachine } from '../../sim/minimise/passes';
 import { pin } from '../../sim/minimise/pin';
-import type { Plan } from '../../sim/plan';
+import type { Plan } from '../../sim/plan/plan';
 import { runPlan } from '../../sim/run';
 import { runScenario } from '../../sim/scenario';
-import { traceTo } from '../../sim/trace';
+import { traceTo } from '../../sim/outcome/trace';
 import { holds } from '../support/holds';
 import { CEILING_FORGOTTEN, NO_SILENCE, NO_YIELD, ONE_VOTE_TOO_FEW, failingPlan } from './broken-cores';
 

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { parseConfiguration } from '../../src/config';
 import { createNode, step } from '../../src/core';
 import type { Event } from '../../src/core';
-import { TraceWriter } from '../../src/node/trace-writer';
+import { TraceWriter } from '../../src/runtime/trace-writer';
 import { readTrace, replay } from '../../sim/replay';
 
 const configuration = parseConfiguration({

@@ -1,6 +1,6 @@
 import { runSeed } from '../../sim/run';
-import { addReport, newTotals } from '../../sim/report';
-import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } from '../../sim/sometimes';
+import { addReport, newTotals } from '../../sim/outcome/report';
+import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } from '../../sim/outcome/sometimes';
 import { runTwice } from '../../sim/sweep';
 import { NO_YIELD } from './broken-cores';
 

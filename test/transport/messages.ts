@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { Message } from '../../src/core/messages';
 import { lamportTimeMax } from '../../src/transport/codec';
-import { lockNameFault } from '../../src/transport/lock-name';
+import { lockNameFault } from '../../src/lock-name';
 
 export const NODES = ['n1', 'n2', 'ñ-3'];
 

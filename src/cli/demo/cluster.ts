@@ -9,8 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration } from '../../config';
 import type { NodeId } from '../../core';
 import { LockError } from '../../errors';
-import { LocksClient } from '../../service/client';
-import type { StatusReply } from '../../service/schema';
+import { LocksClient } from '../../client/node-connection';
+import type { StatusReply } from '../../client-protocol/schema';
 
 /** Output of a node that is kept, to be shown should it end by itself. */
 const OUTPUT_KEPT = 2_000;

@@ -10,7 +10,7 @@ import { readConfiguration } from '../../config';
 import type { Configuration } from '../../config';
 import type { NodeId, Token } from '../../core';
 import { LockError } from '../../errors';
-import type { StatusReply } from '../../service/schema';
+import type { StatusReply } from '../../client-protocol/schema';
 import { onUnwritten } from '../../standard-output';
 import { EXIT, ExitWith } from '../exit-codes';
 import { withManual } from '../manual';

@@ -1,0 +1,104 @@
+/**
+ * fairness: requests are served in the order of their Lamport time. Once an arbiter knows a request that waits,
+ * it lends its vote to no younger one that conflicts with it; so only those may enter before it that had
+ * votes already, one for each other node at most. Watched in runs without faults: there every request that
+ * was sent is known to its arbiter from its arrival until its node says that it is over.
+ * Must never look into the core: it sees messages and who enters.
+ */
+import { hasPriority, isCompatible } from '../../src/core';
+import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
+import { violated } from './checks';
+
+/** A request on its way to be granted. */
+interface Waiting {
+  readonly id: RequestId;
+  readonly mode: Mode;
+  /** Arbiters that it was sent to and has not reached yet. */
+  readonly awaiting: Set<NodeId>;
+  /** Arbiters that send nothing which they decided before they knew it. */
+  readonly reached: Set<NodeId>;
+  /** The younger requests that entered since it reached its whole voting set. */
+  readonly overtakenBy: Set<string>;
+}
+
+export class Overtaking {
+  /** By lock and node. */
+  private readonly waiting: Map<NodeId, Waiting>[];
+  /** Per lock, by arbiter: its highest grant number so far. */
+  private readonly highest: Map<NodeId, LamportTime>[];
+  most = 0;
+
+  constructor(
+    private readonly lockNames: readonly LockName[],
+    private readonly nodeCount: number,
+  ) {
+    this.waiting = lockNames.map(() => new Map<NodeId, Waiting>());
+    this.highest = lockNames.map(() => new Map<NodeId, LamportTime>());
+  }
+
+  asked(lock: number, arbiter: NodeId, id: RequestId, mode: Mode): void {
+    const waiting = of(this.waiting, lock);
+    let request = waiting.get(id.node);
+    if (request?.id.timestamp !== id.timestamp) {
+      request = { id, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
+      waiting.set(id.node, request);
+    }
+    if (!request.reached.has(arbiter)) request.awaiting.add(arbiter);
+  }
+
+  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol §3). */
+  reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
+    const request = of(this.waiting, lock).get(node);
+    if (request?.id.timestamp !== timestamp) return;
+    request.awaiting.delete(arbiter);
+    if (!isHeldBack) request.reached.add(arbiter);
+  }
+
+  /** Entered or given up. */
+  over(lock: number, node: NodeId, timestamp: LamportTime): void {
+    const waiting = of(this.waiting, lock);
+    if (waiting.get(node)?.id.timestamp === timestamp) waiting.delete(node);
+  }
+
+  /** An arbiter sends a Grant; what it lent before counts no more when it is sent again. */
+  lent(lock: number, arbiter: NodeId, to: NodeId, timestamp: LamportTime, grant: LamportTime): void {
+    const highest = of(this.highest, lock);
+    if (grant <= (highest.get(arbiter) ?? 0)) return;
+    highest.set(arbiter, grant);
+    const waiting = of(this.waiting, lock);
+    const favoured = waiting.get(to);
+    if (favoured?.id.timestamp !== timestamp) return; // It has entered by other votes, or given up.
+    for (const older of waiting.values()) {
+      if (!older.reached.has(arbiter) || isCompatible(older.mode, favoured.mode) || !hasPriority(older.id, favoured.id)) continue;
+      violated('fairness', `lock ${this.lockNames[lock]}: ${arbiter} lends its vote to request ${timestamp} of ${to}, `
+        + `although it knows request ${older.id.timestamp} of ${older.id.node}`);
+    }
+  }
+
+  entered(lock: number, id: RequestId, mode: Mode): void {
+    this.over(lock, id.node, id.timestamp);
+    for (const older of of(this.waiting, lock).values()) {
+      if (older.awaiting.size > 0 || isCompatible(older.mode, mode) || !hasPriority(older.id, id)) continue;
+      older.overtakenBy.add(`${id.node}'s request ${id.timestamp}`);
+      this.most = Math.max(this.most, older.overtakenBy.size);
+      if (older.overtakenBy.size <= overtakingMax(this.nodeCount)) continue;
+      violated('fairness', `lock ${this.lockNames[lock]}: request ${older.id.timestamp} of ${older.id.node}, which all its arbiters know, `
+        + `was overtaken by ${[...older.overtakenBy].join(', ')}`);
+    }
+  }
+}
+
+/**
+ * So many younger requests may enter before one that has reached its whole voting set: each other node has at
+ * most one in the protocol that may have votes of these arbiters, and what it asks for later gets none of them.
+ * The explorer finds one at most with three or four callers (`sim:explore -- --overtaking`).
+ */
+export function overtakingMax(nodeCount: number): number {
+  return nodeCount - 1;
+}
+
+function of<Value>(byLock: readonly Value[], lock: number): Value {
+  const value = byLock[lock];
+  if (value === undefined) throw new RangeError(`no lock ${lock}`);
+  return value;
+}

@@ -1,0 +1,49 @@
+/**
+ * The same locks from a process that is no node. Beside the manager itself, so that the types that users see
+ * lead to nothing of gRPC.
+ */
+import { LockError } from '../errors';
+import { isObject, shown } from '../locks/request-arguments';
+import type { LockManager } from '../locks/types';
+import { loadClientTls } from '../transport/tls';
+import type { TlsFiles } from '../transport/transport';
+import { LocksClient } from './node-connection';
+import { RemoteLockManager } from './remote';
+
+/** Which nodes `connect` asks, and how. */
+export interface ConnectOptions {
+  /** `host:port` of nodes, the preferred one first. */
+  readonly addresses: readonly string[];
+  /** What the nodes were started with. */
+  readonly tls?: TlsFiles;
+}
+
+/** What `connect` gives. */
+export interface RemoteLocks {
+  readonly locks: LockManager;
+  /**
+   * Gives up what waits and releases what is held. Resolves when the nodes know, or after half a second; then
+   * nothing of it keeps the process alive. Idempotent.
+   */
+  readonly close: () => Promise<void>;
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Does not wait for a connection: each request finds a node that answers.
+ * @throws LockError `config` when no address is given or a TLS file cannot be read, TypeError for options of a wrong type
+ */
+export function connect(options: ConnectOptions): RemoteLocks {
+  if (!isObject(options)) throw new TypeError(`connect takes an object, such as { addresses: ['127.0.0.1:7001'] }, not ${shown(options)}`);
+  const { addresses, tls } = options;
+  const list: unknown = addresses; // Narrowed, it would be an array of any.
+  if (!Array.isArray(list)) throw new TypeError(`connect takes the addresses in an array, such as ['127.0.0.1:7001'], not ${shown(addresses)}`);
+  if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
+  for (const address of addresses) {
+    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
+  }
+  const material = tls === undefined ? undefined : loadClientTls(tls);
+  const manager = new RemoteLockManager(addresses.map((address) => new LocksClient(address, material)));
+  return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
+}

@@ -1,0 +1,178 @@
+/**
+ * The same locks from a process that is no node: `connect({ addresses })`. Asks one node at a time and
+ * goes on to the next when it does not answer. Law: a lock belongs to the node that granted it; when that
+ * node or the way to it is lost, so is the lock, and never quietly taken anew elsewhere.
+ */
+import { LockError } from '../errors';
+import type { LockErrorCode } from '../errors';
+import { either, onAbort } from '../locks/abort';
+import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
+import type { ManagedLock, ManagerTime } from '../locks/base';
+import { readScope } from '../locks/request-arguments';
+import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
+import type { LocksClient, RemoteOptions } from './node-connection';
+
+/** How long a node may take to answer a question; one that has to ask all others takes longer. */
+const QUERY_MS = 1_500;
+const QUERY_CLUSTER_MS = 3_000;
+/** When no node answers, all are tried again after so long. */
+const RETRY_MS = 250;
+/** While a request waits, its node is asked so often whether it still reaches a quorum. */
+const HEALTH_MS = 1_000;
+
+/**
+ * The node cannot be reached, or stops; or its grant came too late, for this process slept: nothing is held, so
+ * another may be asked.
+ */
+const MAY_ASK_AGAIN: ReadonlySet<LockErrorCode> = new Set(['unreachable', 'closed', 'lost']);
+
+/** The locks of a process that is no node. Asks the first client first. */
+export class RemoteLockManager extends BaseLockManager {
+  protected override readonly time: ManagerTime = {
+    nowMs: () => performance.now(),
+    schedule: (callback, delayMs) => {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+  };
+  /** Which node to ask first: the last that answered. */
+  private preferred = 0;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly clients: readonly LocksClient[]) {
+    super();
+  }
+
+  /** Call back for each lock, or request for one, of whose end its node has said that it knows. Takes the place of an earlier listener. */
+  onHeard(listener: (lock: string) => void): void {
+    for (const client of this.clients) client.onHeard = listener;
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort(new LockError('closed', 'the connection to the cluster was closed'));
+    await Promise.all(this.clients.map((client) => client.close()));
+  }
+
+  /** Asks one node after the other, round and round, until one answers or the time is up. */
+  override async begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
+    const askedMs = performance.now();
+    const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
+    const deadlineMs = askedMs + patienceMs;
+    const giveUp = either(this.closing.signal, options.signal);
+    try {
+      // What this process has just released is free, and the node must know so before it says no. Otherwise it is asked at
+      // once: requests are made in the order of the calls.
+      const releasing = options.ifAvailable === true ? this.clients.filter((client) => client.isReleasing(name)) : [];
+      if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
+      let { client } = this;
+      // The first is told the whole patience, to name it when it gives up; the others what is left of it.
+      for (let failed = 0, leftMs = patienceMs; ; leftMs = deadlineMs - performance.now()) {
+        giveUp.signal.throwIfAborted();
+        const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
+        try {
+          const lock = await this.beginAt(client, name, { ...options, ...left, signal: giveUp.signal });
+          if (lock !== null) return lock;
+          ({ client } = this);
+          failed = 0;
+        } catch (error) {
+          giveUp.signal.throwIfAborted();
+          if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
+          client = this.passOver(client);
+          failed++;
+          if (failed % this.clients.length > 0) continue;
+          if (performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, error);
+          await pause(RETRY_MS, giveUp.signal);
+          ({ client } = this);
+        }
+      }
+    } finally {
+      giveUp.forget();
+    }
+  }
+
+  /** Asks one node. Null when it has lost its quorum and another has one, which is then asked first. */
+  private async beginAt(client: LocksClient, name: string, options: RemoteOptions & { readonly signal: AbortSignal }): Promise<ManagedLock | null> {
+    if (this.clients.length === 1) return client.acquire(name, options);
+    const leave = new AbortController();
+    const giveUp = either(leave.signal, options.signal);
+    const lookRound = async (): Promise<void> => {
+      if (await client.isServing(QUERY_MS)) return;
+      const others = this.clients.filter((each) => each !== client);
+      const serve = await Promise.all(others.map((other) => other.isServing(QUERY_MS)));
+      const better = others.find((_, index) => serve[index]);
+      if (better === undefined || giveUp.signal.aborted) return;
+      this.preferred = this.clients.indexOf(better);
+      leave.abort();
+    };
+    const watch = setInterval(() => void lookRound(), HEALTH_MS);
+    try {
+      return await client.acquire(name, { ...options, signal: giveUp.signal });
+    } catch (error) {
+      if (leave.signal.aborted && !options.signal.aborted) return null;
+      throw error;
+    } finally {
+      clearInterval(watch);
+      giveUp.forget();
+    }
+  }
+
+  /** Only the nodes know. */
+  protected override isTakenHere(): boolean {
+    return false;
+  }
+
+  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
+  query(options: QueryOptions): Promise<ClusterSnapshot>;
+  async query(options: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
+    const scope = readScope(options);
+    await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));
+    let { client } = this;
+    for (let failed = 0; ; ) {
+      this.closing.signal.throwIfAborted();
+      try {
+        return await (scope === 'node' ? client.query(QUERY_MS) : client.queryCluster(QUERY_CLUSTER_MS));
+      } catch (error) {
+        this.closing.signal.throwIfAborted();
+        if (!(error instanceof LockError) || error.code !== 'unreachable' || ++failed === this.clients.length) throw error;
+        client = this.passOver(client);
+      }
+    }
+  }
+
+  private get client(): LocksClient {
+    const client = this.clients[this.preferred];
+    if (client === undefined) throw new RangeError('a remote manager has at least one client');
+    return client;
+  }
+
+  /**
+   * The one to ask after this one, which did not answer. Each request goes its own way round, so that it asks all: of
+   * several that fail at one node together only the first says which is preferred from now on.
+   */
+  private passOver(silent: LocksClient): LocksClient {
+    const index = this.clients.indexOf(silent);
+    const next = (index + 1) % this.clients.length;
+    if (this.preferred === index) this.preferred = next;
+    return this.clients[next] ?? silent;
+  }
+
+  private noNode(name: string, waitedMs: number, cause: LockError): LockError {
+    const addresses = this.clients.map((client) => client.address).join(', ');
+    return new LockError(
+      'unreachable', `no node answered for the lock ${JSON.stringify(name)} within ${Math.round(waitedMs)} ms; tried ${addresses}. The last one: ${cause.message}`, { cause },
+    );
+  }
+}
+
+function pause(forMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      stopListening();
+      resolve();
+    }, forMs);
+    const stopListening = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
+  });
+}

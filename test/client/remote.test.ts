@@ -1,0 +1,103 @@
+/** Which node a process that is no node asks next, and for how long; the nodes are played. */
+import { LockError } from '../../src';
+import type { ManagedLock } from '../../src/locks/base';
+import type { LockManagerSnapshot } from '../../src/locks/types';
+import { LocksClient } from '../../src/client/node-connection';
+import type { RemoteOptions } from '../../src/client/node-connection';
+import { RemoteLockManager } from '../../src/client/remote';
+
+/** A node that answers as it is told, and what it was asked. */
+class PlayedNode extends LocksClient {
+  readonly asked: string[] = [];
+
+  constructor(address: string, private readonly play: { readonly answers: boolean }) {
+    super(address);
+  }
+
+  override acquire(name: string): Promise<ManagedLock> {
+    this.asked.push(name);
+    return this.answer(lockNamed(name));
+  }
+
+  override query(): Promise<LockManagerSnapshot> {
+    this.asked.push('query');
+    return this.answer({ held: [], pending: [] });
+  }
+
+  private answer<Answer>(answer: Answer): Promise<Answer> {
+    return this.play.answers ? Promise.resolve(answer) : Promise.reject(new LockError('unreachable', `${this.address} is silent`));
+  }
+}
+
+function lockNamed(name: string): ManagedLock {
+  return {
+    name, mode: 'exclusive', token: 1, signal: new AbortController().signal, lostReason: undefined,
+    validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, release: () => undefined,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+let manager: RemoteLockManager;
+afterEach(() => manager.close());
+
+describe('requests that fail at one node together', () => {
+  const start = (): PlayedNode[] => {
+    const nodes = [new PlayedNode('dead:1', { answers: false }), new PlayedNode('live:1', { answers: true })];
+    manager = new RemoteLockManager(nodes);
+    return nodes;
+  };
+
+  test('each go on to the next, and the dead one is asked once by each', async () => {
+    const [dead, live] = start();
+    // Too short for a second round.
+    const locks = await Promise.all(['a', 'b', 'c'].map((name) => manager.acquire(name, { waitMs: 100 })));
+    expect(locks.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(dead?.asked).toEqual(['a', 'b', 'c']);
+    expect(live?.asked).toEqual(['a', 'b', 'c']);
+    await manager.acquire('d');
+    expect(dead?.asked).toHaveLength(3);
+  });
+
+  test('so do questions', async () => {
+    const [dead] = start();
+    await expect(Promise.all([manager.query(), manager.query()])).resolves.toHaveLength(2);
+    expect(dead?.asked).toHaveLength(2);
+  });
+});
+
+test('a request that leaves a node without quorum waits at the next for what is left of its patience', async () => {
+  /** Grants nothing; notes for how long it may. */
+  class Patient extends LocksClient {
+    readonly waits: (number | undefined)[] = [];
+
+    constructor(address: string, private readonly serves: boolean) {
+      super(address);
+    }
+
+    override acquire(_name: string, { waitMs, signal }: RemoteOptions = {}): Promise<ManagedLock> {
+      this.waits.push(waitMs);
+      return new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        setTimeout(() => reject(new LockError('timeout', `not within ${waitMs} ms`)), waitMs);
+      });
+    }
+
+    override isServing(): Promise<boolean> {
+      return Promise.resolve(this.serves);
+    }
+  }
+
+  jest.useFakeTimers();
+  try {
+    const [torn, whole] = [new Patient('torn:1', false), new Patient('whole:1', true)];
+    manager = new RemoteLockManager([torn, whole]);
+    const refused = expect(manager.acquire('a', { waitMs: 1_200 })).rejects.toMatchObject({ code: 'timeout' });
+    await jest.advanceTimersByTimeAsync(1_200);
+    await refused;
+    expect(torn.waits).toEqual([1_200]);
+    // Its health is looked at after a second.
+    expect(whole.waits).toEqual([200]);
+  } finally {
+    jest.useRealTimers();
+  }
+});

@@ -1,0 +1,289 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LockError } from '../../src/errors';
+import { ephemeralDirectory, openDataDirectory } from '../../src/runtime/data-directory';
+import type { DataDirectory } from '../../src/runtime/data-directory';
+import { Script, until } from '../support/processes';
+
+/** A process that does as it is told, a line at a time: `open`, `count` (reserve 1, 2, 3, …), `close`. */
+const PROCESS = `
+  const { openDataDirectory } = require(${JSON.stringify(join(__dirname, '../../dist/src/runtime/data-directory.js'))});
+  let directory;
+  const orders = {
+    open: async () => { directory = await openDataDirectory(process.argv[1]); console.log('open ' + directory.ceiling); },
+    count: async () => { for (let ceiling = 1; ; ceiling++) { await directory.reserve(ceiling); console.log('reserved ' + ceiling); } },
+    close: async () => { await directory.close(); console.log('closed'); },
+  };
+  require('node:readline').createInterface({ input: process.stdin })
+    .on('line', (order) => orders[order]().catch((error) => console.log(error.code + ' ' + error.message)))
+    .on('close', () => process.exit());
+`;
+
+class OtherProcess extends Script {
+  constructor(path: string) {
+    super(PROCESS, path);
+    processes.push(this);
+  }
+
+  get lines(): readonly string[] {
+    return this.output.split('\n').slice(0, -1);
+  }
+
+  /** The first line that it answers. */
+  async told(order: string, withinMs?: number): Promise<string> {
+    const seen = this.lines.length;
+    this.child.stdin?.write(`${order}\n`);
+    return until(() => this.lines[seen], () => `an answer to ${order}:\n${this.output}${this.errors}`, withinMs);
+  }
+
+  async killed(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+}
+
+const processes: OtherProcess[] = [];
+let path: string;
+let opened: DataDirectory[] = [];
+
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'maekawa-data-'));
+});
+afterEach(async () => {
+  for (const directory of opened) await directory.close();
+  opened = [];
+  for (const each of processes.splice(0)) await each.killed();
+  rmSync(path, { recursive: true, force: true });
+});
+
+async function open(at = path): Promise<DataDirectory> {
+  const directory = await openDataDirectory(at);
+  opened.push(directory);
+  return directory;
+}
+
+async function reopened(): Promise<DataDirectory> {
+  for (const directory of opened.splice(0)) await directory.close();
+  return open();
+}
+
+async function failure(promise: Promise<unknown>): Promise<LockError> {
+  const error: unknown = await promise.then(() => null, (reason: unknown) => reason);
+  if (!(error instanceof LockError)) throw new Error(`expected a LockError, not ${String(error)}`);
+  return error;
+}
+
+describe('data directory: keeps the ceiling (protocol §3)', () => {
+  test('a new directory is made, with ceiling 0 and no earlier life', async () => {
+    const directory = await open(join(path, 'deep', 'new'));
+    expect(directory).toMatchObject({ ceiling: 0, existed: false });
+  });
+
+  (process.platform === 'linux' ? test : test.skip)('one that cannot be made is an error: /proc refuses it as if its parent were missing', async () => {
+    for (const impossible of ['/proc/foo', '/proc/foo/bar', join(process.execPath, 'foo')]) {
+      const other = new OtherProcess(impossible); // which would be busy for ever
+      expect(await other.told('open', 10_000)).toMatch(/^storage cannot make the data directory .*foo.*: E[A-Z]+: /);
+    }
+  });
+
+  test('stays where it is when the process goes elsewhere', async () => {
+    const before = process.cwd();
+    process.chdir(path);
+    const directory = await open('relative').finally(() => process.chdir(before));
+    await directory.reserve(7);
+    expect(readdirSync(join(path, 'relative')).sort()).toEqual(['ceiling', 'in-use-by']);
+  });
+
+  test('what was reserved is there in the next life', async () => {
+    await (await open()).reserve(4_711);
+    expect(await reopened()).toMatchObject({ ceiling: 4_711, existed: true });
+  });
+
+  test('a lower ceiling is never written over a higher one', async () => {
+    const directory = await open();
+    await Promise.all([directory.reserve(10), directory.reserve(2 ** 52), directory.reserve(11)]);
+    expect(await reopened()).toMatchObject({ ceiling: 2 ** 52 });
+  });
+
+  test('people can read the file', async () => {
+    await (await open()).reserve(4_711);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-1 4711 [0-9a-f]{16}\n$/);
+  });
+
+  test('a write that failed is an error, and the next one may succeed', async () => {
+    const directory = await open();
+    await directory.reserve(1);
+    mkdirSync(join(path, 'ceiling.new')); // stands in for a disk that cannot be written
+    expect(await failure(directory.reserve(2))).toMatchObject({ code: 'storage', message: expect.stringContaining(path) as string });
+    rmSync(join(path, 'ceiling.new'), { recursive: true });
+    await directory.reserve(2);
+    expect(await reopened()).toMatchObject({ ceiling: 2 });
+  });
+
+  test('closes after the writes under way, and writes nothing more', async () => {
+    const directory = await open();
+    const reserving = directory.reserve(5);
+    await directory.close();
+    await reserving;
+    expect(await failure(directory.reserve(6))).toMatchObject({ code: 'closed' });
+    expect(await reopened()).toMatchObject({ ceiling: 5 });
+  });
+
+  test('an ephemeral directory keeps nothing', async () => {
+    const directory = ephemeralDirectory();
+    await directory.reserve(5);
+    await directory.close();
+    expect(directory).toMatchObject({ ceiling: 0, existed: false });
+  });
+});
+
+describe('data directory: what cannot be trusted is an error, never a silent zero', () => {
+  test.each([
+    ['empty', ''],
+    ['truncated', 'maekawa-ceiling-1 47'],
+    ['without its end of line', 'maekawa-ceiling-1 4711 26f0ae4b2d7b5e7c'],
+    ['of zeros, as some disks leave after a power cut', '\0'.repeat(40)],
+    ['with a wrong checksum', 'maekawa-ceiling-1 4711 0000000000000000\n'],
+    ['not a ceiling at all', 'hello\n'],
+  ])('a file that is %s: says what to do', async (_what, content) => {
+    writeFileSync(join(path, 'ceiling'), content);
+    const error = await failure(open());
+    expect(error.code).toBe('storage');
+    expect(error.message).toMatch(/ceiling is corrupt.*delete the file/s);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toBe(content);
+  });
+
+  test('any single digit changed is noticed', async () => {
+    await (await open()).reserve(4_711);
+    const good = readFileSync(join(path, 'ceiling'), 'utf8');
+    await opened.pop()?.close();
+    writeFileSync(join(path, 'ceiling'), good.replace('4711', '4710'));
+    expect(await failure(open())).toMatchObject({ code: 'storage' });
+  });
+
+  test('a file of another version: says which', async () => {
+    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-2 4711 x\n');
+    const error = await failure(open());
+    expect(error).toMatchObject({ code: 'storage' });
+    expect(error.message).toMatch(/maekawa-ceiling-2.*maekawa-ceiling-1/);
+  });
+
+  test('a refused directory is free again for the next try', async () => {
+    writeFileSync(join(path, 'ceiling'), 'hello\n');
+    await failure(open());
+    rmSync(join(path, 'ceiling'));
+    expect(await open()).toMatchObject({ ceiling: 0, existed: false });
+  });
+
+  test('a path that is no directory', async () => {
+    writeFileSync(join(path, 'file'), '');
+    expect(await failure(open(join(path, 'file')))).toMatchObject({ code: 'storage' });
+    expect(await failure(open(join(path, 'file', 'below')))).toMatchObject({ code: 'storage' });
+  });
+
+  test('a crash between write and rename: the old ceiling counts, and the leftovers go', async () => {
+    await (await open()).reserve(7);
+    await opened.pop()?.close();
+    writeFileSync(join(path, 'ceiling.new'), 'maekawa-ceiling-1 9');
+    mkdirSync(join(path, 'in-use-by.left'));
+    expect(await open()).toMatchObject({ ceiling: 7, existed: true });
+    expect(readdirSync(path).sort()).toEqual(['ceiling', 'in-use-by']);
+  });
+
+  test('kill -9 amid writes: what was reported as reserved is on disk', async () => {
+    const other = new OtherProcess(path);
+    await other.told('open');
+    other.child.stdin?.write('count\n');
+    await until(() => other.lines.length > 50, 'ceilings');
+    await other.killed();
+    const reserved = Number(/\d+/.exec(other.lines.filter((line) => /^reserved \d+$/.test(line)).at(-1) ?? '')?.[0]);
+    const { ceiling } = await open();
+    expect(reserved).toBeGreaterThan(40);
+    expect([reserved, reserved + 1]).toContain(ceiling);
+  });
+});
+
+describe('data directory: one process at a time', () => {
+  test('a second process is refused, and told which one has it', async () => {
+    await open();
+    const answer = await new OtherProcess(path).told('open');
+    expect(answer).toMatch(new RegExp(`^storage .* in use by process ${process.pid} .*--data-dir`));
+  });
+
+  test('a second opening in the same process is refused too', async () => {
+    await open();
+    expect(await failure(open())).toMatchObject({ code: 'storage' });
+  });
+
+  test('closing gives it free', async () => {
+    const other = new OtherProcess(path);
+    await (await open()).close();
+    expect(await other.told('open')).toBe('open 0');
+    expect(await failure(open())).toMatchObject({ code: 'storage' });
+    await other.told('close');
+    await open();
+  });
+
+  test('a process killed with kill -9 does not keep it', async () => {
+    const other = new OtherProcess(path);
+    await other.told('open');
+    await other.killed();
+    await open();
+  });
+
+  test('a frozen process keeps it', async () => {
+    const other = new OtherProcess(path);
+    await other.told('open');
+    other.child.kill('SIGSTOP');
+    expect(await failure(open())).toMatchObject({ code: 'storage' });
+  });
+
+  test('a process id in use again by another process does not keep it', async () => {
+    if (!existsSync('/proc/self/stat')) return; // elsewhere the heartbeat tells
+    const other = new OtherProcess(path);
+    await other.told('open');
+    const [name = ''] = readdirSync(join(path, 'in-use-by'));
+    const [, host, place, , nonce] = name.split('+');
+    await other.killed();
+    rmSync(join(path, 'in-use-by', name));
+    // This very process has the id now, but it did not start then.
+    writeFileSync(join(path, 'in-use-by', [`process-${process.pid}`, host, place, '1', nonce].join('+')), '');
+    await open();
+  });
+
+  test('an owner that cannot be seen from here keeps it while its heart beats', async () => {
+    const file = join(path, 'in-use-by', `process-1+elsewhere+another-place+77+nonce`);
+    mkdirSync(join(path, 'in-use-by'));
+    writeFileSync(file, '');
+    const heartbeat = setInterval(() => writeFileSync(file, ''), 200);
+    const error = await failure(open());
+    clearInterval(heartbeat);
+    expect(error.message).toMatch(/in use by process 1 on elsewhere/);
+    await open(); // and no longer
+  });
+
+  test('an owner that was pushed aside while nobody could see it writes nothing more', async () => {
+    const directory = await open();
+    const [name = ''] = readdirSync(join(path, 'in-use-by'));
+    rmSync(join(path, 'in-use-by', name));
+    const error = await failure(directory.reserve(5));
+    expect(error).toMatchObject({ code: 'storage' });
+    expect(error.message).toMatch(/another process took it/);
+    await until(() => directory.taken?.aborted, 'its heart to notice');
+    expect(directory.taken?.reason).toMatchObject({ code: 'storage', message: expect.stringMatching(/another process took it.*stop one of the two/) as string });
+    expect(existsSync(join(path, 'ceiling'))).toBe(false);
+  });
+
+  test('of many that start at once after a kill -9 exactly one gets in, again and again', async () => {
+    let others = Array.from({ length: 4 }, () => new OtherProcess(path));
+    for (let round = 0; round < 8; round++) {
+      const answers = await Promise.all(others.map((other) => other.told('open')));
+      const winners = others.filter((_, index) => answers[index]?.startsWith('open'));
+      expect(answers.filter((answer) => !answer.startsWith('open')).join()).not.toMatch(/cannot/);
+      expect(winners).toHaveLength(1);
+      for (const winner of winners) await winner.killed();
+      others = [...others.filter((other) => !winners.includes(other)), new OtherProcess(path)];
+    }
+  });
+});
