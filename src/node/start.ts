@@ -1,12 +1,12 @@
 /**
  * Puts a node together: configuration, data directory, core, transport, services; and takes it apart.
  */
+import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
-import { DRAIN_MS } from '../locks/lock-manager';
-import { isObject, shown } from '../locks/request-arguments';
+import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -170,7 +170,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     health.setServing(false);
     const reason = new LockError('closed', `node ${id} is stopping`);
     runtime.announceStop(reason);
-    const inUse = await Promise.all([service.drain(), manager.drain(reason, DRAIN_MS)]);
+    const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
     await runtime.stop(reason, inUse.flatMap((names) => [...names]));
     peers.close();
     shutDown(server, node.address);

@@ -1,24 +1,15 @@
 /** What the client service answers, made from what the node knows. */
 import type { LockView, Mode, RequestId } from '../core';
-import type { ClusterSnapshot, LockInfo, LockManagerSnapshot } from '../locks/types';
-import type { MaekawaNode } from '../node/start';
-import { writeWtf8 } from '../lock-name';
-import type { CountMessage, LockInfoMessage, LockStatus, QueryReply, StatusReply, VoteStatus, WireMode } from '../client-protocol/schema';
+import type { ClusterSnapshot, LockManagerSnapshot } from '../locks/types';
+import type { CountMessage, LockStatus, QueryReply, StatusReply, VoteStatus } from '../client-protocol/schema';
+import { lockBytes, lockInfoMessage, wireMode } from '../client-protocol/wire-words';
+import type { ServedNode } from './served-node';
 
 export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
   return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
 }
 
-export function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {
-  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label: wellFormed(label), token, forMs };
-}
-
-/** Text as a `string` of the wire, which cannot hold a lone surrogate: strict clients would refuse the whole message. */
-export function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
-}
-
-export function statusReply(node: MaekawaNode): StatusReply {
+export function statusReply(node: ServedNode): StatusReply {
   const status = node.status();
   return {
     node: status.id,
@@ -72,14 +63,4 @@ function callersStatus(requester: NonNullable<LockView['requester']>, nowMs: num
     case 'recalled':
       return { state: 'STATE_RECALLED', inside: requester.inside.length, waiting, token: 0, validForMs: 0 };
   }
-}
-
-/** A lock name as the wire has it. */
-export function lockBytes(name: string): Buffer {
-  const bytes = Buffer.allocUnsafe(name.length * 3);
-  return bytes.subarray(0, writeWtf8(bytes, 0, name));
-}
-
-export function wireMode(mode: Mode): WireMode {
-  return mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE';
 }
