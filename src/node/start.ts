@@ -14,7 +14,8 @@ import { addDiscovery } from '../client-protocol/discovery';
 import { PeerClients } from '../client/peers';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
-import { createServer, listen, shutDown } from '../transport/server';
+import { createServer, listen } from '../transport/server';
+import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { PeerStatus, TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
@@ -164,6 +165,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const service = addLocksService(server, node, manager);
   const health = addDiscovery(server);
   runtime.onReach = () => health.setServing(hasQuorum());
+  let listening: Listening | undefined;
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     runtime.onReach = () => undefined;
@@ -173,11 +175,12 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
     await runtime.stop(reason, inUse.flatMap((names) => [...names]));
     peers.close();
-    shutDown(server, node.address);
+    if (listening === undefined) server.forceShutdown();
+    else listening.stop();
   }
   try {
-    const port = await listen(server, address, { ...tls, insecure });
-    node.address = address.replace(/\d+$/, String(port));
+    listening = await listen(server, address, { ...tls, insecure });
+    node.address = address.replace(/\d+$/, String(listening.port));
     await runtime.start();
     health.setServing(hasQuorum());
     const silence = runtime.silentForMs();
