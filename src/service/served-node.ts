@@ -22,6 +22,6 @@ export interface ServedStatus {
 
 export interface ServedNode {
   readonly id: NodeId;
-  readonly configuration: { readonly leaseMs: number; readonly driftMax: number };
+  readonly configuration: { readonly cluster: string; readonly leaseMs: number; readonly driftMax: number };
   status(): ServedStatus;
 }
