@@ -1,7 +1,7 @@
 /**
  * Locks for a process that is no node: asks a running node through the client service.
  * Law: a lock is held here only until the time that this process counts by its own clock, from when it
- * *sent* what the node answered; no late message, silent node or broken network can stretch that.
+ * *sent* what the node answered; no late message, silent node or broken network can stretch that. Source: protocol.md section 15.
  */
 import * as grpc from '@grpc/grpc-js';
 import type { Mode, Token } from '../core';

@@ -2,7 +2,7 @@
  * One stream of one client, and the lock of this node that is held for it.
  * Law: a client's lock is never released while the client may still count on it by its own clock, unless
  * the client itself said that it is done. What a client sends is checked before it is used, and what it
- * does not read is not piled up.
+ * does not read is not piled up. Source: protocol.md section 15.
  */
 import * as grpc from '@grpc/grpc-js';
 import { marginMs } from '../core';
