@@ -191,8 +191,8 @@ describe('slept (protocol.md section 4)', () => {
   });
 });
 
-describe('stop (protocol.md section 6)', () => {
-  test('stop: every request is over, and every arbiter asked is told so (protocol.md section 6)', () => {
+describe('stop (protocol.md section 16)', () => {
+  test('stop: every request is over, and every arbiter asked is told so (protocol.md section 16)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.acquire(1, 'exclusive', 'a');
     n1.acquire(2, 'exclusive', 'b');
@@ -204,12 +204,12 @@ describe('stop (protocol.md section 6)', () => {
     expect(n1.lockNames).toEqual([]);
   });
 
-  test('stop: held and retained locks are given back too (protocol.md sections 6 and 9)', () => {
+  test('stop: held and retained locks are given back too (protocol.md sections 9 and 16)', () => {
     expect(holding().n1.event({ kind: 'stop' }).sentOf('release')).toHaveLength(2);
     expect(retaining().n1.event({ kind: 'stop' }).sentOf('release')).toHaveLength(2);
   });
 
-  test('stop: of a lock that someone outside still uses nobody is told: only the end of its lease frees it (protocol.md section 11)', () => {
+  test('stop: of a lock that someone outside still uses nobody is told: only the end of its lease frees it (protocol.md section 16)', () => {
     const { n1 } = holding();
     n1.acquire(2, 'exclusive', 'b');
     const outcome = n1.event({ kind: 'stop', inUse: ['a'] });
@@ -239,7 +239,7 @@ describe('misuse by the driver', () => {
     expectBroken('self-delivery', () => n1.receives('n9', request(200)));
   });
 
-  test('self-delivery: no effect sends to the node itself (protocol.md section 6)', () => {
+  test('self-delivery: no effect sends to the node itself (protocol.md section 10)', () => {
     const n1 = new TestNode();
     const outcomes = [n1.acquire(1), n1.receives('n2', request(1)), n1.advance(RETRY_MS), n1.release(1)];
     for (const outcome of outcomes) expect(outcome.sent().map(({ to }) => to)).not.toContain('n1');

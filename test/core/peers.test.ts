@@ -45,7 +45,7 @@ describe('a peer goes down (protocol.md section 6)', () => {
     expect(n1.release(1).sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
   });
 
-  test('peers: a holder asks further arbiters too, and so outlives its own (protocol.md section 6)', () => {
+  test('peers: a holder asks further arbiters too, and so outlives its own (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sentOf('request')).toMatchObject([{ to: 'n4', timestamp }]);
     n1.receives('n4', grant(timestamp, 505));
@@ -56,7 +56,7 @@ describe('a peer goes down (protocol.md section 6)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: RETRY_MS + VALID_FOR_MS });
   });
 
-  test('peers: a holder asks others in the place of an arbiter that is up and renews nothing: its vote may be lent to one that is gone (protocol.md section 6)', () => {
+  test('peers: a holder asks others in the place of an arbiter that is up and renews nothing: its vote may be lent to one that is gone (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
     n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
@@ -66,7 +66,7 @@ describe('a peer goes down (protocol.md section 6)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: 2 * RETRY_MS + VALID_FOR_MS });
   });
 
-  test('peers: a holder whose renewals come asks nobody further, nor one that finds nobody else up (protocol.md section 6)', () => {
+  test('peers: a holder whose renewals come asks nobody further, nor one that finds nobody else up (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     for (let sentAtMs = RETRY_MS; sentAtMs <= 5 * RETRY_MS; sentAtMs += RETRY_MS) {
       expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);

@@ -1,4 +1,4 @@
-/** A request that steals: before all others, and a holder gives the lock up. */
+/** A request that steals: before all others, and a holder gives the lock up (protocol.md section 12). */
 import { LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
 
 const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;

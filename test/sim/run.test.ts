@@ -90,7 +90,7 @@ test('relentless: nodes go down all the time, never so many that they block ever
   for (const { counts } of reports) expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
 });
 
-describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 6)', () => {
+describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
   test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
     const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
     expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
