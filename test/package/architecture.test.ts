@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { proseOf } from './markdown';
+import { proseOf, read } from './markdown';
 import { ROOT } from './packed';
 
 interface Enforced {
@@ -12,7 +12,7 @@ interface Enforced {
 
 /** An ES module, which Jest does not import. */
 function enforced(): Enforced {
-  const script = "import { groundFloor, layers } from './eslint.config.mjs'; console.log(JSON.stringify({ groundFloor, layers }));";
+  const script = "import { groundFloor, layers } from './eslint.layers.mjs'; console.log(JSON.stringify({ groundFloor, layers }));";
   return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: ROOT, encoding: 'utf8' })) as Enforced;
 }
 
@@ -36,6 +36,7 @@ describe('the table of floors', () => {
   const { layers, groundFloor } = enforced();
 
   test('says of each folder what ESLint lets it import', () => {
+    expect(read('eslint.config.mjs')).toContain("from './eslint.layers.mjs'");
     expect(Object.fromEntries(rows.map(([, folder, allowed]) => [folder, [...allowed].sort()])))
       .toEqual(Object.fromEntries(Object.entries(layers).map(([folder, allowed]) => [folder, [...allowed].sort()])));
   });
