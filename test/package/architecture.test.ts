@@ -1,7 +1,8 @@
-/** ARCHITECTURE.md says exactly what ESLint enforces, and the folders that it names are those that there are. */
+/** ARCHITECTURE.md says exactly what ESLint enforces, and the folders that it names are those that there are. No import goes in a circle. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import ts from 'typescript';
 import { proseOf, read } from './markdown';
 import { ROOT } from './packed';
 
@@ -65,4 +66,56 @@ describe('the table of floors', () => {
 test('the table of the simulator has each room of sim', () => {
   const rooms = lines.flatMap((line) => /^\| `sim\/([a-z-]+)` \|/.exec(line)?.[1] ?? []);
   expect(rooms.sort()).toEqual(foldersIn('sim').sort());
+});
+
+describe('imports, those of types included', () => {
+  type Imports = ReadonlyMap<string, readonly string[]>;
+
+  function filesIn(folder: string): string[] {
+    return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)).filter((path) => path.endsWith('.ts'));
+  }
+
+  function importsIn(files: readonly string[]): Imports {
+    return new Map(files.map((file) => {
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
+      const paths = importedFiles.map(({ fileName }) => fileName).filter((path) => path.startsWith('.')).map((path) => join(dirname(file), path));
+      const imported = paths.flatMap((path) => [`${path}.ts`, join(path, 'index.ts')].find((each) => existsSync(join(ROOT, each))) ?? []);
+      return [file, [...new Set(imported)]];
+    }));
+  }
+
+  /** One circle for each file that a walk meets again on its own way. */
+  function circlesIn(imports: Imports): string[] {
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const path: string[] = [];
+    const visit = (file: string): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      if (path.includes(file) || done.has(file)) return;
+      path.push(file);
+      for (const imported of imports.get(file) ?? []) visit(imported);
+      path.pop();
+      done.add(file);
+    };
+    for (const file of imports.keys()) visit(file);
+    return circles;
+  }
+
+  const imports = importsIn(['src', 'sim'].flatMap(filesIn));
+
+  test('go in no circle', () => {
+    expect(circlesIn(imports)).toEqual([]);
+  });
+
+  test('are found: a type, and what is handed on', () => {
+    expect(imports.get('src/core/arbiter.ts')).toEqual(expect.arrayContaining(['src/core/messages.ts', 'src/core/priority.ts']));
+    expect(imports.get('src/core/index.ts')).toContain('src/core/events.ts');
+    expect([...imports.values()].flat().length).toBeGreaterThan(500);
+  });
+
+  test('in a circle are found', () => {
+    expect(circlesIn(new Map([['a', ['b', 'c']], ['b', ['c']], ['c', ['b', 'd']], ['d', []]]))).toEqual(['b → c → b']);
+    expect(circlesIn(new Map([['a', ['a']]]))).toEqual(['a → a']);
+    expect(circlesIn(new Map([['a', ['b', 'c']], ['b', ['c']], ['c', []]]))).toEqual([]);
+  });
 });
