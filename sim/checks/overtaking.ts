@@ -46,7 +46,7 @@ export class Overtaking {
     if (!request.reached.has(arbiter)) request.awaiting.add(arbiter);
   }
 
-  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol §3). */
+  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol.md section 3). */
   reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
     const request = of(this.waiting, lock).get(node);
     if (request?.id.timestamp !== timestamp) return;

@@ -1,6 +1,6 @@
 /**
  * What a `steadfast` run holds the core to: a lock that is held is kept while a quorum lives. Derived from
- * protocol.md sections 6 and 7, where a holder repeats its Request when half of what is left of its lease has passed, and
+ * protocol.md sections 6 and 14, where a holder repeats its Request when half of what is left of its lease has passed, and
  * asks others when those it asked are down:
  *
  * 1. No message is lost but by an outage. So each vote in hand lasts for another 0.6 leases or more when its arbiter goes
@@ -14,7 +14,7 @@
  * Nothing is promised to a hold whose own node is not well, nor where the votes of others cannot be had in time: those lent to
  * one that steals, or to a request that cannot yield before the lease of that vote is over, for its node went away, or started
  * again, before it can have yielded: as whoever waits does, however old, when this holder has heard of it and asks for
- * all votes (rules holder-first and holder-spreads of ARCHITECTURE.md).
+ * all votes (rules holder-first and holder-spreads, protocol.md section 14).
  */
 import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
 import { hasPriority, isCompatible } from '../../src/core/priority';

@@ -1,4 +1,4 @@
-/** Protocol.md section 11, row by row: the core without that rule. */
+/** The core without one rule each: the odd ones of protocol.md section 11. */
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 

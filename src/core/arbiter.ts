@@ -141,7 +141,7 @@ export class Arbiters {
   }
 
   /**
-   * Lend on the votes whose lease has ended. Messages alone would do (section 5 asks for no timer);
+   * Lend on the votes whose lease has ended. Messages alone would do (protocol.md section 5 asks for no timer);
    * this only spares those who wait the time until their next repeat, and forgets unused locks.
    */
   onWake(): void {
@@ -187,7 +187,7 @@ export class Arbiters {
     const live = arbiter.grants.filter((grant) => grant.expiresAtMs > nowMs);
     if (live.length < arbiter.grants.length) {
       for (const grant of arbiter.grants) {
-        // Its holder may have died with a token that nobody was told. Jump past any it could have had (section 7).
+        // Its holder may have died with a token that nobody was told. Jump past any it could have had (protocol.md section 7).
         if (grant.expiresAtMs <= nowMs) clock.reach(grant.sentClock + settings.slack + 1);
       }
       arbiter.grants = live;
@@ -332,7 +332,7 @@ function countOf(lock: LockName): number {
 
 function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | null {
   if (grant === undefined) return 'no such grant';
-  // A late copy of an old Yield must not take away a vote in use (section 11).
+  // A late copy of an old Yield must not take away a vote in use (protocol.md section 11).
   if (grant.number !== message.grant) return 'grant number is old';
   return null;
 }

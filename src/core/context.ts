@@ -21,7 +21,7 @@ export interface CoreSettings {
   readonly slack: number;
   /** How many clock values one write of the ceiling reserves. Default 2^20. */
   readonly ceilingBlock: number;
-  /** Keep the grants of a lock that was released until someone asks (section 9). Default true. */
+  /** Keep the grants of a lock that was released until someone asks (protocol.md section 9). Default true. */
   readonly retain: boolean;
   /** How many locks an arbiter deals with at a time; 1024 characters of a name count as a lock more. Default 2^20. */
   readonly locksMax?: number;

@@ -1,7 +1,7 @@
 /**
  * The five messages of the algorithm, and the words they are made of.
  * Plain data that never changes after it was made; who sent a message travels beside it.
- * Source: protocol.md sections 2 to 4 and 9.
+ * Source: protocol.md sections 2 to 4, 9, 12 and 14.
  */
 import type { NodeId } from '../quorum/coterie';
 
@@ -44,7 +44,7 @@ export interface Request {
   readonly steals?: true;
   /** As in `RequestId`. */
   readonly holds?: true;
-  /** The requester may keep the grants after its release (section 9): inquire at once, whoever asks. */
+  /** The requester may keep the grants after its release (protocol.md section 9): inquire at once, whoever asks. */
   readonly keep: boolean;
   /** The requester's own time when it sent this, in whole milliseconds. Only that requester reads it. */
   readonly sentAtMs: number;

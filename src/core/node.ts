@@ -31,7 +31,7 @@ export interface Birth {
   readonly wallClockUs: number;
   /**
    * This node has never run before, so no vote of it can be on loan: it may lend at once. Otherwise
-   * its arbiters lend nothing for one lease (section 5).
+   * its arbiters lend nothing for one lease (protocol.md section 16).
    */
   readonly firstStart: boolean;
 }

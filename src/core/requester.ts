@@ -3,7 +3,7 @@
  * Law: callers are inside only while grants that are valid now contain a quorum; at most one request
  * per lock is in the protocol, and further local callers wait in line behind it.
  * Everything that decides when a caller enters, keeps or loses a lock is in this file.
- * Source: protocol.md sections 6, 7 and 9.
+ * Source: protocol.md sections 6, 7, 9 and 12 to 14.
  *
  * All times here are the requesters' time (`requesterNowMs`), which counts what the machine slept.
  */
@@ -78,11 +78,11 @@ interface OpenRequest {
   /** Per arbiter the highest grant number that does not count any more: it was given back, or ran out here. */
   readonly floors: Map<NodeId, LamportTime>;
   askedAtMs: number;
-  /** Callers are inside, or were: it says so when it asks (rule holder-first). */
+  /** Callers are inside, or were: it says so when it asks (rule holder-first, protocol.md section 14). */
   holds: boolean;
   /** Someone else wants this lock: it will be released for real. */
   contended: boolean;
-  /** Clocks found too far apart are brought together at once the first time only (section 11). */
+  /** Clocks found too far apart are brought together at once the first time only (protocol.md section 11). */
   clocksBroughtTogether: boolean;
 }
 
@@ -239,7 +239,7 @@ export class Requesters {
     this.dropExpired(request);
     const floor = request.floors.get(from);
     if (floor !== undefined && message.grant <= floor) {
-      // It was given back, or ran out. The Yield may have been lost, so say it again (section 11).
+      // It was given back, or ran out. The Yield may have been lost, so say it again (protocol.md section 11).
       this.sendYield(from, request, message.lock, message.grant);
       return this.context.ignore(from, message, 'grant was given back');
     }
@@ -442,7 +442,7 @@ export class Requesters {
     this.askAll(requester.lock, request);
   }
 
-  /** Enter again under the same request, without a message (section 9). */
+  /** Enter again under the same request, without a message (protocol.md section 9). */
   private reenter(requester: Requester, entry: Entry, first: Caller): void {
     const { request } = entry;
     const leftMs = entry.validUntilMs - this.context.requesterNowMs;
@@ -464,7 +464,7 @@ export class Requesters {
       const floor = request.floors.get(arbiter);
       if (floor !== undefined && vote.number <= floor) broken('floor-holds', `${vote.number} of ${arbiter} was given back`);
     }
-    // A Release must carry a clock of at least the token (section 7).
+    // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
     const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
     request.holds = true;
@@ -525,7 +525,7 @@ export class Requesters {
   }
 
   /**
-   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
+   * Whether a holder that repeats its Request needs further votes (rule holder-spreads, protocol.md section 14). Others wait: when a node of
    * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or no quorum
    * answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
    */
@@ -629,7 +629,7 @@ export class Requesters {
     const { coterie, slack } = this.context.settings;
     const { votes } = request;
     if (!coterie.containsQuorum(votes)) return;
-    // Votes whose clock lies too far behind the others' cannot be used with them (section 7).
+    // Votes whose clock lies too far behind the others' cannot be used with them (protocol.md section 7).
     const highest = highestClock(votes);
     const token = highest + 1;
     let usable = votes;
@@ -686,7 +686,7 @@ export class Requesters {
 
   /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */
   private answerUnknown(from: NodeId, message: Grant | Inquire): void {
-    // What an earlier life held its client may still use: it must run out by itself (section 11).
+    // What an earlier life held its client may still use: it must run out by itself (protocol.md section 11).
     if (message.timestamp < this.context.clock.bornAt) this.context.ignore(from, message, 'request of an earlier life');
     else this.sendRelease(from, message.lock, message.timestamp);
   }

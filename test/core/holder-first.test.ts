@@ -1,4 +1,4 @@
-/** A holder that asks goes before all that only wait: they cannot enter before it is over, and it may need the vote to outlive an arbiter. */
+/** A holder that asks goes before all that only wait: they cannot enter before it is over, and it may need the vote to outlive an arbiter (protocol.md section 14). */
 import { FIVE_NODES, LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, yieldOf } from './harness';
 
 const HOLDER = { timestamp: 9999, node: 'n4', holds: true } as const;

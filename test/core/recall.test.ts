@@ -1,6 +1,6 @@
 /**
  * A lock that is held for a caller in another process: when it is taken away here, that process may not know
- * yet. It is recalled, and nobody else's before it was given back or its grants ran out at the arbiters.
+ * yet. It is recalled, and nobody else's before it was given back or its grants ran out at the arbiters (protocol.md section 13).
  */
 import { LEASE_MS, RETRY_MS, VALID_FOR_MS, asking, grant, holding, inquire } from './harness';
 

@@ -1,4 +1,4 @@
-/** A request that steals: before all others, and a holder gives the lock up. */
+/** A request that steals: before all others, and a holder gives the lock up (protocol.md section 12). */
 import { LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
 
 const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;
@@ -123,7 +123,7 @@ describe('steal: the requester', () => {
     const outcome = n1.steal(3);
     expect(outcome.sentOf('release')).toMatchObject([{ timestamp }, { timestamp }]);
     expect(n1.view()?.requester).toMatchObject({ waitingCallers: [3, 1, 2] });
-    // The id of a request that is over is never used again (protocol §2).
+    // The id of a request that is over is never used again (protocol.md section 2).
     const next = n1.release(3).sentOf('request');
     expect(next.every((each) => each.timestamp > timestamp && each.steals === undefined)).toBe(true);
   });

@@ -387,7 +387,7 @@ describe('runtime: a lock that is lost', () => {
   });
 });
 
-describe('runtime: a ceiling that cannot be written silences the node (protocol §3)', () => {
+describe('runtime: a ceiling that cannot be written silences the node (protocol.md section 3)', () => {
   /** A node whose clock was carried near its ceiling by a peer, with a disk that is full. */
   async function atTheCeiling() {
     const node = await startedNode('error');

@@ -52,7 +52,7 @@ describe('the catalogue', () => {
   });
 });
 
-describe('the core without a rule of protocol §11 is caught by a check of its own', () => {
+describe('the core without a rule of protocol.md section 11 is caught by a check of its own', () => {
   const hunts = new Map<string, Hunt>();
 
   beforeAll(() => built.huntAll(RULES, { seedMax: 9_999, jobs: 2, remembered: MEMORY }, ({ name }, found) => hunts.set(name, found)));
