@@ -10,7 +10,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'yield-without-number',
     what: 'a Yield takes back whatever grant the request has now',
-    changes: [arbiter(`if (grant.number !== message.grant) return 'grant number is old';`, '')],
+    changes: [arbiter('} else if (grant.number !== message.grant) {', '} else if (grant.number < 0) {')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

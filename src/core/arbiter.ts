@@ -114,11 +114,12 @@ export class Arbiters {
 
   onYield(from: NodeId, message: Yield): void {
     const arbiter = this.open(message.lock);
-    const request: RequestId = { timestamp: message.timestamp, node: from };
-    const grant = findGrant(arbiter, request);
-    const reason = ignoreYield(grant, message);
-    if (grant === undefined || reason !== null) {
-      this.context.ignore(from, message, reason ?? 'no such grant');
+    const grant = findGrant(arbiter, { timestamp: message.timestamp, node: from });
+    if (grant === undefined) {
+      this.context.ignore(from, message, 'no such grant');
+    } else if (grant.number !== message.grant) {
+      // A late copy of an old Yield must not take away a vote in use (section 11).
+      this.context.ignore(from, message, 'grant number is old');
     } else {
       removeItem(arbiter.grants, grant);
       const { mode, keep, sentAtMs } = grant;
@@ -328,13 +329,6 @@ function insert(queue: Waiter[], waiter: Waiter): void {
 
 function countOf(lock: LockName): number {
   return 1 + lock.length / 1024;
-}
-
-function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | null {
-  if (grant === undefined) return 'no such grant';
-  // A late copy of an old Yield must not take away a vote in use (section 11).
-  if (grant.number !== message.grant) return 'grant number is old';
-  return null;
 }
 
 function findGrant(arbiter: Arbiter, request: RequestId): LiveGrant | undefined {

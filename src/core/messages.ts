@@ -19,7 +19,7 @@ export type Token = number;
 /** `exclusive`: alone. `shared`: together with other shared holders. */
 export type Mode = 'exclusive' | 'shared';
 
-/** Names one wish to hold a lock. Never reused. The smaller one (see `comparePriority`) is older and wins. */
+/** Names one wish to hold a lock. Never reused. The smaller one (see `hasPriority`) is older and wins. */
 export interface RequestId {
   readonly timestamp: LamportTime;
   readonly node: NodeId;
