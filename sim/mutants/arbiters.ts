@@ -88,7 +88,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       node('private sleptMs = 0;', 'private sleptMs = 0;\n  private wallAheadMs = 0;'),
       node('this.started = true;\n', 'this.started = true;\n        this.wallAheadMs = Math.floor(this.birth.wallClockUs / 1000) - event.nowMs;\n'),
       node('return this.nowMs + this.sleptMs;', 'return this.nowMs + this.sleptMs + this.wallAheadMs;'),
-      node('this.requesters.earliestMs - this.sleptMs)', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs)'),
+      node('this.requesters.earliestMs - this.sleptMs,', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs,'),
       arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.requesterNowMs,'),
       requester(...BELIEVES_ANY_TIME),
     ],

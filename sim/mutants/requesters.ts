@@ -3,6 +3,7 @@ import type { RunOptions } from '../plan/draw';
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
+const leaseTimes = inFile('lease-times');
 const requester = inFile('requester');
 
 /** Clocks that are hardly ever together, and votes that come late: from nodes asked beside the voting set. */
@@ -43,13 +44,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-margin',
     what: 'nothing is taken off the lease for drift',
-    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return 0;')],
+    changes: [leaseTimes('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return 0;')],
     caughtBy: ['lease-inside'],
   },
   {
     name: 'no-margin-for-drift',
     what: 'the margin covers the cut-off milliseconds alone',
-    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return CLOCK_RESOLUTION_MS;')],
+    changes: [leaseTimes('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return CLOCK_RESOLUTION_MS;')],
     caughtBy: ['lease-inside'],
   },
   {
@@ -368,7 +369,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'asks-everyone',
     what: 'every node is asked, not a quorum',
-    changes: [requester('asked: [...preferredQuorum],', 'asked: [...settings.coterie.nodes],')],
+    changes: [requester('asked: [...reach.preferredQuorum],', 'asked: [...settings.coterie.nodes],')],
     caughtBy: ['frugal'],
   },
   {
@@ -398,15 +399,15 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'waits-for-the-dead',
     what: 'whoever waits asks no others when those asked go down',
-    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'held') return;\n    const { asked }")],
+    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    this.askToo(this.context.reach.beside", "if (phase.state !== 'held') return;\n    this.askToo(this.context.reach.beside")],
     caughtBy: ['progress'],
   },
   {
     name: 'holder-asks-no-others',
     what: 'whoever is inside asks no others when those asked go down, or others wait, or nothing is renewed',
     changes: [
-      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'waiting') return;\n    const { asked }"),
-      requester('if (needsOthers) this.askEverybody(due.lock, phase.request);\n', ''),
+      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    this.askToo(this.context.reach.beside", "if (phase.state !== 'waiting') return;\n    this.askToo(this.context.reach.beside"),
+      requester('if (needsOthers) this.askToo(this.context.reach.everybody(), due.lock, phase.request);\n', ''),
     ],
     caughtBy: ['keeps'],
   },

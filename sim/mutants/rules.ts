@@ -40,7 +40,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
-    changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.nowMs;')],
+    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -83,9 +83,10 @@ export const RULES: readonly Mutant[] = [
     what: 'the silent lease ends when all peers were up for long enough to show what they hold',
     changes: [
       node(
-        'this.requesters.onPeerUp(peer);',
-        `this.requesters.onPeerUp(peer);
-        if (this.down.size === this.silentNodes.size) {
+        'if (this.reach.peerUp(peer, this.nowMs, silentForMs)) this.requesters.onPeerUp(peer);',
+        `if (!this.reach.peerUp(peer, this.nowMs, silentForMs)) return;
+        this.requesters.onPeerUp(peer);
+        if (this.reach.down.size === this.reach.silent.size) {
           this.silentUntilMs = Math.min(this.silentUntilMs, this.nowMs + 2 * this.settings.retryMs);
         }`,
       ),

@@ -4,10 +4,10 @@ export type { CoreSettings } from './context';
 export { InvariantError, assertNever } from './invariants';
 export type { LocalInvariant } from './invariants';
 export { hasPriority, isCompatible, isSameRequest } from './priority';
-export { marginMs, reentryLeftMs } from './requester';
+export { marginMs, reentryLeftMs } from './lease-times';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './requester';
 export {
-  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, lockNames, silentForMs, step,
+  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, inspectNode, lockNames, silentForMs, step,
 } from './node';
-export type { Birth, LockNode, LockView } from './node';
+export type { Birth, LockNode, LockView, NodeView } from './node';

@@ -13,35 +13,14 @@ import type { Context } from './context';
 import type { AcquireEvent, CallerId, Thief } from './events';
 import { assertNever, broken } from './invariants';
 import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, Request, RequestId, Token } from './messages';
+import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
 import { hasPriority } from './priority';
-
-/** Whole milliseconds are cut off, once when a lease is counted here and once when it is at the arbiter. */
-const CLOCK_RESOLUTION_MS = 2;
-
-/**
- * Which share of the lease must be left to enter again under retained grants: with less, the lock could
- * be lost again before its renewal is back.
- */
-const REENTRY_SHARE = 0.1;
-
-/** However little of the lease is left, repeats are no closer together than this share of the retry interval. */
-const REPEAT_SHARE_MIN = 0.125;
 
 /**
  * A node that knows so many locks keeps no more of them after their release. Some kilobytes each, here and at
  * its arbiters: names that come once and never again must not pile up for a lease, which may be long.
  */
 export const LOCKS_KEPT_MAX = 20_000;
-
-/** How much of a lease must be left, in whole milliseconds, to enter again under retained grants. */
-export function reentryLeftMs(leaseMs: number): number {
-  return Math.ceil(leaseMs * REENTRY_SHARE);
-}
-
-/** How much earlier than its arbiter a requester takes a grant to end: what their clocks may drift apart. */
-export function marginMs(leaseMs: number, driftMax: number): number {
-  return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;
-}
 
 /** A local caller in line. */
 interface Caller {
@@ -142,12 +121,9 @@ export class Requesters {
   private readonly byLock = new Map<LockName, Requester>();
   private readonly deadlines = new Deadlines<Requester>();
   private readonly validForMs: number;
-  /** All nodes whose votes count for anything, once they were needed. */
-  private arbiters: ReadonlySet<NodeId> | undefined;
 
   constructor(private readonly context: Context) {
-    const { leaseMs, driftMax } = context.settings;
-    this.validForMs = leaseMs - marginMs(leaseMs, driftMax);
+    this.validForMs = validForMs(context.settings);
   }
 
   /** When the next repeat is due or the next lease ends, in `requesterNowMs`; or Infinity. */
@@ -297,7 +273,7 @@ export class Requesters {
         // By what came of the last time.
         const needsOthers = phase.state === 'held' && this.needsOthers(phase);
         this.askAll(due.lock, phase.request);
-        if (needsOthers) this.askEverybody(due.lock, phase.request);
+        if (needsOthers) this.askToo(this.context.reach.everybody(), due.lock, phase.request);
       }
       this.settle(due);
     }
@@ -354,16 +330,10 @@ export class Requesters {
     }
   }
 
-  /**
-   * While the lock is held, also when half of what was left of it at the last time has passed: after a re-entry late in
-   * the lease, or when renewals are lost, the usual interval may end later than the lock.
-   */
   private repeatAtMs(phase: { readonly state: 'waiting'; readonly request: OpenRequest } | Held): number {
     const { askedAtMs } = phase.request;
     const { retryMs } = this.context.settings;
-    if (phase.state === 'waiting') return askedAtMs + retryMs;
-    const leftMs = phase.validUntilMs - askedAtMs;
-    return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));
+    return phase.state === 'held' ? repeatHeldAtMs(askedAtMs, retryMs, phase.validUntilMs) : repeatWaitingAtMs(askedAtMs, retryMs);
   }
 
   // --- callers --------------------------------------------------------------------------------
@@ -424,13 +394,13 @@ export class Requesters {
   }
 
   private start(requester: Requester, first: Caller): void {
-    const { settings, preferredQuorum, requesterNowMs } = this.context;
+    const { settings, reach, requesterNowMs } = this.context;
     const { timestamp } = first;
     const request: OpenRequest = {
       id: first.steals ? { timestamp, node: settings.self, steals: true } : { timestamp, node: settings.self },
       mode: first.mode,
       keep: settings.retain && requesterNowMs >= requester.noKeepUntilMs,
-      asked: [...preferredQuorum],
+      asked: [...reach.preferredQuorum],
       votes: new Map(),
       floors: new Map(),
       askedAtMs: requesterNowMs,
@@ -455,7 +425,7 @@ export class Requesters {
     const { requesterNowMs, settings } = this.context;
     const roomIsLow = entry.tokenMax - entry.token < settings.slack / 2 && requesterNowMs > request.askedAtMs;
     if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) this.askAll(requester.lock, request);
-    if (this.context.down.size > 0) this.widen(requester);
+    if (this.context.reach.isAnyDown) this.widen(requester);
   }
 
   private enter(requester: Requester, entry: Entry, token: Token): Held {
@@ -533,13 +503,6 @@ export class Requesters {
     return request.contended || validUntilMs < request.askedAtMs + this.validForMs;
   }
 
-  private askEverybody(lock: LockName, request: OpenRequest): void {
-    const { coterie } = this.context.settings;
-    // A node may be in no quorum at all.
-    this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
-    this.askToo([...this.arbiters].filter((node) => !this.context.down.has(node)), lock, request);
-  }
-
   private askToo(arbiters: readonly NodeId[], lock: LockName, request: OpenRequest): void {
     for (const node of arbiters) {
       if (request.asked.includes(node)) continue;
@@ -558,11 +521,7 @@ export class Requesters {
   private widen(requester: Requester): void {
     const { phase, lock } = requester;
     if (phase.state !== 'waiting' && phase.state !== 'held') return;
-    const { asked } = phase.request;
-    const { coterie, self } = this.context.settings;
-    const { down } = this.context;
-    if (coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
-    this.askToo(coterie.quorumAvoiding(self, down) ?? [], lock, phase.request);
+    this.askToo(this.context.reach.beside(phase.request.asked), lock, phase.request);
   }
 
   private ignoreGrant(from: NodeId, request: OpenRequest, message: Grant): string | null {

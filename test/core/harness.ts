@@ -2,7 +2,7 @@
  * One node on its own: feed it events, look at its effects. Leases, slack and clocks are so small that
  * every number in a test can be followed by hand. Timers fire exactly on time unless a test says otherwise.
  */
-import { InvariantError, createNode, inspectLock, lockNames, marginMs, step } from '../../src/core';
+import { InvariantError, createNode, inspectLock, inspectNode, lockNames, marginMs, step } from '../../src/core';
 import type {
   Birth, CallerId, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
   LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
@@ -98,7 +98,7 @@ export class TestNode {
   }
 
   get clock(): LamportTime {
-    return this.core.clock.now;
+    return inspectNode(this.core).clock;
   }
 
   /** Hand in an event now. A ceiling that is asked for is on disk at once. */
