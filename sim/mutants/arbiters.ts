@@ -5,7 +5,7 @@ import type { Mutant } from './mutant';
 const arbiter = inFile('arbiter');
 const node = inFile('node');
 const priority = inFile('priority');
-const requester = inFile('requester');
+const votes = inFile('votes');
 
 /** What hides the confusion of one clock with another. */
 const BELIEVES_ANY_TIME = ["if (message.sentAtMs > nowMs) return 'answers a Request from the future';\n", ''] as const;
@@ -78,7 +78,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-by-own-clock',
     what: 'a Grant names a time of the arbiter, and the requester counts from there',
-    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), requester(...BELIEVES_ANY_TIME)],
+    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), votes(...BELIEVES_ANY_TIME)],
     caughtBy: ['lease-inside'],
   },
   {
@@ -90,7 +90,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       node('return this.nowMs + this.sleptMs;', 'return this.nowMs + this.sleptMs + this.wallAheadMs;'),
       node('this.requesters.earliestMs - this.sleptMs,', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs,'),
       arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.requesterNowMs,'),
-      requester(...BELIEVES_ANY_TIME),
+      votes(...BELIEVES_ANY_TIME),
     ],
     caughtBy: ['lease-inside'],
   },

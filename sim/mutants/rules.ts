@@ -5,6 +5,7 @@ import type { Mutant } from './mutant';
 const arbiter = inFile('arbiter');
 const node = inFile('node');
 const requester = inFile('requester');
+const votes = inFile('votes');
 
 export const RULES: readonly Mutant[] = [
   {
@@ -16,13 +17,13 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'no-floor',
     what: 'a late copy of a Grant already given back counts as a vote',
-    changes: [requester('if (floor !== undefined && message.grant <= floor) {', 'if (floor !== undefined && message.grant < 0) {')],
+    changes: [votes('return floor !== undefined && grant <= floor;', 'return floor !== undefined && grant < 0;')],
     caughtBy: ['floor-holds'],
   },
   {
     name: 'no-yield-below-floor',
     what: 'a Grant at or below the floor is dropped without a Yield',
-    changes: [requester('this.sendYield(from, request, message.lock, message.grant);\n', '')],
+    changes: [requester('sendYield(this.context, from, requester.lock, request, message.grant);\n      return this.context.ignore(', 'return this.context.ignore(')],
     caughtBy: ['progress'],
   },
   {
@@ -53,10 +54,8 @@ export const RULES: readonly Mutant[] = [
     name: 'lease-from-reply',
     what: 'a grant counts from when it arrives, not from when it was asked for',
     changes: [
-      requester(
-        'validUntilMs: Math.max(message.sentAtMs + this.validForMs,',
-        'validUntilMs: Math.max(this.context.requesterNowMs + this.validForMs,',
-      ),
+      votes("if (message.sentAtMs > nowMs) return 'answers", "this.arrivedAtMs = nowMs;\n    if (message.sentAtMs > nowMs) return 'answers"),
+      votes('validUntilMs: Math.max(message.sentAtMs + validForMs', 'validUntilMs: Math.max(this.arrivedAtMs + validForMs'),
     ],
     caughtBy: VOTE_LENT_TWICE,
   },
@@ -96,7 +95,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'asks-again-at-once',
     what: 'while clocks are too far apart every Grant makes the requester ask again at once',
-    changes: [requester('request.clocksBroughtTogether = true;', '')],
+    changes: [requester('phase.clocksBroughtTogether = true;', '')],
     caughtBy: ['progress'],
   },
 ];

@@ -6,7 +6,7 @@ export type { LocalInvariant } from './invariants';
 export { hasPriority, isCompatible, isSameRequest } from './priority';
 export { marginMs, reentryLeftMs } from './lease-times';
 export type { ArbiterView } from './arbiter';
-export type { RequesterView } from './requester';
+export type { RequesterView } from './phases';
 export {
   DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, inspectNode, lockNames, silentForMs, step,
 } from './node';

@@ -12,9 +12,9 @@ import type { Context, CoreSettings } from './context';
 import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
 import type { LamportTime, LockName, Message } from './messages';
+import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requester';
-import type { RequesterView } from './requester';
 
 export const DEFAULT_SLACK = 2 ** 24;
 export const DEFAULT_CEILING_BLOCK = 2 ** 20;

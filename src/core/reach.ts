@@ -22,8 +22,8 @@ export class Reach {
   private arbiters: ReadonlySet<NodeId> | undefined;
 
   /** At first every peer is down: no connection works yet. */
-  constructor(private readonly map: Neighbourhood) {
-    const { self, coterie } = map;
+  constructor(private readonly settings: Neighbourhood) {
+    const { self, coterie } = settings;
     this.down = new Set(coterie.nodes.filter((node) => node !== self));
     this.preferred = coterie.votingSet(self);
   }
@@ -46,8 +46,8 @@ export class Reach {
 
   /** This node itself lends nothing until then: it would rather ask others, too. */
   beginOwnSilence(untilMs: number): void {
-    this.silent.set(this.map.self, untilMs);
-    this.down.add(this.map.self);
+    this.silent.set(this.settings.self, untilMs);
+    this.down.add(this.settings.self);
   }
 
   /** A connection works. Returns whether that is news; of a peer that is silent it is already known. */
@@ -61,7 +61,7 @@ export class Reach {
 
   /** A connection is lost. Returns whether fewer nodes can be asked than before. */
   peerDown(peer: NodeId): boolean {
-    const { self, coterie } = this.map;
+    const { self, coterie } = this.settings;
     this.silent.delete(peer);
     if (peer === self || this.down.has(peer) || !coterie.nodes.includes(peer)) return false;
     this.down.add(peer);
@@ -83,20 +83,20 @@ export class Reach {
 
   /** Whom to ask too when those asked that are up contain no quorum; nobody when they do, or when no quorum is up. */
   beside(asked: readonly NodeId[]): readonly NodeId[] {
-    const { self, coterie } = this.map;
+    const { self, coterie } = this.settings;
     if (coterie.containsQuorum(new Set(asked.filter((node) => !this.down.has(node))))) return [];
     return coterie.quorumAvoiding(self, this.down) ?? [];
   }
 
   /** Every node that is up and whose vote counts for anything. A node may be in no quorum at all. */
   everybody(): readonly NodeId[] {
-    const { coterie } = this.map;
+    const { coterie } = this.settings;
     this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
     return [...this.arbiters].filter((node) => !this.down.has(node));
   }
 
   private choosePreferred(): void {
-    const { self, coterie } = this.map;
+    const { self, coterie } = this.settings;
     const votingSet = coterie.votingSet(self);
     const isReachable = !votingSet.some((node) => this.down.has(node));
     // With no quorum in reach, ask the voting set: its members may be up for all we know.

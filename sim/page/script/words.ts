@@ -154,7 +154,7 @@ function requesterLines(model: Model, requester: NonNullable<StateParts['request
     `asked ${requester.asked.join(', ')}`,
     requester.granted.length === 0 ? 'no vote yet' : `${requester.granted.length === 1 ? 'vote' : 'votes'} of ${requester.granted.join(', ')}`,
   ];
-  if (requester.contended) lines.push('someone else waits for it');
+  if (requester.state !== 'retained' && requester.contended) lines.push('someone else waits for it');
   if (requester.state === 'held') lines.push(`inside: ${list('caller', requester.inside)}`);
   if (requester.state === 'recalled') lines.push(`not given back yet by ${list('caller', requester.inside)}`);
   if (requester.state === 'held' || requester.state === 'retained') lines.push(`token ${clockText(requester.token)}, ${left(requester.validUntilMs)}`);
