@@ -89,13 +89,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
-    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'if (message.contender.steals !== true) return sendYield(this.context, from, requester.lock, request, message.grant);')],
+    changes: [requester("if (message.contender.claim !== 'steals') return;", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, requester.lock, request, message.grant);")],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'never-yields',
     what: 'whoever waits keeps its votes',
-    changes: [requester('if (!hasPriority(message.contender, request.id)) {', 'if (message.grant > 0) {')],
+    changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant > 0) {')],
     caughtBy: ['deadlock'],
   },
   {
@@ -301,14 +301,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'theft-refused',
     what: 'a holder takes the Inquire for one that steals for one that it need not answer',
-    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'return;')],
+    changes: [requester("if (message.contender.claim !== 'steals') return;", 'return;')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
   {
     name: 'thief-does-not-ask-again',
     what: 'one that steals does not ask, when it enters, whether another one that steals waits',
-    changes: [requester('if (request.id.steals === true) askAll(this.context, requester.lock, held);', '')],
+    changes: [requester('if (request.steals) askAll(this.context, requester.lock, held);', '')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -427,14 +427,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-asks-as-if-it-waited',
     what: 'a Request of a holder does not say that its caller is inside',
-    changes: [asking("  if (state === 'held') message = { ...message, holds: true };\n", '')],
+    changes: [asking("claimOf(request.steals, state === 'held')", 'claimOf(request.steals, false)')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holds-from-the-first',
     what: 'every Request says that its caller is inside',
-    changes: [asking("if (state === 'held') message", 'message')],
+    changes: [asking("claimOf(request.steals, state === 'held')", 'claimOf(request.steals, true)')],
     caughtBy: ['fairness', 'deadlock', 'progress'],
   },
   {

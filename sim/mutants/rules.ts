@@ -29,7 +29,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'repeat-does-not-inquire',
     what: 'a repeated Request makes the arbiter inquire no more than the first did',
-    changes: [arbiter('this.inquireFor(arbiter, request, message.mode, isRepeat);', 'this.inquireFor(arbiter, request, message.mode, false);')],
+    changes: [arbiter('this.inquireFor(arbiter, waiter, isRepeat);', 'this.inquireFor(arbiter, waiter, false);')],
     caughtBy: ['deadlock', 'progress'],
   },
   {
@@ -74,7 +74,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'younger-do-not-inquire',
     what: 'a lock that is kept but not used is not asked back for a younger contender',
-    changes: [arbiter('!isRepeat && !grant.keep && !contender.steals', '!isRepeat && !contender.steals')],
+    changes: [arbiter('!isRepeat && !grant.keep && !doesSteal(claim)', '!isRepeat && !doesSteal(claim)')],
     caughtBy: ['progress'],
   },
   {

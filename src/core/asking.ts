@@ -4,25 +4,24 @@
  * Source: protocol.md section 4, and the rule holder-first.
  */
 import type { Context } from './context';
-import type { LamportTime, LockName, NodeId, Request } from './messages';
+import type { LamportTime, LockName, NodeId } from './messages';
 import type { Held, OpenRequest, Waiting } from './phases';
+import { claimOf } from './priority';
 
 /** The first time, or again: then it is the retry, and for a holder the renewal. */
 export function ask(context: Context, arbiter: NodeId, lock: LockName, { state, request }: Waiting | Held): void {
   const sentAtMs = context.requesterNowMs;
-  let message: Request = {
+  context.send(arbiter, {
     kind: 'request',
     lock,
     clock: context.clock.now,
     timestamp: request.id.timestamp,
     mode: request.mode,
+    claim: claimOf(request.steals, state === 'held'),
     keep: request.keep,
     sentAtMs,
     heldGrant: request.votes.validGrantOf(arbiter, sentAtMs),
-  };
-  if (request.id.steals === true) message = { ...message, steals: true };
-  if (state === 'held') message = { ...message, holds: true };
-  context.send(arbiter, message);
+  });
 }
 
 export function askAll(context: Context, lock: LockName, phase: Waiting | Held): void {

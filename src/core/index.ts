@@ -3,8 +3,10 @@ export * from './events';
 export type { CoreSettings } from './context';
 export { InvariantError, assertNever } from './invariants';
 export type { LocalInvariant } from './invariants';
-export { hasPriority, isCompatible, isSameRequest } from './priority';
+export { claimOf, doesHold, doesSteal, hasPriority, isCompatible, isSameRequest } from './priority';
 export { marginMs, reentryLeftMs } from './lease-times';
+export { effectOf, eventOf, tracedEffect, tracedEvent } from './traced';
+export type { TracedEffect, TracedEvent } from './traced';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {

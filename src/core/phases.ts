@@ -29,6 +29,8 @@ export interface Holder {
 export interface OpenRequest {
   readonly id: RequestId;
   readonly mode: Mode;
+  /** It takes the lock from whoever holds it. What it claims besides follows from the phase. */
+  readonly steals: boolean;
   readonly keep: boolean;
   readonly asked: NodeId[];
   readonly votes: Votes;
@@ -84,6 +86,8 @@ export type Phase = Idle | OpenPhase;
 interface RequestView {
   readonly request: RequestId;
   readonly mode: Mode;
+  /** It takes the lock from whoever holds it, or took it. */
+  readonly steals: boolean;
   readonly asked: readonly NodeId[];
   readonly granted: readonly NodeId[];
   readonly waitingCallers: readonly CallerId[];
@@ -107,8 +111,8 @@ export type RequesterView =
 export function viewOf(phase: Phase, line: readonly Caller[], sleptMs: number): RequesterView {
   const waitingCallers = line.map((caller) => caller.id);
   if (phase.state === 'idle') return { state: 'idle', waitingCallers };
-  const { id, mode, asked, votes, contended } = phase.request;
-  const open: RequestView = { request: id, mode, asked: [...asked], granted: votes.arbiters, waitingCallers };
+  const { id, mode, steals, asked, votes, contended } = phase.request;
+  const open: RequestView = { request: id, mode, steals, asked: [...asked], granted: votes.arbiters, waitingCallers };
   switch (phase.state) {
     case 'waiting':
       return { state: 'waiting', ...open, contended };

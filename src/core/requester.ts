@@ -17,7 +17,7 @@ import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './
 import type { Grant, Inquire, LamportTime, LockName, NodeId, Token } from './messages';
 import { viewOf } from './phases';
 import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Waiting } from './phases';
-import { hasPriority } from './priority';
+import { claimOf, hasPriority } from './priority';
 import { Votes } from './votes';
 import type { Entitlement } from './votes';
 
@@ -327,10 +327,10 @@ export class Requesters {
 
   private start(requester: Requester, first: Caller): void {
     const { settings, reach, requesterNowMs } = this.context;
-    const { timestamp } = first;
     const request: OpenRequest = {
-      id: first.steals ? { timestamp, node: settings.self, steals: true } : { timestamp, node: settings.self },
+      id: { timestamp: first.timestamp, node: settings.self },
       mode: first.mode,
+      steals: first.steals,
       keep: settings.retain && requesterNowMs >= requester.noKeepUntilMs,
       asked: [...reach.preferredQuorum],
       votes: new Votes(settings),
@@ -431,22 +431,22 @@ export class Requesters {
     }
     const held = this.enter(requester, request, allowed, allowed.token);
     // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
-    if (request.id.steals === true) askAll(this.context, requester.lock, held);
+    if (request.steals) askAll(this.context, requester.lock, held);
   }
 
   private answerInquire(from: NodeId, requester: Requester, phase: OpenPhase, message: Inquire): void {
     const { request } = phase;
     switch (phase.state) {
       case 'held':
-        // Noted: the lock will be released for real. A thief that says it holds the lock has lost it by now.
-        if (message.contender.steals !== true || message.contender.holds === true) return;
-        this.takeAway(requester, phase, { node: message.contender.node });
+        // Noted: the lock will be released for real. One that stole it before has lost it by now.
+        if (message.contender.claim !== 'steals') return;
+        this.takeAway(requester, phase, { node: message.contender.request.node });
         return this.joinOrAdvance(requester);
       case 'retained':
         this.end(requester, request);
         return this.joinOrAdvance(requester);
       case 'waiting':
-        if (!hasPriority(message.contender, request.id)) {
+        if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {
           return this.context.ignore(from, message, 'contender is younger');
         }
         // The Inquire may come before its Grant.

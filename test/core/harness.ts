@@ -4,7 +4,7 @@
  */
 import { InvariantError, createNode, inspectLock, inspectNode, lockNames, marginMs, step } from '../../src/core';
 import type {
-  Birth, CallerId, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
+  Birth, CallerId, Claim, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
   LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
 } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
@@ -164,7 +164,7 @@ export class TestNode {
 // --- messages: for lock `a`, with a clock as low as can be unless a test says otherwise ------------
 
 export function request(timestamp: LamportTime, more: Partial<Request> = {}): Request {
-  return { kind: 'request', lock: 'a', clock: timestamp, timestamp, mode: 'exclusive', keep: false, sentAtMs: 0, heldGrant: null, ...more };
+  return { kind: 'request', lock: 'a', clock: timestamp, timestamp, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null, ...more };
 }
 
 export function grant(timestamp: LamportTime, number: LamportTime, more: Partial<Grant> = {}): Grant {
@@ -175,8 +175,11 @@ export function release(timestamp: LamportTime, more: Partial<Release> = {}): Re
   return { kind: 'release', lock: 'a', clock: timestamp, timestamp, ...more };
 }
 
-export function inquire(timestamp: LamportTime, number: LamportTime, contender: RequestId, more: Partial<Inquire> = {}): Inquire {
-  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender, ...more };
+type ContenderIn = RequestId & { readonly claim?: Claim };
+
+/** Its contender waits unless a test says otherwise. */
+export function inquire(timestamp: LamportTime, number: LamportTime, { claim = 'waits', ...request }: ContenderIn, more: Partial<Inquire> = {}): Inquire {
+  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, ...more };
 }
 
 export function yieldOf(timestamp: LamportTime, number: LamportTime, more: Partial<Yield> = {}): Yield {

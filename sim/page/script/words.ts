@@ -76,8 +76,8 @@ export function messageFields(model: Model, { message, lock }: RecordedMessage):
   switch (message.kind) {
     case 'request':
       fields.push(['mode', message.mode], ['keep', message.keep ? 'yes' : 'no']);
-      if (message.steals === true) fields.push(['steals', 'yes']);
-      if (message.holds === true) fields.push(['holds', 'yes']);
+      if (message.claim === 'steals' || message.claim === 'stole') fields.push(['steals', 'yes']);
+      if (message.claim === 'holds' || message.claim === 'stole') fields.push(['holds', 'yes']);
       fields.push(['sent at', `${message.sentAtMs} ms`]);
       if (message.heldGrant !== null) fields.push(['holds grant', clockText(message.heldGrant)]);
       return fields;
@@ -86,7 +86,7 @@ export function messageFields(model: Model, { message, lock }: RecordedMessage):
       if (message.contended) fields.push(['contended', 'yes']);
       return fields;
     case 'inquire':
-      fields.push(['grant', clockText(message.grant)], ['for', model.requestName(message.contender)]);
+      fields.push(['grant', clockText(message.grant)], ['for', model.requestName(message.contender.request)]);
       return fields;
     case 'yield':
       fields.push(['grant', clockText(message.grant)]);
