@@ -16,7 +16,7 @@
  * again, before it can have yielded: as whoever waits does, however old, when this holder has heard of it and asks for
  * all votes (rules holder-first and holder-spreads, protocol.md section 14).
  */
-import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
+import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
 import { hasPriority, isCompatible } from '../../src/core/priority';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Place } from './backing';
@@ -43,14 +43,12 @@ const SPREAD_LEASES = 1.2;
 const HANDOVER_LEASES = 0.1;
 
 /** The request that a hold stands on, and since when. */
-export interface HoldOn {
-  readonly request: RequestId;
+export interface HoldOn extends Contender {
   readonly mode: Mode;
   readonly enteredAtUs: number;
 }
 
-interface Rival {
-  readonly request: RequestId;
+interface Rival extends Contender {
   readonly mode: Mode;
   readonly isLent: boolean;
   readonly sinceUs: number;
@@ -127,14 +125,15 @@ export class Steadfast {
   }
 
   /** Whether somebody is, or was until just now, in the way of whoever wants this arbiter's vote, and need not or cannot yield. */
-  private isOutOfReach(nowUs: number, lock: number, machine: number, { request, mode, enteredAtUs }: HoldOn): boolean {
+  private isOutOfReach(nowUs: number, lock: number, machine: number, hold: HoldOn): boolean {
+    const { request, mode, enteredAtUs } = hold;
     const ledger = this.ledgers[machine]?.[lock];
     if (ledger === undefined) return false;
     const isIts = ledger.rivals.some((rival) => rival.isLent && isSame(rival.request, request));
     ledger.gone = ledger.gone.filter(({ atUs }) => atUs + HANDOVER_LEASES * this.leaseUs >= nowUs);
     return [...(isIts ? [] : ledger.rivals), ...ledger.gone.map(({ rival }) => rival)].some((other) => {
       if (isSame(other.request, request) || isCompatible(other.mode, mode)) return false;
-      return hasPriority(other.request, request)
+      return hasPriority(other, hold)
         || (other.isLent && !this.canYield(nowUs, other.request) && !this.hadTimeToYield(nowUs, other, enteredAtUs));
     });
   }
@@ -153,10 +152,10 @@ export class Steadfast {
     return this.isWell(nowUs, machine) && timestamp > (this.bornAbove[machine] ?? 0);
   }
 
-  private toRivals(entries: readonly { readonly request: RequestId; readonly mode: Mode }[], isLent: boolean, sinceUs: number): Rival[] {
-    return entries.map(({ request, mode }) => {
+  private toRivals(entries: readonly { readonly request: RequestId; readonly claim: Claim; readonly mode: Mode }[], isLent: boolean, sinceUs: number): Rival[] {
+    return entries.map(({ request, claim, mode }) => {
       const machine = this.places.findIndex(({ id }) => id === request.node);
-      return { request, mode, isLent, sinceUs, isOfEarlierLife: request.timestamp <= (this.bornAbove[machine] ?? 0) };
+      return { request, claim, mode, isLent, sinceUs, isOfEarlierLife: request.timestamp <= (this.bornAbove[machine] ?? 0) };
     });
   }
 }

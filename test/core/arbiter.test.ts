@@ -188,7 +188,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     const number = grantNumber(n1.receives('n2', request(200)));
     const outcome = n1.receives('n3', request(190));
     expect(outcome.sent()).toEqual([
-      { to: 'n2', kind: 'inquire', lock: 'a', clock: n1.clock, timestamp: 200, grant: number, contender: { timestamp: 190, node: 'n3' } },
+      { to: 'n2', kind: 'inquire', lock: 'a', clock: n1.clock, timestamp: 200, grant: number, contender: { request: { timestamp: 190, node: 'n3' }, claim: 'waits' } },
     ]);
   });
 
@@ -203,7 +203,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     const number = grantNumber(n1.receives('n2', request(200)));
     n1.receives('n3', request(210));
     expect(n1.receives('n3', request(210)).sent()).toMatchObject([
-      { to: 'n2', kind: 'inquire', grant: number, contender: { timestamp: 210, node: 'n3' } },
+      { to: 'n2', kind: 'inquire', grant: number, contender: { request: { timestamp: 210, node: 'n3' } } },
     ]);
     expect(n1.receives('n3', request(210)).sentOf('inquire')).toHaveLength(1);
   });
@@ -211,7 +211,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
   test('arbiter: inquires at once for a younger request when the holder said keep (protocol.md section 9)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200, { keep: true }));
-    expect(n1.receives('n3', request(210)).sent()).toMatchObject([{ to: 'n2', kind: 'inquire', contender: { node: 'n3' } }]);
+    expect(n1.receives('n3', request(210)).sent()).toMatchObject([{ to: 'n2', kind: 'inquire', contender: { request: { node: 'n3' } } }]);
   });
 
   test('arbiter: keep is known of a grant whose request waited first (protocol.md section 9)', () => {
@@ -219,7 +219,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     n1.receives('n2', request(200));
     n1.receives('n3', request(210, { keep: true }));
     n1.receives('n2', release(200));
-    expect(n1.receives('n4', request(220)).sent()).toMatchObject([{ to: 'n3', kind: 'inquire', contender: { node: 'n4' } }]);
+    expect(n1.receives('n4', request(220)).sent()).toMatchObject([{ to: 'n3', kind: 'inquire', contender: { request: { node: 'n4' } } }]);
   });
 
   test('arbiter: keep is known of a grant that was given back and lent again (protocol.md section 9)', () => {
@@ -228,7 +228,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     n1.receives('n2', request(200));
     n1.receives('n3', yieldOf(210, number));
     n1.receives('n2', release(200));
-    expect(n1.receives('n4', request(220)).sent()).toMatchObject([{ to: 'n3', kind: 'inquire', contender: { node: 'n4' } }]);
+    expect(n1.receives('n4', request(220)).sent()).toMatchObject([{ to: 'n3', kind: 'inquire', contender: { request: { node: 'n4' } } }]);
   });
 
   test('arbiter: an older writer makes it inquire every reader, and only a conflicting one (protocol.md section 5)', () => {
@@ -237,8 +237,8 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     n1.receives('n3', request(210, { mode: 'shared' }));
     n1.receives('n4', request(220, { mode: 'shared' }));
     expect(n1.receives('n5', request(205)).sent()).toMatchObject([
-      { to: 'n3', kind: 'inquire', contender: { node: 'n5' } },
-      { to: 'n4', kind: 'inquire', contender: { node: 'n5' } },
+      { to: 'n3', kind: 'inquire', contender: { request: { node: 'n5' } } },
+      { to: 'n4', kind: 'inquire', contender: { request: { node: 'n5' } } },
     ]);
   });
 
@@ -258,7 +258,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     n1.receives('n2', request(200)); // The holder renews.
     n1.advance(1);
     expect(n1.view()).toMatchObject({ grants: [{ request: { node: 'n2' } }], queue: [] });
-    expect(n1.receives('n3', request(190)).sent()).toMatchObject([{ to: 'n2', kind: 'inquire', contender: { node: 'n3' } }]);
+    expect(n1.receives('n3', request(190)).sent()).toMatchObject([{ to: 'n2', kind: 'inquire', contender: { request: { node: 'n3' } } }]);
   });
 
   test('arbiter: inquires for the oldest only, until a still older one or a repeat comes (protocol.md section 5)', () => {
@@ -266,8 +266,8 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     n1.receives('n2', request(200));
     expect(n1.receives('n3', request(180)).sentOf('inquire')).toHaveLength(1);
     expect(n1.receives('n4', request(190)).sentOf('inquire')).toEqual([]);
-    expect(n1.receives('n5', request(170)).sentOf('inquire')).toMatchObject([{ contender: { timestamp: 170 } }]);
-    expect(n1.receives('n4', request(190)).sentOf('inquire')).toMatchObject([{ contender: { timestamp: 190 } }]);
+    expect(n1.receives('n5', request(170)).sentOf('inquire')).toMatchObject([{ contender: { request: { timestamp: 170 } } }]);
+    expect(n1.receives('n4', request(190)).sentOf('inquire')).toMatchObject([{ contender: { request: { timestamp: 190 } } }]);
   });
 });
 
@@ -633,7 +633,7 @@ describe('arbiter: a new life (protocol.md section 5)', () => {
     n1.receives('n3', request(700));
     expect(n1.receives('n2', request(800, { heldGrant: 900 })).sent()).toMatchObject([
       { to: 'n2', kind: 'grant', contended: true },
-      { to: 'n2', kind: 'inquire', timestamp: 800, grant: 900, contender: { node: 'n3', timestamp: 700 } },
+      { to: 'n2', kind: 'inquire', timestamp: 800, grant: 900, contender: { request: { node: 'n3', timestamp: 700 } } },
     ]);
     const youngerWaits = restarted();
     youngerWaits.receives('n3', request(810));

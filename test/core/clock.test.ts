@@ -1,5 +1,5 @@
 /** One clock, one durable number (protocol.md section 3). */
-import { createNode, durableClock, silentForMs, step } from '../../src/core';
+import { createNode, durableClock, inspectNode, silentForMs, step } from '../../src/core';
 import type { CoreSettings } from '../../src/core';
 import {
   ALONE, BORN_AT, CEILING_BLOCK, DRIFT_MAX, FIVE_NODES, LEASE_MS, N1_ASKS, Outcome, RETRY_MS, SLACK, TestNode, expectBroken, grant, only, release, request,
@@ -30,7 +30,7 @@ describe('Lamport clock (protocol.md section 3)', () => {
 
   test('clock: starts above the ceiling on disk and the wall clock, by SLACK and one (protocol.md section 3)', () => {
     const clockAtBirth = (ceilingOnDisk: number, wallClockUs: number): number =>
-      createNode(SETTINGS, { ceilingOnDisk, wallClockUs, firstStart: true }).clock.now;
+      inspectNode(createNode(SETTINGS, { ceilingOnDisk, wallClockUs, firstStart: true })).clock;
     expect(clockAtBirth(0, 0)).toBe(SLACK + 1);
     // The file covers a wall clock that was set back,
     expect(clockAtBirth(5000, 20)).toBe(5000 + SLACK + 1);
@@ -117,7 +117,7 @@ describe('two lives (protocol.md section 3)', () => {
   test('clock: the second life begins above everything that the first one sent, even if the wall clock was set back (protocol.md section 3)', () => {
     const first = new TestNode({ coterie: N1_ASKS, wallClockUs: 90_000 });
     const sent = [...first.acquire(1).sent(), ...first.receives('n2', request(150_000, { clock: 150_000 })).sent()];
-    const ceilingOnDisk = first.core.clock.ceiling;
+    const ceilingOnDisk = inspectNode(first.core).ceiling;
     const second = new TestNode({ coterie: N1_ASKS, ceilingOnDisk, wallClockUs: 3 });
     for (const { clock } of sent) expect(clock + SLACK).toBeLessThan(second.clock);
   });

@@ -7,7 +7,7 @@ describe('a peer goes down (protocol.md section 6)', () => {
     const { n1, timestamp } = asking();
     const { clock } = n1;
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([
-      { to: 'n4', kind: 'request', lock: 'a', clock, timestamp, mode: 'exclusive', keep: true, sentAtMs: 0, heldGrant: null },
+      { to: 'n4', kind: 'request', lock: 'a', clock, timestamp, mode: 'exclusive', claim: 'waits', keep: true, sentAtMs: 0, heldGrant: null },
     ]);
     n1.receives('n2', grant(timestamp, 500));
     expect(n1.receives('n4', grant(timestamp, 505)).callersIn).toEqual([1]);

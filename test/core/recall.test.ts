@@ -4,7 +4,7 @@
  */
 import { LEASE_MS, RETRY_MS, VALID_FOR_MS, asking, grant, holding, inquire } from './harness';
 
-const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;
+const THIEF = { timestamp: 9999, node: 'n4', claim: 'steals' } as const;
 const OLDER = { timestamp: 1, node: 'n4' } as const;
 
 describe('recall', () => {
@@ -25,7 +25,7 @@ describe('recall', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'recalled', inside: [1], waitingCallers: [2] });
     expect(n1.release(1).sent()).toMatchObject([
       { to: 'n2', kind: 'release', timestamp }, { to: 'n3', kind: 'release', timestamp },
-      { to: 'n2', kind: 'request', steals: true }, { to: 'n3', kind: 'request', steals: true },
+      { to: 'n2', kind: 'request', claim: 'steals' }, { to: 'n3', kind: 'request', claim: 'steals' },
     ]);
   });
 

@@ -9,7 +9,7 @@ describe('requester: acquire (protocol.md section 6)', () => {
     n1.advance(40);
     const { clock } = n1;
     const expected = {
-      kind: 'request', lock: 'a', clock: clock + 1, timestamp: clock + 1, mode: 'exclusive', keep: true, sentAtMs: 40, heldGrant: null,
+      kind: 'request', lock: 'a', clock: clock + 1, timestamp: clock + 1, mode: 'exclusive', claim: 'waits', keep: true, sentAtMs: 40, heldGrant: null,
     };
     expect(n1.acquire(1).sent()).toEqual([{ to: 'n2', ...expected }, { to: 'n3', ...expected }]);
   });

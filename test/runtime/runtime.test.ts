@@ -476,7 +476,7 @@ describe('runtime: a broken invariant stops the node, for no lock is better than
     time.isReversed = false;
     expect(transport.kinds()).toEqual([]);
     expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/stopped because of a bug.*time-forward/);
-    transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', keep: false, sentAtMs: 0, heldGrant: null });
+    transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null });
     transport.handlers?.peerDown('n2', 'gone');
     transport.handlers?.peerUp('n2', 5, 0);
     await time.advance(2 * LEASE_MS);

@@ -22,7 +22,7 @@ const built = jest.requireActual<{ readonly huntAll: typeof huntAll }>(join(DIST
 const HARMLESS: Mutant = {
   name: 'harmless',
   what: 'nothing is wrong with it',
-  changes: [inFile('requester')('const token = highest + 1;', 'const token = 1 + highest;')],
+  changes: [inFile('votes')('const token = highest + 1;', 'const token = 1 + highest;')],
   caughtBy: ['exclusion'],
 };
 
