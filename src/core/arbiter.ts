@@ -8,6 +8,7 @@ import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
 import { broken } from './invariants';
+import { clockLockOf } from './memory';
 import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
 import { doesHold, doesSteal, hasPriority, isCompatible, isSameRequest } from './priority';
 
@@ -152,6 +153,15 @@ export class Arbiters {
     }
   }
 
+  /** Those who asked meanwhile get their votes. */
+  onSilenceOver(): void {
+    for (const arbiter of this.byLock.values()) {
+      this.dropExpired(arbiter);
+      this.fill(arbiter);
+      this.settle(arbiter);
+    }
+  }
+
   /** The arbiter of this lock, without the grants and waiters whose lease has run out. */
   private open(lock: LockName): Arbiter {
     let arbiter = this.byLock.get(lock);
@@ -220,7 +230,7 @@ export class Arbiters {
 
   /** Grant to the oldest while it is compatible. Stops at the first that is not, so that no writer starves. */
   private fill(arbiter: Arbiter): void {
-    if (this.isSilent()) return;
+    if (!this.lendsTo(arbiter)) return;
     const { clock, nowMs, settings } = this.context;
     for (let oldest = arbiter.queue[0]; oldest !== undefined; oldest = arbiter.queue[0]) {
       if (conflictsWithAny(arbiter.grants, oldest.mode)) return;
@@ -309,6 +319,12 @@ export class Arbiters {
 
   private isSilent(): boolean {
     return this.context.nowMs < this.context.silentUntilMs;
+  }
+
+  /** Silent, it still lets a node without memory hear its clock: that lock nobody else asks for, and it protects nothing. */
+  private lendsTo(arbiter: Arbiter): boolean {
+    if (!this.isSilent()) return true;
+    return this.context.takesPart && arbiter.queue.every(({ request }) => arbiter.lock === clockLockOf(request.node));
   }
 }
 

@@ -11,9 +11,11 @@ export { HeldLock, believedUntilMs } from './held-lock';
 export type { Validity } from './held-lock';
 export { ServedLock } from './served-lock';
 export type { EndCause, ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
+export { FORMER_SLACK, ceilingBlockOf, slackOf } from './clock';
+export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {
-  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, inspectNode, lockNames, silentForMs, step,
+  createNode, durableClock, inspectLock, inspectNode, lockNames, remembers, silentForMs, step,
 } from './node';
 export type { Birth, LockNode, LockView, NodeView } from './node';

@@ -11,13 +11,11 @@ import { LamportClock } from './clock';
 import type { Context, CoreSettings } from './context';
 import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
+import { Memory } from './memory';
 import type { LamportTime, LockName, Message } from './messages';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requester';
-
-export const DEFAULT_SLACK = 2 ** 24;
-export const DEFAULT_CEILING_BLOCK = 2 ** 20;
 
 /** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
 const HELD_BACK_MAX = 10_000;
@@ -26,15 +24,19 @@ const NO_EFFECTS: readonly Effect[] = [];
 
 /** What a node's life begins with. */
 export interface Birth {
-  /** The ceiling found in the data directory, 0 when there is none. */
+  /** The ceiling found in the data directory, 0 when there is none: then it has no memory, and learns from peers (memory.ts). */
   readonly ceilingOnDisk: LamportTime;
-  /** The wall clock in microseconds; it stands in for a ceiling that was wiped. */
+  /** The wall clock in microseconds; it stands in for a ceiling that was wiped, where peers cannot. */
   readonly wallClockUs: number;
   /**
-   * This node has never run before, so no vote of it can be on loan: it may lend at once. Otherwise
+   * The cluster is new, nobody has ever run: no vote of it can be on loan, and it may lend at once. Otherwise
    * its arbiters lend nothing for one lease (protocol.md section 16).
    */
   readonly firstStart: boolean;
+  /** How long its arbiters lend nothing: at least the lease under which it last lent. Default the lease. */
+  readonly silentMs?: number;
+  /** SLACK under which it last lent, if that was larger. */
+  readonly slackBefore?: number;
 }
 
 /** What one node knows of one lock. For status pages and checkers. */
@@ -67,11 +69,15 @@ class CoreNode implements Context, LockNode {
   nowMs = 0;
   silentUntilMs = 0;
 
+  private readonly memory: Memory;
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
   private sleptMs = 0;
   private started = false;
+  private startedMs = 0;
+  /** When its silence is planned to end, as peers are told; and that it is over, once. */
+  private silence: { readonly plannedUntilMs: number } | null = null;
   private effects: Effect[] = [];
   /** Messages to this node itself: handled within the step that sent them, never on a wire. */
   private readonly toSelf: Message[] = [];
@@ -83,10 +89,11 @@ class CoreNode implements Context, LockNode {
     readonly settings: CoreSettings,
     private readonly birth: Birth,
   ) {
-    const { coterie, self, slack, ceilingBlock } = settings;
-    this.clock = new LamportClock(birth, slack, ceilingBlock);
+    const { coterie, self, ceilingBlock } = settings;
+    this.clock = new LamportClock(birth, ceilingBlock);
     this.peers = new Set(coterie.nodes.filter((node) => node !== self));
     this.reach = new Reach(settings);
+    this.memory = new Memory(this);
     this.arbiters = new Arbiters(this);
     this.requesters = new Requesters(this);
   }
@@ -95,10 +102,25 @@ class CoreNode implements Context, LockNode {
     return this.nowMs + this.sleptMs;
   }
 
+  get takesPart(): boolean {
+    return this.memory.isKnown;
+  }
+
+  /** As peers are told it. */
+  silentForMs(nowMs: number): number {
+    return this.silence === null ? 0 : Math.max(0, this.silence.plannedUntilMs - nowMs);
+  }
+
+  get toldClock(): LamportTime {
+    return this.memory.isKnown ? Math.max(1, Math.min(this.clock.now, this.clock.ceiling)) : this.clock.now;
+  }
+
   handle(event: Event): readonly Effect[] {
     if (this.started !== (event.kind !== 'start')) broken('started-once', `${event.kind} comes out of turn`);
     if (this.started && event.nowMs < this.nowMs) broken('time-forward', `${event.nowMs} after ${this.nowMs}`);
     this.nowMs = event.nowMs;
+    // Before all else: nothing may be lent after the silence with a clock from before.
+    this.endSilenceInTime();
     this.dispatch(event);
     // Handling one may send further ones: the loop runs over these too.
     for (const message of this.toSelf) this.receive(this.settings.self, message);
@@ -125,7 +147,8 @@ class CoreNode implements Context, LockNode {
         return this.receive(event.from, event.message);
       case 'peerUp':
         this.clock.witness(event.clock);
-        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, this.settings.leaseMs));
+        this.memory.peerUp(event.peer, event.remembers ?? true);
+        return this.onPeerUp(event.peer, event.silentForMs ?? 0);
       case 'peerDown':
         if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
         return;
@@ -148,14 +171,49 @@ class CoreNode implements Context, LockNode {
     }
   }
 
-  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 5). */
+  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 16). */
   private beginSilence(): void {
-    if (this.birth.firstStart) {
-      this.silentUntilMs = this.nowMs;
-    } else {
-      this.silentUntilMs = this.nowMs + this.settings.leaseMs;
-      this.reach.beginOwnSilence(this.silentUntilMs);
+    const { birth, nowMs } = this;
+    this.startedMs = nowMs;
+    if (birth.firstStart) {
+      this.silentUntilMs = nowMs;
+      return;
     }
+    const plannedUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);
+    this.silence = { plannedUntilMs };
+    this.reach.beginOwnSilence(plannedUntilMs);
+    this.silentUntilMs = plannedUntilMs;
+    if (birth.ceilingOnDisk > 0) return;
+    this.silentUntilMs = Infinity;
+    this.memory.lose(plannedUntilMs);
+  }
+
+  private endSilenceInTime(): void {
+    if (this.silence === null) return;
+    if (!this.memory.isKnown) {
+      if (this.memory.onTime()) this.join('wall clock');
+    } else if (this.nowMs >= this.silentUntilMs) {
+      this.endSilence(this.clock.bornAt);
+    }
+  }
+
+  /** A node without memory has learned what it can: all that was before belongs to an earlier life. */
+  private join(by: 'peers' | 'wall clock'): void {
+    const { clock, birth } = this;
+    if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);
+    this.memory.settle();
+    this.endSilence(clock.now);
+    clock.beginAgain();
+    this.emit({ kind: 'joined', by });
+    this.requesters.onJoined();
+  }
+
+  /** Votes of the earlier life, none of them valid any more, allowed tokens up to SLACK above its clock: every Grant from now on exceeds these. */
+  private endSilence(earlierClock: LamportTime): void {
+    this.silence = null;
+    this.silentUntilMs = this.nowMs;
+    this.clock.reach(earlierClock + Math.max(this.settings.slack, this.birth.slackBefore ?? 0) + 1);
+    this.arbiters.onSilenceOver();
   }
 
   /** A silent peer is told of what it may take back in, but others are asked for new votes. */
@@ -173,7 +231,9 @@ class CoreNode implements Context, LockNode {
       case 'release':
         return this.arbiters.onRelease(from, message);
       case 'grant':
-        return this.requesters.onGrant(from, message);
+        if (!this.memory.isAbout(message)) return this.requesters.onGrant(from, message);
+        if (this.memory.onGrant(from, message)) this.join('peers');
+        return;
       case 'inquire':
         return this.requesters.onInquire(from, message);
       default:
@@ -184,7 +244,8 @@ class CoreNode implements Context, LockNode {
   send(to: NodeId, message: Message): void {
     // To itself too: a vote of its own above the ceiling would allow a token that it forgets in a crash.
     // Clocks only rise, so nothing overtakes what is held back.
-    if (message.clock > this.clock.ceiling) {
+    // What a node says that does not take part yet allows nobody anything.
+    if (message.clock > this.clock.ceiling && this.memory.isKnown) {
       if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
@@ -219,12 +280,13 @@ class CoreNode implements Context, LockNode {
   }
 
   private askForCeiling(): void {
-    const ceiling = this.clock.ceilingToReserve();
+    // What is on disk says that its node remembers.
+    const ceiling = this.memory.isKnown ? this.clock.ceilingToReserve() : null;
     if (ceiling !== null) this.effects.push({ kind: 'reserveCeiling', ceiling });
   }
 
   private askForWake(): void {
-    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs);
+    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs, this.memory.earliestMs);
     if (atMs >= this.wakeAtMs) return;
     this.wakeAtMs = atMs;
     this.effects.push({ kind: 'wake', atMs });
@@ -251,19 +313,23 @@ export function step(node: LockNode, event: Event): readonly Effect[] {
 
 /** The Lamport clock as far as it may be told to others: never above the ceiling on disk. */
 export function durableClock(node: LockNode): LamportTime {
-  const { clock } = insideOf(node);
-  return Math.min(clock.now, clock.ceiling);
+  return insideOf(node).toldClock;
 }
 
 /** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
 export function silentForMs(node: LockNode, nowMs: number): number {
-  return Math.max(0, insideOf(node).silentUntilMs - nowMs);
+  return insideOf(node).silentForMs(nowMs);
 }
 
 /** What this node knows of itself. */
 export function inspectNode(node: LockNode): NodeView {
   const { settings, clock } = insideOf(node);
   return { id: settings.self, clock: clock.now, ceiling: clock.ceiling };
+}
+
+/** Whether this node remembers which clock values it has used, or has learned it: what it tells its peers in a handshake. */
+export function remembers(node: LockNode): boolean {
+  return insideOf(node).takesPart;
 }
 
 /** Every lock that this node knows anything of. */

@@ -187,6 +187,16 @@ export class Requesters {
     }
   }
 
+  /** Callers that asked before this node took part ask now, under ids that no earlier life can have used. */
+  onJoined(): void {
+    for (const requester of this.byLock.values()) {
+      const { line } = requester;
+      line.forEach((caller, place) => (line[place] = { ...caller, timestamp: this.context.clock.tick() }));
+      this.joinOrAdvance(requester);
+      this.settle(requester);
+    }
+  }
+
   /** The machine slept: leases ended earlier than those inside were told. */
   onSlept(): void {
     for (const requester of this.byLock.values()) {
@@ -242,6 +252,8 @@ export class Requesters {
     const { phase } = requester;
     switch (phase.state) {
       case 'idle':
+        // Callers wait until this node takes part.
+        if (requester.line.length > 0) return this.deadlines.remove(requester);
         if (requester.noKeepUntilMs > this.context.requesterNowMs && this.byLock.size <= LOCKS_KEPT_MAX) {
           this.deadlines.schedule(requester, requester.noKeepUntilMs);
         } else {
@@ -277,7 +289,8 @@ export class Requesters {
     if (first === undefined) return;
     switch (phase.state) {
       case 'idle':
-        return this.start(requester, first);
+        if (this.context.takesPart) this.start(requester, first);
+        return;
       case 'waiting':
       case 'recalled':
         return;
@@ -347,7 +360,8 @@ export class Requesters {
     const { request } = entry;
     const leftMs = entry.validUntilMs - this.context.requesterNowMs;
     const endsSoon = leftMs < reentryLeftMs(this.context.settings.leaseMs);
-    if (first.mode !== request.mode || request.contended || entry.token + 1 > entry.tokenMax || endsSoon) {
+    const isSameEntry = first.mode === request.mode && !request.contended && entry.token + 1 <= entry.tokenMax && !endsSoon;
+    if (!isSameEntry || !this.context.clock.mayTickFreely(this.context.nowMs)) {
       this.end(requester, request);
       return this.start(requester, first);
     }
@@ -462,7 +476,7 @@ export class Requesters {
   /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */
   private answerUnknown(from: NodeId, message: Grant | Inquire): void {
     // What an earlier life held its client may still use: it must run out by itself (protocol.md section 11).
-    if (message.timestamp < this.context.clock.bornAt) this.context.ignore(from, message, 'request of an earlier life');
+    if (message.timestamp < this.context.clock.bornAt || !this.context.takesPart) this.context.ignore(from, message, 'request of an earlier life');
     else sendRelease(this.context, from, message.lock, message.timestamp);
   }
 

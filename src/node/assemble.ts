@@ -1,6 +1,6 @@
 /** A node out of its parts: the core, what drives it, and the locks that people use. Nothing is started yet. */
 import type { Configuration } from '../config';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
+import { ceilingBlockOf, createNode, slackOf } from '../core';
 import type { Birth, CoreSettings, NodeId } from '../core';
 import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
@@ -38,7 +38,7 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
-    self: id, coterie, leaseMs, retryMs, driftMax, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
+    self: id, coterie, leaseMs, retryMs, driftMax, slack: slackOf(leaseMs), ceilingBlock: ceilingBlockOf(leaseMs), retain,
   };
   const birth: Birth = {
     ceilingOnDisk: dataDirectory.ceiling,

@@ -68,6 +68,8 @@ export class Runtime {
   readonly stops = new AbortController();
   /** Called after each change of which peers are up. */
   onReach: () => void = () => undefined;
+  /** It lost its memory, and too few peers could tell: its tokens exceed earlier ones as far as the wall clocks agree. */
+  restsOnWallClocks = false;
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -328,6 +330,8 @@ export class Runtime {
         return this.setTimer(effect.atMs);
       case 'reserveCeiling':
         return this.reserve(effect.ceiling);
+      case 'joined':
+        return this.onJoined(effect.by);
       case 'ignored': {
         const { ignored } = this.counts;
         ignored[effect.reason] = (ignored[effect.reason] ?? 0) + 1;
@@ -339,6 +343,19 @@ export class Runtime {
       }
       default:
         return assertNever(effect);
+    }
+  }
+
+  private onJoined(by: 'peers' | 'wall clock'): void {
+    this.restsOnWallClocks = by === 'wall clock';
+    const { log } = this.parts;
+    if (by === 'peers') {
+      log.info('this node had no memory of earlier clock values; it has learned from its peers which tokens may be in use, and takes part now');
+    } else {
+      log.warn(
+        'this node has no memory of earlier clock values, and too few peers that remember could be heard. It takes part now: ' +
+          "its tokens exceed earlier ones only if the machines' wall clocks agree to within a lease",
+      );
     }
   }
 

@@ -604,7 +604,7 @@ describe('arbiter: a new life (protocol.md section 5)', () => {
 
   test('arbiter: a number of this life is no grant of an earlier one (protocol.md section 5)', () => {
     const n1 = restarted();
-    const bornAt = 1000 + BORN_AT;
+    const bornAt = 1001;
     expect(n1.receives('n2', request(800, { heldGrant: bornAt })).sentOf('grant')).toEqual([]);
     expect(n1.receives('n2', request(800, { heldGrant: bornAt - 1 })).sentOf('grant')).toHaveLength(1);
   });

@@ -175,12 +175,15 @@ describe('a peer that is silent after its restart (protocol.md sections 5 and 6)
     ]);
   });
 
-  test('peers: no silence is taken to be longer than a lease (protocol.md section 5)', () => {
+  test('peers: a silence may be longer than a lease: the peer last lent under a longer one (protocol.md section 16)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
-    n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: 1e9 });
-    n1.advance(LEASE_MS);
-    expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+    n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: 3 * LEASE_MS });
+    n1.advance(3 * LEASE_MS - 1);
+    expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).not.toContain('n2');
+    n1.release(2);
+    n1.advance(1);
+    expect(n1.acquire(3).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
   test('peers: one that goes down while silent is down for longer than its silence (protocol.md section 6)', () => {
@@ -193,7 +196,7 @@ describe('a peer that is silent after its restart (protocol.md sections 5 and 6)
   });
 
   test('peers: a node that is silent itself would rather ask others than itself (protocol.md section 6)', () => {
-    const n1 = new TestNode({ firstStart: false });
+    const n1 = new TestNode({ firstStart: false, ceilingOnDisk: 50 });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
     n1.release(1);
     n1.advance(LEASE_MS);
