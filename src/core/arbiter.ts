@@ -109,6 +109,7 @@ export class Arbiters {
       this.fill(arbiter);
       this.inquireFor(arbiter, waiter, isRepeat);
     }
+    this.orderForOwnThief(from, message);
     this.settle(arbiter);
   }
 
@@ -284,8 +285,23 @@ export class Arbiters {
         timestamp: grant.request.timestamp,
         grant: grant.number,
         contender,
+        sentAtMs: grant.sentAtMs,
       });
     }
+  }
+
+  /**
+   * Other arbiters know a thief by hearsay that may be old. Its own node knows whether it still waits, so a holder that heard
+   * of it asks there, and obeys this answer alone (protocol.md section 12).
+   */
+  private orderForOwnThief(holder: NodeId, { lock, timestamp, claim, sentAtMs }: Request): void {
+    if (!doesHold(claim)) return;
+    const thief = this.context.thiefOf(lock);
+    if (thief === null) return;
+    const { clock } = this.context;
+    this.context.send(holder, {
+      kind: 'inquire', lock, clock: clock.now, timestamp, grant: clock.now, contender: { request: thief, claim: 'steals' }, sentAtMs,
+    });
   }
 
   /** A thief that waits gives its order with every renewal, and so also to an older thief that has entered by now. */

@@ -5,7 +5,7 @@
 import type { Coterie, NodeId } from '../quorum/coterie';
 import type { LamportClock } from './clock';
 import type { Effect } from './events';
-import type { Message } from './messages';
+import type { LockName, Message, RequestId } from './messages';
 import type { Reach } from './reach';
 
 /** What a node is told once. All times in whole milliseconds. */
@@ -41,6 +41,8 @@ export interface Context {
   readonly takesPart: boolean;
   /** Whom to ask. */
   readonly reach: Reach;
+  /** A request of this very node that waits to steal the lock; or null. */
+  thiefOf(lock: LockName): RequestId | null;
   /** To a peer as an effect; to this node itself by way of its own queue, within the same step. */
   send(to: NodeId, message: Message): void;
   emit(effect: Effect): void;

@@ -12,7 +12,7 @@ import type { Context, CoreSettings } from './context';
 import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
 import { Memory } from './memory';
-import type { LamportTime, LockName, Message } from './messages';
+import type { LamportTime, LockName, Message, RequestId } from './messages';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requester';
@@ -252,6 +252,10 @@ class CoreNode implements Context, LockNode {
     } else {
       this.effects.push({ kind: 'send', to, message });
     }
+  }
+
+  thiefOf(lock: LockName): RequestId | null {
+    return this.requesters.thiefOf(lock);
   }
 
   emit(effect: Effect): void {

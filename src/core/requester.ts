@@ -14,7 +14,7 @@ import type { Context } from './context';
 import type { AcquireEvent, CallerId, Thief } from './events';
 import { assertNever } from './invariants';
 import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
-import type { Grant, Inquire, LamportTime, LockName, NodeId, Token } from './messages';
+import type { Grant, Inquire, LamportTime, LockName, NodeId, RequestId, Token } from './messages';
 import { viewOf } from './phases';
 import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Waiting } from './phases';
 import { claimOf, hasPriority } from './priority';
@@ -72,6 +72,11 @@ export class Requesters {
     else requester.line.push(caller);
     this.joinOrAdvance(requester);
     this.settle(requester);
+  }
+
+  thiefOf(lock: LockName): RequestId | null {
+    const phase = this.byLock.get(lock)?.phase;
+    return phase?.state === 'waiting' && phase.request.steals ? phase.request.id : null;
   }
 
   /** Done, or no longer waiting. */
@@ -132,6 +137,7 @@ export class Requesters {
         this.countForEntry(from, phase, message);
         // For longer, or for less: a new grant may answer an older Request.
         if (phase.validUntilMs !== before) this.tellRenewed(requester.lock, phase);
+        if (message.contended) this.spread(requester, phase);
         return;
       }
       case 'retained':
@@ -350,7 +356,7 @@ export class Requesters {
       askedAtMs: requesterNowMs,
       contended: false,
     };
-    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false };
+    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false, votesRenewed: false };
     requester.phase = phase;
     askAll(this.context, requester.lock, phase);
   }
@@ -377,7 +383,7 @@ export class Requesters {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [] };
     requester.phase = phase;
     this.letIn(requester, phase);
     return phase;
@@ -443,6 +449,12 @@ export class Requesters {
       phase.clocksBroughtTogether = true;
       return askAll(this.context, requester.lock, phase);
     }
+    // Held means usable: with less of the lease left it could be lost again before its renewal is back.
+    if (allowed.validUntilMs - this.context.requesterNowMs < reentryLeftMs(this.context.settings.leaseMs)) {
+      if (phase.votesRenewed) return;
+      phase.votesRenewed = true;
+      return askAll(this.context, requester.lock, phase);
+    }
     const held = this.enter(requester, request, allowed, allowed.token);
     // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
     if (request.steals) askAll(this.context, requester.lock, held);
@@ -453,7 +465,8 @@ export class Requesters {
     switch (phase.state) {
       case 'held':
         // Noted: the lock will be released for real. One that stole it before has lost it by now.
-        if (message.contender.claim !== 'steals') return;
+        if (message.contender.claim !== 'steals') return this.spread(requester, phase);
+        if (!this.isConfirmed(from, phase, message)) return this.askThief(requester, phase, message.contender.request.node);
         this.takeAway(requester, phase, { node: message.contender.request.node });
         return this.joinOrAdvance(requester);
       case 'retained':
@@ -471,6 +484,30 @@ export class Requesters {
       default:
         return assertNever(phase);
     }
+  }
+
+  /**
+   * Whether a thief still wants the lock: its own node says so, and heard from this holder when that was inside already. Any
+   * other order may be late, for a thief that is long done; nobody is robbed for it.
+   */
+  private isConfirmed(from: NodeId, { sinceMs }: Held, { contender, sentAtMs }: Inquire): boolean {
+    return from === contender.request.node && sentAtMs >= sinceMs;
+  }
+
+  private askThief(requester: Requester, phase: Held, node: NodeId): void {
+    // Of this node's own thieves it knows by itself.
+    if (node === this.context.settings.self) return;
+    if (!phase.request.asked.includes(node)) phase.request.asked.push(node);
+    ask(this.context, node, requester.lock, phase);
+  }
+
+  /**
+   * Somebody waits: when its node dies, votes lent to it cannot be had for a lease, and this holder may need them then. One
+   * that is younger than a repeat asks with that (rule holder-spreads): short holds do not pay with messages to everybody.
+   */
+  private spread(requester: Requester, phase: Held): void {
+    if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;
+    askToo(this.context, this.context.reach.everybody(), requester.lock, phase);
   }
 
   /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */

@@ -98,7 +98,7 @@ const fieldsOf = {
   request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals, Tag.holds),
   grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended),
   release: bits(Tag.lock, Tag.clock, Tag.timestamp),
-  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
+  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
 
@@ -142,6 +142,7 @@ export class FrameBuilder {
         break;
       case 'inquire':
         writer.fixed64(Tag.grant, message.grant);
+        writer.fixed64(Tag.sentAtMs, message.sentAtMs);
         writer.fixed64(Tag.contenderTimestamp, message.contender.request.timestamp);
         writer.text(Tag.contenderNode, message.contender.request.node);
         this.addClaim(message.contender.claim);
@@ -348,11 +349,12 @@ export class FrameDecoder {
         checkFields('inquire', seen);
         checkTime('grant', grant, clock);
         checkTime('contender timestamp', contenderTimestamp, clock);
+        checkSentAt(sentAtMs);
         if (!this.nodes.has(contenderNode)) {
           throw new WireFault(`contender ${JSON.stringify(contenderNode)} is not a node of the configuration`);
         }
         const contender = { request: { timestamp: contenderTimestamp, node: contenderNode }, claim: claimOf(steals, holds) };
-        return { kind: 'inquire', lock, clock, timestamp, grant, contender };
+        return { kind: 'inquire', lock, clock, timestamp, grant, contender, sentAtMs };
       }
       case KindTag.yield:
         checkFields('yield', seen);

@@ -181,7 +181,7 @@ type ContenderIn = RequestId & { readonly claim?: Claim };
 
 /** Its contender waits unless a test says otherwise. */
 export function inquire(timestamp: LamportTime, number: LamportTime, { claim = 'waits', ...request }: ContenderIn, more: Partial<Inquire> = {}): Inquire {
-  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, ...more };
+  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, sentAtMs: 0, ...more };
 }
 
 export function yieldOf(timestamp: LamportTime, number: LamportTime, more: Partial<Yield> = {}): Yield {
