@@ -16,6 +16,6 @@ export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {
-  createNode, durableClock, inspectLock, inspectNode, lockNames, remembers, silentForMs, step,
+  createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
 export type { Birth, LockNode, LockView, NodeView } from './node';

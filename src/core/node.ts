@@ -83,6 +83,8 @@ class CoreNode implements Context, LockNode {
   private readonly toSelf: Message[] = [];
   /** Messages with a clock above the ceiling on disk, in order. */
   private heldBack: { readonly to: NodeId; readonly message: Message }[] = [];
+  /** Since when something is held back; null while nothing is. */
+  private heldBackSinceMs: number | null = null;
   private wakeAtMs = Infinity;
 
   constructor(
@@ -109,6 +111,10 @@ class CoreNode implements Context, LockNode {
   /** As peers are told it. */
   silentForMs(nowMs: number): number {
     return this.silence === null ? 0 : Math.max(0, this.silence.plannedUntilMs - nowMs);
+  }
+
+  isMute(nowMs: number): boolean {
+    return this.heldBackSinceMs !== null && nowMs - this.heldBackSinceMs >= this.settings.retryMs;
   }
 
   get toldClock(): LamportTime {
@@ -246,6 +252,7 @@ class CoreNode implements Context, LockNode {
     // Clocks only rise, so nothing overtakes what is held back.
     // What a node says that does not take part yet allows nobody anything.
     if (message.clock > this.clock.ceiling && this.memory.isKnown) {
+      this.heldBackSinceMs ??= this.nowMs;
       if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
@@ -278,9 +285,11 @@ class CoreNode implements Context, LockNode {
   }
 
   private sendHeldBack(): void {
-    const { heldBack } = this;
+    const { heldBack, heldBackSinceMs } = this;
     this.heldBack = [];
+    this.heldBackSinceMs = null;
     for (const { to, message } of heldBack) this.send(to, message);
+    if (this.heldBackSinceMs !== null) this.heldBackSinceMs = heldBackSinceMs;
   }
 
   private askForCeiling(): void {
@@ -329,6 +338,14 @@ export function silentForMs(node: LockNode, nowMs: number): number {
 export function inspectNode(node: LockNode): NodeView {
   const { settings, clock } = insideOf(node);
   return { id: settings.self, clock: clock.now, ceiling: clock.ceiling };
+}
+
+/**
+ * Whether this node is up and can say nothing: for a retry interval its ceiling could not be written. Its driver must not let
+ * it look alive then, so that its peers ask others (protocol.md section 17).
+ */
+export function isMute(node: LockNode, nowMs: number): boolean {
+  return insideOf(node).isMute(nowMs);
 }
 
 /** Whether this node remembers which clock values it has used, or has learned it: what it tells its peers in a handshake. */

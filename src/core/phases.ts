@@ -52,6 +52,8 @@ export interface Waiting {
   clocksBroughtTogether: boolean;
   /** And votes that end too soon to enter with are renewed at once the first time only. */
   votesRenewed: boolean;
+  /** Until then those asked may be expected to answer; then others are asked too, and again a lease later. */
+  patientUntilMs: number;
 }
 
 /** Callers may be inside, or enter again: votes that are valid contain a quorum until `validUntilMs`. */

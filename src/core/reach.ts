@@ -88,6 +88,12 @@ export class Reach {
     return coterie.quorumAvoiding(self, this.down) ?? [];
   }
 
+  /** A quorum without those, who are up and grant nothing; nobody when there is none. */
+  without(mute: readonly NodeId[]): readonly NodeId[] {
+    const { self, coterie } = this.settings;
+    return coterie.quorumAvoiding(self, new Set([...this.down, ...mute])) ?? [];
+  }
+
   /** Every node that is up and whose vote counts for anything. A node may be in no quorum at all. */
   everybody(): readonly NodeId[] {
     const { coterie } = this.settings;

@@ -222,9 +222,22 @@ export class Requesters {
         const needsOthers = phase.state === 'held' && this.needsOthers(phase);
         askAll(this.context, due.lock, phase);
         if (needsOthers) askToo(this.context, this.context.reach.everybody(), due.lock, phase);
+        if (phase.state === 'waiting') this.loseNoHope(due.lock, phase);
       }
       this.settle(due);
     }
+  }
+
+  /**
+   * Whoever was asked a lease ago and has granted nothing lent its vote for long, or is up and mute. One further quorum is
+   * asked that does without them, and no other for a lease: it may be the former.
+   */
+  private loseNoHope(lock: LockName, phase: Waiting): void {
+    const { requesterNowMs, settings, reach } = this.context;
+    if (requesterNowMs < phase.patientUntilMs) return;
+    phase.patientUntilMs = requesterNowMs + settings.leaseMs;
+    const granted = new Set(phase.request.votes.arbiters);
+    askToo(this.context, reach.without(phase.request.asked.filter((node) => !granted.has(node))), lock, phase);
   }
 
   /** Give everything back, so that nobody has to wait for a lease to end. */
@@ -356,7 +369,7 @@ export class Requesters {
       askedAtMs: requesterNowMs,
       contended: false,
     };
-    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false, votesRenewed: false };
+    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false, votesRenewed: false, patientUntilMs: requesterNowMs + settings.leaseMs };
     requester.phase = phase;
     askAll(this.context, requester.lock, phase);
   }
