@@ -24,5 +24,5 @@ export type { Coterie, FamilyLayout, NodeSet } from './quorum';
 export { InvariantError } from './core';
 export type { PeerStatus, TlsFiles } from './transport/transport';
 export type {
-  ArbiterView, CallerId, LamportTime, LocalInvariant, LockName, LockView, MessageKind, Mode, NodeId, RequestId, RequesterView, Token,
+  ArbiterView, CallerId, Claim, LamportTime, LocalInvariant, LockName, LockView, MessageKind, Mode, NodeId, RequestId, RequesterView, Token,
 } from './core';

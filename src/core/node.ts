@@ -15,7 +15,7 @@ import { Memory } from './memory';
 import type { LamportTime, LockName, Message, RequestId } from './messages';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
-import { Requesters } from './requester';
+import { Requesters } from './requesters';
 
 /** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
 const HELD_BACK_MAX = 10_000;
