@@ -3,6 +3,7 @@ import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
 import type { HeldLock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
+import { lockTitle } from './holders';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it
   unlock NAME          give it back, or stop waiting for it
@@ -100,7 +101,7 @@ export class NodeConsole {
     for (const { name, grants, queue, callers } of locks) {
       const lent = grants.map(({ node, mode }) => `${node} (${mode})`).join(', ') || 'nobody';
       const own = callers === null || callers.state === 'idle' ? '' : `; own request: ${callers.state}`;
-      lines.push(`  ${name}: vote lent to ${lent}, ${queue.length} waiting${own}`);
+      lines.push(`  ${lockTitle(name)}: vote lent to ${lent}, ${queue.length} waiting${own}`);
     }
     this.say(lines.join('\n'));
   }
