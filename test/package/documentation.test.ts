@@ -245,6 +245,13 @@ describe('what is needed', () => {
     const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
     expect(read('README.md')).toContain(`Node.js ${engines.node.replace('>=', '')} or later`);
   });
+
+  test('CI runs on the oldest Node.js that package.json allows, and on the newest', () => {
+    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+    const workflow = read('.github/workflows/check.yml');
+    expect(/^ +node: \[(.*)\]$/m.exec(workflow)?.[1]).toBe(`'${engines.node.replace('>=', '')}', 'latest'`);
+    expect(workflow).toMatch(/^ +- run: \.ci\/run$/m);
+  });
 });
 
 describe('links', () => {
