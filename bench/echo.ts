@@ -6,6 +6,7 @@ import type { Message, NodeId } from '../src/core';
 import { silentLog } from '../src/log';
 import { GrpcTransport } from '../src/transport/grpc-transport';
 import { createServer, listen } from '../src/transport/server';
+import type { Listening } from '../src/transport/server';
 import { idle } from './scenarios';
 
 export interface EchoEnd {
@@ -19,6 +20,7 @@ export class Echo {
   private whenUp: (() => void) | null = null;
   private readonly up: Promise<void> = new Promise((resolve) => (this.whenUp = resolve));
   private readonly server = createServer();
+  private listening: Listening | undefined;
   private readonly transport: GrpcTransport;
   private clock = Date.now() * 1000;
 
@@ -34,7 +36,7 @@ export class Echo {
   }
 
   async start(): Promise<void> {
-    await listen(this.server, this.end.listenAt);
+    this.listening = await listen(this.server, this.end.listenAt);
     this.transport.start({
       message: (from, message) => this.onMessage(from, message),
       peerUp: () => this.whenUp?.(),
@@ -69,7 +71,7 @@ export class Echo {
 
   async stop(): Promise<void> {
     await this.transport.stop();
-    this.server.forceShutdown();
+    this.listening?.stop();
   }
 
   private onMessage(from: NodeId, message: Message): void {

@@ -2,7 +2,7 @@
 import { readConfiguration } from '../config';
 import type { NodeId } from '../core';
 import type { LockInfo } from '../locks/types';
-import { LocksClient } from '../client/node-connection';
+import { NodeConnection } from '../client/node-connection';
 import { loadClientTls } from '../transport/tls';
 import { tlsFilesOf } from './options';
 import type { TlsOptions } from './options';
@@ -13,7 +13,7 @@ export interface AllNodesOptions extends TlsOptions {
 
 export interface NodeClient {
   readonly id: NodeId;
-  readonly client: LocksClient;
+  readonly client: NodeConnection;
 }
 
 /** What all nodes that answer hold and wait for. */
@@ -28,7 +28,7 @@ export interface Inventory {
 export function clientsOf(options: AllNodesOptions): NodeClient[] {
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  return readConfiguration(options.config).nodes.map(({ id, address }) => ({ id, client: new LocksClient(address, tls) }));
+  return readConfiguration(options.config).nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, tls) }));
 }
 
 export async function closeAll(nodes: readonly NodeClient[]): Promise<void> {

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { Option } from 'commander';
 import { readConfiguration } from '../config';
 import { LockError } from '../errors';
-import { LocksClient } from '../client/node-connection';
+import { NodeConnection } from '../client/node-connection';
 import { RemoteLockManager } from '../client/remote';
 import { loadClientTls } from '../transport/tls';
 import { NODE_OPTIONS, parseAddress, tlsFilesOf } from './options';
@@ -37,7 +37,7 @@ export async function findNode(options: FindNodeOptions, signal: AbortSignal): P
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   aborted.catch(() => undefined);
   // A name server that does not answer takes longer than anybody wants to wait for the end.
-  const clients = (await Promise.race([candidates(options), aborted])).map((address) => new LocksClient(address, tls));
+  const clients = (await Promise.race([candidates(options), aborted])).map((address) => new NodeConnection(address, tls));
   try {
     for (const [index, client] of clients.entries()) {
       if (!(await Promise.race([answers(client), aborted]))) continue;
@@ -53,7 +53,7 @@ export async function findNode(options: FindNodeOptions, signal: AbortSignal): P
 }
 
 /** @throws LockError when what answers is no node */
-async function answers(client: LocksClient): Promise<boolean> {
+async function answers(client: NodeConnection): Promise<boolean> {
   try {
     await client.status(ANSWER_MS);
     return true;

@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { LockError } from '../errors';
-import { LocksClient } from '../client/node-connection';
+import { NodeConnection } from '../client/node-connection';
 import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../client-protocol/schema';
-import { readWtf8 } from '../lock-name';
+import { lockNameOf } from '../client-protocol/wire-words';
 import { loadClientTls } from '../transport/tls';
 import { EXIT, ExitWith } from './exit-codes';
 import { lockTitle } from './holders';
@@ -54,7 +54,7 @@ async function run(options: StatusOptions): Promise<void> {
   const configuration = readConfiguration(options.config);
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new LocksClient(address, tls) }));
+  const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, tls) }));
   try {
     for (;;) {
       const answers = await Promise.all(clients.map(({ id, client }) => ask(id, client, configuration)));
@@ -72,7 +72,7 @@ async function run(options: StatusOptions): Promise<void> {
   }
 }
 
-async function ask(id: string, client: LocksClient, configuration: Configuration): Promise<NodeAnswer> {
+async function ask(id: string, client: NodeConnection, configuration: Configuration): Promise<NodeAnswer> {
   const { address } = client;
   try {
     const status = await client.status(ANSWER_MS);
@@ -155,7 +155,7 @@ function stateWord({ state }: CallersStatus): string {
 }
 
 function lockName({ lock }: LockStatus): string {
-  return readWtf8(lock) ?? lock.toString('latin1');
+  return lockNameOf(lock);
 }
 
 function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer[]): object {

@@ -113,8 +113,10 @@ export interface WatchRequest {
   readonly lock?: Buffer;
 }
 
+export type ChangeWord = 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST';
+
 export interface WatchEventMessage {
-  readonly change: 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST';
+  readonly change: ChangeWord;
   readonly lock: LockInfoMessage;
 }
 

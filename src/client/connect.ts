@@ -2,12 +2,12 @@
  * The same locks from a process that is no node. Beside the manager itself, so that the types that users see
  * lead to nothing of gRPC.
  */
+import { isObject, shown } from '../arguments';
 import { LockError } from '../errors';
-import { isObject, shown } from '../locks/request-arguments';
 import type { LockManager } from '../locks/types';
 import { loadClientTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/transport';
-import { LocksClient } from './node-connection';
+import { NodeConnection } from './node-connection';
 import { RemoteLockManager } from './remote';
 
 /** Which nodes `connect` asks, and how. */
@@ -44,6 +44,6 @@ export function connect(options: ConnectOptions): RemoteLocks {
     if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
   }
   const material = tls === undefined ? undefined : loadClientTls(tls);
-  const manager = new RemoteLockManager(addresses.map((address) => new LocksClient(address, material)));
+  const manager = new RemoteLockManager(addresses.map((address) => new NodeConnection(address, material)));
   return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
 }

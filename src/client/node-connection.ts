@@ -1,47 +1,26 @@
 /**
- * Locks for a process that is no node: asks a running node through the client service.
- * Law: a lock is held here only until the time that this process counts by its own clock, from when it
- * *sent* what the node answered; no late message, silent node or broken network can stretch that.
+ * A connection to one node, for a process that is none: asks for its locks, and what it knows.
+ * Law: what a gRPC error means to those who use locks is said here, once.
  */
 import * as grpc from '@grpc/grpc-js';
-import type { Mode, Token } from '../core';
-import { LockError } from '../errors';
-import type { LockErrorCode } from '../errors';
-import { onAbort } from '../locks/abort';
-import type { ManagedLock } from '../locks/base';
-import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions } from '../locks/types';
-import { TimeWithSleep } from '../runtime/monotonic-time';
-import { readWtf8 } from '../lock-name';
-import type { TlsMaterial } from '../transport/tls';
 import { LOCKS_SERVICE, healthCheck } from '../client-protocol/discovery';
-import { EndsInOrder } from './ends-in-order';
 import { locksMethods } from '../client-protocol/schema';
-import type { EndedMessage, EndedReason, HeldMessage, HoldEvent, HoldRequest, LockInfoMessage, Malformed, QueuedMessage, StatusReply, WatchEventMessage } from '../client-protocol/schema';
-import { lockBytes, wireMode } from '../service/replies';
-
-const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
-
-/** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
-const PINGS_PER_LEASE = 5;
-/** How often it is looked whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
-const LOOK_MS = 200;
-/** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
-const ANSWER_MS = 3_000;
-/** So much later than `waitMs` is a node taken for gone that never answered. */
-const ANSWER_LATE_MS = 1_500;
-/** How long nodes may take to notice that this process is done. */
-const CLOSE_MS = 500;
-
-export interface RemoteOptions extends LockOptions {
-  /** Called when the lock is not free, with who holds it or stands in line before, as far as the node asked knows: other nodes, and clients of its own. */
-  readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
-}
+import type { StatusReply, WatchEventMessage } from '../client-protocol/schema';
+import { changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
+import { LockError } from '../errors';
+import type { ManagedLock } from '../locks/managed-lock';
+import type { ClusterSnapshot, LockChange, LockManagerSnapshot } from '../locks/types';
+import { TimeWithSleep } from '../runtime/monotonic-time';
+import type { TlsMaterial } from '../transport/tls';
+import { EndsInOrder } from './ends-in-order';
+import { CLOSE_MS, RemoteRequest, within } from './remote-request';
+import type { RemoteOptions } from './remote-request';
 
 /** A connection to one node. */
-export class LocksClient {
+export class NodeConnection {
   private readonly client: grpc.Client;
   private readonly time = new TimeWithSleep();
-  private readonly holds = new Set<RemoteHold>();
+  private readonly requests = new Set<RemoteRequest>();
   /** How many streams of locks there were. */
   private begun = 0;
   private readonly ends = new EndsInOrder();
@@ -88,16 +67,16 @@ export class LocksClient {
       const { Hold } = locksMethods();
       const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
       const number = this.begun++;
-      const hold: RemoteHold = new RemoteHold(this, call, name, options, {
+      const request: RemoteRequest = new RemoteRequest(this, call, name, options, {
         resolve,
         reject,
         onOver: () => this.ends.end({ number, end: () => call.end() }),
         onClosed: (isHeard) => {
-          this.holds.delete(hold);
+          this.requests.delete(request);
           if (isHeard) this.onHeard(name);
         },
       });
-      this.holds.add(hold);
+      this.requests.add(request);
     });
   }
 
@@ -109,23 +88,23 @@ export class LocksClient {
   /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time. */
   async query(withinMs: number): Promise<LockManagerSnapshot> {
     const { held, pending } = await this.ask(locksMethods().Query, { cluster: false }, withinMs);
-    return { held: held.map(lockInfo), pending: pending.map(lockInfo) };
+    return { held: held.map(lockInfoOf), pending: pending.map(lockInfoOf) };
   }
 
   /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time. */
   async queryCluster(withinMs: number): Promise<ClusterSnapshot> {
     const { held, pending, unanswered } = await this.ask(locksMethods().Query, { cluster: true }, withinMs);
-    return { held: held.map(lockInfo), pending: pending.map(lockInfo), unanswered };
+    return { held: held.map(lockInfoOf), pending: pending.map(lockInfoOf), unanswered };
   }
 
   /** Until the node knows of every request that was made and of every lock that was released, or `withinMs` have passed. */
   async untilTold(withinMs: number): Promise<void> {
-    await within(withinMs, Promise.all([...this.holds].map((hold) => hold.told)));
+    await within(withinMs, Promise.all([...this.requests].map((request) => request.told)));
   }
 
   /** Whether the node may not know yet that this lock was released here, or no longer waited for. */
   isReleasing(name: string): boolean {
-    return [...this.holds].some((hold) => hold.name === name && hold.isOver);
+    return [...this.requests].some((request) => request.name === name && request.isOver);
   }
 
   /** Whether a lock can be had through the node: it answers, and reaches a quorum. */
@@ -146,7 +125,7 @@ export class LocksClient {
     const { Watch } = locksMethods();
     const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) });
     call.on('data', (event: WatchEventMessage) => {
-      onChange({ change: CHANGES[event.change], lock: lockInfo(event.lock) });
+      onChange({ change: changeOf(event.change), lock: lockInfoOf(event.lock) });
     });
     call.on('error', () => undefined); // told by 'status'
     call.once('status', (status: grpc.StatusObject) => onEnd(this.failure(status)));
@@ -176,10 +155,10 @@ export class LocksClient {
   }
 
   private async end(): Promise<void> {
-    const holds = [...this.holds];
-    for (const hold of holds) hold.abandon(this.closedError());
-    await within(CLOSE_MS, Promise.all(holds.map((hold) => hold.closed)));
-    for (const hold of holds) hold.cancel();
+    const requests = [...this.requests];
+    for (const request of requests) request.abandon(this.closedError());
+    await within(CLOSE_MS, Promise.all(requests.map((request) => request.closed)));
+    for (const request of requests) request.cancel();
     this.client.close();
   }
 
@@ -204,288 +183,4 @@ export class LocksClient {
         );
     }
   }
-}
-
-type State =
-  | { readonly kind: 'waiting' }
-  /** While its node `stops` it is held on, until it is released or runs out. */
-  | { readonly kind: 'held'; readonly stops: boolean }
-  | { readonly kind: 'lost' }
-  | { readonly kind: 'over' };
-
-/** One lock of this process, from asking to release. */
-class RemoteHold implements ManagedLock {
-  readonly mode: Mode;
-  /** Stays when the lock is lost: a resource that is shown it says whether a later holder was there. */
-  token: Token = 0;
-  lostReason: LockError | undefined;
-  /** The stream is over. */
-  readonly closed: Promise<void>;
-  private state: State = { kind: 'waiting' };
-  private validUntilMs = 0;
-  private readonly abort = new AbortController();
-  private readonly askedMs: number;
-  private pings: NodeJS.Timeout | undefined;
-  private deadline: NodeJS.Timeout | undefined;
-  private lostListener: ((reason: LockError) => void) | undefined;
-  private renewedListener: ((validForMs: number) => void) | undefined;
-  private readonly stopListening: () => void;
-  /** The node has said what became of the request. */
-  private readonly answered: Promise<void>;
-  private onAnswered: () => void = () => undefined;
-
-  constructor(
-    private readonly client: LocksClient,
-    private readonly call: grpc.ClientDuplexStream<HoldRequest | Malformed, HoldEvent>,
-    readonly name: string,
-    private readonly options: RemoteOptions,
-    private readonly outcome: {
-      readonly resolve: (lock: ManagedLock) => void;
-      readonly reject: (reason: unknown) => void;
-      /** This side of the stream may end. */
-      readonly onOver: () => void;
-      /** `isHeard`: the node itself ended the stream. */
-      readonly onClosed: (isHeard: boolean) => void;
-    },
-  ) {
-    this.mode = options.mode ?? 'exclusive';
-    this.askedMs = client.nowMs();
-    this.answered = new Promise((done) => (this.onAnswered = done));
-    call.on('data', (event: HoldEvent) => this.onEvent(event));
-    call.on('error', (error) => this.onBroken(client.failure(error)));
-    this.closed = new Promise((done) => {
-      call.once('status', ({ code }: grpc.StatusObject) => {
-        this.onAnswered();
-        outcome.onClosed(code === grpc.status.OK);
-        done();
-      });
-    });
-    call.on('end', () => this.onBroken(client.failure({ details: 'it ended the stream' })));
-    const { signal } = options;
-    this.stopListening = signal === undefined ? () => undefined : onAbort(signal, () => this.abandon(signal.reason));
-    this.deadline = setTimeout(() => this.onSilent(), Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS));
-    call.write({
-      acquire: {
-        lock: lockBytes(name),
-        mode: wireMode(this.mode),
-        steal: options.steal === true,
-        label: options.label ?? '',
-        pings: true,
-        sentAtMs: client.nowMs(),
-        ifAvailable: options.ifAvailable === true,
-        ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
-      },
-    });
-  }
-
-  get signal(): AbortSignal {
-    return this.abort.signal;
-  }
-
-  /** Released, lost for good or given up; the node may not know yet. */
-  get isOver(): boolean {
-    return this.state.kind === 'over';
-  }
-
-  /** The node knows of it: of the request, or of its end. */
-  get told(): Promise<void> {
-    return this.state.kind === 'over' ? this.closed : this.answered;
-  }
-
-  validForMs(): number {
-    return this.state.kind === 'held' ? Math.max(0, this.validUntilMs - this.client.nowMs()) : 0;
-  }
-
-  onRenewed(listener: (validForMs: number) => void): void {
-    this.renewedListener = listener;
-  }
-
-  onLost(listener: (reason: LockError) => void): void {
-    if (this.lostReason !== undefined) listener(this.lostReason);
-    else this.lostListener = listener;
-  }
-
-  release(): void {
-    // It ran out before this process got to its timers: it is lost, and not released.
-    if (this.state.kind === 'held' && this.validForMs() <= 0) this.watchDeadline();
-    if (this.state.kind === 'held' || this.state.kind === 'lost') this.finish();
-  }
-
-  /** Until the node knows, or need not be told any more: what it was not told has run out. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    const leftMs = this.validForMs();
-    this.release();
-    await within(Math.max(CLOSE_MS, leftMs), this.closed);
-  }
-
-  /** Whatever its state: it is over, and the node is told. */
-  abandon(reason: unknown): void {
-    switch (this.state.kind) {
-      case 'waiting':
-        this.finish();
-        return this.outcome.reject(reason);
-      case 'held':
-        this.lose(new LockError('closed', `${messageOf(reason)}: stop using what the lock ${JSON.stringify(this.name)} protects`, { cause: reason }));
-        return this.finish();
-      case 'lost':
-        return this.finish();
-      case 'over':
-        return;
-    }
-  }
-
-  /** For a node that does not end the stream. */
-  cancel(): void {
-    this.call.cancel();
-  }
-
-  private onEvent(event: HoldEvent): void {
-    this.onAnswered();
-    if ('queued' in event) return this.onQueued(event.queued);
-    if ('held' in event) return this.onHeld(event.held);
-    if ('valid' in event) return this.onValid(event.valid.sentAtMs + event.valid.validForMs);
-    if ('ended' in event) return this.onEnded(event.ended);
-    // A kind of event that this version does not know: it says nothing about validity.
-  }
-
-  private onQueued({ leaseMs, ahead }: QueuedMessage): void {
-    if (this.state.kind !== 'waiting') return;
-    clearTimeout(this.deadline);
-    this.beginPings(leaseMs);
-    this.options.onQueued?.(this.name, ahead);
-  }
-
-  private onHeld(held: HeldMessage): void {
-    if (this.state.kind !== 'waiting') return;
-    this.beginPings(held.leaseMs);
-    this.stopListening();
-    this.state = { kind: 'held', stops: false };
-    this.token = held.token;
-    this.validUntilMs = held.sentAtMs + held.validForMs;
-    this.watchDeadline();
-    if (this.isHeld()) return this.outcome.resolve(this);
-    this.finish();
-    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.client.address}`));
-  }
-
-  private onValid(validUntilMs: number): void {
-    if (this.state.kind !== 'held' || validUntilMs <= this.validUntilMs) return;
-    this.validUntilMs = validUntilMs;
-    this.watchDeadline();
-    this.renewedListener?.(this.validForMs());
-  }
-
-  private onEnded(ended: EndedMessage): void {
-    const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
-    if (this.state.kind === 'held') return error.code === 'closed' ? this.interrupt(error) : this.lose(error);
-    if (this.state.kind !== 'waiting') return;
-    this.finish();
-    this.outcome.reject(error);
-  }
-
-  /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
-  private interrupt(reason: LockError): void {
-    this.state = { kind: 'held', stops: true };
-    clearInterval(this.pings);
-    this.abort.abort(reason);
-  }
-
-  /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
-  private onBroken(error: LockError): void {
-    if (this.state.kind === 'held') {
-      if (this.state.stops) return;
-      return this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${error.message}`, { definite: false, cause: error }));
-    }
-    if (this.state.kind !== 'waiting') return;
-    this.finish();
-    this.outcome.reject(error);
-  }
-
-  /** Something listens there and says nothing: a node that is stopped, or no node. */
-  private onSilent(): void {
-    const waitedMs = Math.round(this.client.nowMs() - this.askedMs);
-    this.onBroken(this.client.failure({ details: `no answer for ${waitedMs} ms` }));
-    this.cancel();
-  }
-
-  private watchDeadline(): void {
-    clearTimeout(this.deadline);
-    const leftMs = this.validForMs();
-    if (leftMs > 0) {
-      this.deadline = setTimeout(() => this.watchDeadline(), Math.min(leftMs, LOOK_MS));
-      return;
-    }
-    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`, { definite: false }));
-  }
-
-  /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */
-  private lose(reason: LockError): void {
-    this.state = { kind: 'lost' };
-    this.lostReason = reason;
-    clearTimeout(this.deadline);
-    clearInterval(this.pings);
-    this.lostListener?.(reason);
-    this.abort.abort(reason);
-  }
-
-  private beginPings(leaseMs: number): void {
-    this.pings ??= setInterval(
-      () => this.call.write({ ping: { sentAtMs: this.client.nowMs() } }),
-      Math.ceil(leaseMs / PINGS_PER_LEASE),
-    );
-  }
-
-  private finish(): void {
-    this.state = { kind: 'over' };
-    this.stopListening();
-    clearTimeout(this.deadline);
-    clearInterval(this.pings);
-    this.outcome.onOver();
-  }
-
-  private isHeld(): boolean {
-    return this.state.kind === 'held';
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Until `what` has happened, or the time is up. */
-async function within(forMs: number, what: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([what, new Promise<void>((resolve) => (timer = setTimeout(resolve, forMs)))]);
-  clearTimeout(timer);
-}
-
-function codeOf(reason: EndedReason): LockErrorCode {
-  switch (reason) {
-    case 'REASON_TIMEOUT':
-      return 'timeout';
-    case 'REASON_NO_QUORUM':
-      return 'no-quorum';
-    case 'REASON_LOST':
-      return 'lost';
-    case 'REASON_STOLEN':
-      return 'stolen';
-    case 'REASON_CLOSED':
-      return 'closed';
-    case 'REASON_CONFIG':
-      return 'config';
-    case 'REASON_RELEASED': // we listen no longer when we have released
-    case 'REASON_UNSPECIFIED':
-      return 'protocol';
-  }
-}
-
-function lockInfo({ lock, mode, clientId, label, token, forMs }: LockInfoMessage): LockInfo {
-  return {
-    name: readWtf8(lock) ?? lock.toString('latin1'),
-    mode: mode === 'LOCK_MODE_SHARED' ? 'shared' : 'exclusive',
-    clientId,
-    ...(label === '' ? {} : { label }),
-    ...(token === 0 ? {} : { token }),
-    forMs,
-  };
 }

@@ -5,7 +5,7 @@
 import type { NodeId } from '../core';
 import type { LockChange, LockManagerSnapshot } from '../locks/types';
 import type { TlsMaterial } from '../transport/tls';
-import { LocksClient } from './node-connection';
+import { NodeConnection } from './node-connection';
 
 /** How long another node may take to say what it holds. */
 const QUERY_MS = 1_500;
@@ -14,7 +14,7 @@ const QUERY_MS = 1_500;
 const HEAD_START_MS = 5;
 
 export class PeerClients {
-  private readonly clients = new Map<NodeId, LocksClient>();
+  private readonly clients = new Map<NodeId, NodeConnection>();
   private isClosed = false;
 
   constructor(
@@ -46,10 +46,10 @@ export class PeerClients {
     this.clients.clear();
   }
 
-  private connected(): [NodeId, LocksClient][] {
+  private connected(): [NodeId, NodeConnection][] {
     if (this.isClosed) return [];
     for (const [id, address] of this.addresses) {
-      if (!this.clients.has(id)) this.clients.set(id, new LocksClient(address, this.tls));
+      if (!this.clients.has(id)) this.clients.set(id, new NodeConnection(address, this.tls));
     }
     return [...this.clients];
   }

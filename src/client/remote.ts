@@ -6,11 +6,13 @@
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import { either, onAbort } from '../locks/abort';
-import { BaseLockManager, IF_AVAILABLE_MS } from '../locks/base';
-import type { ManagedLock, ManagerTime } from '../locks/base';
+import { BaseLockManager } from '../locks/base';
+import { IF_AVAILABLE_MS } from '../locks/managed-lock';
+import type { ManagedLock, ManagerTime } from '../locks/managed-lock';
 import { readScope } from '../locks/request-arguments';
 import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
-import type { LocksClient, RemoteOptions } from './node-connection';
+import type { NodeConnection } from './node-connection';
+import type { RemoteOptions } from './remote-request';
 
 /** How long a node may take to answer a question; one that has to ask all others takes longer. */
 const QUERY_MS = 1_500;
@@ -39,7 +41,7 @@ export class RemoteLockManager extends BaseLockManager {
   private preferred = 0;
   private readonly closing = new AbortController();
 
-  constructor(private readonly clients: readonly LocksClient[]) {
+  constructor(private readonly clients: readonly NodeConnection[]) {
     super();
   }
 
@@ -91,7 +93,7 @@ export class RemoteLockManager extends BaseLockManager {
   }
 
   /** Asks one node. Null when it has lost its quorum and another has one, which is then asked first. */
-  private async beginAt(client: LocksClient, name: string, options: RemoteOptions & { readonly signal: AbortSignal }): Promise<ManagedLock | null> {
+  private async beginAt(client: NodeConnection, name: string, options: RemoteOptions & { readonly signal: AbortSignal }): Promise<ManagedLock | null> {
     if (this.clients.length === 1) return client.acquire(name, options);
     const leave = new AbortController();
     const giveUp = either(leave.signal, options.signal);
@@ -139,7 +141,7 @@ export class RemoteLockManager extends BaseLockManager {
     }
   }
 
-  private get client(): LocksClient {
+  private get client(): NodeConnection {
     const client = this.clients[this.preferred];
     if (client === undefined) throw new RangeError('a remote manager has at least one client');
     return client;
@@ -149,7 +151,7 @@ export class RemoteLockManager extends BaseLockManager {
    * The one to ask after this one, which did not answer. Each request goes its own way round, so that it asks all: of
    * several that fail at one node together only the first says which is preferred from now on.
    */
-  private passOver(silent: LocksClient): LocksClient {
+  private passOver(silent: NodeConnection): NodeConnection {
     const index = this.clients.indexOf(silent);
     const next = (index + 1) % this.clients.length;
     if (this.preferred === index) this.preferred = next;

@@ -55,7 +55,7 @@ const ADDRESS_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 export function validate(value: unknown): { readonly file: ConfigurationFile } | { readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
   const fault = (path: string, problem: string, remedy: string): void => void faults.push({ path, problem, remedy });
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     fault('', `is ${kindOf(value)}, not an object`, 'write { "nodes": […], "quorums": { "family": … } }; `maekawa quorums init` makes one');
     return { faults };
   }
@@ -104,7 +104,7 @@ function checkNodes(value: unknown, fault: Report): NodeAddress[] {
   const placeOfAddress = new Map<string, string>();
   for (const [index, node] of (value as unknown[]).entries()) {
     const path = `nodes[${index}]`;
-    if (!isObject(node)) {
+    if (!isJsonObject(node)) {
       fault(path, `is ${kindOf(node)}`, 'write { "id": "n1", "address": "127.0.0.1:7001" }');
       continue;
     }
@@ -140,7 +140,7 @@ function checkAddress(address: unknown, path: string, placeOf: Map<string, strin
 }
 
 function checkQuorums(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     fault('quorums', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'write { "family": "majority" }, or another family');
     return null;
   }
@@ -197,7 +197,7 @@ function checkColumns(value: unknown, ids: readonly NodeId[], fault: Report): Fa
 }
 
 function checkSets(value: unknown, ids: readonly NodeId[], fault: Report): FamilyLayout | null {
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     fault('quorums.sets', value === undefined ? 'is missing' : `is ${kindOf(value)}`, 'list a voting set for each node: { "n1": ["n1","n2"], … }');
     return null;
   }
@@ -286,7 +286,7 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

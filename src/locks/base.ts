@@ -3,31 +3,16 @@
  * Locks semantics, several locks at once, semaphores. Law: knows how to ask for one lock and nothing of
  * how that is done.
  */
+import { shown } from '../arguments';
 import { LockError } from '../errors';
 import { either, onAbort } from './abort';
-import { nameFault, optionsFault, readRequest, shown } from './request-arguments';
+import { runInside } from './managed-lock';
+import type { ManagedLock, ManagerTime } from './managed-lock';
+import { nameFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
 } from './types';
-
-/** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
-export const IF_AVAILABLE_MS = 500;
-
-/** A held lock as managers have it: hearing of its loss without a signal is cheaper, and few callbacks need the signal. */
-export interface ManagedLock extends HeldLock {
-  /** Why it is held no longer, when it was taken from its holder. */
-  readonly lostReason: LockError | undefined;
-  /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
-  onLost(listener: (reason: LockError) => void): void;
-}
-
-/** The time that a manager lives in; a test's may stand still. */
-export interface ManagerTime {
-  nowMs(): number;
-  /** Call back once, after so many milliseconds. Returns how to forget it. */
-  schedule(callback: () => void, delayMs: number): () => void;
-}
 
 export abstract class BaseLockManager implements LockManager {
   protected abstract readonly time: ManagerTime;
@@ -119,7 +104,11 @@ export abstract class BaseLockManager implements LockManager {
     }
     return {
       locks,
-      signal: lost.signal,
+      get signal() {
+        // In the very turn in which one has run out, that is seen.
+        for (const lock of locks) lock.validForMs();
+        return lost.signal;
+      },
       validForMs: () => Math.min(Infinity, ...locks.map((lock) => lock.validForMs())),
       release: () => {
         for (const lock of locks) lock.release();
@@ -137,45 +126,6 @@ export abstract class BaseLockManager implements LockManager {
       isTakenHere: (permitName) => this.isTakenHere(permitName),
     });
   }
-}
-
-/** Run `callback` while the lock is held; rejects at once when it is lost. */
-export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Promise<Awaited<T>> {
-  let value: Awaited<T>;
-  try {
-    // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
-    if (lock.validForMs() === 0) {
-      throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`));
-    }
-    const result = callback(lock);
-    if (!isThenable(result)) {
-      value = result as Awaited<T>;
-    } else {
-      // Once: the `then` of a lazy thenable, such as a query, does the work each time.
-      value = await untilLost(lock, Promise.resolve(result) as Promise<Awaited<T>>);
-    }
-  } finally {
-    lock.release();
-  }
-  // It ran out before this process got to its timers, for the callback kept it busy.
-  if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);
-  return value;
-}
-
-function untilLost<T>(lock: ManagedLock, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    lock.onLost((reason) => reject(asSpecified(reason)));
-    work.then(resolve, reject);
-  });
-}
-
-/** A stolen lock is an AbortError by the specification. */
-function asSpecified(reason: LockError): Error {
-  return reason.code === 'stolen' ? new DOMException(reason.message, { name: 'AbortError', cause: reason }) : reason;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && 'then' in value && typeof value.then === 'function';
 }
 
 /** Each name once, in the order in which all callers everywhere take them. */

@@ -8,9 +8,10 @@ import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
-import { BaseLockManager, IF_AVAILABLE_MS } from './base';
-import type { ManagedLock, ManagerTime } from './base';
+import { BaseLockManager } from './base';
 import { holderTitle } from './holder-title';
+import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
+import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
 import { permitOf } from './semaphore';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
@@ -22,7 +23,7 @@ import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOp
 const DECISION_MS = 250;
 
 /** How long holders may take to give their locks back when the node stops; those of slower ones end with their leases. */
-export const DRAIN_MS = 400;
+export const CALLERS_DRAIN_MS = 400;
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -302,24 +303,24 @@ interface Line {
   readonly untilHeldByOther: (acquisition: Acquisition, tell: (error: LockError) => void) => () => void;
 }
 
+type State =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'granted'; readonly lock: LockInHand; readonly sinceMs: number }
+  | { readonly kind: 'refused' };
+
+const WAITING: State = { kind: 'waiting' };
+const REFUSED: State = { kind: 'refused' };
+
 /** One caller's way from asking to release. */
-class Acquisition implements Caller, ManagedLock {
+class Acquisition implements Caller, LockKeeper {
   readonly mode: Mode;
   readonly askedMs: number;
-  token: Token = 0;
-  lostReason: LockError | undefined;
   private readonly runtime: Runtime;
-  private validUntilMs = 0;
-  private state: 'waiting' | 'held' | 'recalled' | 'over' = 'waiting';
+  private state: State = WAITING;
   /** Once it has asked. */
   private caller: CallerId | undefined;
-  private heldSinceMs = 0;
   private stopWaiting: (() => void) | undefined;
-  private lostListener: ((reason: LockError) => void) | undefined;
-  private renewedListener: ((validForMs: number) => void) | undefined;
   private decidedListeners: Set<() => void> | undefined;
-  /** Made when it is first asked for: most callers never do. */
-  private abortController: AbortController | undefined;
 
   /** @param number in the order in which requests are made */
   constructor(
@@ -364,66 +365,46 @@ class Acquisition implements Caller, ManagedLock {
 
   entered(token: Token, validUntilMs: number): void {
     this.stopWaiting?.();
-    this.state = 'held';
-    this.token = token;
-    this.validUntilMs = validUntilMs;
+    const lock = new LockInHand(this, this.name, this.mode, token, validUntilMs);
+    this.state = { kind: 'granted', lock, sinceMs: this.runtime.nowMs() };
     this.line.pending.delete(this);
     this.line.held.add(this);
-    this.heldSinceMs = this.runtime.nowMs();
     this.line.changed(this, 'held');
-    this.resolve(this);
+    this.resolve(lock);
     this.tellDecided();
   }
 
   renewed(validUntilMs: number): void {
-    this.validUntilMs = validUntilMs;
-    const listener = this.renewedListener;
-    // In its own turn: what a listener throws is not the node's failure.
-    if (listener !== undefined) queueMicrotask(() => listener(this.validForMs()));
+    if (this.state.kind === 'granted') this.state.lock.renewed(validUntilMs);
   }
 
   lost(reason: LockError): void {
     const own = reason.code === 'closed' ? this.closedError(reason) : reason;
-    if (this.isWaiting()) return this.refuse(own);
-    const isNews = this.isHeld();
-    this.end();
+    if (this.state.kind !== 'granted') return this.refuse(own);
+    const { lock } = this.state;
+    this.leave();
     this.line.changed(this, 'lost');
-    if (isNews) this.tellLost(own);
+    lock.lose(own);
+    lock.end();
   }
 
   /** Others see it held until it is given back. */
   recalled(reason: LockError): void {
-    this.state = 'recalled';
-    this.tellLost(reason);
-  }
-
-  private tellLost(reason: LockError): void {
-    this.lostReason = reason;
-    this.lostListener?.(reason);
-    // Listeners of a signal run at once, within this; what they throw is reported by themselves.
-    this.abortController?.abort(reason);
-  }
-
-  get signal(): AbortSignal {
-    this.runtime.catchUp();
-    this.abortController ??= new AbortController();
-    if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
-    return this.abortController.signal;
+    if (this.state.kind === 'granted') this.state.lock.lose(reason);
   }
 
   /** It waited, and does so no more. */
   refuse(reason: unknown): void {
     if (!this.isWaiting()) return;
     this.stopWaiting?.();
-    this.end();
+    this.state = REFUSED;
+    this.leave();
     if (this.caller !== undefined) this.runtime.release(this.caller);
     this.reject(reason);
   }
 
-  /** The signal aborts, and the lock is still held until it is given back. */
   interrupt(reason: LockError): void {
-    this.abortController ??= new AbortController();
-    this.abortController.abort(reason);
+    if (this.state.kind === 'granted') this.state.lock.interrupt(reason);
   }
 
   /** The node stops: what that means for this lock. */
@@ -446,49 +427,39 @@ class Acquisition implements Caller, ManagedLock {
     };
   }
 
-  validForMs(): number {
+  /** The core notices within this what time it is, and tells what was lost meanwhile. */
+  nowMs(): number {
     this.runtime.catchUp();
-    return this.state === 'held' ? Math.max(0, this.validUntilMs - this.runtime.nowMs()) : 0;
+    return this.runtime.nowMs();
   }
 
-  onRenewed(listener: (validForMs: number) => void): void {
-    this.renewedListener = listener;
+  givenBack(wasHeld: boolean): void {
+    this.leave();
+    this.line.changed(this, wasHeld ? 'released' : 'lost');
+    if (this.caller !== undefined) this.runtime.release(this.caller);
   }
 
-  onLost(listener: (reason: LockError) => void): void {
-    if (this.lostReason !== undefined) listener(this.lostReason);
-    else this.lostListener = listener;
+  ranOut(): LockError {
+    return this.runtime.lostError(this.name);
   }
 
-  release(): void {
-    if ((this.state !== 'held' && this.state !== 'recalled') || this.caller === undefined) return;
-    // It may have run out before the node got to its timers: then it is lost, and not released.
-    this.runtime.catchUp();
-    if (this.isOver()) return;
-    const change = this.isHeld() ? 'released' : 'lost';
-    this.end();
-    this.line.changed(this, change);
-    this.runtime.release(this.caller);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.release();
+  /** The node knows at once. */
+  untilTold(): Promise<void> {
     return Promise.resolve();
   }
 
   info(): LockInfo {
-    const { name, mode, clientId, token } = this;
+    const { name, mode, clientId, state } = this;
     const { label } = this.options;
     return {
       name, mode, clientId,
       ...(label === undefined ? {} : { label }),
-      ...(token === 0 ? {} : { token }),
-      forMs: this.runtime.nowMs() - (token === 0 ? this.askedMs : this.heldSinceMs),
+      ...(state.kind === 'granted' ? { token: state.lock.token } : {}),
+      forMs: this.runtime.nowMs() - (state.kind === 'granted' ? state.sinceMs : this.askedMs),
     };
   }
 
-  private end(): void {
-    this.state = 'over';
+  private leave(): void {
     this.line.pending.delete(this);
     this.line.held.delete(this);
     this.line.handedOn();
@@ -502,15 +473,7 @@ class Acquisition implements Caller, ManagedLock {
   }
 
   private isWaiting(): boolean {
-    return this.state === 'waiting';
-  }
-
-  private isHeld(): boolean {
-    return this.state === 'held';
-  }
-
-  private isOver(): boolean {
-    return this.state === 'over';
+    return this.state.kind === 'waiting';
   }
 
   private waitAtMost(): () => void {

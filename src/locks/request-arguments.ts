@@ -3,6 +3,7 @@
  * of the specification's steps. Law: what fails here is thrown before anything was asked for, and a script
  * that a page can run reads the same error names here.
  */
+import { isObject, shown } from '../arguments';
 import { LockError } from '../errors';
 import { lockNameFault } from '../lock-name';
 import type { AcquireOptions, Lock, LockOptions, QueryOptions } from './types';
@@ -102,11 +103,6 @@ export function readScope(options: QueryOptions): 'node' | 'cluster' {
   throw new TypeError(`scope is 'node' or 'cluster', not ${shown(scope)}`);
 }
 
-/** Callers without types give anything; above all null, and a bare value in place of a member. */
-export function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
-}
-
 /** What the specification forbids to `request` alone. */
 function exclusionFault({ ifAvailable, steal, signal }: LockOptions): Error | null {
   if (steal === true && ifAvailable === true) return notSupported('steal and ifAvailable exclude each other');
@@ -117,9 +113,4 @@ function exclusionFault({ ifAvailable, steal, signal }: LockOptions): Error | nu
 
 function notSupported(message: string): DOMException {
   return new DOMException(message, 'NotSupportedError');
-}
-
-/** A value in an error message. */
-export function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'an object' : typeof value === 'function' ? 'a function' : String(value);
 }

@@ -6,8 +6,8 @@
 import { LockError } from '../errors';
 import { lockNameFault } from '../lock-name';
 import { onAbort } from './abort';
-import { runInside } from './base';
-import type { ManagedLock, ManagerTime } from './base';
+import { runInside } from './managed-lock';
+import type { ManagedLock, ManagerTime } from './managed-lock';
 import { optionsFault } from './request-arguments';
 import type { HeldPermit, LockOptions, Permit, Semaphore, SemaphoreOptions, SemaphoreRequestOptions } from './types';
 

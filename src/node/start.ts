@@ -1,12 +1,12 @@
 /**
  * Puts a node together: configuration, data directory, core, transport, services; and takes it apart.
  */
+import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
-import { DRAIN_MS } from '../locks/lock-manager';
-import { isObject, shown } from '../locks/request-arguments';
+import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import { lockStatus } from '../locks/status';
 import type { NodeStatus } from '../locks/status';
 import type { LockManager } from '../locks/types';
@@ -16,7 +16,8 @@ import { addDiscovery } from '../client-protocol/discovery';
 import { PeerClients } from '../client/peers';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
-import { createServer, listen, shutDown } from '../transport/server';
+import { createServer, listen } from '../transport/server';
+import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
@@ -152,20 +153,22 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const service = addLocksService(server, node, manager);
   const health = addDiscovery(server);
   runtime.onReach = () => health.setServing(hasQuorum());
+  let listening: Listening | undefined;
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     runtime.onReach = () => undefined;
     health.setServing(false);
     const reason = new LockError('closed', `node ${id} is stopping`);
     runtime.announceStop(reason);
-    const inUse = await Promise.all([service.drain(), manager.drain(reason, DRAIN_MS)]);
+    const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
     await runtime.stop(reason, inUse.flatMap((names) => [...names]));
     peers.close();
-    shutDown(server, node.address);
+    if (listening === undefined) server.forceShutdown();
+    else listening.stop();
   }
   try {
-    const port = await listen(server, address, { ...tls, insecure });
-    node.address = address.replace(/\d+$/, String(port));
+    listening = await listen(server, address, { ...tls, insecure });
+    node.address = address.replace(/\d+$/, String(listening.port));
     await runtime.start();
     health.setServing(hasQuorum());
     const silence = runtime.silentForMs();

@@ -406,7 +406,8 @@ export class Runtime {
     return this.stolenError(lock, how);
   }
 
-  private lostError(lock: LockName): LockError {
+  /** What to tell whoever held a lock whose lease ended. */
+  lostError(lock: LockName): LockError {
     const down = this.down.size === 0 ? '' : `; unreachable: ${[...this.down.keys()].join(', ')}`;
     return new LockError(
       'lost',

@@ -1,27 +1,17 @@
 /** What the client service answers, made from what the node knows. */
-import type { Mode } from '../core';
 import type { CallersStatus, LockStatus, VoteStatus } from '../locks/status';
-import type { ClusterSnapshot, LockInfo, LockManagerSnapshot } from '../locks/types';
-import type { MaekawaNode } from '../node/start';
-import { writeWtf8 } from '../lock-name';
+import type { ClusterSnapshot, LockManagerSnapshot } from '../locks/types';
 import type {
-  CallersStatus as CallersMessage, CountMessage, LockInfoMessage, LockStatus as LockMessage, QueryReply, StatusReply, VoteStatus as VoteMessage, WireMode,
+  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, QueryReply, StatusReply, VoteStatus as VoteMessage,
 } from '../client-protocol/schema';
+import { lockBytes, lockInfoMessage, wireMode } from '../client-protocol/wire-words';
+import type { ServedNode } from './served-node';
 
 export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
   return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
 }
 
-export function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {
-  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label: wellFormed(label), token, forMs };
-}
-
-/** Text as a `string` of the wire, which cannot hold a lone surrogate: strict clients would refuse the whole message. */
-export function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
-}
-
-export function statusReply(node: MaekawaNode): StatusReply {
+export function statusReply(node: ServedNode): StatusReply {
   const status = node.status();
   return {
     node: status.id,
@@ -61,14 +51,4 @@ function callersMessage(callers: CallersStatus): CallersMessage {
     case 'recalled':
       return { state: 'STATE_RECALLED', inside: callers.inside, waiting, token: 0, validForMs: 0 };
   }
-}
-
-/** A lock name as the wire has it. */
-export function lockBytes(name: string): Buffer {
-  const bytes = Buffer.allocUnsafe(name.length * 3);
-  return bytes.subarray(0, writeWtf8(bytes, 0, name));
-}
-
-export function wireMode(mode: Mode): WireMode {
-  return mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE';
 }

@@ -1,5 +1,5 @@
 /**
- * The client service: holds locks of this node for programs that are no nodes (see `ClientHold`), and
+ * The client service: holds locks of this node for programs that are no nodes (see `ServedHold`), and
  * tells them who holds what. Law: no client, however many streams it opens and however little it reads,
  * keeps the node from its other work.
  */
@@ -7,12 +7,13 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { LockName } from '../core';
 import type { NodeLockManager } from '../locks/lock-manager';
-import type { MaekawaNode } from '../node/start';
+import { lockInfoMessage, wireChange } from '../client-protocol/wire-words';
 import { callsPerConnectionMax } from '../transport/server';
-import { ClientHold, readName } from './served-hold';
+import { ServedHold, readName } from './served-hold';
 import type { HoldCall } from './served-hold';
 import { Connections } from './connections';
-import { lockInfoMessage, queryReply, statusReply } from './replies';
+import { queryReply, statusReply } from './replies';
+import type { ServedNode } from './served-node';
 import { locksMethods } from '../client-protocol/schema';
 import type { Malformed, QueryReply, QueryRequest, StatusReply, WatchEventMessage, WatchRequest } from '../client-protocol/schema';
 
@@ -28,10 +29,8 @@ const HOLDS_PER_CONNECTION_MAX = callsPerConnectionMax - 100;
 /** What a client has not read yet of what it watches. */
 const WATCH_BACKLOG_MAX = 1_000;
 
-const WIRE_CHANGE = { held: 'CHANGE_HELD', released: 'CHANGE_RELEASED', lost: 'CHANGE_LOST' } as const;
-
 /** How long clients get to give their locks back when the node stops. */
-const DRAIN_MS = 500;
+const CLIENTS_DRAIN_MS = 500;
 
 export interface LocksService {
   /**
@@ -42,8 +41,8 @@ export interface LocksService {
 }
 
 /** Let `server` answer clients for `node`. */
-export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: NodeLockManager): LocksService {
-  const holds = new Set<ClientHold>();
+export function addLocksService(server: grpc.Server, node: ServedNode, locks: NodeLockManager): LocksService {
+  const holds = new Set<ServedHold>();
   const watches = new Set<WatchCall>();
   const connections = new Connections();
   let isDraining = false;
@@ -58,7 +57,7 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
         }
         connection.begin();
         call.once('close', () => connection.end());
-        const hold: ClientHold = new ClientHold(call, node, locks, `${node.id}/${connection.number}`, () => holds.delete(hold));
+        const hold: ServedHold = new ServedHold(call, node, locks, `${node.id}/${connection.number}`, () => holds.delete(hold));
         holds.add(hold);
         if (isDraining) hold.stop();
       },
@@ -80,7 +79,7 @@ export function addLocksService(server: grpc.Server, node: MaekawaNode, locks: N
       isDraining = true;
       for (const call of watches) refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
-      const untilMs = performance.now() + DRAIN_MS;
+      const untilMs = performance.now() + CLIENTS_DRAIN_MS;
       while (holds.size + watches.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
     },
@@ -94,7 +93,7 @@ function watch(call: WatchCall, locks: NodeLockManager): void {
     // The node stops. Written after that, a change would break the stream, and its status would never be sent.
     if (call.writableEnded) return stop();
     if (call.writableLength < WATCH_BACKLOG_MAX) {
-      call.write({ change: WIRE_CHANGE[change], lock: lockInfoMessage(lock) });
+      call.write({ change: wireChange(change), lock: lockInfoMessage(lock) });
       return;
     }
     stop();

@@ -5,13 +5,13 @@
  *
  * @module maekawa/testing
  */
+import { shown } from '../arguments';
 import { parseConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
-import { DRAIN_MS } from '../locks/lock-manager';
-import { shown } from '../locks/request-arguments';
+import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
@@ -241,7 +241,7 @@ class MemoryNode implements TestNode {
     if (life === null) return;
     const reason = new LockError('closed', `node ${this.id} is stopping`);
     life.runtime.announceStop(reason);
-    const inUse = await life.locks.drain(reason, DRAIN_MS);
+    const inUse = await life.locks.drain(reason, CALLERS_DRAIN_MS);
     this.life = null;
     await life.runtime.stop(reason, [...inUse]);
   }

@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { LockError } from '../errors';
 import type { TlsMaterial } from './tls';
@@ -40,45 +41,90 @@ export function createServer(): grpc.Server {
 /** Calls that were ended have so long to tell the other side. */
 const lastWordsMs = 100;
 
-/** Listen no more and end every connection, so that nothing keeps the process. `address` is where it listens, as it was given. */
-export function shutDown(server: grpc.Server, address: string): void {
-  // `forceShutdown` alone overlooks connections when channelz is off. One to port 0 was never made.
-  if (!address.endsWith(':0')) server.drain(address, lastWordsMs);
-  server.forceShutdown();
+/** Where a server listens. */
+export interface Listening {
+  readonly port: number;
+  /** Listen no more and end every connection, so that nothing keeps the process. */
+  stop(): void;
 }
 
 /**
- * Listen on `address`, `host:port`; port 0 takes a free one. Returns the port.
- * Throws LockError 'config' for an address that is none, or that other machines could reach without
- * TLS; 'unreachable' when the address is in use or not this machine's.
+ * Listen on `address`, `host:port`; port 0 takes a free one. The sockets are this process's alone: of several workers of
+ * `node:cluster`, which would share them, one listens and the others are refused, for two of one id must never both vote.
+ * @throws LockError `config` for an address that is none, or that other machines could reach without TLS; `unreachable` when
+ * the address is in use or not this machine's.
  */
-export async function listen(server: grpc.Server, address: string, options: ListenOptions = {}): Promise<number> {
-  const { host, port } = parseAddress(address);
+export async function listen(server: grpc.Server, address: string, options: ListenOptions = {}): Promise<Listening> {
+  const { host, port: wanted } = parseAddress(address);
   const ips = await resolve(host, address);
-  if (options.tls === undefined && options.insecure !== true && !ips.every(isLoopback)) {
+  const { tls } = options;
+  if (tls === undefined && options.insecure !== true && !ips.every(isLoopback)) {
     throw new LockError(
       'config',
       `listening on ${address} without TLS lets anybody who can reach it take and break locks. ` +
         'Give TLS files (--tls-cert, --tls-key, --tls-ca; startNode: tls), or allow it with --insecure (startNode: insecure), or listen on 127.0.0.1',
     );
   }
-  // gRPC reports only text when it cannot bind; a plain socket says which error it is.
-  const faults = (await Promise.all(ips.map((ip) => tryToBind(ip, port)))).filter((fault) => fault !== null);
-  const fault = faults.find(({ code }) => code !== 'EADDRNOTAVAIL') ?? (faults.length === ips.length ? faults[0] : undefined);
-  if (fault !== undefined) {
-    throw new LockError('unreachable', `cannot listen on ${address}: ${explain(fault)}`, { cause: fault });
-  }
-  const { tls } = options;
-  const credentials =
+  const injector = server.createConnectionInjector(
     tls === undefined
       ? grpc.ServerCredentials.createInsecure()
-      : grpc.ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true);
-  return new Promise((resolvePort, reject) => {
-    server.bindAsync(address, credentials, (error, boundPort) => {
-      if (error === null) resolvePort(boundPort);
-      else reject(new LockError('unreachable', `cannot listen on ${address}: ${error.message}`, { cause: error }));
+      : grpc.ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true),
+  );
+  const sockets = new Set<Socket>();
+  const listeners: TcpServer[] = [];
+  const close = (): void => {
+    for (const each of listeners) each.close();
+  };
+  let port = wanted;
+  let absent: NodeJS.ErrnoException | undefined;
+  // A name may mean several addresses; those that are not this machine's are left out if any is.
+  for (const ip of new Set(ips)) {
+    try {
+      const listener = await bind(ip, port, (socket) => {
+        sockets.add(socket);
+        socket.once('close', () => sockets.delete(socket));
+        injector.injectConnection(socket);
+      });
+      listeners.push(listener);
+      ({ port } = listener.address() as AddressInfo);
+    } catch (cause) {
+      const fault = cause as NodeJS.ErrnoException;
+      if (fault.code === 'EADDRNOTAVAIL') {
+        absent = fault;
+        continue;
+      }
+      close();
+      throw cannotListen(address, fault);
+    }
+  }
+  if (listeners.length === 0) throw cannotListen(address, absent ?? new Error('the name means no address'));
+  return {
+    port,
+    stop: () => {
+      close();
+      injector.drain(lastWordsMs);
+      server.forceShutdown();
+      // Those with which nothing was agreed yet: gRPC knows nothing of them.
+      setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, lastWordsMs);
+    },
+  };
+}
+
+function bind(host: string, port: number, onConnection: (socket: Socket) => void): Promise<TcpServer> {
+  return new Promise((resolveServer, reject) => {
+    const listener = createTcpServer(onConnection);
+    listener.once('error', reject);
+    listener.listen({ host, port, exclusive: true }, () => {
+      listener.off('error', reject);
+      resolveServer(listener);
     });
   });
+}
+
+function cannotListen(address: string, fault: NodeJS.ErrnoException): LockError {
+  return new LockError('unreachable', `cannot listen on ${address}: ${explain(fault)}`, { cause: fault });
 }
 
 function parseAddress(address: string): { host: string; port: number } {
@@ -101,15 +147,6 @@ async function resolve(host: string, address: string): Promise<string[]> {
 
 function isLoopback(ip: string): boolean {
   return ip.startsWith('127.') || ip === '::1' || ip.startsWith('::ffff:127.');
-}
-
-/** Why that does not work; or null. */
-function tryToBind(ip: string, port: number): Promise<NodeJS.ErrnoException | null> {
-  return new Promise((resolveFault) => {
-    const probe = createTcpServer();
-    probe.once('error', resolveFault);
-    probe.listen({ host: ip, port, exclusive: true }, () => probe.close(() => resolveFault(null)));
-  });
 }
 
 function explain({ code, message }: NodeJS.ErrnoException): string {

@@ -1,13 +1,13 @@
 /** Which node a process that is no node asks next, and for how long; the nodes are played. */
 import { LockError } from '../../src';
-import type { ManagedLock } from '../../src/locks/base';
+import type { ManagedLock } from '../../src/locks/managed-lock';
 import type { LockManagerSnapshot } from '../../src/locks/types';
-import { LocksClient } from '../../src/client/node-connection';
-import type { RemoteOptions } from '../../src/client/node-connection';
+import { NodeConnection } from '../../src/client/node-connection';
+import type { RemoteOptions } from '../../src/client/remote-request';
 import { RemoteLockManager } from '../../src/client/remote';
 
 /** A node that answers as it is told, and what it was asked. */
-class PlayedNode extends LocksClient {
+class PlayedNode extends NodeConnection {
   readonly asked: string[] = [];
 
   constructor(address: string, private readonly play: { readonly answers: boolean }) {
@@ -67,7 +67,7 @@ describe('requests that fail at one node together', () => {
 
 test('a request that leaves a node without quorum waits at the next for what is left of its patience', async () => {
   /** Grants nothing; notes for how long it may. */
-  class Patient extends LocksClient {
+  class Patient extends NodeConnection {
     readonly waits: (number | undefined)[] = [];
 
     constructor(address: string, private readonly serves: boolean) {

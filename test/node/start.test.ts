@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { LockError, startNode } from '../../src';
 import type { Lock, MaekawaNode, StartOptions } from '../../src';
-import { until } from '../support/processes';
+import { Started, freePorts, until } from '../support/processes';
 
 const IDS = ['n1', 'n2', 'n3'];
 const NOWHERE = '127.0.0.1:1';
@@ -261,6 +261,29 @@ describe('a node that cannot start says why, and leaves nothing behind', () => {
     expect(await failure(start('n1', { listen, ephemeral: false, dataDir: path }))).toMatchObject({ code: 'unreachable', message: expect.stringContaining('--listen (startNode: listen)') as string });
     await new Promise((resolve) => holder.close(resolve));
     await start('n1', { listen, ephemeral: false, dataDir: path });
+  });
+
+  test('a port that another worker of node:cluster listens on: two of one id would both vote', async () => {
+    const [port = 0] = await freePorts(1);
+    const script = join(path, 'workers.js');
+    writeFileSync(script, `
+      const cluster = require('node:cluster');
+      const { startNode } = require(${JSON.stringify(join(__dirname, '../../dist/src'))});
+      const told = [];
+      if (cluster.isPrimary) {
+        for (let i = 0; i < 4; i++) cluster.fork();
+        cluster.on('message', (worker, outcome) => {
+          if (told.push(outcome) < 4) return;
+          console.log('outcomes: ' + told.sort().join(' '));
+          for (const each of Object.values(cluster.workers)) each.kill('SIGKILL');
+        });
+      } else {
+        const config = { nodes: [{ id: 'n1', address: '127.0.0.1:${port}' }], quorums: { family: 'majority' } };
+        startNode({ id: 'n1', config, ephemeral: true }).then(() => 'listens', ({ code }) => code).then((outcome) => process.send(outcome));
+      }
+    `);
+    const [, outcomes] = await new Started([process.execPath, script]).prints(/outcomes: (.*)/);
+    expect(outcomes).toBe('listens unreachable unreachable unreachable');
   });
 
   test('a data directory in use', async () => {

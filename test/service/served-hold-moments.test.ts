@@ -5,10 +5,10 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { LockError } from '../../src';
-import type { ManagedLock } from '../../src/locks/base';
+import type { ManagedLock } from '../../src/locks/managed-lock';
 import type { NodeLockManager } from '../../src/locks/lock-manager';
-import type { MaekawaNode } from '../../src/node/start';
-import { ClientHold } from '../../src/service/served-hold';
+import type { ServedNode } from '../../src/service/served-node';
+import { ServedHold } from '../../src/service/served-hold';
 import type { HoldCall } from '../../src/service/served-hold';
 import type { HoldEvent } from '../../src/client-protocol/schema';
 import { holdsAsync } from '../support/holds';
@@ -106,12 +106,12 @@ const moment = fc.oneof(
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function start(pings: boolean): Promise<{ call: Connection; lock: TestLock; hold: ClientHold }> {
+async function start(pings: boolean): Promise<{ call: Connection; lock: TestLock; hold: ServedHold }> {
   const call = new Connection();
   const lock = new TestLock();
-  const node = { id: 'n1', configuration: { leaseMs: LEASE_MS, driftMax: 0.001 } } as MaekawaNode;
+  const node = { id: 'n1', configuration: { leaseMs: LEASE_MS, driftMax: 0.001 } } as ServedNode;
   const locks = { begin: () => Promise.resolve(lock as unknown as ManagedLock), ahead: () => [] } as unknown as NodeLockManager;
-  const hold = new ClientHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
+  const hold = new ServedHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
   call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings, sentAtMs: performance.now(), steal: false, label: '', ifAvailable: false } });
   await turn();
   call.arrive();

@@ -2,10 +2,10 @@
 import { Duplex } from 'node:stream';
 import * as grpc from '@grpc/grpc-js';
 import { LockError, connect } from '../../src';
-import type { ManagedLock } from '../../src/locks/base';
+import type { ManagedLock } from '../../src/locks/managed-lock';
 import type { NodeLockManager } from '../../src/locks/lock-manager';
-import type { MaekawaNode } from '../../src/node/start';
-import { ClientHold } from '../../src/service/served-hold';
+import type { ServedNode } from '../../src/service/served-node';
+import { ServedHold } from '../../src/service/served-hold';
 import type { HoldCall } from '../../src/service/served-hold';
 import { locksMethods } from '../../src/client-protocol/schema';
 import type { HoldEvent } from '../../src/client-protocol/schema';
@@ -66,10 +66,10 @@ const LOST = new LockError('lost', 'its lease ended before it could be renewed')
 async function held(pings = false): Promise<{ call: SlowCall; lock: TestLock; toldUntilMs: number }> {
   const call = new SlowCall();
   const lock = new TestLock();
-  const node = { id: 'n1', configuration: { leaseMs: 1_000, driftMax: 0.001 } } as MaekawaNode;
+  const node = { id: 'n1', configuration: { leaseMs: 1_000, driftMax: 0.001 } } as ServedNode;
   const toldFromMs = performance.now();
   const locks = { begin: () => Promise.resolve(lock as unknown as ManagedLock) } as unknown as NodeLockManager;
-  new ClientHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
+  new ServedHold(call as unknown as HoldCall, node, locks, 'n1/1', () => undefined);
   call.push({ acquire: { lock: Buffer.from('a'), mode: 'LOCK_MODE_EXCLUSIVE', pings, sentAtMs: 0, steal: false, label: '', ifAvailable: false } });
   await until(() => call.sent.some((event) => 'held' in event), 'held');
   call.letOneLeave();

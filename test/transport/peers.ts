@@ -11,6 +11,7 @@ import type { GrpcTransportOptions } from '../../src/transport/grpc-transport';
 import type { PeerStatus } from '../../src/transport/transport';
 import { peerService } from '../../src/transport/peer-stream';
 import { createServer, listen } from '../../src/transport/server';
+import type { Listening } from '../../src/transport/server';
 import { until } from '../support/processes';
 
 export const CLUSTER = 'test';
@@ -43,6 +44,7 @@ export class Peer {
   silentForMs = 0;
   onMessage: ((from: NodeId, message: Message) => void) | null = null;
   private readonly server = createServer();
+  private listening: Listening | undefined;
   private readonly peers: Map<NodeId, string>;
   private readonly transport: GrpcTransport;
 
@@ -54,8 +56,8 @@ export class Peer {
   }
 
   async listen(port = 0): Promise<this> {
-    const bound = await listen(this.server, `127.0.0.1:${port}`, this.options.tls === undefined ? {} : { tls: this.options.tls });
-    this.address = `127.0.0.1:${bound}`;
+    this.listening = await listen(this.server, `127.0.0.1:${port}`, this.options.tls === undefined ? {} : { tls: this.options.tls });
+    this.address = `127.0.0.1:${this.listening.port}`;
     return this;
   }
 
@@ -109,7 +111,7 @@ export class Peer {
 
   async stop(): Promise<void> {
     await this.transport.stop();
-    this.server.forceShutdown();
+    this.listening?.stop();
   }
 }
 

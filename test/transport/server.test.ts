@@ -1,22 +1,22 @@
-import { createServer as createTcpServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import type { Server } from '@grpc/grpc-js';
 import { LockError } from '../../src/errors';
 import { createServer, listen } from '../../src/transport/server';
-import type { ListenOptions } from '../../src/transport/server';
+import type { Listening, ListenOptions } from '../../src/transport/server';
 import { loadClientTls } from '../../src/transport/tls';
 
-const servers: Server[] = [];
+const listening: Listening[] = [];
 afterEach(() => {
-  for (const server of servers.splice(0)) server.forceShutdown();
+  for (const each of listening.splice(0)) each.stop();
 });
 
-function listenOn(address: string, options?: ListenOptions): Promise<number> {
-  const server = createServer();
-  servers.push(server);
-  return listen(server, address, options);
+async function listenOn(address: string, options?: ListenOptions): Promise<number> {
+  const listens = await listen(createServer(), address, options);
+  listening.push(listens);
+  return listens.port;
 }
 
 async function refused(address: string, options?: ListenOptions): Promise<LockError> {
@@ -84,4 +84,15 @@ describe('listening: what is wrong is said', () => {
       code: 'unreachable', message: expect.stringContaining('not one of this machine') as string,
     });
   });
+});
+
+test('it ends every connection when it stops, also one with which nothing was agreed yet', async () => {
+  const listens = await listen(createServer(), '127.0.0.1:0', { tls });
+  const silent = connect(listens.port, '127.0.0.1');
+  silent.on('error', () => undefined);
+  await once(silent, 'connect');
+  const closed = once(silent, 'close');
+  listens.stop();
+  await closed;
+  await expect(listenOn(`127.0.0.1:${listens.port}`)).resolves.toBe(listens.port);
 });

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration } from '../../config';
 import type { NodeId } from '../../core';
 import { LockError } from '../../errors';
-import { LocksClient } from '../../client/node-connection';
+import { NodeConnection } from '../../client/node-connection';
 import type { StatusReply } from '../../client-protocol/schema';
 
 /** Output of a node that is kept, to be shown should it end by itself. */
@@ -17,7 +17,7 @@ const OUTPUT_KEPT = 2_000;
 
 interface Running {
   readonly process: ChildProcess;
-  readonly client: LocksClient;
+  readonly client: NodeConnection;
   readonly exited: Promise<number | NodeJS.Signals>;
   output: string;
 }
@@ -67,7 +67,7 @@ export class Cluster {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const exited = new Promise<number | NodeJS.Signals>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 0)));
-    const running: Running = { process: child, exited, output: '', client: new LocksClient(this.addressOf(id)) };
+    const running: Running = { process: child, exited, output: '', client: new NodeConnection(this.addressOf(id)) };
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         running.output = (running.output + chunk.toString()).slice(-OUTPUT_KEPT);

@@ -1,0 +1,13 @@
+/** What callers without types give, looked at before it is used. */
+
+/** Above all null, and a bare value in place of a member, are no objects. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A value in an error message. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  return isObject(value) ? 'an object' : String(value);
+}

@@ -1,0 +1,279 @@
+/**
+ * One lock of a process that is no node, from asking to release: one stream to the node that holds it.
+ * Law: the lock is held here only until the time that this process counts by its own clock, from when it *sent* what the node
+ * answered (`HeldLock` of the core); no late message, silent node or broken network can stretch that.
+ */
+import * as grpc from '@grpc/grpc-js';
+import type { EndedMessage, HeldMessage, HoldEvent, HoldRequest, Malformed, QueuedMessage } from '../client-protocol/schema';
+import { codeOf, lockBytes, wireMode } from '../client-protocol/wire-words';
+import { assertNever, believedUntilMs } from '../core';
+import type { Mode } from '../core';
+import { LockError } from '../errors';
+import { onAbort } from '../locks/abort';
+import { LockInHand } from '../locks/managed-lock';
+import type { LockKeeper, ManagedLock } from '../locks/managed-lock';
+import type { LockOptions } from '../locks/types';
+
+/** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
+const PINGS_PER_LEASE = 5;
+/** How often it is looked whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
+const LOOK_MS = 200;
+/** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
+const ANSWER_MS = 3_000;
+/** So much later than `waitMs` is a node taken for gone that never answered. */
+const ANSWER_LATE_MS = 1_500;
+/** How long nodes may take to notice that this process is done. */
+export const CLOSE_MS = 500;
+
+export interface RemoteOptions extends LockOptions {
+  /** Called when the lock is not free, with who holds it or stands in line before, as far as the node asked knows: other nodes, and clients of its own. */
+  readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
+}
+
+/** What a request needs of the connection that it is made over. */
+export interface RequestParts {
+  /** `host:port` of the node. */
+  readonly address: string;
+  /** This process's time in milliseconds; it also counts what the machine slept. */
+  nowMs(): number;
+  /** What a gRPC error means to those who use locks. */
+  failure(error: Partial<grpc.ServiceError>): LockError;
+}
+
+export interface RequestOutcome {
+  readonly resolve: (lock: ManagedLock) => void;
+  readonly reject: (reason: unknown) => void;
+  /** This side of the stream may end. */
+  readonly onOver: () => void;
+  /** `isHeard`: the node itself ended the stream. */
+  readonly onClosed: (isHeard: boolean) => void;
+}
+
+type State =
+  | { readonly kind: 'waiting' }
+  /** While its node `stops` the lock is held on, until it is released or runs out. The stream stays open until then, also of one that is lost. */
+  | { readonly kind: 'granted'; readonly lock: LockInHand; readonly stops: boolean }
+  | { readonly kind: 'over' };
+
+export class RemoteRequest implements LockKeeper {
+  readonly mode: Mode;
+  /** The stream is over. */
+  readonly closed: Promise<void>;
+  private state: State = { kind: 'waiting' };
+  private readonly askedMs: number;
+  private pings: NodeJS.Timeout | undefined;
+  private deadline: NodeJS.Timeout | undefined;
+  private readonly stopListening: () => void;
+  /** The node has said what became of the request. */
+  private readonly answered: Promise<void>;
+  private onAnswered: () => void = () => undefined;
+
+  constructor(
+    private readonly connection: RequestParts,
+    private readonly call: grpc.ClientDuplexStream<HoldRequest | Malformed, HoldEvent>,
+    readonly name: string,
+    private readonly options: RemoteOptions,
+    private readonly outcome: RequestOutcome,
+  ) {
+    this.mode = options.mode ?? 'exclusive';
+    this.askedMs = connection.nowMs();
+    this.answered = new Promise((done) => (this.onAnswered = done));
+    call.on('data', (event: HoldEvent) => this.onEvent(event));
+    call.on('error', (error) => this.onBroken(connection.failure(error)));
+    this.closed = new Promise((done) => {
+      call.once('status', ({ code }: grpc.StatusObject) => {
+        this.onAnswered();
+        outcome.onClosed(code === grpc.status.OK);
+        done();
+      });
+    });
+    call.on('end', () => this.onBroken(connection.failure({ details: 'it ended the stream' })));
+    const { signal } = options;
+    this.stopListening = signal === undefined ? () => undefined : onAbort(signal, () => this.abandon(signal.reason));
+    this.deadline = setTimeout(() => this.onSilent(), Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS));
+    call.write({
+      acquire: {
+        lock: lockBytes(name),
+        mode: wireMode(this.mode),
+        steal: options.steal === true,
+        label: options.label ?? '',
+        pings: true,
+        sentAtMs: connection.nowMs(),
+        ifAvailable: options.ifAvailable === true,
+        ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+      },
+    });
+  }
+
+  /** Released, lost for good or given up; the node may not know yet. */
+  get isOver(): boolean {
+    return this.state.kind === 'over';
+  }
+
+  /** The node knows of it: of the request, or of its end. */
+  get told(): Promise<void> {
+    return this.isOver ? this.closed : this.answered;
+  }
+
+  nowMs(): number {
+    return this.connection.nowMs();
+  }
+
+  givenBack(): void {
+    this.finish();
+  }
+
+  ranOut(): LockError {
+    return this.lostError(`the node at ${this.connection.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`);
+  }
+
+  /** What the node was not told has run out by then. */
+  async untilTold(leftMs: number): Promise<void> {
+    await within(Math.max(CLOSE_MS, leftMs), this.closed);
+  }
+
+  /** Whatever its state: it is over, and the node is told. */
+  abandon(reason: unknown): void {
+    const { state } = this;
+    switch (state.kind) {
+      case 'waiting':
+        this.finish();
+        return this.outcome.reject(reason);
+      case 'granted':
+        state.lock.lose(new LockError('closed', `${messageOf(reason)}: stop using what the lock ${JSON.stringify(this.name)} protects`, { cause: reason }));
+        state.lock.end();
+        return this.finish();
+      case 'over':
+        return;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  /** For a node that does not end the stream. */
+  cancel(): void {
+    this.call.cancel();
+  }
+
+  private onEvent(event: HoldEvent): void {
+    this.onAnswered();
+    if ('queued' in event) return this.onQueued(event.queued);
+    if ('held' in event) return this.onHeld(event.held);
+    if ('valid' in event) return this.state.kind === 'granted' ? this.state.lock.told(event.valid) : undefined;
+    if ('ended' in event) return this.onEnded(event.ended);
+    // A kind of event that this version does not know: it says nothing about validity.
+  }
+
+  private onQueued({ leaseMs, ahead }: QueuedMessage): void {
+    if (this.state.kind !== 'waiting') return;
+    clearTimeout(this.deadline);
+    this.beginPings(leaseMs);
+    this.options.onQueued?.(this.name, ahead);
+  }
+
+  private onHeld(held: HeldMessage): void {
+    if (this.state.kind !== 'waiting') return;
+    this.beginPings(held.leaseMs);
+    this.stopListening();
+    if (believedUntilMs(held) <= this.nowMs()) {
+      this.finish();
+      return this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}`));
+    }
+    const lock = new LockInHand(this, this.name, this.mode, held.token, believedUntilMs(held));
+    this.state = { kind: 'granted', lock, stops: false };
+    this.watchDeadline(lock);
+    this.outcome.resolve(lock);
+  }
+
+  private onEnded(ended: EndedMessage): void {
+    const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
+    const { state } = this;
+    switch (state.kind) {
+      case 'granted':
+        return error.code === 'closed' ? this.interrupt(state.lock, error) : this.lose(state.lock, error);
+      case 'waiting':
+        this.finish();
+        return this.outcome.reject(error);
+      case 'over':
+        return;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
+  private interrupt(lock: LockInHand, reason: LockError): void {
+    if (!lock.isHeld) return;
+    this.state = { kind: 'granted', lock, stops: true };
+    clearInterval(this.pings);
+    lock.interrupt(reason);
+  }
+
+  /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
+  private onBroken(error: LockError): void {
+    const { state } = this;
+    switch (state.kind) {
+      case 'granted':
+        if (!state.stops) this.lose(state.lock, this.lostError(error.message, error));
+        return;
+      case 'waiting':
+        this.finish();
+        return this.outcome.reject(error);
+      case 'over':
+        return;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  /** Something listens there and says nothing: a node that is stopped, or no node. */
+  private onSilent(): void {
+    const waitedMs = Math.round(this.nowMs() - this.askedMs);
+    this.onBroken(this.connection.failure({ details: `no answer for ${waitedMs} ms` }));
+    this.cancel();
+  }
+
+  private watchDeadline(lock: LockInHand): void {
+    clearTimeout(this.deadline);
+    const leftMs = lock.validForMs();
+    if (leftMs > 0) this.deadline = setTimeout(() => this.watchDeadline(lock), Math.min(leftMs, LOOK_MS));
+    else clearInterval(this.pings);
+  }
+
+  /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */
+  private lose(lock: LockInHand, reason: LockError): void {
+    clearTimeout(this.deadline);
+    clearInterval(this.pings);
+    lock.lose(reason);
+  }
+
+  private lostError(why: string, cause?: LockError): LockError {
+    return new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${why}`, { definite: false, ...(cause === undefined ? {} : { cause }) });
+  }
+
+  private beginPings(leaseMs: number): void {
+    this.pings ??= setInterval(
+      () => this.call.write({ ping: { sentAtMs: this.nowMs() } }),
+      Math.ceil(leaseMs / PINGS_PER_LEASE),
+    );
+  }
+
+  private finish(): void {
+    this.state = { kind: 'over' };
+    this.stopListening();
+    clearTimeout(this.deadline);
+    clearInterval(this.pings);
+    this.outcome.onOver();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Until `what` has happened, or the time is up. */
+export async function within(forMs: number, what: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([what, new Promise<void>((resolve) => (timer = setTimeout(resolve, forMs)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,193 @@
+/**
+ * A held lock as lock managers have it, and what it is to run a callback inside one. The same for callers of a node and for
+ * clients of one: what may be believed of it is `HeldLock` of the core.
+ * Law: nothing starts under a lock that is gone, and whoever runs inside hears at once when it is lost.
+ */
+import { HeldLock as Belief } from '../core';
+import type { Mode, Token, Validity } from '../core';
+import { LockError } from '../errors';
+import type { HeldLock } from './types';
+
+/** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
+export const IF_AVAILABLE_MS = 500;
+
+/** Hearing of a loss without a signal is cheaper, and few callbacks need the signal. */
+export interface ManagedLock extends HeldLock {
+  /** Why it is held no longer, when it was taken from its holder. */
+  readonly lostReason: LockError | undefined;
+  /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
+  onLost(listener: (reason: LockError) => void): void;
+}
+
+/** Who has the lock in hand: a caller of this node, or a stream to another one. */
+export interface LockKeeper {
+  /** The time by which the lock is held. Whoever is about to tell a loss does so within this. */
+  nowMs(): number;
+  /** The lock is in use no more. `wasHeld`: until now. */
+  givenBack(wasHeld: boolean): void;
+  /** What to say of a lock whose time ran out. */
+  ranOut(): LockError;
+  /** Until whoever lent the lock knows that it is over, or need not be told any more. `leftMs`: for so long it was valid when it was given back. */
+  untilTold(leftMs: number): Promise<void>;
+}
+
+/** One lock, from its grant to its end. */
+export class LockInHand implements ManagedLock {
+  lostReason: LockError | undefined;
+  private readonly belief: Belief;
+  private lostListener: ((reason: LockError) => void) | undefined;
+  private renewedListener: ((validForMs: number) => void) | undefined;
+  /** Made when it is first asked for: most callers never do. */
+  private abortController: AbortController | undefined;
+
+  constructor(
+    private readonly keeper: LockKeeper,
+    readonly name: string,
+    readonly mode: Mode,
+    /** Stays when the lock is lost: a resource that is shown it says whether a later holder was there. */
+    readonly token: Token,
+    validUntilMs: number,
+  ) {
+    this.belief = new Belief(validUntilMs);
+  }
+
+  /** As far as anybody has noticed. */
+  get isHeld(): boolean {
+    return this.belief.isHeld;
+  }
+
+  get isOver(): boolean {
+    return this.belief.isOver;
+  }
+
+  /** Looks at the time first: in the very turn in which the lock has run out it is aborted. */
+  get signal(): AbortSignal {
+    this.look();
+    this.abortController ??= new AbortController();
+    if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
+    return this.abortController.signal;
+  }
+
+  validForMs(): number {
+    return this.belief.validForMs(this.look());
+  }
+
+  onRenewed(listener: (validForMs: number) => void): void {
+    this.renewedListener = listener;
+  }
+
+  onLost(listener: (reason: LockError) => void): void {
+    if (this.lostReason !== undefined) listener(this.lostReason);
+    else this.lostListener = listener;
+  }
+
+  release(): void {
+    if (this.belief.isOver) return;
+    // It may have run out before this process got to its timers: then it is lost, and not released.
+    this.look();
+    // By what was told within.
+    if (this.isOver) return;
+    const wasHeld = this.belief.isHeld;
+    this.belief.end();
+    this.keeper.givenBack(wasHeld);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const leftMs = this.validForMs();
+    this.release();
+    await this.keeper.untilTold(leftMs);
+  }
+
+  /** The node's own word, in the keeper's time. */
+  renewed(validUntilMs: number): void {
+    this.belief.renewed(validUntilMs);
+    this.tellRenewed();
+  }
+
+  /** What the node told its client. */
+  told(validity: Validity): void {
+    if (this.belief.told(validity)) this.tellRenewed();
+  }
+
+  /** Looks whether it has run out; returns the time. */
+  look(): number {
+    const nowMs = this.keeper.nowMs();
+    if (this.belief.runsOut(nowMs)) this.tellLost(this.keeper.ranOut());
+    return nowMs;
+  }
+
+  /** It was taken from its holder, who is told unless it knows. */
+  lose(reason: LockError): void {
+    if (this.belief.lose()) this.tellLost(reason);
+  }
+
+  /** It is over without a word to anybody. */
+  end(): void {
+    this.belief.end();
+  }
+
+  /** The signal aborts, and the lock is still held until it is given back. */
+  interrupt(reason: LockError): void {
+    this.abortController ??= new AbortController();
+    this.abortController.abort(reason);
+  }
+
+  private tellRenewed(): void {
+    const listener = this.renewedListener;
+    // In its own turn: what a listener throws is no failure of whoever tells it.
+    if (listener !== undefined) queueMicrotask(() => listener(this.validForMs()));
+  }
+
+  private tellLost(reason: LockError): void {
+    this.lostReason = reason;
+    this.lostListener?.(reason);
+    // Listeners of a signal run at once, within this; what they throw is reported by themselves.
+    this.abortController?.abort(reason);
+  }
+}
+
+/** The time that a manager lives in; a test's may stand still. */
+export interface ManagerTime {
+  nowMs(): number;
+  /** Call back once, after so many milliseconds. Returns how to forget it. */
+  schedule(callback: () => void, delayMs: number): () => void;
+}
+
+/** Run `callback` while the lock is held; rejects at once when it is lost. */
+export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Promise<Awaited<T>> {
+  let value: Awaited<T>;
+  try {
+    // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
+    if (lock.validForMs() === 0) {
+      throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`));
+    }
+    const result = callback(lock);
+    if (!isThenable(result)) {
+      value = result as Awaited<T>;
+    } else {
+      // Once: the `then` of a lazy thenable, such as a query, does the work each time.
+      value = await untilLost(lock, Promise.resolve(result) as Promise<Awaited<T>>);
+    }
+  } finally {
+    lock.release();
+  }
+  // It ran out before this process got to its timers, for the callback kept it busy.
+  if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);
+  return value;
+}
+
+function untilLost<T>(lock: ManagedLock, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    lock.onLost((reason) => reject(asSpecified(reason)));
+    work.then(resolve, reject);
+  });
+}
+
+/** A stolen lock is an AbortError by the specification. */
+function asSpecified(reason: LockError): Error {
+  return reason.code === 'stolen' ? new DOMException(reason.message, { name: 'AbortError', cause: reason }) : reason;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,99 @@
+/** One rule for every way to hold a lock: a caller of a node, a client, several locks at once, a permit. */
+import { LockError } from '../../src';
+import type { HeldLock } from '../../src';
+import { BaseLockManager } from '../../src/locks/base';
+import { LockInHand } from '../../src/locks/managed-lock';
+import type { LockKeeper, ManagedLock, ManagerTime } from '../../src/locks/managed-lock';
+import type { LockManagerSnapshot } from '../../src/locks/types';
+
+/** Its time passes when the test says so, and no timer ever fires: the event loop is busy. */
+class BusyManager extends BaseLockManager {
+  atMs = 0;
+  readonly locks: LockInHand[] = [];
+  readonly givenBack: { readonly name: string; readonly wasHeld: boolean }[] = [];
+  protected override readonly time: ManagerTime = { nowMs: () => this.atMs, schedule: () => () => undefined };
+
+  protected override begin(name: string): Promise<ManagedLock> {
+    const keeper: LockKeeper = {
+      nowMs: () => this.atMs,
+      givenBack: (wasHeld) => this.givenBack.push({ name, wasHeld }),
+      ranOut: () => new LockError('lost', `${name} ran out`, { definite: false }),
+      untilTold: () => Promise.resolve(),
+    };
+    const lock = new LockInHand(keeper, name, 'exclusive', 7, this.atMs + 1_000);
+    this.locks.push(lock);
+    return Promise.resolve(lock);
+  }
+
+  protected override isTakenHere(): boolean {
+    return false;
+  }
+
+  query(): Promise<LockManagerSnapshot & { unanswered: string[] }> {
+    return Promise.resolve({ held: [], pending: [], unanswered: [] });
+  }
+}
+
+let manager: BusyManager;
+beforeEach(() => (manager = new BusyManager()));
+
+describe('in the turn in which its time has run out, before any timer', () => {
+  test.each<[string, () => Promise<{ readonly signal: AbortSignal }>]>([
+    ['a lock', () => manager.acquire('stock')],
+    ['several locks', () => manager.acquireAll(['stock', 'tools'])],
+    ['a permit', () => manager.semaphore('seats', 2).acquire()],
+  ])('the signal of %s is aborted', async (_what, acquire) => {
+    const held = await acquire();
+    expect(held.signal.aborted).toBe(false);
+    manager.atMs = 1_000;
+    expect(held.signal.aborted).toBe(true);
+    expect(held.signal.reason).toMatchObject({ code: 'lost', definite: false });
+  });
+
+  test('a lock is valid for nothing, and its release tells no one that it was held until now', async () => {
+    const lock = await manager.acquire('stock');
+    manager.atMs = 1_000;
+    lock.release();
+    expect(lock.validForMs()).toBe(0);
+    expect(manager.givenBack).toEqual([{ name: 'stock', wasHeld: false }]);
+  });
+
+  test('the callback of a request rejects with why', async () => {
+    await expect(manager.request('stock', () => void (manager.atMs = 5_000))).rejects.toMatchObject({ code: 'lost' });
+  });
+});
+
+test('what a listener for renewals throws is its own: whoever renews goes on', async () => {
+  const lock = await manager.acquire('stock');
+  const thrown: unknown[] = [];
+  const microtask = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((callback) => {
+    void Promise.resolve().then(callback).catch((error: unknown) => thrown.push(error));
+  });
+  lock.onRenewed(() => {
+    throw new Error('a mistake of the user');
+  });
+  const [inHand] = manager.locks;
+  expect(() => inHand?.told({ sentAtMs: 500, validForMs: 1_000 })).not.toThrow();
+  expect(() => inHand?.renewed(2_000)).not.toThrow();
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(thrown).toHaveLength(2);
+  expect(lock.validForMs()).toBe(2_000);
+  microtask.mockRestore();
+});
+
+test('it is given back once, however often it is released', async () => {
+  const lock: HeldLock = await manager.acquire('stock');
+  lock.release();
+  lock.release();
+  await lock[Symbol.asyncDispose]();
+  expect(manager.givenBack).toEqual([{ name: 'stock', wasHeld: true }]);
+});
+
+test('lost first and released then: whoever keeps it hears that, and the token stays', async () => {
+  const lock = await manager.acquire('stock');
+  manager.locks[0]?.lose(new LockError('stolen', 'stolen'));
+  lock.release();
+  expect(manager.givenBack).toEqual([{ name: 'stock', wasHeld: false }]);
+  expect(lock.token).toBe(7);
+});
