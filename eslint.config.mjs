@@ -2,26 +2,7 @@
 import eslint from '@eslint/js';
 import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
-
-// The floors of the house (ARCHITECTURE.md): each folder may import the folders named here, besides itself and the ground
-// floor. Only `node` knows all others, for it puts them together.
-const layers = {
-  quorum: [],
-  core: ['quorum'],
-  config: ['quorum'],
-  fencing: ['core'],
-  transport: ['core'],
-  runtime: ['config', 'core', 'quorum', 'transport'],
-  locks: ['core', 'quorum', 'runtime', 'transport'],
-  'client-protocol': ['core', 'locks', 'transport'],
-  service: ['client-protocol', 'config', 'core', 'locks', 'transport'],
-  client: ['client-protocol', 'config', 'core', 'locks', 'runtime', 'transport'],
-  node: ['client', 'client-protocol', 'config', 'core', 'locks', 'quorum', 'runtime', 'service', 'transport'],
-  testing: ['config', 'core', 'fencing', 'locks', 'node', 'quorum', 'runtime', 'transport'],
-  cli: ['client', 'client-protocol', 'config', 'core', 'locks', 'node', 'quorum', 'runtime', 'service', 'transport'],
-};
-
-const groundFloor = ['./arguments.ts', './errors.ts', './lock-name.ts', './log.ts', './standard-output.ts'];
+import { groundFloor, layers } from './eslint.layers.mjs';
 
 const zones = Object.entries(layers).map(([folder, allowed]) => ({
   target: `./src/${folder}`,

@@ -60,7 +60,7 @@ export class Echo {
         this.waiting = resolve;
         const clock = ++this.clock;
         this.transport.send(to, {
-          kind: 'request', lock: 'latency', clock, timestamp: clock, mode: 'exclusive', keep: false, sentAtMs: Math.floor(sentAt), heldGrant: null,
+          kind: 'request', lock: 'latency', clock, timestamp: clock, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: Math.floor(sentAt), heldGrant: null,
         });
       });
       latenciesUs.push((performance.now() - sentAt) * 1000);

@@ -6,12 +6,11 @@
  * Must never look into the core: it sees messages and who enters.
  */
 import { hasPriority, isCompatible } from '../../src/core';
-import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
+import type { Contender, LamportTime, LockName, Mode, NodeId } from '../../src/core';
 import { violated } from './checks';
 
 /** A request on its way to be granted. */
-interface Waiting {
-  readonly id: RequestId;
+interface Waiting extends Contender {
   readonly mode: Mode;
   /** Arbiters that it was sent to and has not reached yet. */
   readonly awaiting: Set<NodeId>;
@@ -36,20 +35,20 @@ export class Overtaking {
     this.highest = lockNames.map(() => new Map<NodeId, LamportTime>());
   }
 
-  asked(lock: number, arbiter: NodeId, id: RequestId, mode: Mode): void {
+  asked(lock: number, arbiter: NodeId, { request: id, claim }: Contender, mode: Mode): void {
     const waiting = of(this.waiting, lock);
     let request = waiting.get(id.node);
-    if (request?.id.timestamp !== id.timestamp) {
-      request = { id, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
+    if (request?.request.timestamp !== id.timestamp) {
+      request = { request: id, claim, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
       waiting.set(id.node, request);
     }
     if (!request.reached.has(arbiter)) request.awaiting.add(arbiter);
   }
 
-  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol §3). */
+  /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol.md section 3). */
   reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
     const request = of(this.waiting, lock).get(node);
-    if (request?.id.timestamp !== timestamp) return;
+    if (request?.request.timestamp !== timestamp) return;
     request.awaiting.delete(arbiter);
     if (!isHeldBack) request.reached.add(arbiter);
   }
@@ -57,7 +56,7 @@ export class Overtaking {
   /** Entered or given up. */
   over(lock: number, node: NodeId, timestamp: LamportTime): void {
     const waiting = of(this.waiting, lock);
-    if (waiting.get(node)?.id.timestamp === timestamp) waiting.delete(node);
+    if (waiting.get(node)?.request.timestamp === timestamp) waiting.delete(node);
   }
 
   /** An arbiter sends a Grant; what it lent before counts no more when it is sent again. */
@@ -67,22 +66,23 @@ export class Overtaking {
     highest.set(arbiter, grant);
     const waiting = of(this.waiting, lock);
     const favoured = waiting.get(to);
-    if (favoured?.id.timestamp !== timestamp) return; // It has entered by other votes, or given up.
+    if (favoured?.request.timestamp !== timestamp) return; // It has entered by other votes, or given up.
     for (const older of waiting.values()) {
-      if (!older.reached.has(arbiter) || isCompatible(older.mode, favoured.mode) || !hasPriority(older.id, favoured.id)) continue;
+      if (!older.reached.has(arbiter) || isCompatible(older.mode, favoured.mode) || !hasPriority(older, favoured)) continue;
       violated('fairness', `lock ${this.lockNames[lock]}: ${arbiter} lends its vote to request ${timestamp} of ${to}, `
-        + `although it knows request ${older.id.timestamp} of ${older.id.node}`);
+        + `although it knows request ${older.request.timestamp} of ${older.request.node}`);
     }
   }
 
-  entered(lock: number, id: RequestId, mode: Mode): void {
+  entered(lock: number, entrant: Contender, mode: Mode): void {
+    const { request: id } = entrant;
     this.over(lock, id.node, id.timestamp);
     for (const older of of(this.waiting, lock).values()) {
-      if (older.awaiting.size > 0 || isCompatible(older.mode, mode) || !hasPriority(older.id, id)) continue;
+      if (older.awaiting.size > 0 || isCompatible(older.mode, mode) || !hasPriority(older, entrant)) continue;
       older.overtakenBy.add(`${id.node}'s request ${id.timestamp}`);
       this.most = Math.max(this.most, older.overtakenBy.size);
       if (older.overtakenBy.size <= overtakingMax(this.nodeCount)) continue;
-      violated('fairness', `lock ${this.lockNames[lock]}: request ${older.id.timestamp} of ${older.id.node}, which all its arbiters know, `
+      violated('fairness', `lock ${this.lockNames[lock]}: request ${older.request.timestamp} of ${older.request.node}, which all its arbiters know, `
         + `was overtaken by ${[...older.overtakenBy].join(', ')}`);
     }
   }

@@ -1,6 +1,6 @@
 /**
  * What a `steadfast` run holds the core to: a lock that is held is kept while a quorum lives. Derived from
- * protocol.md sections 6 and 7, where a holder repeats its Request when half of what is left of its lease has passed, and
+ * protocol.md sections 6 and 14, where a holder repeats its Request when half of what is left of its lease has passed, and
  * asks others when those it asked are down:
  *
  * 1. No message is lost but by an outage. So each vote in hand lasts for another 0.6 leases or more when its arbiter goes
@@ -14,9 +14,9 @@
  * Nothing is promised to a hold whose own node is not well, nor where the votes of others cannot be had in time: those lent to
  * one that steals, or to a request that cannot yield before the lease of that vote is over, for its node went away, or started
  * again, before it can have yielded: as whoever waits does, however old, when this holder has heard of it and asks for
- * all votes (rules holder-first and holder-spreads of ARCHITECTURE.md).
+ * all votes (rules holder-first and holder-spreads, protocol.md section 14).
  */
-import type { LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
+import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
 import { hasPriority, isCompatible } from '../../src/core/priority';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Place } from './backing';
@@ -43,14 +43,12 @@ const SPREAD_LEASES = 1.2;
 const HANDOVER_LEASES = 0.1;
 
 /** The request that a hold stands on, and since when. */
-export interface HoldOn {
-  readonly request: RequestId;
+export interface HoldOn extends Contender {
   readonly mode: Mode;
   readonly enteredAtUs: number;
 }
 
-interface Rival {
-  readonly request: RequestId;
+interface Rival extends Contender {
   readonly mode: Mode;
   readonly isLent: boolean;
   readonly sinceUs: number;
@@ -127,14 +125,15 @@ export class Steadfast {
   }
 
   /** Whether somebody is, or was until just now, in the way of whoever wants this arbiter's vote, and need not or cannot yield. */
-  private isOutOfReach(nowUs: number, lock: number, machine: number, { request, mode, enteredAtUs }: HoldOn): boolean {
+  private isOutOfReach(nowUs: number, lock: number, machine: number, hold: HoldOn): boolean {
+    const { request, mode, enteredAtUs } = hold;
     const ledger = this.ledgers[machine]?.[lock];
     if (ledger === undefined) return false;
     const isIts = ledger.rivals.some((rival) => rival.isLent && isSame(rival.request, request));
     ledger.gone = ledger.gone.filter(({ atUs }) => atUs + HANDOVER_LEASES * this.leaseUs >= nowUs);
     return [...(isIts ? [] : ledger.rivals), ...ledger.gone.map(({ rival }) => rival)].some((other) => {
       if (isSame(other.request, request) || isCompatible(other.mode, mode)) return false;
-      return hasPriority(other.request, request)
+      return hasPriority(other, hold)
         || (other.isLent && !this.canYield(nowUs, other.request) && !this.hadTimeToYield(nowUs, other, enteredAtUs));
     });
   }
@@ -153,10 +152,10 @@ export class Steadfast {
     return this.isWell(nowUs, machine) && timestamp > (this.bornAbove[machine] ?? 0);
   }
 
-  private toRivals(entries: readonly { readonly request: RequestId; readonly mode: Mode }[], isLent: boolean, sinceUs: number): Rival[] {
-    return entries.map(({ request, mode }) => {
+  private toRivals(entries: readonly { readonly request: RequestId; readonly claim: Claim; readonly mode: Mode }[], isLent: boolean, sinceUs: number): Rival[] {
+    return entries.map(({ request, claim, mode }) => {
       const machine = this.places.findIndex(({ id }) => id === request.node);
-      return { request, mode, isLent, sinceUs, isOfEarlierLife: request.timestamp <= (this.bornAbove[machine] ?? 0) };
+      return { request, claim, mode, isLent, sinceUs, isOfEarlierLife: request.timestamp <= (this.bornAbove[machine] ?? 0) };
     });
   }
 }

@@ -2,7 +2,7 @@
  * What runs the machines: an action goes in, an outcome comes out, and nothing else is touched. So what
  * an action does to a machine in a given state needs to be found out only once.
  */
-import { isCompatible, isSameRequest } from '../../src/core';
+import { claimOf, isCompatible, isSameRequest } from '../../src/core';
 import type { CoreSettings, Effect, Event, Grant, LamportTime, Message, NodeId, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
@@ -80,7 +80,7 @@ export class Hardware {
   openRequest({ core }: Machine): OpenRequest | null {
     const requester = core === null ? null : (this.core.inspectLock(core, LOCK)?.requester ?? null);
     if (requester === null || requester.state === 'idle') return null;
-    return { id: requester.request, mode: requester.mode, isWaiting: requester.state === 'waiting' };
+    return { request: requester.request, claim: claimOf(requester.steals, false), mode: requester.mode, isWaiting: requester.state === 'waiting' };
   }
 
   /** Whether its arbiter has the request, in its queue or with its vote. */

@@ -2,7 +2,7 @@
  * One node with all that is local to it: the production core, its callers, its disk, its clock; and what
  * may happen to it. Law: plain data, but for the core, so that a snapshot of it is the whole of it.
  */
-import type { LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, RequestId, Token } from '../../src/core';
+import type { Contender, LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, Token } from '../../src/core';
 import type { Check } from '../checks/checks';
 import { isInvariantError } from '../core';
 
@@ -38,8 +38,7 @@ export type Action =
   | { readonly kind: 'notice'; readonly peer: Peer };
 
 /** A request in the protocol, as its own node sees it. */
-export interface OpenRequest {
-  readonly id: RequestId;
+export interface OpenRequest extends Contender {
   readonly mode: Mode;
   readonly isWaiting: boolean;
 }

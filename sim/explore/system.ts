@@ -258,7 +258,7 @@ export class System {
     const request = machines.openRequest(this.machineAt(this.next, this.place));
     if (request === null) return false;
     const token = Math.max(...this.tallies.entriesOf(entries).map((entry) => entry.token));
-    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request.id, token));
+    const lenders = machines.nodes.filter((_, place) => machines.lendsTo(this.machineAt(this.next, place), request.request, token));
     return machines.coterie.containsQuorum(new Set(lenders));
   }
 
@@ -271,7 +271,7 @@ export class System {
     for (let place = 0; place < this.nodes; place++) {
       const request = machines.openRequest(this.machineAt(next, place));
       if (request === null || !request.isWaiting || isCompatible(request.mode, entrant.mode)) continue;
-      if (hasPriority(request.id, entrant.id) && this.hasReachedAll(place, request.id)) overtaken.push(place);
+      if (hasPriority(request, entrant) && this.hasReachedAll(place, request.request)) overtaken.push(place);
     }
     const tally = tallies.overtake(this.tallyOf(next), this.place, overtaken);
     for (const place of overtaken) this.overtakenMax = Math.max(this.overtakenMax, tallies.overtaken(tally, place));

@@ -39,7 +39,7 @@ function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said
     ...core,
     step: (node, event) => {
       const effects = core.step(node, event);
-      const { self } = node.settings;
+      const { id: self } = core.inspectNode(node);
       const words = effects.flatMap((effect) => {
         switch (effect.kind) {
           case 'send':

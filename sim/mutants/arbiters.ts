@@ -5,7 +5,7 @@ import type { Mutant } from './mutant';
 const arbiter = inFile('arbiter');
 const node = inFile('node');
 const priority = inFile('priority');
-const requester = inFile('requester');
+const votes = inFile('votes');
 
 /** What hides the confusion of one clock with another. */
 const BELIEVES_ANY_TIME = ["if (message.sentAtMs > nowMs) return 'answers a Request from the future';\n", ''] as const;
@@ -36,25 +36,25 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'queue-first-come',
     what: 'the queue is in the order of arrival',
-    changes: [arbiter('const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));', 'const place = -1;')],
+    changes: [arbiter('const place = queue.findIndex((other) => hasPriority(waiter, other));', 'const place = -1;')],
     caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'queue-youngest-first',
     what: 'the youngest request goes first',
-    changes: [arbiter('queue.findIndex((other) => hasPriority(waiter.request, other.request))', 'queue.findIndex((other) => hasPriority(other.request, waiter.request))')],
+    changes: [arbiter('queue.findIndex((other) => hasPriority(waiter, other))', 'queue.findIndex((other) => hasPriority(other, waiter))')],
     caughtBy: ['fairness', 'deadlock'],
   },
   {
     name: 'ties-not-broken',
     what: 'of two requests with one timestamp neither goes first',
-    changes: [priority(': a.node < b.node;', ': false;')],
+    changes: [priority(': a.request.node < b.request.node;', ': false;')],
     caughtBy: ['deadlock'],
   },
   {
     name: 'youngest-has-priority',
     what: 'the order of timestamps is the wrong way round',
-    changes: [priority('a.timestamp < b.timestamp :', 'a.timestamp > b.timestamp :')],
+    changes: [priority('a.request.timestamp < b.request.timestamp :', 'a.request.timestamp > b.request.timestamp :')],
     caughtBy: ['fairness'],
   },
   {
@@ -78,7 +78,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-by-own-clock',
     what: 'a Grant names a time of the arbiter, and the requester counts from there',
-    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), requester(...BELIEVES_ANY_TIME)],
+    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), votes(...BELIEVES_ANY_TIME)],
     caughtBy: ['lease-inside'],
   },
   {
@@ -88,23 +88,23 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       node('private sleptMs = 0;', 'private sleptMs = 0;\n  private wallAheadMs = 0;'),
       node('this.started = true;\n', 'this.started = true;\n        this.wallAheadMs = Math.floor(this.birth.wallClockUs / 1000) - event.nowMs;\n'),
       node('return this.nowMs + this.sleptMs;', 'return this.nowMs + this.sleptMs + this.wallAheadMs;'),
-      node('this.requesters.earliestMs - this.sleptMs)', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs)'),
+      node('this.requesters.earliestMs - this.sleptMs,', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs,'),
       arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.requesterNowMs,'),
-      requester(...BELIEVES_ANY_TIME),
+      votes(...BELIEVES_ANY_TIME),
     ],
     caughtBy: ['lease-inside'],
   },
   {
     name: 'holder-waits-in-line',
     what: 'one that is inside stands in line by its timestamp',
-    changes: [priority('  if (a.holds !== b.holds) return a.holds === true;\n', '')],
+    changes: [priority('if (a.claim !== b.claim) return PLACE_IN_LINE[a.claim] < PLACE_IN_LINE[b.claim];', 'if (doesSteal(a.claim) !== doesSteal(b.claim)) return doesSteal(a.claim);')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holder-keeps-its-place-in-line',
     what: 'one that waited and is inside by now stays where it stands in the queue',
-    changes: [arbiter('if (waiter.request.holds === true && known.request.holds !== true) {', 'if (waiter.request.holds === true && known.request.holds === true) {')],
+    changes: [arbiter('if (doesHold(waiter.claim) && !doesHold(known.claim)) {', 'if (doesHold(waiter.claim) && doesHold(known.claim)) {')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
@@ -155,7 +155,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'yield-forgets-the-waiter',
     what: 'whoever yields is not put in the queue',
-    changes: [arbiter('this.enqueue(arbiter, { request: grant.request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });\n', '')],
+    changes: [arbiter('this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });\n', '')],
     caughtBy: ['fairness', 'progress'],
   },
   {
@@ -201,32 +201,32 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'never-inquires',
     what: 'no Inquire is ever sent',
-    changes: [arbiter('if (findGrant(arbiter, contender) !== undefined) return;', 'return;')],
+    changes: [arbiter('if (findGrant(arbiter, request) !== undefined) return;', 'return;')],
     caughtBy: ['deadlock'],
   },
   {
     name: 'older-do-not-inquire',
     what: 'the first Request of an older contender does not make the arbiter inquire',
-    changes: [arbiter('!contender.steals && !hasPriority(contender, grant.request)) continue;', '!contender.steals) continue;')],
+    changes: [arbiter('!doesSteal(claim) && !hasPriority(waiter, grant)) continue;', '!doesSteal(claim)) continue;')],
     caughtBy: ['deadlock'],
   },
   {
     name: 'inquires-for-the-first-alone',
     what: 'once it inquired for one contender, an arbiter does not inquire for an older one',
-    changes: [arbiter('grant.inquiredFor !== null && hasPriority(grant.inquiredFor, contender)) continue;', 'grant.inquiredFor !== null) continue;')],
+    changes: [arbiter('grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;', 'grant.inquiredFor !== null) continue;')],
     caughtBy: ['deadlock'],
   },
   {
     name: 'theft-has-no-priority',
     what: 'one that steals stands in line by its timestamp',
-    changes: [priority('if (a.steals !== b.steals) return a.steals === true;\n', '')],
+    changes: [priority('if (a.claim !== b.claim) return PLACE_IN_LINE[a.claim] < PLACE_IN_LINE[b.claim];', 'if (doesHold(a.claim) !== doesHold(b.claim)) return doesHold(a.claim);')],
     caughtBy: ['fairness', 'progress'],
     hunt: { profile: 'calm' },
   },
   {
     name: 'theft-does-not-inquire',
     what: 'for one that steals an arbiter inquires only when it would for any other',
-    changes: [arbiter('!grant.keep && !contender.steals && !hasPriority', '!grant.keep && !hasPriority')],
+    changes: [arbiter('!grant.keep && !doesSteal(claim) && !hasPriority', '!grant.keep && !hasPriority')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -282,7 +282,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'queued-and-granted',
     what: 'a grant that is taken back in leaves its request in the queue',
-    changes: [arbiter('if (waiter !== undefined) removeItem(arbiter.queue, waiter);\n    const { mode', 'const { mode')],
+    changes: [arbiter('if (waiter !== undefined) removeItem(arbiter.queue, waiter);\n    const { claim, mode', 'const { claim, mode')],
     caughtBy: ['not-both'],
   },
 ];

@@ -9,7 +9,7 @@ import type { Mutant } from './mutant';
 export const CANARY: Mutant = {
   name: 'canary',
   what: 'a token of 1 where the clock is divisible by 4001',
-  changes: [inFile('requester')('const token = highest + 1;', 'const token = highest % 4001 === 0 ? 1 : highest + 1;')],
+  changes: [inFile('votes')('const token = highest + 1;', 'const token = highest % 4001 === 0 ? 1 : highest + 1;')],
   caughtBy: TOKEN_FALLS,
 };
 

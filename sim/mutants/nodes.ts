@@ -1,10 +1,11 @@
-/** What can go wrong in a node as a whole: planted bugs in its clock, its ceiling, its timers and its starts. */
+/** What can go wrong in a node as a whole: planted bugs in its clock, its ceiling, its timers, its starts and whom it can reach. */
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const clock = inFile('clock');
 const deadlines = inFile('deadlines');
 const node = inFile('node');
+const reach = inFile('reach');
 
 export const NODE_MUTANTS: readonly Mutant[] = [
   {
@@ -68,19 +69,19 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'handshake-above-ceiling',
     what: 'a handshake tells a clock that is not on disk',
-    changes: [node('return Math.min(node.clock.now, node.clock.ceiling);', 'return node.clock.now;')],
+    changes: [node('return Math.min(clock.now, clock.ceiling);', 'return clock.now;')],
     caughtBy: ['ceiling-holds'],
   },
   {
     name: 'silent-half-a-lease',
     what: 'after a restart an arbiter is silent for half a lease',
-    changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs / 2;')],
+    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs + this.settings.leaseMs / 2;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'wiped-disk-is-a-first-start',
     what: 'a node without a ceiling file lends at once',
-    changes: [node('this.silentUntilMs = this.birth.firstStart ?', 'this.silentUntilMs = this.birth.firstStart || this.birth.ceilingOnDisk === 0 ?')],
+    changes: [node('if (this.birth.firstStart) {', 'if (this.birth.firstStart || this.birth.ceilingOnDisk === 0) {')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -124,13 +125,13 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'deaths-unnoticed',
     what: 'a peer that goes down is taken for up',
-    changes: [node('this.down.add(event.peer);\n        this.choosePreferredQuorum();\n        return this.requesters.onReachChanged();', 'return;')],
+    changes: [reach('this.down.add(peer);\n    this.choosePreferred();\n    return true;', 'return false;')],
     caughtBy: ['progress'],
   },
   {
     name: 'asks-the-dead',
     what: 'the voting set is asked, also while a member of it is down',
-    changes: [node('const isReachable = !votingSet.some((node) => this.down.has(node));', 'const isReachable = votingSet.length > 0;')],
+    changes: [reach('const isReachable = !votingSet.some((node) => this.down.has(node));', 'const isReachable = votingSet.length > 0;')],
     caughtBy: ['progress'],
   },
   {
@@ -148,7 +149,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'silence-ends-unnoticed',
     what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it',
-    changes: [node('this.choosePreferredQuorum();\n      this.requesters.onReachChanged();', 'this.choosePreferredQuorum();')],
+    changes: [node('while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();', 'while (this.reach.endSilence(event.nowMs)) continue;')],
     caughtBy: ['progress'],
   },
 ];

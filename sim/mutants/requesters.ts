@@ -1,9 +1,12 @@
-/** What can go wrong in a requester: planted bugs in requester.ts. */
+/** What can go wrong in a requester: planted bugs in requester.ts, and in its votes, its lease times and how it asks. */
 import type { RunOptions } from '../plan/draw';
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
+const asking = inFile('asking');
+const leaseTimes = inFile('lease-times');
 const requester = inFile('requester');
+const votes = inFile('votes');
 
 /** Clocks that are hardly ever together, and votes that come late: from nodes asked beside the voting set. */
 const CLOCKS_APART: RunOptions = {
@@ -19,11 +22,9 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'vote-counted-twice',
     what: 'every Grant counts as a vote, also the second from one arbiter',
     changes: [
-      requester('if (!coterie.containsQuorum(votes)) return;\n    // Votes', [
-        'const heard = request as { heard?: number };',
-        'heard.heard = (heard.heard ?? 0) + 1;',
-        'if (heard.heard < coterie.votingSet(this.context.settings.self).length) return;',
-        '// Votes',
+      votes("if (!coterie.containsQuorum(inHand)) return 'no quorum';", [
+        'this.heard = (this.heard ?? 0) + 1;',
+        "if (this.heard < coterie.votingSet(this.settings.self).length) return 'no quorum';",
       ].join('\n')),
     ],
     caughtBy: VOTE_LENT_TWICE,
@@ -32,10 +33,9 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'one-vote-too-few',
     what: 'a quorum less one is enough',
     changes: [
-      requester('if (!coterie.containsQuorum(votes)) return;\n    // Votes', [
-        'const enough = Math.max(1, coterie.votingSet(this.context.settings.self).length - 1);',
-        'if (votes.size < enough) return;',
-        '// Votes',
+      votes("if (!coterie.containsQuorum(inHand)) return 'no quorum';", [
+        'const enough = Math.max(1, coterie.votingSet(this.settings.self).length - 1);',
+        "if (inHand.size < enough) return 'no quorum';",
       ].join('\n')),
     ],
     caughtBy: VOTE_LENT_TWICE,
@@ -43,31 +43,31 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-margin',
     what: 'nothing is taken off the lease for drift',
-    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return 0;')],
+    changes: [leaseTimes('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return 0;')],
     caughtBy: ['lease-inside'],
   },
   {
     name: 'no-margin-for-drift',
     what: 'the margin covers the cut-off milliseconds alone',
-    changes: [requester('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return CLOCK_RESOLUTION_MS;')],
+    changes: [leaseTimes('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return CLOCK_RESOLUTION_MS;')],
     caughtBy: ['lease-inside'],
   },
   {
     name: 'valid-as-the-longest-vote',
     what: 'a hold lasts as long as its longest vote',
-    changes: [requester('if (first === last) return first; // As a rule: all were asked at once.', 'return last;')],
+    changes: [votes('if (first === last) return first; // As a rule: all were asked at once.', 'return last;')],
     caughtBy: ['lease-inside'],
   },
   {
     name: 'votes-never-expire',
     what: 'votes that ran out count when the last one comes',
-    changes: [requester('if (vote.validUntilMs > this.context.requesterNowMs) continue;', 'continue;')],
+    changes: [votes('if (vote.validUntilMs > nowMs) continue;', 'continue;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'ran-out-and-back',
     what: 'a grant that ran out in hand counts again when a late renewal of it comes',
-    changes: [requester('raiseFloor(floors, node, vote.number);\n    }', '}')],
+    changes: [votes('this.raiseFloor(arbiter, vote.number);\n    }', '}')],
     caughtBy: VOTE_LENT_TWICE,
     hunt: { faults: { crash: 15, spike: 0.1, late: 0.3 } },
   },
@@ -89,53 +89,53 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
-    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'if (message.contender.steals !== true) return this.sendYield(from, request, requester.lock, message.grant);')],
+    changes: [requester("if (message.contender.claim !== 'steals') return;", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, requester.lock, request, message.grant);")],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'never-yields',
     what: 'whoever waits keeps its votes',
-    changes: [requester('if (!hasPriority(message.contender, request.id)) {', 'if (message.grant > 0) {')],
+    changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant > 0) {')],
     caughtBy: ['deadlock'],
   },
   {
     name: 'floor-not-raised',
     what: 'a grant that was given back has no floor above it',
-    changes: [requester('raiseFloor(request.floors, from, message.grant);\n', '')],
+    changes: [votes('this.raiseFloor(arbiter, number);\n', '')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'floor-lowered',
     what: 'a late Inquire lowers the floor',
-    changes: [requester('Math.max(floors.get(arbiter) ?? 0, number)', 'number')],
+    changes: [votes('Math.max(this.floors.get(arbiter) ?? 0, number)', 'number')],
     caughtBy: VOTE_LENT_TWICE,
     hunt: { nodes: 4, faults: { late: 0.3, duplicate: 0.5, reorder: 0.5 } },
   },
   {
     name: 'vote-kept-after-yield',
     what: 'a vote that was given back stays in hand',
-    changes: [requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', '')],
+    changes: [votes('if (vote !== undefined && vote.number <= number) this.inHand.delete(arbiter);\n', '')],
     caughtBy: ['floor-holds'],
   },
   {
     name: 'vote-kept-after-yield-unasserted',
     what: 'the same without a floor, so that no assertion says so',
     changes: [
-      requester('if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);\n', ''),
-      requester('raiseFloor(request.floors, from, message.grant);\n', ''),
+      votes('if (vote !== undefined && vote.number <= number) this.inHand.delete(arbiter);\n', ''),
+      votes('this.raiseFloor(arbiter, number);\n', ''),
     ],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'token-above-one-vote',
     what: 'a token exceeds the lowest clock of its votes, not the highest',
-    changes: [requester('const token = highest + 1;', 'const token = lowestClock(votes) + 1;')],
+    changes: [votes('const token = highest + 1;', 'const token = lowestClock(inHand) + 1;')],
     caughtBy: TOKEN_FALLS,
   },
   {
     name: 'token-without-slack-rule',
     what: 'votes whose clocks are too far apart are used together',
-    changes: [requester('if (token > lowestClock(votes) + slack) {', 'if (token < 0) {')],
+    changes: [votes('if (token > lowestClock(inHand) + slack) {', 'if (token < 0) {')],
     caughtBy: TOKEN_FALLS,
   },
   {
@@ -149,13 +149,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'release-without-clock',
     what: 'a Release carries the clock of its request, not one as high as the token',
-    changes: [requester("kind: 'release', lock, clock: this.context.clock.now,", "kind: 'release', lock, clock: timestamp,")],
+    changes: [asking("kind: 'release', lock, clock: context.clock.now,", "kind: 'release', lock, clock: timestamp,")],
     caughtBy: TOKEN_FALLS,
   },
   {
     name: 'same-token-again',
     what: 'entering again takes the token of the last entry',
-    changes: [requester('this.enter(requester, entry, entry.token + 1);', 'this.enter(requester, entry, entry.token);')],
+    changes: [requester('this.enter(requester, request, entry, entry.token + 1);', 'this.enter(requester, request, entry, entry.token);')],
     caughtBy: TOKEN_FALLS,
   },
   {
@@ -168,29 +168,29 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'token-room-of-the-best-vote',
     what: 'how many tokens there are is read off the vote with the highest clock',
     changes: [
-      requester('const tokenMax = lowestClock(usable) + slack;', 'const tokenMax = highestClock(usable) + slack;'),
-      requester('entry.tokenMax = lowestClock(votes) + this.', 'entry.tokenMax = highestClock(votes) + this.'),
+      votes('tokenMax: lowestClock(usable) + slack', 'tokenMax: highestClock(usable) + slack'),
+      votes('return lowestClock(this.inHand) + this.', 'return highestClock(this.inHand) + this.'),
     ],
     caughtBy: TOKEN_FALLS,
   },
   {
     name: 'late-vote-below-token',
     what: 'a vote that comes while the lock is held counts, however far its clock is behind the token',
-    changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (vote.clock < 0) {')],
+    changes: [votes('if (this.voteOf(from, message).clock + this.settings.slack < token)', 'if (token < 0)')],
     caughtBy: TOKEN_FALLS,
     hunt: CLOCKS_APART,
   },
   {
     name: 'unusable-votes-kept',
     what: 'votes whose clocks were too far behind to enter with count for how long the lock is held',
-    changes: [requester('if (usable.has(node)) continue;\n        votes.delete(node);', 'continue;\n        votes.delete(node);')],
+    changes: [votes('if (usable.has(arbiter)) continue;', 'continue;')],
     caughtBy: TOKEN_FALLS,
     hunt: CLOCKS_APART,
   },
   {
     name: 'room-above-the-token',
     what: 'a holder takes tokens up to SLACK above its first one, not above the lowest clock of its votes',
-    changes: [requester('const tokenMax = lowestClock(usable) + slack;', 'const tokenMax = token + slack;')],
+    changes: [votes('tokenMax: lowestClock(usable) + slack', 'tokenMax: token + slack')],
     caughtBy: TOKEN_FALLS,
   },
   {
@@ -228,13 +228,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'kept-lock-does-not-answer',
     what: 'an Inquire for a lock that is kept but not used gets no answer',
-    changes: [requester("case 'retained':\n        this.end(requester, request);\n        return this.joinOrAdvance(requester);\n      case 'waiting': {", "case 'retained':\n        return;\n      case 'waiting': {")],
+    changes: [requester("case 'retained':\n        this.end(requester, request);\n        return this.joinOrAdvance(requester);\n      case 'waiting':\n        if (", "case 'retained':\n        return;\n      case 'waiting':\n        if (")],
     caughtBy: ['progress'],
   },
   {
     name: 'ends-without-release',
     what: 'no Release is sent when a request is over',
-    changes: [requester('for (const arbiter of request.asked) this.sendRelease(arbiter, requester.lock, request.id.timestamp);', '')],
+    changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, requester.lock, request.id.timestamp);', '')],
     caughtBy: ['progress'],
   },
   {
@@ -301,14 +301,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'theft-refused',
     what: 'a holder takes the Inquire for one that steals for one that it need not answer',
-    changes: [requester('if (message.contender.steals !== true || message.contender.holds === true) return;', 'return;')],
+    changes: [requester("if (message.contender.claim !== 'steals') return;", 'return;')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
   {
     name: 'thief-does-not-ask-again',
     what: 'one that steals does not ask, when it enters, whether another one that steals waits',
-    changes: [requester('if (request.id.steals === true) this.askAll(requester.lock, request);', '')],
+    changes: [requester('if (request.steals) askAll(this.context, requester.lock, held);', '')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -359,8 +359,8 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'recalled-votes-yielded',
     what: 'a vote of a lock that was recalled is given back when its Grant comes again',
-    changes: [requester("if (requester.phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');", ''),
-      requester("      case 'idle':\n      case 'recalled':\n        return broken(", "      case 'recalled':\n        return;\n      case 'idle':\n        return broken(")],
+    changes: [requester("if (phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');", ''),
+      requester("      case 'waiting':\n        votes.count(", "      case 'recalled':\n        return;\n      case 'waiting':\n        votes.count(")],
     caughtBy: VOTE_LENT_TWICE,
     // Sleep that is none makes the node think that the vote ran out, and a copy of its Grant comes late.
     hunt: { faults: { jump: 10, duplicate: 0.5, deaf: 1, late: 0.5, echo: 40, linger: 0.4 } },
@@ -368,7 +368,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'asks-everyone',
     what: 'every node is asked, not a quorum',
-    changes: [requester('asked: [...preferredQuorum],', 'asked: [...settings.coterie.nodes],')],
+    changes: [requester('asked: [...reach.preferredQuorum],', 'asked: [...settings.coterie.nodes],')],
     caughtBy: ['frugal'],
   },
   {
@@ -380,7 +380,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'renews-what-nobody-uses',
     what: 'every Grant is asked for twice',
-    changes: [requester('requester.phase = { state: \'waiting\', request };\n', "requester.phase = { state: 'waiting', request };\n    this.askAll(requester.lock, request);\n")],
+    changes: [requester('requester.phase = phase;\n    askAll(', 'requester.phase = phase;\n    askAll(this.context, requester.lock, phase);\n    askAll(')],
     caughtBy: ['frugal'],
   },
   {
@@ -392,28 +392,28 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'never-widens',
     what: 'nobody but the voting set is asked, whoever is down',
-    changes: [requester('if (request.asked.includes(node)) continue;', 'if (request.asked.length > 0) continue;')],
+    changes: [asking('if (asked.includes(node)) continue;', 'if (asked.length > 0) continue;')],
     caughtBy: ['progress'],
   },
   {
     name: 'waits-for-the-dead',
     what: 'whoever waits asks no others when those asked go down',
-    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'held') return;\n    const { asked }")],
+    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'held') return;\n    askToo(")],
     caughtBy: ['progress'],
   },
   {
     name: 'holder-asks-no-others',
     what: 'whoever is inside asks no others when those asked go down, or others wait, or nothing is renewed',
     changes: [
-      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    const { asked }", "if (phase.state !== 'waiting') return;\n    const { asked }"),
-      requester('if (needsOthers) this.askEverybody(due.lock, phase.request);\n', ''),
+      requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'waiting') return;\n    askToo("),
+      requester('if (needsOthers) askToo(this.context, this.context.reach.everybody(), due.lock, phase);\n', ''),
     ],
     caughtBy: ['keeps'],
   },
   {
     name: 'holder-trusts-who-is-up',
     what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
-    changes: [requester('return request.contended || validUntilMs < request.askedAtMs + this.validForMs;', 'return request.contended && validUntilMs > 0;')],
+    changes: [requester('return request.contended || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
@@ -427,20 +427,20 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-asks-as-if-it-waited',
     what: 'a Request of a holder does not say that its caller is inside',
-    changes: [requester('    if (request.holds) message = { ...message, holds: true };\n', '')],
+    changes: [asking("claimOf(request.steals, state === 'held')", 'claimOf(request.steals, false)')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holds-from-the-first',
     what: 'every Request says that its caller is inside',
-    changes: [requester('      holds: false,', '      holds: true,')],
+    changes: [asking("claimOf(request.steals, state === 'held')", 'claimOf(request.steals, true)')],
     caughtBy: ['fairness', 'deadlock', 'progress'],
   },
   {
     name: 'renews-where-it-began',
     what: 'a hold is prolonged only by the arbiters that it began with',
-    changes: [requester('if (vote.clock + this.context.settings.slack < entry.token) {', 'if (!entry.request.votes.has(from) || vote.clock + this.context.settings.slack < entry.token) {')],
+    changes: [votes('if (this.voteOf(from, message).clock + this.settings.slack < token)', 'if (!this.inHand.has(from) || this.voteOf(from, message).clock + this.settings.slack < token)')],
     caughtBy: ['keeps'],
   },
 ];

@@ -1,34 +1,35 @@
-/** Protocol.md section 11, row by row: the core without that rule. */
+/** The core without one rule each: the odd ones of protocol.md section 11. */
 import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
 const node = inFile('node');
 const requester = inFile('requester');
+const votes = inFile('votes');
 
 export const RULES: readonly Mutant[] = [
   {
     name: 'yield-without-number',
     what: 'a Yield takes back whatever grant the request has now',
-    changes: [arbiter(`if (grant.number !== message.grant) return 'grant number is old';`, '')],
+    changes: [arbiter('} else if (grant.number !== message.grant) {', '} else if (grant.number < 0) {')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'no-floor',
     what: 'a late copy of a Grant already given back counts as a vote',
-    changes: [requester('if (floor !== undefined && message.grant <= floor) {', 'if (floor !== undefined && message.grant < 0) {')],
+    changes: [votes('return floor !== undefined && grant <= floor;', 'return floor !== undefined && grant < 0;')],
     caughtBy: ['floor-holds'],
   },
   {
     name: 'no-yield-below-floor',
     what: 'a Grant at or below the floor is dropped without a Yield',
-    changes: [requester('this.sendYield(from, request, message.lock, message.grant);\n', '')],
+    changes: [requester('sendYield(this.context, from, requester.lock, request, message.grant);\n      return this.context.ignore(', 'return this.context.ignore(')],
     caughtBy: ['progress'],
   },
   {
     name: 'repeat-does-not-inquire',
     what: 'a repeated Request makes the arbiter inquire no more than the first did',
-    changes: [arbiter('this.inquireFor(arbiter, request, message.mode, isRepeat);', 'this.inquireFor(arbiter, request, message.mode, false);')],
+    changes: [arbiter('this.inquireFor(arbiter, waiter, isRepeat);', 'this.inquireFor(arbiter, waiter, false);')],
     caughtBy: ['deadlock', 'progress'],
   },
   {
@@ -40,7 +41,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
-    changes: [node('this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;', 'this.nowMs;')],
+    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -53,10 +54,8 @@ export const RULES: readonly Mutant[] = [
     name: 'lease-from-reply',
     what: 'a grant counts from when it arrives, not from when it was asked for',
     changes: [
-      requester(
-        'validUntilMs: Math.max(message.sentAtMs + this.validForMs,',
-        'validUntilMs: Math.max(this.context.requesterNowMs + this.validForMs,',
-      ),
+      votes("if (message.sentAtMs > nowMs) return 'answers", "this.arrivedAtMs = nowMs;\n    if (message.sentAtMs > nowMs) return 'answers"),
+      votes('validUntilMs: Math.max(message.sentAtMs + validForMs', 'validUntilMs: Math.max(this.arrivedAtMs + validForMs'),
     ],
     caughtBy: VOTE_LENT_TWICE,
   },
@@ -75,7 +74,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'younger-do-not-inquire',
     what: 'a lock that is kept but not used is not asked back for a younger contender',
-    changes: [arbiter('!isRepeat && !grant.keep && !contender.steals', '!isRepeat && !contender.steals')],
+    changes: [arbiter('!isRepeat && !grant.keep && !doesSteal(claim)', '!isRepeat && !doesSteal(claim)')],
     caughtBy: ['progress'],
   },
   {
@@ -83,9 +82,10 @@ export const RULES: readonly Mutant[] = [
     what: 'the silent lease ends when all peers were up for long enough to show what they hold',
     changes: [
       node(
-        'this.requesters.onPeerUp(peer);',
-        `this.requesters.onPeerUp(peer);
-        if (this.down.size === this.silentNodes.size) {
+        'if (this.reach.peerUp(peer, this.nowMs, silentForMs)) this.requesters.onPeerUp(peer);',
+        `if (!this.reach.peerUp(peer, this.nowMs, silentForMs)) return;
+        this.requesters.onPeerUp(peer);
+        if (this.reach.down.size === this.reach.silent.size) {
           this.silentUntilMs = Math.min(this.silentUntilMs, this.nowMs + 2 * this.settings.retryMs);
         }`,
       ),
@@ -95,7 +95,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'asks-again-at-once',
     what: 'while clocks are too far apart every Grant makes the requester ask again at once',
-    changes: [requester('request.clocksBroughtTogether = true;', '')],
+    changes: [requester('phase.clocksBroughtTogether = true;', '')],
     caughtBy: ['progress'],
   },
 ];

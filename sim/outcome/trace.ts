@@ -113,7 +113,7 @@ function describeMessage(message: Message, clock: Clock): string {
     case 'release':
       return `Release ${of} ${at}`;
     case 'inquire':
-      return `Inquire ${of} number ${clock(message.grant)} for (${clock(message.contender.timestamp)}, ${message.contender.node}) ${at}`;
+      return `Inquire ${of} number ${clock(message.grant)} for (${clock(message.contender.request.timestamp)}, ${message.contender.request.node}) ${at}`;
     case 'yield':
       return `Yield ${of} number ${clock(message.grant)} ${at}`;
   }

@@ -64,7 +64,7 @@ class RunRecorder implements Observer {
         return node;
       },
       step: (node, event) => {
-        this.underWay = { node: node.settings.self, event };
+        this.underWay = { node: core.inspectNode(node).id, event };
         return core.step(node, event);
       },
     };

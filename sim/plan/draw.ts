@@ -139,7 +139,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     slack,
     ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK),
     durationUs,
-    // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (section 3).
+    // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 3).
     uptimeUs: intensities.wipe + intensities.stale + intensities.corrupt > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
@@ -214,7 +214,7 @@ function drawGentleIntensities(random: Random, levels: Partial<FaultIntensities>
 function drawMachines({ seed, profile, nodes, leaseUs, intensities }: DrawContext): MachinePlan[] {
   const random = new Random(seed, 'machines');
   const isStaggered = random.chance(300_000) && isSwarming(profile);
-  // Frugal: clocks too far apart cost a repeat, and a ceiling on disk that another's clock is beyond costs time (protocol §3, §6).
+  // Frugal: clocks too far apart cost a repeat, and a ceiling on disk that another's clock is beyond costs time (protocol.md sections 3 and 7).
   const skewUs = random.pick(profile === 'frugal' ? [0, 500] : [0, 500, 5_000_000]);
   return Array.from({ length: nodes }, () => ({
     startUs: isStaggered ? random.below(leaseUs) : 0,

@@ -2,6 +2,7 @@
  * Feeds the recorded events of real nodes through the core again. The core is deterministic, so it must
  * answer with the same effects; any difference is a bug, or another version of the core.
  */
+import { tracedEffect } from '../../src/core';
 import type { Effect, LockNode } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import { PRODUCTION_CORE } from '../core';
@@ -49,7 +50,7 @@ export function replayStep(life: TracedLife, { event, effects, line }: TracedSte
 
 /** Fields in a fixed order, for that of a recorded object need not be that of a new one. */
 function asText(effects: readonly Effect[] | null): string | null {
-  return effects === null ? null : JSON.stringify(effects, (_, value: unknown) => (
+  return effects === null ? null : JSON.stringify(effects.map(tracedEffect), (_, value: unknown) => (
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value

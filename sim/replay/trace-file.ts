@@ -2,7 +2,8 @@
  * Reads what `maekawa node --trace` wrote: one JSON line for each event of a core, with its effects,
  * behind a line that says what the core was made from. A file holds all lives that were recorded to it.
  */
-import type { Birth, CoreSettings, Effect, Event, NodeId } from '../../src/core';
+import { effectOf, eventOf } from '../../src/core';
+import type { Birth, CoreSettings, Effect, Event, NodeId, TracedEffect, TracedEvent } from '../../src/core';
 import type { FamilyLayout } from '../../src/quorum';
 
 const FORMAT = 'maekawa 1';
@@ -32,7 +33,10 @@ interface FirstLine extends Omit<TracedLife, 'source' | 'steps'> {
   readonly trace: string;
 }
 
-type StepLine = Omit<TracedStep, 'line'>;
+interface StepLine {
+  readonly event: TracedEvent;
+  readonly effects: readonly TracedEffect[] | null;
+}
 
 export function isTraceFile(text: string): boolean {
   return text.slice(0, 200).includes('"trace":"maekawa ');
@@ -53,7 +57,7 @@ export function readTrace(text: string, source: string): TracedLife[] {
       const { node, nodes, quorums, settings, birth, nowMs } = value;
       lives.push({ source, node, nodes, quorums, settings, birth, nowMs, steps: [] });
     } else if (isStepLine(value) && lives.length > 0) {
-      lives.at(-1)?.steps.push({ event: value.event, effects: value.effects, line: index + 1 });
+      lives.at(-1)?.steps.push({ event: eventOf(value.event), effects: value.effects === null ? null : value.effects.map(effectOf), line: index + 1 });
     } else {
       throw new RangeError(`${source}, line ${index + 1}: this is no line of a trace in the format "${FORMAT}"`);
     }

@@ -232,12 +232,12 @@ export class Cluster {
     const machine = this.machine(node);
     if (machine.node !== null) throw new ScenarioError(`${node} runs`);
     if (!machine.hasStarted) throw new ScenarioError(`${node} has not started yet: start it`);
-    const others = this.machines.map((each) => each.node?.clock.now ?? 0);
+    const others = this.machines.map((each) => (each.node === null ? 0 : this.core.inspectNode(each.node).clock));
     const wallClockUs = isWiped ? Math.max(machine.ceilingOnDisk, ...others) : 0;
     if (isWiped) machine.ceilingOnDisk = 0;
     this.start(machine, wallClockUs, false);
     const lendsAtMs = this.nowMs + this.settings.leaseMs;
-    this.say(`${node} starts anew with clock ${this.running(machine).clock.now}, lends nothing until ${lendsAtMs}`);
+    this.say(`${node} starts anew with clock ${this.core.inspectNode(this.running(machine)).clock}, lends nothing until ${lendsAtMs}`);
   }
 
   pause(node: NodeId): void {

@@ -1,6 +1,6 @@
 /**
- * Sees everything, and so checks what no node can see alone: exclusion and token-rises (protocol
- * section 10). Believes nothing but what a user of the lock was told.
+ * Sees everything, and so checks what no node can see alone: exclusion and token-rises
+ * (protocol.md section 10). Believes nothing but what a user of the lock was told.
  */
 import { isCompatible } from '../../src/core';
 import type { CallerId, Effect, LockName, Mode, NodeId, Token } from '../../src/core';

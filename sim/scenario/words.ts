@@ -2,9 +2,9 @@
  * Messages and effects in the words of the protocol, one line each: `Request a (104) keep`,
  * `n1 enters a, token 108, until 2968`. For scenarios, traces and whoever explains a run to a reader.
  */
-import { assertNever } from '../../src/core';
+import { assertNever, claimOf, doesHold, doesSteal } from '../../src/core';
 import type {
-  CallerId, Effect, LamportTime, LockName, LockView, Message, Mode, NodeId, RequestId, RequesterView,
+  CallerId, Claim, Contender, Effect, LamportTime, LockName, LockView, Message, Mode, NodeId, RequesterView,
 } from '../../src/core';
 
 /** What a reader wants to see of the numbers. */
@@ -31,8 +31,7 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
   switch (message.kind) {
     case 'request':
       return [
-        ...(message.steals === true ? ['steals'] : []),
-        ...(message.holds === true ? ['holds'] : []),
+        ...claimWords(message.claim),
         ...(message.mode === 'shared' ? ['shared'] : []),
         ...(message.keep ? ['keep'] : []),
         ...(message.heldGrant === null ? [] : [`has #${time(message.heldGrant)}`]),
@@ -51,25 +50,29 @@ function particulars(message: Message, time: (value: LamportTime) => string): st
 }
 
 /** `(104, n1)` */
-export function describeRequest(request: RequestId, time: (value: LamportTime) => string = String): string {
-  return `(${time(request.timestamp)}, ${request.node}${request.steals === true ? ', steals' : ''}${request.holds === true ? ', holds' : ''})`;
+export function describeRequest({ request, claim }: Contender, time: (value: LamportTime) => string = String): string {
+  return `(${[time(request.timestamp), request.node, ...claimWords(claim)].join(', ')})`;
+}
+
+function claimWords(claim: Claim): string[] {
+  return [...(doesSteal(claim) ? ['steals'] : []), ...(doesHold(claim) ? ['holds'] : [])];
 }
 
 /** What `node` knows of a lock, a line for each of its roles. */
 export function describeLock(node: NodeId, { lock, requester, grants, queue }: LockView): string[] {
   return [
     ...(requester === null ? [] : [`${node} ${describeRequester(lock, requester)}`]),
-    ...grants.map(({ request, mode, grant, expiresAtMs }) =>
-      `${node} lends ${lock}${sharedOf(mode)} to ${describeRequest(request)} #${grant} until ${expiresAtMs}`),
+    ...grants.map(({ request, claim, mode, grant, expiresAtMs }) =>
+      `${node} lends ${lock}${sharedOf(mode)} to ${describeRequest({ request, claim })} #${grant} until ${expiresAtMs}`),
     ...(queue.length === 0 ? [] : [
-      `${node} queues for ${lock}: ${queue.map(({ request, mode }) => describeRequest(request) + sharedOf(mode)).join(' ')}`,
+      `${node} queues for ${lock}: ${queue.map((waiter) => describeRequest(waiter) + sharedOf(waiter.mode)).join(' ')}`,
     ]),
   ];
 }
 
 function describeRequester(lock: LockName, requester: RequesterView): string {
   if (requester.state === 'idle') return `remembers contention for ${lock}`;
-  const what = `${lock}${sharedOf(requester.mode)} ${describeRequest(requester.request)}`;
+  const what = `${lock}${sharedOf(requester.mode)} ${describeRequest({ request: requester.request, claim: claimOf(requester.steals, false) })}`;
   const votes = `asked ${requester.asked.join(' ')}, votes of ${requester.granted.join(' ') || 'nobody'}`;
   switch (requester.state) {
     case 'waiting':

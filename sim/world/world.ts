@@ -4,7 +4,7 @@
  * get its lock once more within a bound, and when all are done nothing may be left behind.
  * Law: everything that happens follows from the plan; the core is driven through `step` alone.
  */
-import { reentryLeftMs } from '../../src/core';
+import { claimOf, doesHold, doesSteal, reentryLeftMs } from '../../src/core';
 import type { CallerId, Effect, Event, Grant, LamportTime, LockName, LockNode, LockView, Message, Mode, NodeId, Request, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import { Agenda } from './agenda';
@@ -674,13 +674,13 @@ export class World {
     this.transmit(machine.index, toIndex, lock, message);
   }
 
-  private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode, steals, holds }: Request): void {
+  private countRequest(machine: Machine, link: number, lock: number, to: NodeId, { timestamp, mode, claim }: Request): void {
     const { counts } = this;
     const opened = this.openedBy(machine, lock);
     if (opened.timestamp !== timestamp) {
       opened.timestamp = timestamp;
       opened.mode = mode;
-      opened.steals = steals === true;
+      opened.steals = doesSteal(claim);
       opened.event = this.events;
     }
     counts.requests++;
@@ -688,9 +688,9 @@ export class World {
     if (!this.isHandshake) this.waits.requested(lock, link, timestamp);
     const place = link * this.locks.length + lock;
     if (this.lastAsked[place] !== timestamp) {
-      if (holds === true) counts.widenedInside++;
-      else this.overtaking?.asked(lock, to, { timestamp, node: machine.id, ...(steals === true ? { steals } : {}) }, mode);
-    } else if (holds === true) counts.renewalRequests++;
+      if (doesHold(claim)) counts.widenedInside++;
+      else this.overtaking?.asked(lock, to, { request: { timestamp, node: machine.id }, claim }, mode);
+    } else if (doesHold(claim)) counts.renewalRequests++;
     else counts.repeats++;
     this.lastAsked[place] = timestamp;
   }
@@ -935,9 +935,9 @@ export class World {
     if (steadfast === null) return;
     const lock = this.lockOf(lockName);
     const { timestamp, mode, steals } = this.openedBy(machine, lock);
-    const request: RequestId = { timestamp, node: machine.id, holds: true, ...(steals ? { steals } : {}) };
+    const request: RequestId = { timestamp, node: machine.id };
     const enteredAtUs = machine.callersById.get(id)?.enteredAtUs ?? 0;
-    if (steadfast.isOwed(this.nowUs, lock, machine.index, { request, mode, enteredAtUs })) {
+    if (steadfast.isOwed(this.nowUs, lock, machine.index, { request, claim: claimOf(steals, true), mode, enteredAtUs })) {
       violated('keeps', `${machine.id} caller ${id} loses lock ${lockName}, although there was a quorum all the time`);
     }
     this.counts.notOwed++;
@@ -981,7 +981,7 @@ export class World {
     const openedAt = request?.state === 'held' && request.request.timestamp === opened.timestamp ? opened.event : this.events;
     // With clocks beyond the bound a token need only exceed those of holders that could have been known.
     this.checks.entered(this.nowUs, lock, caller.hold, this.events, this.plan.profile === 'adrift' ? openedAt - 1 : this.events);
-    if (request?.state === 'held') this.overtaking?.entered(lock, request.request, wish.mode);
+    if (request?.state === 'held') this.overtaking?.entered(lock, { request: request.request, claim: claimOf(request.steals, false) }, wish.mode);
     this.checkBacking(machine, lock, caller.hold, request);
     if (this.plan.profile === 'frugal') {
       const couldEnterAtMs = Math.max(caller.askedAtMs, this.lastLeftMs[lock] ?? 0);
@@ -1406,7 +1406,7 @@ export class World {
         hash.addWide(message.sentAtMs);
         return hash.add(message.contended ? 1 : 0);
       case 'inquire':
-        hash.addWide(message.contender.timestamp);
+        hash.addWide(message.contender.request.timestamp);
         return hash.addWide(message.grant);
       case 'yield':
         return hash.addWide(message.grant);

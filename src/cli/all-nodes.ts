@@ -1,6 +1,7 @@
 /** Every node of the configuration, for the commands that ask all of them. */
 import { readConfiguration } from '../config';
 import type { NodeId } from '../core';
+import { LockError } from '../errors';
 import type { LockInfo } from '../locks/types';
 import { NodeConnection } from '../client/node-connection';
 import { loadClientTls } from '../transport/tls';
@@ -28,18 +29,25 @@ export interface Inventory {
 export function clientsOf(options: AllNodesOptions): NodeClient[] {
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  return readConfiguration(options.config).nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, tls) }));
+  const { nodes, cluster } = readConfiguration(options.config);
+  return nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, cluster }) }));
 }
 
 export async function closeAll(nodes: readonly NodeClient[]): Promise<void> {
   await Promise.all(nodes.map(({ client }) => client.close()));
 }
 
+/** @throws LockError `protocol` when what answers is no node of this cluster */
 export async function inventoryOf(nodes: readonly NodeClient[], answerMs: number): Promise<Inventory> {
-  const answers = await Promise.all(nodes.map(async ({ id, client }) => ({ id, snapshot: await client.query(answerMs).catch(() => null) })));
+  const answers = await Promise.all(nodes.map(async ({ id, client }) => ({ id, snapshot: await client.query(answerMs).catch(nullIfUnreachable) })));
   return {
     held: answers.flatMap(({ snapshot }) => snapshot?.held ?? []),
     pending: answers.flatMap(({ snapshot }) => snapshot?.pending ?? []).sort((a, b) => b.forMs - a.forMs),
     unanswered: answers.filter(({ snapshot }) => snapshot === null).map(({ id }) => id),
   };
+}
+
+function nullIfUnreachable(error: unknown): null {
+  if (error instanceof LockError && error.code === 'unreachable') return null;
+  throw error;
 }

@@ -37,7 +37,8 @@ export async function findNode(options: FindNodeOptions, signal: AbortSignal): P
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   aborted.catch(() => undefined);
   // A name server that does not answer takes longer than anybody wants to wait for the end.
-  const clients = (await Promise.race([candidates(options), aborted])).map((address) => new NodeConnection(address, tls));
+  const { addresses, cluster } = await Promise.race([candidates(options), aborted]);
+  const clients = addresses.map((address) => new NodeConnection(address, { tls, cluster }));
   try {
     for (const [index, client] of clients.entries()) {
       if (!(await Promise.race([answers(client), aborted]))) continue;
@@ -63,18 +64,25 @@ async function answers(client: NodeConnection): Promise<boolean> {
   }
 }
 
-async function candidates({ config, address, node: id }: FindNodeOptions): Promise<string[]> {
-  if (address !== undefined) return [address];
-  const { nodes } = readConfiguration(config);
+interface Candidates {
+  readonly addresses: readonly string[];
+  /** Of the configuration; an address that is given by hand is any cluster's. */
+  readonly cluster?: string;
+}
+
+async function candidates({ config, address, node: id }: FindNodeOptions): Promise<Candidates> {
+  if (address !== undefined) return { addresses: [address] };
+  const { nodes, cluster } = readConfiguration(config);
   if (id !== undefined) {
     const node = nodes.find((each) => each.id === id);
     if (node === undefined) {
       throw new LockError('config', `there is no node ${JSON.stringify(id)} in ${config}; it names ${nodes.map((each) => each.id).join(', ')}`);
     }
-    return [node.address];
+    return { addresses: [node.address], cluster };
   }
   const local = await Promise.all(nodes.map((each) => isLocal(each.address)));
-  return [...nodes.filter((_, i) => local[i]), ...nodes.filter((_, i) => !local[i])].map((each) => each.address);
+  const addresses = [...nodes.filter((_, i) => local[i]), ...nodes.filter((_, i) => !local[i])].map((each) => each.address);
+  return { addresses, cluster };
 }
 
 async function isLocal(address: string): Promise<boolean> {

@@ -54,7 +54,7 @@ async function run(options: StatusOptions): Promise<void> {
   const configuration = readConfiguration(options.config);
   const files = tlsFilesOf(options);
   const tls = files === undefined ? undefined : loadClientTls(files);
-  const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, tls) }));
+  const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls }) }));
   try {
     for (;;) {
       const answers = await Promise.all(clients.map(({ id, client }) => ask(id, client, configuration)));

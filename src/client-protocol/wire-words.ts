@@ -91,6 +91,9 @@ export function lockNameOf(lock: Buffer): string {
   return readWtf8(lock) ?? lock.toString('latin1');
 }
 
+/** The metadata of each call in which a client says which cluster it means; bytes, for a name is any text. */
+export const CLUSTER_KEY = 'maekawa-cluster-bin';
+
 /** Text as a `string` of the wire, which cannot hold a lone surrogate: strict clients would refuse the whole message. */
 export function wellFormed(text: string): string {
   return Buffer.from(text).toString();

@@ -16,6 +16,8 @@ export interface ConnectOptions {
   readonly addresses: readonly string[];
   /** What the nodes were started with. */
   readonly tls?: TlsFiles;
+  /** The `cluster` of their configuration: nodes of another one refuse, with a LockError `protocol`. Default: any will do. */
+  readonly cluster?: string;
 }
 
 /** What `connect` gives. */
@@ -36,14 +38,15 @@ export interface RemoteLocks {
  */
 export function connect(options: ConnectOptions): RemoteLocks {
   if (!isObject(options)) throw new TypeError(`connect takes an object, such as { addresses: ['127.0.0.1:7001'] }, not ${shown(options)}`);
-  const { addresses, tls } = options;
+  const { addresses, tls, cluster } = options;
   const list: unknown = addresses; // Narrowed, it would be an array of any.
   if (!Array.isArray(list)) throw new TypeError(`connect takes the addresses in an array, such as ['127.0.0.1:7001'], not ${shown(addresses)}`);
   if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
   for (const address of addresses) {
     if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
   }
+  if (cluster !== undefined && typeof cluster !== 'string') throw new TypeError(`cluster is the name of a cluster, not ${shown(cluster)}`);
   const material = tls === undefined ? undefined : loadClientTls(tls);
-  const manager = new RemoteLockManager(addresses.map((address) => new NodeConnection(address, material)));
+  const manager = new RemoteLockManager(addresses.map((address) => new NodeConnection(address, { tls: material, cluster })));
   return { locks: manager, close: () => manager.close(), [Symbol.asyncDispose]: () => manager.close() };
 }

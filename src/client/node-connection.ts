@@ -6,7 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import { LOCKS_SERVICE, healthCheck } from '../client-protocol/discovery';
 import { locksMethods } from '../client-protocol/schema';
 import type { StatusReply, WatchEventMessage } from '../client-protocol/schema';
-import { changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
+import { CLUSTER_KEY, changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
 import { LockError } from '../errors';
 import type { ManagedLock } from '../locks/managed-lock';
 import type { ClusterSnapshot, LockChange, LockManagerSnapshot } from '../locks/types';
@@ -15,6 +15,12 @@ import type { TlsMaterial } from '../transport/tls';
 import { EndsInOrder } from './ends-in-order';
 import { CLOSE_MS, RemoteRequest, within } from './remote-request';
 import type { RemoteOptions } from './remote-request';
+
+export interface ConnectionOptions {
+  readonly tls?: TlsMaterial | undefined;
+  /** A node of a cluster with another name refuses every call. Left out, any node will do. */
+  readonly cluster?: string | undefined;
+}
 
 /** A connection to one node. */
 export class NodeConnection {
@@ -28,11 +34,15 @@ export class NodeConnection {
   /** Called when the node has said that it knows of the end of a lock, or of a request for one. */
   onHeard: (lock: string) => void = () => undefined;
 
+  /** Goes with each call. */
+  private readonly metadata = new grpc.Metadata();
+
   /** @param address `host:port` of a node. Connects when first used. */
   constructor(
     readonly address: string,
-    tls?: TlsMaterial,
+    { tls, cluster }: ConnectionOptions = {},
   ) {
+    if (cluster !== undefined) this.metadata.set(CLUSTER_KEY, Buffer.from(cluster));
     const credentials = tls === undefined
       ? grpc.credentials.createInsecure()
       : grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
@@ -65,7 +75,7 @@ export class NodeConnection {
       options.signal?.throwIfAborted();
       if (this.closing !== undefined) throw this.closedError();
       const { Hold } = locksMethods();
-      const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
+      const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize, this.metadata);
       const number = this.begun++;
       const request: RemoteRequest = new RemoteRequest(this, call, name, options, {
         resolve,
@@ -123,7 +133,7 @@ export class NodeConnection {
    */
   watch(name: string, onChange: (change: LockChange) => void, onEnd: (error: LockError) => void): () => void {
     const { Watch } = locksMethods();
-    const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) });
+    const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) }, this.metadata);
     call.on('data', (event: WatchEventMessage) => {
       onChange({ change: changeOf(event.change), lock: lockInfoOf(event.lock) });
     });
@@ -136,7 +146,7 @@ export class NodeConnection {
     return new Promise((resolve, reject) => {
       if (this.closing !== undefined) throw this.closedError();
       this.client.makeUnaryRequest(
-        method.path, method.requestSerialize, method.responseDeserialize, question, { deadline: Date.now() + withinMs },
+        method.path, method.requestSerialize, method.responseDeserialize, question, this.metadata, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
           else if (reply === undefined) reject(new LockError('protocol', `what ${this.address} answers is nothing`));
@@ -173,6 +183,8 @@ export class NodeConnection {
       case grpc.status.INVALID_ARGUMENT:
       case grpc.status.RESOURCE_EXHAUSTED:
         return new LockError('config', `the node at ${this.address} refuses the request: ${detail}`, { cause: error });
+      case grpc.status.FAILED_PRECONDITION:
+        return new LockError('protocol', `the node at ${this.address} refuses: ${detail}. Check the address, or which configuration is given`, { cause: error });
       case grpc.status.UNIMPLEMENTED:
         return new LockError('protocol', `what listens at ${this.address} is no node of maekawa, or one of another version`, { cause: error });
       default:

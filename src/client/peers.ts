@@ -4,8 +4,8 @@
  */
 import type { NodeId } from '../core';
 import type { LockChange, LockManagerSnapshot } from '../locks/types';
-import type { TlsMaterial } from '../transport/tls';
 import { NodeConnection } from './node-connection';
+import type { ConnectionOptions } from './node-connection';
 
 /** How long another node may take to say what it holds. */
 const QUERY_MS = 1_500;
@@ -19,7 +19,7 @@ export class PeerClients {
 
   constructor(
     private readonly addresses: ReadonlyMap<NodeId, string>,
-    private readonly tls: TlsMaterial | undefined,
+    private readonly options: ConnectionOptions,
   ) {}
 
   /** Null for a node that does not answer in time. */
@@ -49,7 +49,7 @@ export class PeerClients {
   private connected(): [NodeId, NodeConnection][] {
     if (this.isClosed) return [];
     for (const [id, address] of this.addresses) {
-      if (!this.clients.has(id)) this.clients.set(id, new NodeConnection(address, this.tls));
+      if (!this.clients.has(id)) this.clients.set(id, new NodeConnection(address, this.options));
     }
     return [...this.clients];
   }

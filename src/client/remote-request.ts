@@ -1,7 +1,7 @@
 /**
  * One lock of a process that is no node, from asking to release: one stream to the node that holds it.
  * Law: the lock is held here only until the time that this process counts by its own clock, from when it *sent* what the node
- * answered (`HeldLock` of the core); no late message, silent node or broken network can stretch that.
+ * answered (`HeldLock` of the core); no late message, silent node or broken network can stretch that. Source: protocol.md section 15.
  */
 import * as grpc from '@grpc/grpc-js';
 import type { EndedMessage, HeldMessage, HoldEvent, HoldRequest, Malformed, QueuedMessage } from '../client-protocol/schema';

@@ -8,8 +8,8 @@ import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
 import { broken } from './invariants';
-import type { LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
-import { hasPriority, isCompatible, isSameRequest } from './priority';
+import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
+import { doesHold, doesSteal, hasPriority, isCompatible, isSameRequest } from './priority';
 
 /** Some hundreds of bytes each: no flood of lock names may use up the memory. */
 const DEFAULT_LOCKS_MAX = 2 ** 20;
@@ -20,6 +20,8 @@ export const QUEUE_MAX = 2_000;
 /** The vote, lent to one request. */
 interface LiveGrant {
   readonly request: RequestId;
+  /** Whoever gets the vote goes before others as its timestamp says, and hears of those that are older. */
+  readonly claim: 'waits' | 'steals';
   readonly mode: Mode;
   readonly keep: boolean;
   readonly number: LamportTime;
@@ -29,12 +31,13 @@ interface LiveGrant {
   /** The clock last sent with this Grant: the holder's token is at most that plus SLACK. */
   sentClock: LamportTime;
   /** The oldest request for whose sake an Inquire went out; saves sending it again before a repeat. */
-  inquiredFor: RequestId | null;
+  inquiredFor: Contender | null;
 }
 
 /** A request in the queue. */
 interface Waiter {
   readonly request: RequestId;
+  readonly claim: Claim;
   readonly mode: Mode;
   readonly keep: boolean;
   sentAtMs: number;
@@ -51,8 +54,8 @@ interface Arbiter extends HasDeadline {
 
 /** What one arbiter has lent, and who waits for it. */
 export interface ArbiterView {
-  readonly grants: readonly { request: RequestId; mode: Mode; grant: LamportTime; expiresAtMs: number }[];
-  readonly queue: readonly { request: RequestId; mode: Mode; heardAtMs: number }[];
+  readonly grants: readonly { request: RequestId; claim: Claim; mode: Mode; grant: LamportTime; expiresAtMs: number }[];
+  readonly queue: readonly { request: RequestId; claim: Claim; mode: Mode; heardAtMs: number }[];
 }
 
 /** All arbiters of one node. */
@@ -78,15 +81,15 @@ export class Arbiters {
     const arbiter = this.byLock.get(lock);
     if (arbiter === undefined) return null;
     return {
-      grants: arbiter.grants.map(({ request, mode, number, expiresAtMs }) => ({ request, mode, grant: number, expiresAtMs })),
-      queue: arbiter.queue.map(({ request, mode, heardAtMs }) => ({ request, mode, heardAtMs })),
+      grants: arbiter.grants.map(({ request, claim, mode, number, expiresAtMs }) => ({ request, claim, mode, grant: number, expiresAtMs })),
+      queue: arbiter.queue.map(({ request, claim, mode, heardAtMs }) => ({ request, claim, mode, heardAtMs })),
     };
   }
 
   onRequest(from: NodeId, message: Request): void {
     if (this.isFull() && !this.byLock.has(message.lock)) return this.context.ignore(from, message, 'too many locks');
     const arbiter = this.open(message.lock);
-    const request = requestIn(message, from);
+    const request: RequestId = { timestamp: message.timestamp, node: from };
     const grant = findGrant(arbiter, request);
     if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
@@ -95,34 +98,31 @@ export class Arbiters {
       this.orderForThief(arbiter);
     } else if (this.takeBackIn(arbiter, request, message)) {
       // Those that queued before it showed its grant could not inquire for it yet.
-      for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter.request, waiter.mode, false);
+      for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter, false);
     } else if (arbiter.queue.length >= QUEUE_MAX && findWaiter(arbiter, request) === undefined) {
       this.context.ignore(from, message, 'too many requests for the lock');
     } else {
-      const isRepeat = this.enqueue(arbiter, {
-        request,
-        mode: message.mode,
-        keep: message.keep,
-        sentAtMs: message.sentAtMs,
-        heardAtMs: this.context.nowMs,
-      });
+      const { claim, mode, keep, sentAtMs } = message;
+      const waiter: Waiter = { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs };
+      const isRepeat = this.enqueue(arbiter, waiter);
       this.fill(arbiter);
-      this.inquireFor(arbiter, request, message.mode, isRepeat);
+      this.inquireFor(arbiter, waiter, isRepeat);
     }
     this.settle(arbiter);
   }
 
   onYield(from: NodeId, message: Yield): void {
     const arbiter = this.open(message.lock);
-    const request: RequestId = { timestamp: message.timestamp, node: from };
-    const grant = findGrant(arbiter, request);
-    const reason = ignoreYield(grant, message);
-    if (grant === undefined || reason !== null) {
-      this.context.ignore(from, message, reason ?? 'no such grant');
+    const grant = findGrant(arbiter, { timestamp: message.timestamp, node: from });
+    if (grant === undefined) {
+      this.context.ignore(from, message, 'no such grant');
+    } else if (grant.number !== message.grant) {
+      // A late copy of an old Yield must not take away a vote in use (protocol.md section 11).
+      this.context.ignore(from, message, 'grant number is old');
     } else {
       removeItem(arbiter.grants, grant);
-      const { mode, keep, sentAtMs } = grant;
-      this.enqueue(arbiter, { request: grant.request, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });
+      const { request, claim, mode, keep, sentAtMs } = grant;
+      this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });
       this.fill(arbiter);
     }
     this.settle(arbiter);
@@ -141,7 +141,7 @@ export class Arbiters {
   }
 
   /**
-   * Lend on the votes whose lease has ended. Messages alone would do (section 5 asks for no timer);
+   * Lend on the votes whose lease has ended. Messages alone would do (protocol.md section 5 asks for no timer);
    * this only spares those who wait the time until their next repeat, and forgets unused locks.
    */
   onWake(): void {
@@ -187,7 +187,7 @@ export class Arbiters {
     const live = arbiter.grants.filter((grant) => grant.expiresAtMs > nowMs);
     if (live.length < arbiter.grants.length) {
       for (const grant of arbiter.grants) {
-        // Its holder may have died with a token that nobody was told. Jump past any it could have had (section 7).
+        // Its holder may have died with a token that nobody was told. Jump past any it could have had (protocol.md section 7).
         if (grant.expiresAtMs <= nowMs) clock.reach(grant.sentClock + settings.slack + 1);
       }
       arbiter.grants = live;
@@ -205,9 +205,9 @@ export class Arbiters {
       // A late copy of an earlier Request must not shorten the lease to come.
       known.sentAtMs = Math.max(known.sentAtMs, waiter.sentAtMs);
       known.heardAtMs = waiter.heardAtMs;
-      if (waiter.request.holds === true && known.request.holds !== true) {
+      if (doesHold(waiter.claim) && !doesHold(known.claim)) {
         removeItem(arbiter.queue, known);
-        insert(arbiter.queue, { ...known, request: waiter.request });
+        insert(arbiter.queue, { ...known, claim: waiter.claim });
       }
       return true;
     }
@@ -233,13 +233,11 @@ export class Arbiters {
   }
 
   private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {
-    const { request, mode, keep, sentAtMs } = to;
+    const { request, claim, mode, keep, sentAtMs } = to;
     if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote', `${describe(request)} conflicts with a live grant`);
     if (findWaiter(arbiter, request) !== undefined) broken('not-both', `${describe(request)} is queued and would be granted`);
     const grant: LiveGrant = {
-      // Whoever gets the vote goes before others as its timestamp says, and hears of those that are older.
-      request: request.holds === true ? withoutHolds(request) : request,
-      mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
+      request, claim: doesSteal(claim) ? 'steals' : 'waits', mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
     };
     arbiter.grants.push(grant);
     this.sendGrant(arbiter, grant);
@@ -259,13 +257,15 @@ export class Arbiters {
   }
 
   /** Ask the holders of conflicting grants whether they still need them, for the sake of one that waits. */
-  private inquireFor(arbiter: Arbiter, contender: RequestId, mode: Mode, isRepeat: boolean): void {
-    if (findGrant(arbiter, contender) !== undefined) return;
+  private inquireFor(arbiter: Arbiter, waiter: Contender & { readonly mode: Mode }, isRepeat: boolean): void {
+    const { request, claim, mode } = waiter;
+    if (findGrant(arbiter, request) !== undefined) return;
     for (const grant of arbiter.grants) {
       if (isCompatible(grant.mode, mode)) continue;
-      if (!isRepeat && !grant.keep && !contender.steals && !hasPriority(contender, grant.request)) continue;
+      if (!isRepeat && !grant.keep && !doesSteal(claim) && !hasPriority(waiter, grant)) continue;
       // An Inquire is under way for an older one. Should it be lost, the repeat sends another.
-      if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, contender)) continue;
+      if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;
+      const contender: Contender = { request, claim };
       if (grant.inquiredFor === null || hasPriority(contender, grant.inquiredFor)) grant.inquiredFor = contender;
       this.context.send(grant.request.node, {
         kind: 'inquire',
@@ -281,7 +281,7 @@ export class Arbiters {
   /** A thief that waits gives its order with every renewal, and so also to an older thief that has entered by now. */
   private orderForThief(arbiter: Arbiter): void {
     const next = arbiter.queue[0];
-    if (next?.request.steals === true) this.inquireFor(arbiter, next.request, next.mode, true);
+    if (next !== undefined && doesSteal(next.claim)) this.inquireFor(arbiter, next, true);
   }
 
   /**
@@ -298,8 +298,8 @@ export class Arbiters {
     for (const grant of conflicting) removeItem(arbiter.grants, grant);
     const waiter = findWaiter(arbiter, request);
     if (waiter !== undefined) removeItem(arbiter.queue, waiter);
-    const { mode, keep, sentAtMs } = message;
-    this.lend(arbiter, { request, mode, keep, sentAtMs, heardAtMs: nowMs }, number, nowMs + settings.leaseMs);
+    const { claim, mode, keep, sentAtMs } = message;
+    this.lend(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: nowMs }, number, nowMs + settings.leaseMs);
     return true;
   }
 
@@ -312,29 +312,13 @@ export class Arbiters {
   }
 }
 
-function requestIn({ timestamp, steals, holds }: Request, node: NodeId): RequestId {
-  if (steals === true) return holds === true ? { timestamp, node, steals, holds } : { timestamp, node, steals };
-  return holds === true ? { timestamp, node, holds } : { timestamp, node };
-}
-
-function withoutHolds({ timestamp, node, steals }: RequestId): RequestId {
-  return steals === true ? { timestamp, node, steals } : { timestamp, node };
-}
-
 function insert(queue: Waiter[], waiter: Waiter): void {
-  const place = queue.findIndex((other) => hasPriority(waiter.request, other.request));
+  const place = queue.findIndex((other) => hasPriority(waiter, other));
   queue.splice(place < 0 ? queue.length : place, 0, waiter);
 }
 
 function countOf(lock: LockName): number {
   return 1 + lock.length / 1024;
-}
-
-function ignoreYield(grant: LiveGrant | undefined, message: Yield): string | null {
-  if (grant === undefined) return 'no such grant';
-  // A late copy of an old Yield must not take away a vote in use (section 11).
-  if (grant.number !== message.grant) return 'grant number is old';
-  return null;
 }
 
 function findGrant(arbiter: Arbiter, request: RequestId): LiveGrant | undefined {

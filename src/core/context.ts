@@ -6,6 +6,7 @@ import type { Coterie, NodeId } from '../quorum/coterie';
 import type { LamportClock } from './clock';
 import type { Effect } from './events';
 import type { Message } from './messages';
+import type { Reach } from './reach';
 
 /** What a node is told once. All times in whole milliseconds. */
 export interface CoreSettings {
@@ -21,7 +22,7 @@ export interface CoreSettings {
   readonly slack: number;
   /** How many clock values one write of the ceiling reserves. Default 2^20. */
   readonly ceilingBlock: number;
-  /** Keep the grants of a lock that was released until someone asks (section 9). Default true. */
+  /** Keep the grants of a lock that was released until someone asks (protocol.md section 9). Default true. */
   readonly retain: boolean;
   /** How many locks an arbiter deals with at a time; 1024 characters of a name count as a lock more. Default 2^20. */
   readonly locksMax?: number;
@@ -36,10 +37,8 @@ export interface Context {
   readonly requesterNowMs: number;
   /** Until when (in `nowMs`) this node's arbiters lend no vote: one lease after a restart. */
   readonly silentUntilMs: number;
-  /** Peers that failure detection calls down, or that are silent after a restart. It only ever chooses whom to ask. */
-  readonly down: ReadonlySet<NodeId>;
-  /** The quorum to ask first: the voting set, or a substitute while a member of it is down. */
-  readonly preferredQuorum: readonly NodeId[];
+  /** Whom to ask. */
+  readonly reach: Reach;
   /** To a peer as an effect; to this node itself by way of its own queue, within the same step. */
   send(to: NodeId, message: Message): void;
   emit(effect: Effect): void;

@@ -19,17 +19,33 @@ export type Token = number;
 /** `exclusive`: alone. `shared`: together with other shared holders. */
 export type Mode = 'exclusive' | 'shared';
 
-/** Names one wish to hold a lock. Never reused. The smaller one (see `comparePriority`) is older and wins. */
+/** Names one wish to hold a lock. Never reused. */
 export interface RequestId {
   readonly timestamp: LamportTime;
   readonly node: NodeId;
-  /** It takes the lock from whoever holds it, and goes before all that do not steal. Part of the wish, not of its name. */
-  readonly steals?: true;
+}
+
+/**
+ * By what right a request wants a vote, and so its place in line (see `hasPriority`). Not part of its name: one that
+ * waits holds once its caller is inside, and never waits again; one that steals stole.
+ */
+export type Claim =
+  /** It wants the lock when its turn comes. */
+  | 'waits'
   /**
-   * Its caller is inside: it goes before all that only wait, for they cannot enter before it is over anyway, and it may
-   * need this vote to outlive an arbiter. It was a waiting one before, and never is again. Not part of its name.
+   * Its caller is inside. It goes before all that wait, for they cannot enter before it is over anyway, and it may need
+   * this vote to outlive an arbiter (rule holder-first).
    */
-  readonly holds?: true;
+  | 'holds'
+  /** It takes the lock from whoever holds it, and goes before all that do not steal. */
+  | 'steals'
+  /** The same, and its caller is inside: it took the lock. */
+  | 'stole';
+
+/** A request and its claim: what decides who gets a vote. */
+export interface Contender {
+  readonly request: RequestId;
+  readonly claim: Claim;
 }
 
 /** Requester to arbiter: lend me your vote. Sent again it is the retry, and for a holder the renewal. */
@@ -40,11 +56,8 @@ export interface Request {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly mode: Mode;
-  /** As in `RequestId`. */
-  readonly steals?: true;
-  /** As in `RequestId`. */
-  readonly holds?: true;
-  /** The requester may keep the grants after its release (section 9): inquire at once, whoever asks. */
+  readonly claim: Claim;
+  /** The requester may keep the grants after its release (protocol.md section 9): inquire at once, whoever asks. */
   readonly keep: boolean;
   /** The requester's own time when it sent this, in whole milliseconds. Only that requester reads it. */
   readonly sentAtMs: number;
@@ -81,8 +94,8 @@ export interface Inquire {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly grant: LamportTime;
-  /** The request that waits for the vote. If it steals, a holder is not asked but told to give the lock up, unless the contender holds already. */
-  readonly contender: RequestId;
+  /** The request that wants the vote. If it `steals`, a holder is not asked but told to give the lock up. */
+  readonly contender: Contender;
 }
 
 /** Requester to arbiter: I give this grant back and still wait. */

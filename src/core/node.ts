@@ -12,8 +12,9 @@ import type { Context, CoreSettings } from './context';
 import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
 import type { LamportTime, LockName, Message } from './messages';
+import type { RequesterView } from './phases';
+import { Reach } from './reach';
 import { Requesters } from './requester';
-import type { RequesterView } from './requester';
 
 export const DEFAULT_SLACK = 2 ** 24;
 export const DEFAULT_CEILING_BLOCK = 2 ** 20;
@@ -31,7 +32,7 @@ export interface Birth {
   readonly wallClockUs: number;
   /**
    * This node has never run before, so no vote of it can be on loan: it may lend at once. Otherwise
-   * its arbiters lend nothing for one lease (section 5).
+   * its arbiters lend nothing for one lease (protocol.md section 16).
    */
   readonly firstStart: boolean;
 }
@@ -42,19 +43,33 @@ export interface LockView extends ArbiterView {
   readonly requester: RequesterView | null;
 }
 
-/** A node of the protocol. Opaque: use `step`, `durableClock`, `lockNames` and `inspectLock`. */
-export class LockNode implements Context {
+/** What one node knows of itself. For checkers and tests. */
+export interface NodeView {
+  readonly id: NodeId;
+  /** Its Lamport clock as it stands, told to nobody while it is above the ceiling on disk. */
+  readonly clock: LamportTime;
+  /** The ceiling on disk. */
+  readonly ceiling: LamportTime;
+}
+
+declare const opaque: unique symbol;
+
+/** A node of the protocol, opaque: what there is to do with it are the functions of this module. `createNode` makes it. */
+export interface LockNode {
+  readonly [opaque]: never;
+}
+
+class CoreNode implements Context, LockNode {
+  declare readonly [opaque]: never;
+
   readonly clock: LamportClock;
-  readonly down: Set<NodeId>;
+  readonly reach: Reach;
   nowMs = 0;
   silentUntilMs = 0;
-  preferredQuorum: readonly NodeId[];
 
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
-  /** Nodes that are up but lend nothing yet, and until when (in `nowMs`). They count as down so long. */
-  private readonly silentNodes = new Map<NodeId, number>();
   private sleptMs = 0;
   private started = false;
   private effects: Effect[] = [];
@@ -71,8 +86,7 @@ export class LockNode implements Context {
     const { coterie, self, slack, ceilingBlock } = settings;
     this.clock = new LamportClock(birth, slack, ceilingBlock);
     this.peers = new Set(coterie.nodes.filter((node) => node !== self));
-    this.down = new Set(this.peers);
-    this.preferredQuorum = coterie.votingSet(self);
+    this.reach = new Reach(settings);
     this.arbiters = new Arbiters(this);
     this.requesters = new Requesters(this);
   }
@@ -113,17 +127,15 @@ export class LockNode implements Context {
         this.clock.witness(event.clock);
         return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, this.settings.leaseMs));
       case 'peerDown':
-        this.silentNodes.delete(event.peer);
-        if (!this.peers.has(event.peer) || this.down.has(event.peer)) return;
-        this.down.add(event.peer);
-        this.choosePreferredQuorum();
-        return this.requesters.onReachChanged();
+        if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
+        return;
       case 'ceilingReserved':
         this.clock.reserved(event.ceiling);
         return this.sendHeldBack();
       case 'wake':
         if (event.nowMs >= this.wakeAtMs) this.wakeAtMs = Infinity;
-        this.endSilences();
+        // One after the other: whoever waits asks the first that comes back.
+        while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();
         this.arbiters.onWake();
         return this.requesters.onWake();
       case 'slept':
@@ -136,32 +148,19 @@ export class LockNode implements Context {
     }
   }
 
-  /** Until its own arbiters lend again, this node too would rather ask others. */
+  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 5). */
   private beginSilence(): void {
-    const { self, leaseMs } = this.settings;
-    this.silentUntilMs = this.birth.firstStart ? this.nowMs : this.nowMs + leaseMs;
-    if (this.birth.firstStart) return;
-    this.silentNodes.set(self, this.silentUntilMs);
-    this.down.add(self);
+    if (this.birth.firstStart) {
+      this.silentUntilMs = this.nowMs;
+    } else {
+      this.silentUntilMs = this.nowMs + this.settings.leaseMs;
+      this.reach.beginOwnSilence(this.silentUntilMs);
+    }
   }
 
   /** A silent peer is told of what it may take back in, but others are asked for new votes. */
   private onPeerUp(peer: NodeId, silentForMs: number): void {
-    if (!this.down.has(peer) || this.silentNodes.has(peer)) return;
-    if (silentForMs > 0) this.silentNodes.set(peer, this.nowMs + silentForMs);
-    else this.down.delete(peer);
-    this.choosePreferredQuorum();
-    this.requesters.onPeerUp(peer);
-  }
-
-  private endSilences(): void {
-    for (const [peer, untilMs] of this.silentNodes) {
-      if (untilMs > this.nowMs) continue;
-      this.silentNodes.delete(peer);
-      this.down.delete(peer);
-      this.choosePreferredQuorum();
-      this.requesters.onReachChanged();
-    }
+    if (this.reach.peerUp(peer, this.nowMs, silentForMs)) this.requesters.onPeerUp(peer);
   }
 
   private receive(from: NodeId, message: Message): void {
@@ -213,14 +212,6 @@ export class LockNode implements Context {
     return { lock, grants: arbiter?.grants ?? [], queue: arbiter?.queue ?? [], requester };
   }
 
-  private choosePreferredQuorum(): void {
-    const { coterie, self } = this.settings;
-    const votingSet = coterie.votingSet(self);
-    const isReachable = !votingSet.some((node) => this.down.has(node));
-    // With no quorum in reach, ask the voting set: its members may be up for all we know.
-    this.preferredQuorum = isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
-  }
-
   private sendHeldBack(): void {
     const { heldBack } = this;
     this.heldBack = [];
@@ -233,8 +224,7 @@ export class LockNode implements Context {
   }
 
   private askForWake(): void {
-    let atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs);
-    for (const untilMs of this.silentNodes.values()) atMs = Math.min(atMs, untilMs);
+    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs);
     if (atMs >= this.wakeAtMs) return;
     this.wakeAtMs = atMs;
     this.effects.push({ kind: 'wake', atMs });
@@ -243,7 +233,12 @@ export class LockNode implements Context {
 
 /** A node before its `start` event. */
 export function createNode(settings: CoreSettings, birth: Birth): LockNode {
-  return new LockNode(settings, birth);
+  return new CoreNode(settings, birth);
+}
+
+/** The inside of a node. Sound: the brand cannot be written down elsewhere, so `createNode` made it. */
+function insideOf(node: LockNode): CoreNode {
+  return node as CoreNode;
 }
 
 /**
@@ -251,25 +246,32 @@ export function createNode(settings: CoreSettings, birth: Birth): LockNode {
  * @throws InvariantError when the core or its driver is wrong; the node must not be used any more.
  */
 export function step(node: LockNode, event: Event): readonly Effect[] {
-  return node.handle(event);
+  return insideOf(node).handle(event);
 }
 
 /** The Lamport clock as far as it may be told to others: never above the ceiling on disk. */
 export function durableClock(node: LockNode): LamportTime {
-  return Math.min(node.clock.now, node.clock.ceiling);
+  const { clock } = insideOf(node);
+  return Math.min(clock.now, clock.ceiling);
 }
 
 /** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
 export function silentForMs(node: LockNode, nowMs: number): number {
-  return Math.max(0, node.silentUntilMs - nowMs);
+  return Math.max(0, insideOf(node).silentUntilMs - nowMs);
+}
+
+/** What this node knows of itself. */
+export function inspectNode(node: LockNode): NodeView {
+  const { settings, clock } = insideOf(node);
+  return { id: settings.self, clock: clock.now, ceiling: clock.ceiling };
 }
 
 /** Every lock that this node knows anything of. */
 export function lockNames(node: LockNode): LockName[] {
-  return node.lockNames();
+  return insideOf(node).lockNames();
 }
 
 /** What this node knows of a lock, or null when it has forgotten it. */
 export function inspectLock(node: LockNode, lock: LockName): LockView | null {
-  return node.inspectLock(lock);
+  return insideOf(node).inspectLock(lock);
 }

@@ -7,25 +7,19 @@
  *
  * All times here are the requesters' time (`requesterNowMs`), which counts what the machine slept.
  */
+import { ask, askAll, askToo, sendRelease, sendYield } from './asking';
 import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
 import type { AcquireEvent, CallerId, Thief } from './events';
-import { assertNever, broken } from './invariants';
-import type { Grant, Inquire, LamportTime, LockName, Mode, NodeId, Request, RequestId, Token } from './messages';
-import { hasPriority } from './priority';
-
-/** Whole milliseconds are cut off, once when a lease is counted here and once when it is at the arbiter. */
-const CLOCK_RESOLUTION_MS = 2;
-
-/**
- * Which share of the lease must be left to enter again under retained grants: with less, the lock could
- * be lost again before its renewal is back.
- */
-const REENTRY_SHARE = 0.1;
-
-/** However little of the lease is left, repeats are no closer together than this share of the retry interval. */
-const REPEAT_SHARE_MIN = 0.125;
+import { assertNever } from './invariants';
+import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
+import type { Grant, Inquire, LamportTime, LockName, NodeId, Token } from './messages';
+import { viewOf } from './phases';
+import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Waiting } from './phases';
+import { claimOf, hasPriority } from './priority';
+import { Votes } from './votes';
+import type { Entitlement } from './votes';
 
 /**
  * A node that knows so many locks keeps no more of them after their release. Some kilobytes each, here and at
@@ -33,83 +27,7 @@ const REPEAT_SHARE_MIN = 0.125;
  */
 export const LOCKS_KEPT_MAX = 20_000;
 
-/** How much of a lease must be left, in whole milliseconds, to enter again under retained grants. */
-export function reentryLeftMs(leaseMs: number): number {
-  return Math.ceil(leaseMs * REENTRY_SHARE);
-}
-
-/** How much earlier than its arbiter a requester takes a grant to end: what their clocks may drift apart. */
-export function marginMs(leaseMs: number, driftMax: number): number {
-  return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;
-}
-
-/** A local caller in line. */
-interface Caller {
-  readonly id: CallerId;
-  readonly mode: Mode;
-  /** Taken when the caller asked, so that waiting in the local line costs it no place among all nodes. */
-  readonly timestamp: LamportTime;
-  readonly steals: boolean;
-  readonly remote: boolean;
-}
-
-/** A caller inside. */
-interface Holder {
-  readonly id: CallerId;
-  /** It is in another process, which may hear late of what happens here. */
-  readonly remote: boolean;
-}
-
-/** A vote in hand. */
-interface VoteInHand {
-  readonly number: LamportTime;
-  readonly validUntilMs: number;
-  /** The highest clock that came with this grant. */
-  readonly clock: LamportTime;
-}
-
-/** A request that is in the protocol: some arbiters have been asked and not yet told that it is over. */
-interface OpenRequest {
-  readonly id: RequestId;
-  readonly mode: Mode;
-  readonly keep: boolean;
-  readonly asked: NodeId[];
-  readonly votes: Map<NodeId, VoteInHand>;
-  /** Per arbiter the highest grant number that does not count any more: it was given back, or ran out here. */
-  readonly floors: Map<NodeId, LamportTime>;
-  askedAtMs: number;
-  /** Callers are inside, or were: it says so when it asks (rule holder-first). */
-  holds: boolean;
-  /** Someone else wants this lock: it will be released for real. */
-  contended: boolean;
-  /** Clocks found too far apart are brought together at once the first time only (section 11). */
-  clocksBroughtTogether: boolean;
-}
-
-/** What every phase with callers inside, or ready to enter again, knows. */
-interface Entry {
-  readonly request: OpenRequest;
-  token: Token;
-  /** The highest token that the votes in hand allow. */
-  tokenMax: Token;
-  /** Until when votes in hand contain a quorum. */
-  validUntilMs: number;
-}
-
-type Held = Entry & { readonly state: 'held'; readonly inside: Holder[] };
-
-type Phase =
-  | { readonly state: 'idle' }
-  | { readonly state: 'waiting'; readonly request: OpenRequest }
-  | Held
-  | (Entry & { readonly state: 'retained' })
-  /**
-   * The lock was taken from remote callers, which may still count on it. So nobody is told that the request is
-   * over before they have given the lock back, and nothing prolongs it: its grants run out.
-   */
-  | { readonly state: 'recalled'; readonly request: OpenRequest; readonly inside: Set<CallerId> };
-
-const IDLE: Phase = { state: 'idle' };
+const IDLE: Idle = { state: 'idle' };
 
 /** One lock. Exists while a caller or a request does, and for a lease after contention. */
 interface Requester extends HasDeadline {
@@ -120,35 +38,12 @@ interface Requester extends HasDeadline {
   noKeepUntilMs: number;
 }
 
-interface RequestView {
-  readonly request: RequestId;
-  readonly mode: Mode;
-  readonly asked: readonly NodeId[];
-  readonly granted: readonly NodeId[];
-  readonly contended: boolean;
-  readonly waitingCallers: readonly CallerId[];
-}
-
-/** How far this node is with a lock that its callers want. */
-export type RequesterView =
-  | { readonly state: 'idle'; readonly waitingCallers: readonly CallerId[] }
-  | (RequestView & { readonly state: 'waiting' })
-  | (RequestView & { readonly state: 'held'; readonly token: Token; readonly validUntilMs: number; readonly inside: readonly CallerId[] })
-  | (RequestView & { readonly state: 'retained'; readonly token: Token; readonly validUntilMs: number })
-  | (RequestView & { readonly state: 'recalled'; readonly inside: readonly CallerId[] });
-
 /** All requesters of one node. */
 export class Requesters {
   private readonly byLock = new Map<LockName, Requester>();
   private readonly deadlines = new Deadlines<Requester>();
-  private readonly validForMs: number;
-  /** All nodes whose votes count for anything, once they were needed. */
-  private arbiters: ReadonlySet<NodeId> | undefined;
 
-  constructor(private readonly context: Context) {
-    const { leaseMs, driftMax } = context.settings;
-    this.validForMs = leaseMs - marginMs(leaseMs, driftMax);
-  }
+  constructor(private readonly context: Context) {}
 
   /** When the next repeat is due or the next lease ends, in `requesterNowMs`; or Infinity. */
   get earliestMs(): number {
@@ -162,23 +57,7 @@ export class Requesters {
   view(lock: LockName): RequesterView | null {
     const requester = this.byLock.get(lock);
     if (requester === undefined) return null;
-    const { phase } = requester;
-    const waitingCallers = requester.line.map((caller) => caller.id);
-    if (phase.state === 'idle') return { state: 'idle', waitingCallers };
-    const { id, mode, asked, votes, contended } = phase.request;
-    const open: RequestView = { request: id, mode, asked: [...asked], granted: [...votes.keys()], contended, waitingCallers };
-    switch (phase.state) {
-      case 'waiting':
-        return { state: 'waiting', ...open };
-      case 'held':
-        return { state: 'held', ...open, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs), inside: phase.inside.map(({ id: caller }) => caller) };
-      case 'retained':
-        return { state: 'retained', ...open, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs) };
-      case 'recalled':
-        return { state: 'recalled', ...open, inside: [...phase.inside] };
-      default:
-        return assertNever(phase);
-    }
+    return viewOf(requester.phase, requester.line, this.context.requesterNowMs - this.context.nowMs);
   }
 
   acquire({ lock, mode, caller: id, steals, remote }: AcquireEvent): void {
@@ -223,39 +102,68 @@ export class Requesters {
 
   onGrant(from: NodeId, message: Grant): void {
     const requester = this.find(message.lock);
-    const request = requester === undefined ? null : requestOf(requester.phase, message.timestamp);
-    if (requester === undefined || request === null) {
-      this.answerUnknown(from, message);
-      if (requester !== undefined) this.settle(requester);
-      return;
-    }
-    this.receiveGrant(from, requester, request, message);
-    this.settle(requester);
+    const phase = requester === undefined ? null : phaseOf(requester, message.timestamp);
+    if (requester === undefined || phase === null) this.answerUnknown(from, message);
+    else this.receiveGrant(from, requester, phase, message);
+    if (requester !== undefined) this.settle(requester);
   }
 
-  private receiveGrant(from: NodeId, requester: Requester, request: OpenRequest, message: Grant): void {
+  private receiveGrant(from: NodeId, requester: Requester, phase: OpenPhase, message: Grant): void {
     // Not even a Yield: whoever is to give the lock back may still count on this very vote.
-    if (requester.phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');
-    this.dropExpired(request);
-    const floor = request.floors.get(from);
-    if (floor !== undefined && message.grant <= floor) {
-      // It was given back, or ran out. The Yield may have been lost, so say it again (section 11).
-      this.sendYield(from, request, message.lock, message.grant);
+    if (phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');
+    const { request } = phase;
+    const { votes } = request;
+    votes.dropExpired(this.context.requesterNowMs);
+    if (votes.isGivenBack(from, message)) {
+      // The Yield may have been lost, so say it again (protocol.md section 11).
+      sendYield(this.context, from, requester.lock, request, message.grant);
       return this.context.ignore(from, message, 'grant was given back');
     }
-    const reason = this.ignoreGrant(from, request, message);
+    if (!request.asked.includes(from)) return this.context.ignore(from, message, 'arbiter was not asked');
+    const reason = votes.ignoreGrant(from, message, this.context.requesterNowMs);
     if (reason !== null) return this.context.ignore(from, message, reason);
-    this.count(from, requester, request, message);
+    if (message.contended) this.noteContention(requester, request);
+    switch (phase.state) {
+      case 'waiting':
+        votes.count(from, message);
+        return this.tryEnter(requester, phase);
+      case 'held': {
+        const before = phase.validUntilMs;
+        this.countForEntry(from, phase, message);
+        // For longer, or for less: a new grant may answer an older Request.
+        if (phase.validUntilMs !== before) this.tellRenewed(requester.lock, phase);
+        return;
+      }
+      case 'retained':
+        this.countForEntry(from, phase, message);
+        if (request.contended) {
+          this.end(requester, request);
+          this.joinOrAdvance(requester);
+        }
+        return;
+      default:
+        return assertNever(phase);
+    }
+  }
+
+  /** A vote that comes while the lock is held or kept: what the votes allow may be more now. */
+  private countForEntry(from: NodeId, entry: Entry, message: Grant): void {
+    const { votes } = entry.request;
+    const reason = votes.ignoreBehind(entry.token, from, message);
+    if (reason !== null) return this.context.ignore(from, message, reason);
+    votes.count(from, message);
+    entry.tokenMax = votes.tokenMax;
+    entry.validUntilMs = votes.quorumValidUntilMs();
   }
 
   onInquire(from: NodeId, message: Inquire): void {
     const requester = this.find(message.lock);
-    const request = requester === undefined ? null : requestOf(requester.phase, message.timestamp);
-    if (requester === undefined || request === null) {
+    const phase = requester === undefined ? null : phaseOf(requester, message.timestamp);
+    if (requester === undefined || phase === null) {
       this.answerUnknown(from, message);
     } else {
-      this.noteContention(requester, request);
-      this.answerInquire(from, requester, request, message);
+      this.noteContention(requester, phase.request);
+      this.answerInquire(from, requester, phase, message);
     }
     if (requester !== undefined) this.settle(requester);
   }
@@ -273,7 +181,7 @@ export class Requesters {
     for (const requester of this.byLock.values()) {
       const { phase } = requester;
       if (phase.state === 'waiting' || phase.state === 'held') {
-        if (phase.request.asked.includes(peer)) this.ask(peer, requester.lock, phase.request);
+        if (phase.request.asked.includes(peer)) ask(this.context, peer, requester.lock, phase);
         this.widen(requester);
       }
     }
@@ -296,8 +204,8 @@ export class Requesters {
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
         // By what came of the last time.
         const needsOthers = phase.state === 'held' && this.needsOthers(phase);
-        this.askAll(due.lock, phase.request);
-        if (needsOthers) this.askEverybody(due.lock, phase.request);
+        askAll(this.context, due.lock, phase);
+        if (needsOthers) askToo(this.context, this.context.reach.everybody(), due.lock, phase);
       }
       this.settle(due);
     }
@@ -354,16 +262,10 @@ export class Requesters {
     }
   }
 
-  /**
-   * While the lock is held, also when half of what was left of it at the last time has passed: after a re-entry late in
-   * the lease, or when renewals are lost, the usual interval may end later than the lock.
-   */
-  private repeatAtMs(phase: { readonly state: 'waiting'; readonly request: OpenRequest } | Held): number {
+  private repeatAtMs(phase: Waiting | Held): number {
     const { askedAtMs } = phase.request;
     const { retryMs } = this.context.settings;
-    if (phase.state === 'waiting') return askedAtMs + retryMs;
-    const leftMs = phase.validUntilMs - askedAtMs;
-    return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));
+    return phase.state === 'held' ? repeatHeldAtMs(askedAtMs, retryMs, phase.validUntilMs) : repeatWaitingAtMs(askedAtMs, retryMs);
   }
 
   // --- callers --------------------------------------------------------------------------------
@@ -424,25 +326,23 @@ export class Requesters {
   }
 
   private start(requester: Requester, first: Caller): void {
-    const { settings, preferredQuorum, requesterNowMs } = this.context;
-    const { timestamp } = first;
+    const { settings, reach, requesterNowMs } = this.context;
     const request: OpenRequest = {
-      id: first.steals ? { timestamp, node: settings.self, steals: true } : { timestamp, node: settings.self },
+      id: { timestamp: first.timestamp, node: settings.self },
       mode: first.mode,
+      steals: first.steals,
       keep: settings.retain && requesterNowMs >= requester.noKeepUntilMs,
-      asked: [...preferredQuorum],
-      votes: new Map(),
-      floors: new Map(),
+      asked: [...reach.preferredQuorum],
+      votes: new Votes(settings),
       askedAtMs: requesterNowMs,
-      holds: false,
       contended: false,
-      clocksBroughtTogether: false,
     };
-    requester.phase = { state: 'waiting', request };
-    this.askAll(requester.lock, request);
+    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false };
+    requester.phase = phase;
+    askAll(this.context, requester.lock, phase);
   }
 
-  /** Enter again under the same request, without a message (section 9). */
+  /** Enter again under the same request, without a message (protocol.md section 9). */
   private reenter(requester: Requester, entry: Entry, first: Caller): void {
     const { request } = entry;
     const leftMs = entry.validUntilMs - this.context.requesterNowMs;
@@ -451,23 +351,19 @@ export class Requesters {
       this.end(requester, request);
       return this.start(requester, first);
     }
-    const held = this.enter(requester, entry, entry.token + 1);
+    const held = this.enter(requester, request, entry, entry.token + 1);
     const { requesterNowMs, settings } = this.context;
     const roomIsLow = entry.tokenMax - entry.token < settings.slack / 2 && requesterNowMs > request.askedAtMs;
-    if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) this.askAll(requester.lock, request);
-    if (this.context.down.size > 0) this.widen(requester);
+    if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) askAll(this.context, requester.lock, held);
+    if (this.context.reach.isAnyDown) this.widen(requester);
   }
 
-  private enter(requester: Requester, entry: Entry, token: Token): Held {
-    const { request, tokenMax, validUntilMs } = entry;
-    for (const [arbiter, vote] of request.votes) {
-      const floor = request.floors.get(arbiter);
-      if (floor !== undefined && vote.number <= floor) broken('floor-holds', `${vote.number} of ${arbiter} was given back`);
-    }
-    // A Release must carry a clock of at least the token (section 7).
+  /** @param entry what the votes of `request` allow */
+  private enter(requester: Requester, request: OpenRequest, { tokenMax, validUntilMs }: Entitlement, token: Token): Held {
+    request.votes.assertFloorHolds();
+    // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
     const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
-    request.holds = true;
     requester.phase = phase;
     this.letIn(requester, phase);
     return phase;
@@ -501,183 +397,62 @@ export class Requesters {
 
   // --- the request in the protocol ------------------------------------------------------------
 
-  private askAll(lock: LockName, request: OpenRequest): void {
-    request.askedAtMs = this.context.requesterNowMs;
-    for (const arbiter of request.asked) this.ask(arbiter, lock, request);
-  }
-
-  private ask(arbiter: NodeId, lock: LockName, request: OpenRequest): void {
-    const vote = request.votes.get(arbiter);
-    const sentAtMs = this.context.requesterNowMs;
-    let message: Request = {
-      kind: 'request',
-      lock,
-      clock: this.context.clock.now,
-      timestamp: request.id.timestamp,
-      mode: request.mode,
-      keep: request.keep,
-      sentAtMs,
-      heldGrant: vote !== undefined && vote.validUntilMs > sentAtMs ? vote.number : null,
-    };
-    if (request.id.steals === true) message = { ...message, steals: true };
-    if (request.holds) message = { ...message, holds: true };
-    this.context.send(arbiter, message);
-  }
-
   /**
    * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
    * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or no quorum
    * answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
    */
   private needsOthers({ request, validUntilMs }: Held): boolean {
-    return request.contended || validUntilMs < request.askedAtMs + this.validForMs;
-  }
-
-  private askEverybody(lock: LockName, request: OpenRequest): void {
-    const { coterie } = this.context.settings;
-    // A node may be in no quorum at all.
-    this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
-    this.askToo([...this.arbiters].filter((node) => !this.context.down.has(node)), lock, request);
-  }
-
-  private askToo(arbiters: readonly NodeId[], lock: LockName, request: OpenRequest): void {
-    for (const node of arbiters) {
-      if (request.asked.includes(node)) continue;
-      request.asked.push(node);
-      this.ask(node, lock, request);
-    }
+    return request.contended || validUntilMs < request.askedAtMs + validForMs(this.context.settings);
   }
 
   /** The request is over: tell every arbiter that was asked. */
   private end(requester: Requester, request: OpenRequest): void {
     requester.phase = IDLE;
-    for (const arbiter of request.asked) this.sendRelease(arbiter, requester.lock, request.id.timestamp);
+    for (const arbiter of request.asked) sendRelease(this.context, arbiter, requester.lock, request.id.timestamp);
   }
 
   /** Ask further arbiters when those asked that are up contain no quorum. */
   private widen(requester: Requester): void {
     const { phase, lock } = requester;
     if (phase.state !== 'waiting' && phase.state !== 'held') return;
-    const { asked } = phase.request;
-    const { coterie, self } = this.context.settings;
-    const { down } = this.context;
-    if (coterie.containsQuorum(new Set(asked.filter((node) => !down.has(node))))) return;
-    this.askToo(coterie.quorumAvoiding(self, down) ?? [], lock, phase.request);
+    askToo(this.context, this.context.reach.beside(phase.request.asked), lock, phase);
   }
 
-  private ignoreGrant(from: NodeId, request: OpenRequest, message: Grant): string | null {
-    const nowMs = this.context.requesterNowMs;
-    if (!request.asked.includes(from)) return 'arbiter was not asked';
-    if (message.sentAtMs > nowMs) return 'answers a Request from the future';
-    if (message.sentAtMs + this.validForMs <= nowMs) return 'lease ran out on the way';
-    const vote = request.votes.get(from);
-    if (vote !== undefined && message.grant < vote.number) return 'grant is older than the one in hand';
-    return null;
-  }
-
-  private count(from: NodeId, requester: Requester, request: OpenRequest, message: Grant): void {
-    const { phase } = requester;
-    if (message.contended) this.noteContention(requester, request);
-    const older = request.votes.get(from);
-    const isRenewal = older !== undefined && older.number === message.grant;
-    const vote: VoteInHand = {
-      number: message.grant,
-      validUntilMs: Math.max(message.sentAtMs + this.validForMs, isRenewal ? older.validUntilMs : 0),
-      clock: Math.max(message.clock, isRenewal ? older.clock : 0),
-    };
-    switch (phase.state) {
-      case 'waiting':
-        request.votes.set(from, vote);
-        return this.tryEnter(requester, request);
-      case 'held':
-        if (this.countForEntry(from, vote, phase, message)) this.tellRenewed(requester.lock, phase);
-        return;
-      case 'retained':
-        this.countForEntry(from, vote, phase, message);
-        if (request.contended) {
-          this.end(requester, request);
-          this.joinOrAdvance(requester);
-        }
-        return;
-      case 'idle':
-      case 'recalled':
-        return broken('floor-holds', 'a grant was counted for no request');
-      default:
-        return assertNever(phase);
+  private tryEnter(requester: Requester, phase: Waiting): void {
+    const { request } = phase;
+    const allowed = request.votes.entitlement();
+    if (allowed === 'no quorum') return;
+    if (allowed === 'clocks too far apart') {
+      // The repeat carries this node's clock to them. Once at once; then only at the usual interval.
+      if (phase.clocksBroughtTogether) return;
+      phase.clocksBroughtTogether = true;
+      return askAll(this.context, requester.lock, phase);
     }
-  }
-
-  /**
-   * A vote that comes while the lock is held. Should this holder die, the arbiter jumps to just above
-   * `vote.clock + SLACK`; below the token that would be no protection, so such a vote does not count.
-   * Returns whether the entry is valid for longer now, or for less: a new grant may answer an older Request.
-   */
-  private countForEntry(from: NodeId, vote: VoteInHand, entry: Entry, message: Grant): boolean {
-    if (vote.clock + this.context.settings.slack < entry.token) {
-      this.context.ignore(from, message, 'clock is too far behind the token');
-      return false;
-    }
-    const { votes } = entry.request;
-    votes.set(from, vote);
-    entry.tokenMax = lowestClock(votes) + this.context.settings.slack;
-    const before = entry.validUntilMs;
-    entry.validUntilMs = this.quorumValidUntilMs(votes);
-    return entry.validUntilMs !== before;
-  }
-
-  private tryEnter(requester: Requester, request: OpenRequest): void {
-    const { coterie, slack } = this.context.settings;
-    const { votes } = request;
-    if (!coterie.containsQuorum(votes)) return;
-    // Votes whose clock lies too far behind the others' cannot be used with them (section 7).
-    const highest = highestClock(votes);
-    const token = highest + 1;
-    let usable = votes;
-    if (token > lowestClock(votes) + slack) {
-      usable = new Map([...votes].filter(([, vote]) => token <= vote.clock + slack));
-      if (!coterie.containsQuorum(usable)) {
-        // The repeat carries this node's clock to them. Once at once; then only at the usual interval.
-        if (!request.clocksBroughtTogether) {
-          request.clocksBroughtTogether = true;
-          this.askAll(requester.lock, request);
-        }
-        return;
-      }
-      for (const [node, vote] of votes) {
-        if (usable.has(node)) continue;
-        votes.delete(node);
-        raiseFloor(request.floors, node, vote.number);
-      }
-    }
-    const tokenMax = lowestClock(usable) + slack;
-    this.enter(requester, { request, token, tokenMax, validUntilMs: this.quorumValidUntilMs(votes) }, token);
+    const held = this.enter(requester, request, allowed, allowed.token);
     // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
-    if (request.id.steals === true) this.askAll(requester.lock, request);
+    if (request.steals) askAll(this.context, requester.lock, held);
   }
 
-  private answerInquire(from: NodeId, requester: Requester, request: OpenRequest, message: Inquire): void {
-    const { phase } = requester;
+  private answerInquire(from: NodeId, requester: Requester, phase: OpenPhase, message: Inquire): void {
+    const { request } = phase;
     switch (phase.state) {
       case 'held':
-        // Noted: the lock will be released for real. A thief that says it holds the lock has lost it by now.
-        if (message.contender.steals !== true || message.contender.holds === true) return;
-        this.takeAway(requester, phase, { node: message.contender.node });
+        // Noted: the lock will be released for real. One that stole it before has lost it by now.
+        if (message.contender.claim !== 'steals') return;
+        this.takeAway(requester, phase, { node: message.contender.request.node });
         return this.joinOrAdvance(requester);
       case 'retained':
         this.end(requester, request);
         return this.joinOrAdvance(requester);
-      case 'waiting': {
-        if (!hasPriority(message.contender, request.id)) {
+      case 'waiting':
+        if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {
           return this.context.ignore(from, message, 'contender is younger');
         }
-        // The Inquire may come before its Grant: the floor makes the late Grant harmless.
-        raiseFloor(request.floors, from, message.grant);
-        const vote = request.votes.get(from);
-        if (vote !== undefined && vote.number <= message.grant) request.votes.delete(from);
-        return this.sendYield(from, request, requester.lock, message.grant);
-      }
+        // The Inquire may come before its Grant.
+        request.votes.giveBack(from, message.grant);
+        return sendYield(this.context, from, requester.lock, request, message.grant);
       case 'recalled': // It is released when the callers have given it back.
-      case 'idle':
         return;
       default:
         return assertNever(phase);
@@ -686,9 +461,9 @@ export class Requesters {
 
   /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */
   private answerUnknown(from: NodeId, message: Grant | Inquire): void {
-    // What an earlier life held its client may still use: it must run out by itself (section 11).
+    // What an earlier life held its client may still use: it must run out by itself (protocol.md section 11).
     if (message.timestamp < this.context.clock.bornAt) this.context.ignore(from, message, 'request of an earlier life');
-    else this.sendRelease(from, message.lock, message.timestamp);
+    else sendRelease(this.context, from, message.lock, message.timestamp);
   }
 
   private noteContention(requester: Requester, request: OpenRequest): void {
@@ -696,46 +471,8 @@ export class Requesters {
     requester.noKeepUntilMs = this.context.requesterNowMs + this.context.settings.leaseMs;
   }
 
-  private sendYield(to: NodeId, request: OpenRequest, lock: LockName, grant: LamportTime): void {
-    this.context.send(to, { kind: 'yield', lock, clock: this.context.clock.now, timestamp: request.id.timestamp, grant });
-  }
-
-  private sendRelease(to: NodeId, lock: LockName, timestamp: LamportTime): void {
-    this.context.send(to, { kind: 'release', lock, clock: this.context.clock.now, timestamp });
-  }
-
   private tellRenewed(lock: LockName, phase: Held): void {
     this.context.emit({ kind: 'renewed', lock, callers: phase.inside.map(({ id }) => id), validUntilMs: this.toNodeTime(phase.validUntilMs) });
-  }
-
-  /**
-   * A grant that ran out here does not come back to life by a renewal: its arbiter may have lent the vote to
-   * another, forgotten that in a crash, and believed a late Request of ours that still shows the grant.
-   */
-  private dropExpired({ votes, floors }: OpenRequest): void {
-    for (const [node, vote] of votes) {
-      if (vote.validUntilMs > this.context.requesterNowMs) continue;
-      votes.delete(node);
-      raiseFloor(floors, node, vote.number);
-    }
-  }
-
-  /** Until when the votes contain a quorum, if none is added. */
-  private quorumValidUntilMs(votes: ReadonlyMap<NodeId, VoteInHand>): number {
-    let first = Infinity;
-    let last = 0;
-    for (const { validUntilMs } of votes.values()) {
-      first = Math.min(first, validUntilMs);
-      last = Math.max(last, validUntilMs);
-    }
-    if (first === last) return first; // As a rule: all were asked at once.
-    const { coterie } = this.context.settings;
-    const lasting = new Set<NodeId>();
-    for (const [node, vote] of [...votes].sort(([, a], [, b]) => b.validUntilMs - a.validUntilMs)) {
-      lasting.add(node);
-      if (coterie.containsQuorum(lasting)) return vote.validUntilMs;
-    }
-    return first;
   }
 
   /** From the requesters' time to `nowMs`, in which the effects speak. */
@@ -744,22 +481,7 @@ export class Requesters {
   }
 }
 
-function requestOf(phase: Phase, timestamp: LamportTime): OpenRequest | null {
-  return phase.state !== 'idle' && phase.request.id.timestamp === timestamp ? phase.request : null;
-}
-
-function raiseFloor(floors: Map<NodeId, LamportTime>, arbiter: NodeId, number: LamportTime): void {
-  floors.set(arbiter, Math.max(floors.get(arbiter) ?? 0, number));
-}
-
-function lowestClock(votes: ReadonlyMap<NodeId, VoteInHand>): LamportTime {
-  let lowest = Infinity;
-  for (const vote of votes.values()) lowest = Math.min(lowest, vote.clock);
-  return lowest;
-}
-
-function highestClock(votes: ReadonlyMap<NodeId, VoteInHand>): LamportTime {
-  let highest = 0;
-  for (const vote of votes.values()) highest = Math.max(highest, vote.clock);
-  return highest;
+/** The phase of this request, unless the request is over. */
+function phaseOf({ phase }: Requester, timestamp: LamportTime): OpenPhase | null {
+  return phase.state !== 'idle' && phase.request.id.timestamp === timestamp ? phase : null;
 }

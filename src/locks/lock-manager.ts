@@ -107,7 +107,7 @@ export class NodeLockManager extends BaseLockManager {
 
   /**
    * The votes of a lock that is held say nothing: an arbiter cannot tell a lock in use from one that was
-   * released and whose votes are kept (protocol section 9), and a holder does not answer an Inquire. So
+   * released and whose votes are kept (protocol.md section 9), and a holder does not answer an Inquire. So
    * the holders themselves are asked, and the first to hold it while we wait is the answer. Whoever only
    * waits is no proof: it may be younger than we are.
    */

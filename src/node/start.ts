@@ -118,7 +118,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const server = createServer();
   const { cluster, digest } = configuration;
   const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
-  const peers = new PeerClients(addresses, tls.tls);
+  const peers = new PeerClients(addresses, { ...tls, cluster });
   const { runtime, manager, hasQuorum } = assembleNode({
     id, configuration, transport, dataDirectory, log, retain, time, firstStart: options.firstStart === true, ...tracing,
     queryPeers: () => peers.query(),

@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Configuration } from '../config';
+import { tracedEffect, tracedEvent } from '../core';
 import type { Birth, CoreSettings, Effect, Event, NodeId } from '../core';
 import { LockError } from '../errors';
 import type { Logger } from '../log';
@@ -61,7 +62,7 @@ export class TraceWriter {
 
   /** `effects` is null when the core threw. */
   record(event: Event, effects: readonly Effect[] | null): void {
-    this.write({ event, effects });
+    this.write({ event: tracedEvent(event), effects: effects === null ? null : effects.map(tracedEffect) });
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 /**
  * One stream of one client, and the lock of this node that is held for it: carries between gRPC and `ServedLock` of the core,
  * which decides. Law: what a client sends is checked before it is used, and what it does not read is not piled up.
+ * Source: protocol.md section 15.
  */
 import * as grpc from '@grpc/grpc-js';
 import type { AcquireMessage, HoldEvent, HoldRequest, Malformed } from '../client-protocol/schema';

@@ -4,6 +4,6 @@ import type { NodeStatus } from '../locks/status';
 
 export interface ServedNode {
   readonly id: NodeId;
-  readonly configuration: { readonly leaseMs: number; readonly driftMax: number };
+  readonly configuration: { readonly cluster: string; readonly leaseMs: number; readonly driftMax: number };
   status(): NodeStatus;
 }

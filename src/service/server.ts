@@ -7,7 +7,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { LockName } from '../core';
 import type { NodeLockManager } from '../locks/lock-manager';
-import { lockInfoMessage, wireChange } from '../client-protocol/wire-words';
+import { CLUSTER_KEY, lockInfoMessage, wireChange } from '../client-protocol/wire-words';
 import { callsPerConnectionMax } from '../transport/server';
 import { ServedHold, readName } from './served-hold';
 import type { HoldCall } from './served-hold';
@@ -46,11 +46,20 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
   const watches = new Set<WatchCall>();
   const connections = new Connections();
   let isDraining = false;
+  const { cluster } = node.configuration;
+  /** Why a client that means another cluster is refused: a lock of this one would protect nothing of that one. */
+  const otherCluster = (metadata: grpc.Metadata): string | null => {
+    const [meant] = metadata.get(CLUSTER_KEY);
+    if (meant === undefined || meant.toString() === cluster) return null;
+    return `cluster differs: node ${node.id} is in ${JSON.stringify(cluster)}, the client means ${JSON.stringify(meant.toString().slice(0, 128))}`;
+  };
   const { Hold, Query, Watch, Status } = locksMethods();
   server.addService(
     { Hold, Query, Watch, Status },
     {
       Hold: (call: HoldCall) => {
+        const fault = otherCluster(call.metadata);
+        if (fault !== null) return refuse(call, grpc.status.FAILED_PRECONDITION, fault);
         const connection = connections.of(call.getPeer());
         if (connection.holds >= HOLDS_PER_CONNECTION_MAX) {
           return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks, and no more; release some, or open another one`);
@@ -62,16 +71,24 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         if (isDraining) hold.stop();
       },
       Query: (call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
+        const fault = otherCluster(call.metadata);
+        if (fault !== null) return reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
         const scope = 'cluster' in call.request && call.request.cluster ? 'cluster' : 'node';
         locks.query({ scope }).then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
       },
       Watch: (call: WatchCall) => {
+        const fault = otherCluster(call.metadata);
+        if (fault !== null) return refuse(call, grpc.status.FAILED_PRECONDITION, fault);
         watches.add(call);
         call.once('close', () => watches.delete(call));
         if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
         watch(call, locks);
       },
-      Status: (_call: unknown, reply: grpc.sendUnaryData<StatusReply>) => reply(null, statusReply(node)),
+      Status: (call: grpc.ServerUnaryCall<object, StatusReply>, reply: grpc.sendUnaryData<StatusReply>) => {
+        const fault = otherCluster(call.metadata);
+        if (fault !== null) return reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
+        reply(null, statusReply(node));
+      },
     },
   );
   return {

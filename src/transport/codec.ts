@@ -5,7 +5,8 @@
  * holds the two together.
  */
 import { assertNever } from '../core/invariants';
-import type { LamportTime, Message, MessageKind, Mode, NodeId, Request } from '../core/messages';
+import type { Claim, LamportTime, Message, MessageKind, Mode, NodeId } from '../core/messages';
+import { claimOf, doesHold, doesSteal } from '../core/priority';
 import { lockNameBytesMax, lockNameFault } from '../lock-name';
 import { WireFault, WireReader, WireWriter } from './wire';
 
@@ -86,9 +87,9 @@ const enum Tag {
   contended = (9 << 3) | 0,
   contenderTimestamp = (10 << 3) | 1,
   contenderNode = (11 << 3) | 2,
-  /** Of a Request: it steals. Of an Inquire: its contender does. */
+  /** The claim of a Request, or of the contender of an Inquire: whether it steals. */
   steals = (12 << 3) | 0,
-  /** As `steals`: its caller is inside. */
+  /** As `steals`: whether its caller is inside. */
   holds = (13 << 3) | 0,
 }
 
@@ -100,10 +101,6 @@ const fieldsOf = {
   inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
-
-function flagged(steals: boolean, holds: boolean): { readonly steals?: true; readonly holds?: true } {
-  return { ...(steals ? { steals } : {}), ...(holds ? { holds } : {}) };
-}
 
 function bits(...tags: number[]): number {
   return tags.reduce((mask, tag) => mask | (1 << (tag >> 3)), 0);
@@ -122,7 +119,7 @@ export class FrameBuilder {
     const fault = lockNameFault(message.lock);
     if (fault !== null) throw new RangeError(fault); // whoever lets a lock name in checks it
     // Three bytes at most for a UTF-16 unit; 128 hold the numbers, tags and lengths of any message.
-    writer.reserve(128 + 3 * (message.lock.length + (message.kind === 'inquire' ? message.contender.node.length : 0)));
+    writer.reserve(128 + 3 * (message.lock.length + (message.kind === 'inquire' ? message.contender.request.node.length : 0)));
     const outer = writer.begin(FrameTag.message);
     const inner = writer.begin(kindTag(message));
     if (message.lock !== '') writer.text(Tag.lock, message.lock);
@@ -134,8 +131,7 @@ export class FrameBuilder {
         writer.varint(Tag.mode, message.mode === 'exclusive' ? 1 : 2);
         if (message.keep) writer.varint(Tag.keep, 1);
         if (message.heldGrant !== null) writer.fixed64(Tag.heldGrant, message.heldGrant);
-        if (message.steals === true) writer.varint(Tag.steals, 1);
-        if (message.holds === true) writer.varint(Tag.holds, 1);
+        this.addClaim(message.claim);
         break;
       case 'grant':
         writer.fixed64(Tag.grant, message.grant);
@@ -146,10 +142,9 @@ export class FrameBuilder {
         break;
       case 'inquire':
         writer.fixed64(Tag.grant, message.grant);
-        writer.fixed64(Tag.contenderTimestamp, message.contender.timestamp);
-        writer.text(Tag.contenderNode, message.contender.node);
-        if (message.contender.steals === true) writer.varint(Tag.steals, 1);
-        if (message.contender.holds === true) writer.varint(Tag.holds, 1);
+        writer.fixed64(Tag.contenderTimestamp, message.contender.request.timestamp);
+        writer.text(Tag.contenderNode, message.contender.request.node);
+        this.addClaim(message.contender.claim);
         break;
       case 'yield':
         writer.fixed64(Tag.grant, message.grant);
@@ -159,6 +154,11 @@ export class FrameBuilder {
     }
     writer.end(inner);
     writer.end(outer);
+  }
+
+  private addClaim(claim: Claim): void {
+    if (doesSteal(claim)) this.writer.varint(Tag.steals, 1);
+    if (doesHold(claim)) this.writer.varint(Tag.holds, 1);
   }
 
   /** The frame; the next one begins. */
@@ -334,8 +334,7 @@ export class FrameDecoder {
         if ((seen & (1 << (Tag.mode >> 3))) === 0) throw new WireFault('mode is missing');
         checkSentAt(sentAtMs);
         if (heldGrant !== null) checkTime('held grant', heldGrant, clock);
-        const request: Request = { kind: 'request', lock, clock, timestamp, mode, keep, sentAtMs, heldGrant };
-        return steals || holds ? { ...request, ...flagged(steals, holds) } : request;
+        return { kind: 'request', lock, clock, timestamp, mode, claim: claimOf(steals, holds), keep, sentAtMs, heldGrant };
       }
       case KindTag.grant:
         checkFields('grant', seen);
@@ -352,8 +351,7 @@ export class FrameDecoder {
         if (!this.nodes.has(contenderNode)) {
           throw new WireFault(`contender ${JSON.stringify(contenderNode)} is not a node of the configuration`);
         }
-        const request = { timestamp: contenderTimestamp, node: contenderNode };
-        const contender = steals || holds ? { ...request, ...flagged(steals, holds) } : request;
+        const contender = { request: { timestamp: contenderTimestamp, node: contenderNode }, claim: claimOf(steals, holds) };
         return { kind: 'inquire', lock, clock, timestamp, grant, contender };
       }
       case KindTag.yield:

@@ -1,6 +1,6 @@
 /**
  * Whether two nodes may talk to each other. Pure. Law: a refusal names both values, so that it can be
- * understood from the log of either node.
+ * understood from the log of either node. Source: protocol.md section 17.
  */
 import { status } from '@grpc/grpc-js';
 import type { NodeId } from '../core/messages';

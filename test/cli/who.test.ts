@@ -1,4 +1,6 @@
 /** `maekawa who` and `maekawa watch` where not all nodes answer; what they show of a healthy cluster is in lock.test.ts. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { Program, startCluster, until } from '../support/processes';
@@ -31,6 +33,32 @@ test('maekawa who names the nodes that do not answer, and claims no more than th
   expect(await none.ended).toBe(69);
   expect(none.output).toBe('');
   expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+, n2 at .*, n3 at .*\n$/);
+});
+
+describe('a configuration of another cluster, with the addresses of this one', () => {
+  test.each<[string, [string, ...string[]]]>([
+    ['lock', ['lock', 'stock', '--', 'true']],
+    ['lock --try', ['lock', '--try', 'stock', '--', 'true']],
+    ['steal', ['steal', 'stock']],
+    ['who', ['who', 'stock']],
+    ['watch', ['watch', 'stock']],
+  ])('maekawa %s takes and shows no lock of it: exit code 76', async (_what, [command, ...args]) => {
+    const other = join(cluster.directory, 'other.json');
+    writeFileSync(other, JSON.stringify({ ...(JSON.parse(readFileSync(cluster.configFile, 'utf8')) as object), cluster: 'staging' }));
+    const program = new Program([command, '--config', other, ...args]);
+    expect(await program.ended).toBe(76);
+    expect(program.output).toBe('');
+    expect(program.errors).toMatch(/cluster differs: node n\d is in "\w+", the client means "staging"/);
+  });
+
+  test('connect refuses with `protocol`, and takes the lock of the cluster that it means', async () => {
+    await using wrong = connect({ addresses: [cluster.addressOf('n1')], cluster: 'staging' });
+    await expect(wrong.locks.acquire('stock')).rejects.toMatchObject({ code: 'protocol' });
+    await expect(wrong.locks.query()).rejects.toMatchObject({ code: 'protocol' });
+    const { cluster: name } = JSON.parse(readFileSync(cluster.configFile, 'utf8')) as { cluster: string };
+    await using right = connect({ addresses: [cluster.addressOf('n1')], cluster: name });
+    await right.locks.request('stock', () => undefined);
+  });
 });
 
 test('maekawa watch tells when a node that holds the lock does not answer any more, and when it answers again', async () => {

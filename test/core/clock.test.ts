@@ -1,5 +1,5 @@
-/** One clock, one durable number (protocol §3). */
-import { createNode, durableClock, silentForMs, step } from '../../src/core';
+/** One clock, one durable number (protocol.md section 3). */
+import { createNode, durableClock, inspectNode, silentForMs, step } from '../../src/core';
 import type { CoreSettings } from '../../src/core';
 import {
   ALONE, BORN_AT, CEILING_BLOCK, DRIFT_MAX, FIVE_NODES, LEASE_MS, N1_ASKS, Outcome, RETRY_MS, SLACK, TestNode, expectBroken, grant, only, release, request,
@@ -9,8 +9,8 @@ const SETTINGS: CoreSettings = {
   self: 'n1', coterie: FIVE_NODES, leaseMs: LEASE_MS, retryMs: RETRY_MS, driftMax: DRIFT_MAX, slack: SLACK, ceilingBlock: CEILING_BLOCK, retain: true,
 };
 
-describe('Lamport clock (protocol §3)', () => {
-  test('clock: receipt makes it max(clock, received) + 1 (protocol §3)', () => {
+describe('Lamport clock (protocol.md section 3)', () => {
+  test('clock: receipt makes it max(clock, received) + 1 (protocol.md section 3)', () => {
     const n1 = new TestNode();
     const { clock } = n1;
     n1.receives('n2', release(1, { clock: 1 }));
@@ -19,7 +19,7 @@ describe('Lamport clock (protocol §3)', () => {
     expect(n1.clock).toBe(401);
   });
 
-  test('clock: every message carries it (protocol §3)', () => {
+  test('clock: every message carries it (protocol.md section 3)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.receives('n2', release(1, { clock: 400 }));
     const requests = n1.acquire(1).sent();
@@ -28,9 +28,9 @@ describe('Lamport clock (protocol §3)', () => {
     expect(n1.release(1).sent().map(({ clock }) => clock)).toEqual([403, 403]);
   });
 
-  test('clock: starts above the ceiling on disk and the wall clock, by SLACK and one (protocol §3)', () => {
+  test('clock: starts above the ceiling on disk and the wall clock, by SLACK and one (protocol.md section 3)', () => {
     const clockAtBirth = (ceilingOnDisk: number, wallClockUs: number): number =>
-      createNode(SETTINGS, { ceilingOnDisk, wallClockUs, firstStart: true }).clock.now;
+      inspectNode(createNode(SETTINGS, { ceilingOnDisk, wallClockUs, firstStart: true })).clock;
     expect(clockAtBirth(0, 0)).toBe(SLACK + 1);
     // The file covers a wall clock that was set back,
     expect(clockAtBirth(5000, 20)).toBe(5000 + SLACK + 1);
@@ -38,15 +38,15 @@ describe('Lamport clock (protocol §3)', () => {
     expect(clockAtBirth(0, 7000)).toBe(7000 + SLACK + 1);
   });
 
-  test('clock: a value that is no safe integer is a bug (protocol §3)', () => {
+  test('clock: a value that is no safe integer is a bug (protocol.md section 3)', () => {
     const n1 = new TestNode();
     const last = release(1, { clock: Number.MAX_SAFE_INTEGER });
     expectBroken('clock-rises', () => n1.receives('n2', last));
   });
 });
 
-describe('ceiling (protocol §3)', () => {
-  test('ceiling: is reserved in blocks, at the start and whenever half a block is used up (protocol §3)', () => {
+describe('ceiling (protocol.md section 3)', () => {
+  test('ceiling: is reserved in blocks, at the start and whenever half a block is used up (protocol.md section 3)', () => {
     const node = createNode(SETTINGS, { ceilingOnDisk: 0, wallClockUs: 0, firstStart: true });
     const reservations = (outcome: Outcome): number[] => outcome.of('reserveCeiling').map(({ ceiling }) => ceiling);
     const hear = (clock: number): number[] =>
@@ -60,7 +60,7 @@ describe('ceiling (protocol §3)', () => {
     expect(hear(BORN_AT + CEILING_BLOCK / 2 + 10)).toEqual([]);
   });
 
-  test('ceiling: nothing is sent with a clock above the one on disk; it goes out in order once it is written (protocol §3)', () => {
+  test('ceiling: nothing is sent with a clock above the one on disk; it goes out in order once it is written (protocol.md section 3)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS, diskIsStuck: true });
     expect(n1.acquire(1).sent()).toEqual([]);
     expect(n1.acquire(2, 'shared', 'b').sent()).toEqual([]);
@@ -69,7 +69,7 @@ describe('ceiling (protocol §3)', () => {
     for (const { clock } of written.sent()) expect(clock).toBeLessThanOrEqual(BORN_AT + CEILING_BLOCK);
   });
 
-  test('ceiling: one that is too low lets out only what is below it, and nothing overtakes (protocol §3)', () => {
+  test('ceiling: one that is too low lets out only what is below it, and nothing overtakes (protocol.md section 3)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS, diskIsStuck: true });
     const low = n1.clock + 1;
     n1.acquire(1);
@@ -80,13 +80,13 @@ describe('ceiling (protocol §3)', () => {
     expect(n1.event({ kind: 'ceilingReserved', ceiling: 1000 }).sent().map(({ kind }) => kind)).toEqual(['release', 'release', 'request', 'request']);
   });
 
-  test('ceiling: an older one that was written late changes nothing (protocol §3)', () => {
+  test('ceiling: an older one that was written late changes nothing (protocol.md section 3)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'ceilingReserved', ceiling: 1 });
     expect(n1.acquire(1).sent()).toHaveLength(2);
   });
 
-  test('ceiling: a node holds its own vote back too: in a crash it would forget the token that it allowed (protocol §3, §7)', () => {
+  test('ceiling: a node holds its own vote back too: in a crash it would forget the token that it allowed (protocol.md sections 3 and 7)', () => {
     const n1 = new TestNode({ coterie: ALONE, diskIsStuck: true, wallClockUs: 7000 });
     expect(n1.acquire(1).callersIn).toEqual([]);
     const ceiling = 7000 + BORN_AT + CEILING_BLOCK;
@@ -96,7 +96,7 @@ describe('ceiling (protocol §3)', () => {
     expect(only(nextLife.acquire(1).of('entered')).token).toBeGreaterThan(token);
   });
 
-  test('ceiling: what is held back is bounded, and what is lost is repeated (protocol §3)', () => {
+  test('ceiling: what is held back is bounded, and what is lost is repeated (protocol.md section 3)', () => {
     const n1 = new TestNode({ diskIsStuck: true });
     for (let i = 0; i < 20_000; i++) n1.receives('n2', request(1000 + i, { lock: `lock ${i}` }));
     const written = n1.event({ kind: 'ceilingReserved', ceiling: 1e9 });
@@ -104,7 +104,7 @@ describe('ceiling (protocol §3)', () => {
     expect(only(n1.receives('n2', request(1000 + 19_999, { lock: 'lock 19999' })).sentOf('grant')).lock).toBe('lock 19999');
   });
 
-  test('ceiling: a handshake tells no clock above the one on disk (protocol §3)', () => {
+  test('ceiling: a handshake tells no clock above the one on disk (protocol.md section 3)', () => {
     const n1 = new TestNode({ diskIsStuck: true, ceilingOnDisk: 50 });
     expect(n1.clock).toBeGreaterThan(50);
     expect(durableClock(n1.core)).toBe(50);
@@ -113,16 +113,16 @@ describe('ceiling (protocol §3)', () => {
   });
 });
 
-describe('two lives (protocol §3)', () => {
-  test('clock: the second life begins above everything that the first one sent, even if the wall clock was set back (protocol §3)', () => {
+describe('two lives (protocol.md section 3)', () => {
+  test('clock: the second life begins above everything that the first one sent, even if the wall clock was set back (protocol.md section 3)', () => {
     const first = new TestNode({ coterie: N1_ASKS, wallClockUs: 90_000 });
     const sent = [...first.acquire(1).sent(), ...first.receives('n2', request(150_000, { clock: 150_000 })).sent()];
-    const ceilingOnDisk = first.core.clock.ceiling;
+    const ceilingOnDisk = inspectNode(first.core).ceiling;
     const second = new TestNode({ coterie: N1_ASKS, ceilingOnDisk, wallClockUs: 3 });
     for (const { clock } of sent) expect(clock + SLACK).toBeLessThan(second.clock);
   });
 
-  test('silence: the handshake tells how much of it is left (protocol §5)', () => {
+  test('silence: the handshake tells how much of it is left (protocol.md section 5)', () => {
     const n1 = new TestNode({ firstStart: false });
     expect(silentForMs(n1.core, 0)).toBe(LEASE_MS);
     expect(silentForMs(n1.core, 1000)).toBe(LEASE_MS - 1000);

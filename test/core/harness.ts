@@ -2,9 +2,9 @@
  * One node on its own: feed it events, look at its effects. Leases, slack and clocks are so small that
  * every number in a test can be followed by hand. Timers fire exactly on time unless a test says otherwise.
  */
-import { InvariantError, createNode, inspectLock, lockNames, marginMs, step } from '../../src/core';
+import { InvariantError, createNode, inspectLock, inspectNode, lockNames, marginMs, step } from '../../src/core';
 import type {
-  Birth, CallerId, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
+  Birth, CallerId, Claim, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
   LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
 } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
@@ -98,7 +98,7 @@ export class TestNode {
   }
 
   get clock(): LamportTime {
-    return this.core.clock.now;
+    return inspectNode(this.core).clock;
   }
 
   /** Hand in an event now. A ceiling that is asked for is on disk at once. */
@@ -164,7 +164,7 @@ export class TestNode {
 // --- messages: for lock `a`, with a clock as low as can be unless a test says otherwise ------------
 
 export function request(timestamp: LamportTime, more: Partial<Request> = {}): Request {
-  return { kind: 'request', lock: 'a', clock: timestamp, timestamp, mode: 'exclusive', keep: false, sentAtMs: 0, heldGrant: null, ...more };
+  return { kind: 'request', lock: 'a', clock: timestamp, timestamp, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null, ...more };
 }
 
 export function grant(timestamp: LamportTime, number: LamportTime, more: Partial<Grant> = {}): Grant {
@@ -175,8 +175,11 @@ export function release(timestamp: LamportTime, more: Partial<Release> = {}): Re
   return { kind: 'release', lock: 'a', clock: timestamp, timestamp, ...more };
 }
 
-export function inquire(timestamp: LamportTime, number: LamportTime, contender: RequestId, more: Partial<Inquire> = {}): Inquire {
-  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender, ...more };
+type ContenderIn = RequestId & { readonly claim?: Claim };
+
+/** Its contender waits unless a test says otherwise. */
+export function inquire(timestamp: LamportTime, number: LamportTime, { claim = 'waits', ...request }: ContenderIn, more: Partial<Inquire> = {}): Inquire {
+  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, ...more };
 }
 
 export function yieldOf(timestamp: LamportTime, number: LamportTime, more: Partial<Yield> = {}): Yield {

@@ -1,14 +1,14 @@
-/** A holder that asks goes before all that only wait: they cannot enter before it is over, and it may need the vote to outlive an arbiter. */
+/** A holder that asks goes before all that only wait: they cannot enter before it is over, and it may need the vote to outlive an arbiter (protocol.md section 14). */
 import { FIVE_NODES, LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, yieldOf } from './harness';
 
-const HOLDER = { timestamp: 9999, node: 'n4', holds: true } as const;
+const HOLDER = { timestamp: 9999, node: 'n4', claim: 'holds' } as const;
 
 describe('holder-first: the arbiter', () => {
   test('holder-first: the arbiter queues it before all that wait, however old', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.receives('n3', request(210));
-    n1.receives('n4', request(220, { holds: true }));
+    n1.receives('n4', request(220, { claim: 'holds' }));
     expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n4', kind: 'grant' }]);
   });
 
@@ -17,7 +17,7 @@ describe('holder-first: the arbiter', () => {
     n1.receives('n2', request(200));
     n1.receives('n3', request(210));
     n1.receives('n4', request(220));
-    n1.receives('n4', request(220, { holds: true }));
+    n1.receives('n4', request(220, { claim: 'holds' }));
     n1.receives('n4', request(220)); // a late copy
     expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n4', kind: 'grant' }]);
     expect(n1.view()?.queue).toMatchObject([{ request: { node: 'n3' } }]);
@@ -26,34 +26,34 @@ describe('holder-first: the arbiter', () => {
   test('holder-first: not before one that steals', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
-    n1.receives('n3', request(210, { steals: true }));
-    n1.receives('n4', request(190, { holds: true }));
+    n1.receives('n3', request(210, { claim: 'steals' }));
+    n1.receives('n4', request(190, { claim: 'holds' }));
     expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n3', kind: 'grant' }]);
   });
 
   test('holder-first: the arbiter inquires at once for it, and says that the contender holds', () => {
     const n1 = new TestNode();
     const number = grantNumber(n1.receives('n2', request(200)));
-    expect(n1.receives('n4', request(220, { holds: true })).sentOf('inquire')).toMatchObject([
-      { to: 'n2', grant: number, contender: { timestamp: 220, node: 'n4', holds: true } },
+    expect(n1.receives('n4', request(220, { claim: 'holds' })).sentOf('inquire')).toMatchObject([
+      { to: 'n2', grant: number, contender: { request: { timestamp: 220, node: 'n4' }, claim: 'holds' } },
     ]);
     expect(n1.receives('n2', yieldOf(200, number)).sentOf('grant')).toMatchObject([{ to: 'n4', timestamp: 220, contended: true }]);
   });
 
   test('holder-first: once it has the vote, it hears of those that are older as everybody does', () => {
     const n1 = new TestNode();
-    n1.receives('n4', request(220, { holds: true }));
-    expect(n1.receives('n2', request(200)).sentOf('inquire')).toMatchObject([{ to: 'n4', contender: { timestamp: 200, node: 'n2' } }]);
+    n1.receives('n4', request(220, { claim: 'holds' }));
+    expect(n1.receives('n2', request(200)).sentOf('inquire')).toMatchObject([{ to: 'n4', contender: { request: { timestamp: 200, node: 'n2' } } }]);
   });
 });
 
 describe('holder-first: the requester', () => {
   test('holder-first: the Requests of a holder say so, those of one that waits do not', () => {
     const { n1, timestamp } = asking();
-    expect(n1.advance(RETRY_MS).sentOf('request').map(({ holds }) => holds)).toEqual([undefined, undefined]);
+    expect(n1.advance(RETRY_MS).sentOf('request').map(({ claim }) => claim)).toEqual(['waits', 'waits']);
     n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
     n1.receives('n3', grant(timestamp, 510, { sentAtMs: RETRY_MS }));
-    expect(n1.advance(RETRY_MS).sentOf('request').map(({ holds }) => holds)).toEqual([true, true]);
+    expect(n1.advance(RETRY_MS).sentOf('request').map(({ claim }) => claim)).toEqual(['holds', 'holds']);
   });
 
   test('holder-first: who waits yields to it, though it is younger', () => {
@@ -71,7 +71,7 @@ describe('holder-first: the requester', () => {
 
   test('holder-first: a holder gives nothing up for another that says it holds, not even for a thief: one of the two is late', () => {
     const { n1, timestamp } = holding();
-    for (const contender of [HOLDER, { ...HOLDER, steals: true } as const]) {
+    for (const contender of [HOLDER, { ...HOLDER, claim: 'stole' } as const]) {
       const heard = n1.receives('n2', inquire(timestamp, 500, contender));
       expect([heard.callersOut, heard.sent()]).toEqual([[], []]);
     }
@@ -89,7 +89,7 @@ describe('holder-spreads', () => {
   test('holder-spreads: one for which others wait asks all arbiters at its first repeat, and each is told when it is over', () => {
     const { n1, timestamp } = contended();
     expect(n1.advance(RETRY_MS - 1).sent()).toEqual([]);
-    expect(n1.advance(1).sentOf('request')).toMatchObject(['n2', 'n3', 'n4'].map((to) => ({ to, timestamp, holds: true })));
+    expect(n1.advance(1).sentOf('request')).toMatchObject(['n2', 'n3', 'n4'].map((to) => ({ to, timestamp, claim: 'holds' })));
     expect(n1.release(1).sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
   });
 

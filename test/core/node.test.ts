@@ -12,7 +12,7 @@ const SETTINGS: CoreSettings = {
 };
 const FIRST_BIRTH = { ceilingOnDisk: 0, wallClockUs: 0, firstStart: true };
 
-describe('determinism (protocol §1)', () => {
+describe('determinism (protocol.md section 1)', () => {
   /** A busy day: every kind of event, many locks, contention, expiry. */
   function busyDay(): Event[] {
     const events: Event[] = [{ kind: 'start', nowMs: 0 }, { kind: 'ceilingReserved', nowMs: 0, ceiling: 1e6 }];
@@ -36,7 +36,7 @@ describe('determinism (protocol §1)', () => {
     return events;
   }
 
-  test('node: the same events give the same effects in the same order (protocol §1)', () => {
+  test('node: the same events give the same effects in the same order (protocol.md section 1)', () => {
     const live = (): (readonly Effect[])[] => {
       const node = createNode(SETTINGS, FIRST_BIRTH);
       return busyDay().map((event) => step(node, event));
@@ -47,7 +47,7 @@ describe('determinism (protocol §1)', () => {
     expect(once.flat().length).toBeGreaterThan(500);
   });
 
-  test('node: an event is not changed by being handled (protocol §1)', () => {
+  test('node: an event is not changed by being handled (protocol.md section 1)', () => {
     const node = createNode(SETTINGS, FIRST_BIRTH);
     for (const event of busyDay()) {
       if (event.kind === 'message') Object.freeze(event.message);
@@ -124,7 +124,7 @@ describe('forgetting (no-residue)', () => {
   });
 });
 
-describe('wake (protocol §6)', () => {
+describe('wake (protocol.md section 6)', () => {
   test('wake: the node asks to be woken when the next repeat is due, and again after that', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.pass(40);
@@ -149,15 +149,15 @@ describe('wake (protocol §6)', () => {
   });
 });
 
-describe('slept (protocol §4)', () => {
-  test('slept: a holder whose grants ran out in the sleep has lost the lock (protocol §4, §6)', () => {
+describe('slept (protocol.md section 4)', () => {
+  test('slept: a holder whose grants ran out in the sleep has lost the lock (protocol.md sections 4 and 6)', () => {
     const { n1 } = holding();
     const outcome = n1.event({ kind: 'slept', byMs: VALID_FOR_MS });
     expect(outcome.callersOut).toEqual([1]);
     expect(outcome.sentOf('release')).toHaveLength(2);
   });
 
-  test('slept: a holder is told that it holds for less (protocol §4)', () => {
+  test('slept: a holder is told that it holds for less (protocol.md section 4)', () => {
     const { n1 } = holding();
     expect(n1.event({ kind: 'slept', byMs: 500 }).of('renewed')).toEqual([
       { kind: 'renewed', lock: 'a', callers: [1], validUntilMs: VALID_FOR_MS - 500 },
@@ -166,7 +166,7 @@ describe('slept (protocol §4)', () => {
     expect(n1.advance(1).callersOut).toEqual([1]);
   });
 
-  test('slept: an answer to a Request sent before the sleep counts from then (protocol §4, lease-inside)', () => {
+  test('slept: an answer to a Request sent before the sleep counts from then (protocol.md section 4, lease-inside)', () => {
     const { n1, timestamp } = asking();
     n1.event({ kind: 'slept', byMs: VALID_FOR_MS });
     expect(n1.receives('n2', grant(timestamp, 500, { sentAtMs: 0 })).reasons).toEqual(['lease ran out on the way']);
@@ -176,13 +176,13 @@ describe('slept (protocol §4)', () => {
     expect(n1.receives('n3', grant(timestamp, 510, { sentAtMs: VALID_FOR_MS })).of('entered')).toMatchObject([{ validUntilMs: VALID_FOR_MS }]);
   });
 
-  test('slept: retained grants that ran out are over (protocol §9)', () => {
+  test('slept: retained grants that ran out are over (protocol.md section 9)', () => {
     const { n1 } = retaining();
     expect(n1.event({ kind: 'slept', byMs: VALID_FOR_MS }).sentOf('release')).toHaveLength(2);
     expect(n1.lockNames).toEqual([]);
   });
 
-  test('slept: an arbiter does not count it: a vote lent is lent for a lease of running time (protocol §4)', () => {
+  test('slept: an arbiter does not count it: a vote lent is lent for a lease of running time (protocol.md section 4)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.event({ kind: 'slept', byMs: 10 * LEASE_MS });
@@ -191,8 +191,8 @@ describe('slept (protocol §4)', () => {
   });
 });
 
-describe('stop (protocol §6)', () => {
-  test('stop: every request is over, and every arbiter asked is told so (protocol §6)', () => {
+describe('stop (protocol.md section 16)', () => {
+  test('stop: every request is over, and every arbiter asked is told so (protocol.md section 16)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.acquire(1, 'exclusive', 'a');
     n1.acquire(2, 'exclusive', 'b');
@@ -204,12 +204,12 @@ describe('stop (protocol §6)', () => {
     expect(n1.lockNames).toEqual([]);
   });
 
-  test('stop: held and retained locks are given back too (protocol §6, §9)', () => {
+  test('stop: held and retained locks are given back too (protocol.md sections 9 and 16)', () => {
     expect(holding().n1.event({ kind: 'stop' }).sentOf('release')).toHaveLength(2);
     expect(retaining().n1.event({ kind: 'stop' }).sentOf('release')).toHaveLength(2);
   });
 
-  test('stop: of a lock that someone outside still uses nobody is told: only the end of its lease frees it (protocol §11)', () => {
+  test('stop: of a lock that someone outside still uses nobody is told: only the end of its lease frees it (protocol.md section 16)', () => {
     const { n1 } = holding();
     n1.acquire(2, 'exclusive', 'b');
     const outcome = n1.event({ kind: 'stop', inUse: ['a'] });
@@ -239,7 +239,7 @@ describe('misuse by the driver', () => {
     expectBroken('self-delivery', () => n1.receives('n9', request(200)));
   });
 
-  test('self-delivery: no effect sends to the node itself (protocol §6)', () => {
+  test('self-delivery: no effect sends to the node itself (protocol.md section 10)', () => {
     const n1 = new TestNode();
     const outcomes = [n1.acquire(1), n1.receives('n2', request(1)), n1.advance(RETRY_MS), n1.release(1)];
     for (const outcome of outcomes) expect(outcome.sent().map(({ to }) => to)).not.toContain('n1');

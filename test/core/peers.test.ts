@@ -1,19 +1,19 @@
-/** Failure detection only ever chooses whom to ask (protocol §6). */
+/** Failure detection only ever chooses whom to ask (protocol.md section 6). */
 import type { Coterie } from '../../src/quorum';
 import { FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, retaining } from './harness';
 
-describe('a peer goes down (protocol §6)', () => {
-  test('peers: who waits asks a further arbiter when those asked that are up contain no quorum (protocol §6)', () => {
+describe('a peer goes down (protocol.md section 6)', () => {
+  test('peers: who waits asks a further arbiter when those asked that are up contain no quorum (protocol.md section 6)', () => {
     const { n1, timestamp } = asking();
     const { clock } = n1;
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([
-      { to: 'n4', kind: 'request', lock: 'a', clock, timestamp, mode: 'exclusive', keep: true, sentAtMs: 0, heldGrant: null },
+      { to: 'n4', kind: 'request', lock: 'a', clock, timestamp, mode: 'exclusive', claim: 'waits', keep: true, sentAtMs: 0, heldGrant: null },
     ]);
     n1.receives('n2', grant(timestamp, 500));
     expect(n1.receives('n4', grant(timestamp, 505)).callersIn).toEqual([1]);
   });
 
-  test('peers: nobody further is asked while those that are up contain a quorum (protocol §6)', () => {
+  test('peers: nobody further is asked while those that are up contain a quorum (protocol.md section 6)', () => {
     const coterie: Coterie = {
       nodes: FIVE_NODES.nodes,
       votingSet: (node) => FIVE_NODES.votingSet(node),
@@ -26,26 +26,26 @@ describe('a peer goes down (protocol §6)', () => {
     expect(n1.event({ kind: 'peerDown', peer: 'n2' }).sent().map(({ to }) => to)).toEqual(['n4', 'n5']);
   });
 
-  test('peers: repeats go to all asked, the one that is down too: it may be up for all we know (protocol §6)', () => {
+  test('peers: repeats go to all asked, the one that is down too: it may be up for all we know (protocol.md section 6)', () => {
     const { n1 } = asking();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
   });
 
-  test('peers: a vote of a peer that is down counts: safety and progress never depend on failure detection (protocol §6)', () => {
+  test('peers: a vote of a peer that is down counts: safety and progress never depend on failure detection (protocol.md section 6)', () => {
     const { n1, timestamp } = asking();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     n1.receives('n2', grant(timestamp, 500));
     expect(n1.receives('n3', grant(timestamp, 510)).callersIn).toEqual([1]);
   });
 
-  test('peers: every arbiter asked is told when the request is over, in whatever state it is (protocol §6)', () => {
+  test('peers: every arbiter asked is told when the request is over, in whatever state it is (protocol.md section 6)', () => {
     const { n1 } = asking();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.release(1).sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
   });
 
-  test('peers: a holder asks further arbiters too, and so outlives its own (protocol §6)', () => {
+  test('peers: a holder asks further arbiters too, and so outlives its own (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sentOf('request')).toMatchObject([{ to: 'n4', timestamp }]);
     n1.receives('n4', grant(timestamp, 505));
@@ -56,7 +56,7 @@ describe('a peer goes down (protocol §6)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: RETRY_MS + VALID_FOR_MS });
   });
 
-  test('peers: a holder asks others in the place of an arbiter that is up and renews nothing: its vote may be lent to one that is gone (protocol §6)', () => {
+  test('peers: a holder asks others in the place of an arbiter that is up and renews nothing: its vote may be lent to one that is gone (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
     n1.receives('n2', grant(timestamp, 500, { sentAtMs: RETRY_MS }));
@@ -66,7 +66,7 @@ describe('a peer goes down (protocol §6)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'held', validUntilMs: 2 * RETRY_MS + VALID_FOR_MS });
   });
 
-  test('peers: a holder whose renewals come asks nobody further, nor one that finds nobody else up (protocol §6)', () => {
+  test('peers: a holder whose renewals come asks nobody further, nor one that finds nobody else up (protocol.md section 14)', () => {
     const { n1, timestamp } = holding();
     for (let sentAtMs = RETRY_MS; sentAtMs <= 5 * RETRY_MS; sentAtMs += RETRY_MS) {
       expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
@@ -77,30 +77,30 @@ describe('a peer goes down (protocol §6)', () => {
     expect(new Set(n1.advance(VALID_FOR_MS).sentOf('request').map(({ to }) => to))).toEqual(new Set(['n2', 'n3']));
   });
 
-  test('peers: a retained lock asks nobody (protocol §9)', () => {
+  test('peers: a retained lock asks nobody (protocol.md section 9)', () => {
     expect(retaining().n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([]);
   });
 
-  test('peers: with no quorum in reach nobody further is asked (protocol §6)', () => {
+  test('peers: with no quorum in reach nobody further is asked (protocol.md section 6)', () => {
     const { n1 } = asking();
     n1.event({ kind: 'peerDown', peer: 'n4' });
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([]);
   });
 
-  test('peers: a new request asks a quorum of those that are up (protocol §6)', () => {
+  test('peers: a new request asks a quorum of those that are up (protocol.md section 6)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n3', 'n4']);
   });
 
-  test('peers: with no quorum in reach a new request asks the voting set (protocol §6)', () => {
+  test('peers: with no quorum in reach a new request asks the voting set (protocol.md section 6)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
-  test('peers: that a peer is down is heard once (protocol §6)', () => {
+  test('peers: that a peer is down is heard once (protocol.md section 6)', () => {
     const { n1 } = asking();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).effects).toEqual([]);
@@ -108,8 +108,8 @@ describe('a peer goes down (protocol §6)', () => {
   });
 });
 
-describe('a peer comes up (protocol §6)', () => {
-  test('peers: what is open is repeated to it: it may have missed it (protocol §6)', () => {
+describe('a peer comes up (protocol.md section 6)', () => {
+  test('peers: what is open is repeated to it: it may have missed it (protocol.md section 6)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     n1.advance(10);
@@ -118,7 +118,7 @@ describe('a peer comes up (protocol §6)', () => {
     ]);
   });
 
-  test('peers: nothing is repeated to one that was not asked, nor for a retained lock (protocol §6)', () => {
+  test('peers: nothing is repeated to one that was not asked, nor for a retained lock (protocol.md section 6)', () => {
     const waiting = asking();
     waiting.n1.event({ kind: 'peerDown', peer: 'n4' });
     expect(waiting.n1.event({ kind: 'peerUp', peer: 'n4', clock: 0 }).sent()).toEqual([]);
@@ -127,29 +127,29 @@ describe('a peer comes up (protocol §6)', () => {
     expect(retained.n1.event({ kind: 'peerUp', peer: 'n3', clock: 0 }).sent()).toEqual([]);
   });
 
-  test('peers: who could reach no quorum asks when one comes into reach (protocol §6)', () => {
+  test('peers: who could reach no quorum asks when one comes into reach (protocol.md section 6)', () => {
     const { n1 } = asking();
     n1.event({ kind: 'peerDown', peer: 'n4' });
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.event({ kind: 'peerUp', peer: 'n4', clock: 0 }).sentOf('request')).toMatchObject([{ to: 'n4' }]);
   });
 
-  test('peers: the voting set is asked again once it is complete (protocol §6)', () => {
+  test('peers: the voting set is asked again once it is complete (protocol.md section 6)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 0 });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
-  test('peers: its clock is taken over: clocks start out as far apart as the nodes started (protocol §3)', () => {
+  test('peers: its clock is taken over: clocks start out as far apart as the nodes started (protocol.md section 3)', () => {
     const n1 = new TestNode();
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 7000 });
     expect(n1.clock).toBe(7001);
   });
 });
 
-describe('a peer that is silent after its restart (protocol §5, §6)', () => {
-  test('peers: others are asked until its silence is over (protocol §6)', () => {
+describe('a peer that is silent after its restart (protocol.md sections 5 and 6)', () => {
+  test('peers: others are asked until its silence is over (protocol.md section 6)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: LEASE_MS });
@@ -159,7 +159,7 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
-  test('peers: who waits asks it when its silence ends, should those asked be down (protocol §6)', () => {
+  test('peers: who waits asks it when its silence ends, should those asked be down (protocol.md section 6)', () => {
     const { n1, timestamp } = asking();
     for (const peer of ['n5', 'n4']) n1.event({ kind: 'peerDown', peer });
     n1.event({ kind: 'peerUp', peer: 'n4', clock: 0, silentForMs: LEASE_MS });
@@ -167,7 +167,7 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     expect(n1.advance(LEASE_MS).sentOf('request')).toContainEqual(expect.objectContaining({ to: 'n4', timestamp }));
   });
 
-  test('peers: it is shown the grant that it may take back in (protocol §5)', () => {
+  test('peers: it is shown the grant that it may take back in (protocol.md section 5)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.event({ kind: 'peerUp', peer: 'n3', clock: 0, silentForMs: LEASE_MS }).sentOf('request')).toMatchObject([
@@ -175,7 +175,7 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     ]);
   });
 
-  test('peers: no silence is taken to be longer than a lease (protocol §5)', () => {
+  test('peers: no silence is taken to be longer than a lease (protocol.md section 5)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: 1e9 });
@@ -183,7 +183,7 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
-  test('peers: one that goes down while silent is down for longer than its silence (protocol §6)', () => {
+  test('peers: one that goes down while silent is down for longer than its silence (protocol.md section 6)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: LEASE_MS });
@@ -192,7 +192,7 @@ describe('a peer that is silent after its restart (protocol §5, §6)', () => {
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n3', 'n4']);
   });
 
-  test('peers: a node that is silent itself would rather ask others than itself (protocol §6)', () => {
+  test('peers: a node that is silent itself would rather ask others than itself (protocol.md section 6)', () => {
     const n1 = new TestNode({ firstStart: false });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
     n1.release(1);

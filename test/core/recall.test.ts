@@ -1,10 +1,10 @@
 /**
  * A lock that is held for a caller in another process: when it is taken away here, that process may not know
- * yet. It is recalled, and nobody else's before it was given back or its grants ran out at the arbiters.
+ * yet. It is recalled, and nobody else's before it was given back or its grants ran out at the arbiters (protocol.md section 13).
  */
 import { LEASE_MS, RETRY_MS, VALID_FOR_MS, asking, grant, holding, inquire } from './harness';
 
-const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;
+const THIEF = { timestamp: 9999, node: 'n4', claim: 'steals' } as const;
 const OLDER = { timestamp: 1, node: 'n4' } as const;
 
 describe('recall', () => {
@@ -25,7 +25,7 @@ describe('recall', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'recalled', inside: [1], waitingCallers: [2] });
     expect(n1.release(1).sent()).toMatchObject([
       { to: 'n2', kind: 'release', timestamp }, { to: 'n3', kind: 'release', timestamp },
-      { to: 'n2', kind: 'request', steals: true }, { to: 'n3', kind: 'request', steals: true },
+      { to: 'n2', kind: 'request', claim: 'steals' }, { to: 'n3', kind: 'request', claim: 'steals' },
     ]);
   });
 

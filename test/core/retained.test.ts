@@ -1,4 +1,4 @@
-/** Retained grants: taking a free lock again costs nothing (protocol §9). */
+/** Retained grants: taking a free lock again costs nothing (protocol.md section 9). */
 import { reentryLeftMs } from '../../src/core';
 import { LOCKS_KEPT_MAX } from '../../src/core/requester';
 import { ALONE, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, asking, grant, holding, inquire, retaining } from './harness';
@@ -6,7 +6,7 @@ import { ALONE, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, aski
 const OLDER = { timestamp: 1, node: 'n4' };
 const YOUNGER = { timestamp: 9999, node: 'n4' };
 
-describe('retained: a lock that is held asks in time (protocol §6)', () => {
+describe('retained: a lock that is held asks in time (protocol.md section 6)', () => {
   test('retained: entered again late in the lease, it has several chances to be renewed, should one be lost (it had one)', () => {
     const { n1, timestamp } = retaining();
     n1.pass(VALID_FOR_MS - reentryLeftMs(LEASE_MS));
@@ -34,14 +34,14 @@ describe('retained: a lock that is held asks in time (protocol §6)', () => {
   });
 });
 
-describe('retained: release (protocol §9)', () => {
-  test('retained: a lock that nobody else wants is kept, and nothing is sent (protocol §9)', () => {
+describe('retained: release (protocol.md section 9)', () => {
+  test('retained: a lock that nobody else wants is kept, and nothing is sent (protocol.md section 9)', () => {
     const { n1, timestamp } = holding();
     expect(n1.release(1).effects).toEqual([]);
     expect(n1.view()?.requester).toMatchObject({ state: 'retained', request: { timestamp }, token: 511, validUntilMs: VALID_FOR_MS });
   });
 
-  test('retained: nothing is renewed; when the grants run out every arbiter is told (protocol §9)', () => {
+  test('retained: nothing is renewed; when the grants run out every arbiter is told (protocol.md section 9)', () => {
     const { n1, timestamp } = retaining();
     expect(n1.advance(VALID_FOR_MS - 1).sent()).toEqual([]);
     const outcome = n1.advance(1);
@@ -51,7 +51,7 @@ describe('retained: release (protocol §9)', () => {
   });
 
   test.each([['older', OLDER], ['younger', YOUNGER]])(
-    'retained: an Inquire for an %s request is answered with Release to all arbiters asked (protocol §9)', (_, contender) => {
+    'retained: an Inquire for an %s request is answered with Release to all arbiters asked (protocol.md section 9)', (_, contender) => {
       const { n1, timestamp } = retaining();
       expect(n1.receives('n3', inquire(timestamp, 510, contender)).sent()).toMatchObject([
         { to: 'n2', kind: 'release', timestamp },
@@ -61,13 +61,13 @@ describe('retained: release (protocol §9)', () => {
     });
 
   test.each([['older', OLDER], ['younger', YOUNGER]])(
-    'retained: who heard of an %s request while inside releases for real (protocol §9)', (_, contender) => {
+    'retained: who heard of an %s request while inside releases for real (protocol.md section 9)', (_, contender) => {
       const { n1, timestamp } = holding();
       n1.receives('n3', inquire(timestamp, 510, contender));
       expect(n1.release(1).sentOf('release')).toHaveLength(2);
     });
 
-  test('retained: who heard of contention while it waited releases for real (protocol §9)', () => {
+  test('retained: who heard of contention while it waited releases for real (protocol.md section 9)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500));
     n1.receives('n2', inquire(timestamp, 500, YOUNGER));
@@ -75,14 +75,14 @@ describe('retained: release (protocol §9)', () => {
     expect(n1.release(1).sentOf('release')).toHaveLength(2);
   });
 
-  test('retained: who was granted with contended releases for real (protocol §9)', () => {
+  test('retained: who was granted with contended releases for real (protocol.md section 9)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500, { contended: true }));
     n1.receives('n3', grant(timestamp, 510));
     expect(n1.release(1).sentOf('release')).toHaveLength(2);
   });
 
-  test('retained: a node that knows too many locks releases the next for real: no name costs memory for ever (protocol §9)', () => {
+  test('retained: a node that knows too many locks releases the next for real: no name costs memory for ever (protocol.md section 9)', () => {
     const n1 = new TestNode({ coterie: ALONE });
     for (let caller = 1; caller <= LOCKS_KEPT_MAX + 1; caller++) {
       n1.acquire(caller, 'exclusive', `lock ${caller}`);
@@ -94,13 +94,13 @@ describe('retained: release (protocol §9)', () => {
     expect(n1.lockNames).toEqual([]);
   });
 
-  test('retained: a Grant that says contended ends it (protocol §9)', () => {
+  test('retained: a Grant that says contended ends it (protocol.md section 9)', () => {
     const { n1, timestamp } = retaining();
     expect(n1.receives('n2', grant(timestamp, 500, { contended: true })).sentOf('release')).toHaveLength(2);
     expect(n1.view()?.requester).toMatchObject({ state: 'idle' });
   });
 
-  test('retained: a late renewal prolongs it (protocol §9)', () => {
+  test('retained: a late renewal prolongs it (protocol.md section 9)', () => {
     const { n1, timestamp } = holding();
     n1.advance(RETRY_MS);
     n1.release(1);
@@ -109,22 +109,22 @@ describe('retained: release (protocol §9)', () => {
     expect(n1.view()?.requester).toMatchObject({ state: 'retained', validUntilMs: RETRY_MS + VALID_FOR_MS });
   });
 
-  test('retained: a node that is told not to releases for real every time (protocol §9)', () => {
+  test('retained: a node that is told not to releases for real every time (protocol.md section 9)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS, retain: false });
     expect(n1.acquire(1).sentOf('request')).toMatchObject([{ keep: false }, { keep: false }]);
     expect(holding({ retain: false }).n1.release(1).sentOf('release')).toHaveLength(2);
   });
 });
 
-describe('retained: re-entry (protocol §9)', () => {
-  test('retained: enters again at once under the next token, without a message (protocol §9, frugal)', () => {
+describe('retained: re-entry (protocol.md section 9)', () => {
+  test('retained: enters again at once under the next token, without a message (protocol.md section 9, frugal)', () => {
     const { n1 } = retaining();
     expect(n1.acquire(2).effects).toEqual([
       { kind: 'entered', lock: 'a', caller: 2, mode: 'exclusive', token: 512, validUntilMs: VALID_FOR_MS },
     ]);
   });
 
-  test('retained: the lock passes from one local caller to the next without a message (protocol §9)', () => {
+  test('retained: the lock passes from one local caller to the next without a message (protocol.md section 9)', () => {
     const { n1 } = holding();
     n1.acquire(2);
     n1.acquire(3);
@@ -132,7 +132,7 @@ describe('retained: re-entry (protocol §9)', () => {
     expect(n1.release(2).effects).toMatchObject([{ kind: 'entered', caller: 3, token: 513 }]);
   });
 
-  test('retained: the release of a re-entry carries a clock of at least its token (protocol §7)', () => {
+  test('retained: the release of a re-entry carries a clock of at least its token (protocol.md section 7)', () => {
     const { n1, timestamp } = asking();
     for (let caller = 2; caller <= 20; caller++) n1.acquire(caller);
     n1.receives('n2', grant(timestamp, 500));
@@ -145,7 +145,7 @@ describe('retained: re-entry (protocol §9)', () => {
     for (const { clock } of releases) expect(clock).toBeGreaterThanOrEqual(511 + 19);
   });
 
-  test('retained: another mode needs a request of its own (protocol §9)', () => {
+  test('retained: another mode needs a request of its own (protocol.md section 9)', () => {
     const { n1, timestamp } = retaining();
     const outcome = n1.acquire(2, 'shared');
     expect(outcome.callersIn).toEqual([]);
@@ -157,12 +157,12 @@ describe('retained: re-entry (protocol §9)', () => {
     ]);
   });
 
-  test('retained: readers enter again under retained shared grants (protocol §9)', () => {
+  test('retained: readers enter again under retained shared grants (protocol.md section 9)', () => {
     const { n1 } = retaining({ mode: 'shared' });
     expect(n1.acquire(2, 'shared').effects).toMatchObject([{ kind: 'entered', caller: 2, mode: 'shared', token: 512 }]);
   });
 
-  test('retained: never a token above what the grants allow: then a new request (protocol §7, §9)', () => {
+  test('retained: never a token above what the grants allow: then a new request (protocol.md sections 7 and 9)', () => {
     const { n1, timestamp } = retaining();
     let highest = 0;
     for (;;) {
@@ -179,7 +179,7 @@ describe('retained: re-entry (protocol §9)', () => {
     expect(highest).toBe(500 + SLACK);
   });
 
-  test('retained: renews on re-entry only when less than two thirds of the lease is left (protocol §9)', () => {
+  test('retained: renews on re-entry only when less than two thirds of the lease is left (protocol.md section 9)', () => {
     for (const [passedMs, requests] of [[RETRY_MS - 1, 0], [RETRY_MS, 2]] as const) {
       const { n1, timestamp } = retaining();
       n1.pass(passedMs);
@@ -190,7 +190,7 @@ describe('retained: re-entry (protocol §9)', () => {
     }
   });
 
-  test('retained: renews on re-entry when less than half of the token room is left (protocol §9)', () => {
+  test('retained: renews on re-entry when less than half of the token room is left (protocol.md section 9)', () => {
     const { n1 } = retaining();
     n1.pass(1);
     const tokensOfRenewals: number[] = [];
@@ -203,7 +203,7 @@ describe('retained: re-entry (protocol §9)', () => {
     expect(tokensOfRenewals).toEqual([552]);
   });
 
-  test('retained: a new request when so little of the lease is left that a renewal may come too late (protocol §9)', () => {
+  test('retained: a new request when so little of the lease is left that a renewal may come too late (protocol.md section 9)', () => {
     for (const [leftMs, callers] of [[reentryLeftMs(LEASE_MS), [2]], [reentryLeftMs(LEASE_MS) - 1, []]] as const) {
       const { n1 } = retaining();
       n1.pass(VALID_FOR_MS - leftMs);
@@ -211,7 +211,7 @@ describe('retained: re-entry (protocol §9)', () => {
     }
   });
 
-  test('retained: grants that ran out let nobody in, even if no timer fired (protocol §9)', () => {
+  test('retained: grants that ran out let nobody in, even if no timer fired (protocol.md section 9)', () => {
     const { n1, timestamp } = retaining();
     n1.pass(VALID_FOR_MS);
     const outcome = n1.acquire(2);
@@ -220,7 +220,7 @@ describe('retained: re-entry (protocol §9)', () => {
     expect(outcome.sentOf('request').every((request) => request.timestamp > timestamp)).toBe(true);
   });
 
-  test('retained: a re-entry while an arbiter is down asks a further one, so that it can be renewed (protocol §6, §9)', () => {
+  test('retained: a re-entry while an arbiter is down asks a further one, so that it can be renewed (protocol.md sections 6 and 9)', () => {
     const { n1 } = retaining();
     expect(n1.event({ kind: 'peerDown', peer: 'n3' }).sent()).toEqual([]);
     const outcome = n1.acquire(2);
@@ -229,13 +229,13 @@ describe('retained: re-entry (protocol §9)', () => {
   });
 });
 
-describe('retained: adaptive keep (protocol §9)', () => {
-  test('keep: is asked for while there was no contention (protocol §9)', () => {
+describe('retained: adaptive keep (protocol.md section 9)', () => {
+  test('keep: is asked for while there was no contention (protocol.md section 9)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     expect(n1.acquire(1).sentOf('request')).toMatchObject([{ keep: true }, { keep: true }]);
   });
 
-  test('keep: is not asked for until one lease after contention was heard of (protocol §9)', () => {
+  test('keep: is not asked for until one lease after contention was heard of (protocol.md section 9)', () => {
     const { n1, timestamp } = holding();
     n1.receives('n2', inquire(timestamp, 500, OLDER));
     n1.release(1);
@@ -246,7 +246,7 @@ describe('retained: adaptive keep (protocol §9)', () => {
     expect(n1.acquire(3).sentOf('request')).toMatchObject([{ keep: true }, { keep: true }]);
   });
 
-  test('keep: a request made without it is released for real, contended or not (protocol §9)', () => {
+  test('keep: a request made without it is released for real, contended or not (protocol.md section 9)', () => {
     const { n1, timestamp } = holding();
     n1.receives('n2', inquire(timestamp, 500, OLDER));
     n1.release(1);
@@ -256,13 +256,13 @@ describe('retained: adaptive keep (protocol §9)', () => {
     expect(n1.release(2).sentOf('release')).toHaveLength(2);
   });
 
-  test('keep: repeats say what the first Request said (protocol §9)', () => {
+  test('keep: repeats say what the first Request said (protocol.md section 9)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', inquire(timestamp, 500, YOUNGER));
     expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ keep: true }, { keep: true }]);
   });
 
-  test('keep: a node that knows too many locks does not remember contention (protocol §9)', () => {
+  test('keep: a node that knows too many locks does not remember contention (protocol.md section 9)', () => {
     const { n1, timestamp } = holding();
     n1.receives('n2', inquire(timestamp, 500, OLDER));
     for (let caller = 2; caller <= LOCKS_KEPT_MAX + 1; caller++) n1.acquire(caller, 'exclusive', `lock ${caller}`);

@@ -1,62 +1,62 @@
-/** A request that steals: before all others, and a holder gives the lock up. */
+/** A request that steals: before all others, and a holder gives the lock up (protocol.md section 12). */
 import { LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
 
-const THIEF = { timestamp: 9999, node: 'n4', steals: true } as const;
+const THIEF = { timestamp: 9999, node: 'n4', claim: 'steals' } as const;
 
 describe('steal: the arbiter', () => {
   test('steal: the arbiter queues it before all that do not, however old', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.receives('n3', request(210));
-    n1.receives('n4', request(220, { steals: true }));
+    n1.receives('n4', request(220, { claim: 'steals' }));
     expect(n1.receives('n2', release(200)).sent()).toMatchObject([{ to: 'n4', kind: 'grant' }]);
   });
 
   test('steal: the arbiter inquires the holder at once, and says that the contender steals', () => {
     const n1 = new TestNode();
     const number = grantNumber(n1.receives('n2', request(200)));
-    expect(n1.receives('n4', request(220, { steals: true })).sent()).toMatchObject([
-      { to: 'n2', kind: 'inquire', grant: number, contender: { timestamp: 220, node: 'n4', steals: true } },
+    expect(n1.receives('n4', request(220, { claim: 'steals' })).sent()).toMatchObject([
+      { to: 'n2', kind: 'inquire', grant: number, contender: { request: { timestamp: 220, node: 'n4' }, claim: 'steals' } },
     ]);
   });
 
   test('steal: the arbiter inquires a holder that stole it too', () => {
     const n1 = new TestNode();
-    n1.receives('n2', request(200, { steals: true }));
-    expect(n1.receives('n4', request(220, { steals: true })).sentOf('inquire')).toMatchObject([{ to: 'n2', contender: { node: 'n4' } }]);
+    n1.receives('n2', request(200, { claim: 'steals' }));
+    expect(n1.receives('n4', request(220, { claim: 'steals' })).sentOf('inquire')).toMatchObject([{ to: 'n2', contender: { request: { node: 'n4' } } }]);
   });
 
   test('steal: an Inquire under way for an older request does not spare one for the thief', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.receives('n3', request(190));
-    expect(n1.receives('n4', request(220, { steals: true })).sentOf('inquire')).toMatchObject([{ contender: { node: 'n4' } }]);
+    expect(n1.receives('n4', request(220, { claim: 'steals' })).sentOf('inquire')).toMatchObject([{ contender: { request: { node: 'n4' } } }]);
   });
 
   test('steal: a renewal brings its holder the order of a thief that waits by now', () => {
     const n1 = new TestNode();
-    const number = grantNumber(n1.receives('n3', request(210, { steals: true })));
-    n1.receives('n4', request(220, { steals: true }));
-    expect(n1.receives('n3', request(210, { steals: true, heldGrant: number })).sent()).toMatchObject([
+    const number = grantNumber(n1.receives('n3', request(210, { claim: 'steals' })));
+    n1.receives('n4', request(220, { claim: 'steals' }));
+    expect(n1.receives('n3', request(210, { claim: 'steals', heldGrant: number })).sent()).toMatchObject([
       { to: 'n3', kind: 'grant', timestamp: 210 },
-      { to: 'n3', kind: 'inquire', timestamp: 210, contender: { timestamp: 220, node: 'n4', steals: true } },
+      { to: 'n3', kind: 'inquire', timestamp: 210, contender: { request: { timestamp: 220, node: 'n4' }, claim: 'steals' } },
     ]);
     n1.receives('n4', release(220));
-    expect(n1.receives('n3', request(210, { steals: true, heldGrant: number })).sentOf('inquire')).toEqual([]);
+    expect(n1.receives('n3', request(210, { claim: 'steals', heldGrant: number })).sentOf('inquire')).toEqual([]);
   });
 
   test('steal: a Request that says otherwise whether it steals is the same request (it stopped the node: not-both)', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.receives('n2', request(210));
-    n1.receives('n2', request(210, { steals: true }));
+    n1.receives('n2', request(210, { claim: 'steals' }));
     expect(n1.receives('n2', release(200)).sentOf('grant')).toMatchObject([{ timestamp: 210 }]);
     expect(n1.view()?.queue).toEqual([]);
   });
 
   test('steal: one that gave its vote back still goes before those that do not steal', () => {
     const n1 = new TestNode();
-    const number = grantNumber(n1.receives('n4', request(220, { steals: true })));
+    const number = grantNumber(n1.receives('n4', request(220, { claim: 'steals' })));
     n1.receives('n3', request(100));
     expect(n1.receives('n4', yieldOf(220, number)).sent()).toMatchObject([{ to: 'n4', kind: 'grant', timestamp: 220 }]);
   });
@@ -65,8 +65,8 @@ describe('steal: the arbiter', () => {
 describe('steal: the requester', () => {
   test('steal: the Requests say so, the repeats too', () => {
     const n1 = new TestNode();
-    expect(n1.steal(1).sentOf('request')).toMatchObject([{ steals: true }, { steals: true }]);
-    expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ steals: true }, { steals: true }]);
+    expect(n1.steal(1).sentOf('request')).toMatchObject([{ claim: 'steals' }, { claim: 'steals' }]);
+    expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ claim: 'steals' }, { claim: 'steals' }]);
   });
 
   test('steal: a holder gives the lock up at once, to all arbiters asked', () => {
@@ -112,7 +112,7 @@ describe('steal: the requester', () => {
     expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, thief: { node: 'n1', caller: 3 } }]);
     expect(outcome.sent()).toMatchObject([
       { to: 'n2', kind: 'release', timestamp }, { to: 'n3', kind: 'release', timestamp },
-      { to: 'n2', kind: 'request', steals: true }, { to: 'n3', kind: 'request', steals: true },
+      { to: 'n2', kind: 'request', claim: 'steals' }, { to: 'n3', kind: 'request', claim: 'steals' },
     ]);
     expect(n1.view()?.requester).toMatchObject({ waitingCallers: [3, 2] });
   });
@@ -123,9 +123,9 @@ describe('steal: the requester', () => {
     const outcome = n1.steal(3);
     expect(outcome.sentOf('release')).toMatchObject([{ timestamp }, { timestamp }]);
     expect(n1.view()?.requester).toMatchObject({ waitingCallers: [3, 1, 2] });
-    // The id of a request that is over is never used again (protocol §2).
+    // The id of a request that is over is never used again (protocol.md section 2).
     const next = n1.release(3).sentOf('request');
-    expect(next.every((each) => each.timestamp > timestamp && each.steals === undefined)).toBe(true);
+    expect(next.every((each) => each.timestamp > timestamp && each.claim === 'waits')).toBe(true);
   });
 
   test('steal: a free lock that is retained is simply entered', () => {
@@ -145,8 +145,8 @@ describe('steal: the requester', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));
     n1.pass(LEASE_MS - 1);
-    expect(n1.receives('n4', request(220, { steals: true })).sentOf('grant')).toEqual([]);
+    expect(n1.receives('n4', request(220, { claim: 'steals' })).sentOf('grant')).toEqual([]);
     n1.pass(1);
-    expect(n1.receives('n4', request(220, { steals: true })).sentOf('grant')).not.toEqual([]);
+    expect(n1.receives('n4', request(220, { claim: 'steals' })).sentOf('grant')).not.toEqual([]);
   });
 });

@@ -1,14 +1,14 @@
-/** Tokens without a second round trip (protocol §7). */
+/** Tokens without a second round trip (protocol.md section 7). */
 import { RETRY_MS, SLACK, asking, grant, holding, retaining } from './harness';
 
-describe('tokens (protocol §7)', () => {
-  test('token: exceeds the clock of every Grant in the quorum (protocol §7)', () => {
+describe('tokens (protocol.md section 7)', () => {
+  test('token: exceeds the clock of every Grant in the quorum (protocol.md section 7)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500, { clock: 560 }));
     expect(n1.receives('n3', grant(timestamp, 510)).of('entered')).toMatchObject([{ token: 561 }]);
   });
 
-  test('token: is at most SLACK above the lowest clock of the quorum (protocol §7)', () => {
+  test('token: is at most SLACK above the lowest clock of the quorum (protocol.md section 7)', () => {
     for (const [apart, callers] of [[SLACK - 1, [1]], [SLACK, []]] as const) {
       const { n1, timestamp } = asking();
       n1.receives('n2', grant(timestamp, 500));
@@ -16,7 +16,7 @@ describe('tokens (protocol §7)', () => {
     }
   });
 
-  test('token: clocks too far apart are brought together by a repeat, at once the first time (protocol §7)', () => {
+  test('token: clocks too far apart are brought together by a repeat, at once the first time (protocol.md section 7)', () => {
     const { n1, timestamp } = asking();
     n1.pass(300);
     n1.receives('n2', grant(timestamp, 500));
@@ -30,7 +30,7 @@ describe('tokens (protocol §7)', () => {
     expect(n1.receives('n2', grant(timestamp, 500, { clock: 903, sentAtMs: 300 })).of('entered')).toMatchObject([{ token: 904 }]);
   });
 
-  test('token: clocks still too far apart wait for the usual interval: no chase of their own tail (protocol §11)', () => {
+  test('token: clocks still too far apart wait for the usual interval: no chase of their own tail (protocol.md section 11)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500));
     n1.receives('n3', grant(timestamp, 900));
@@ -40,7 +40,7 @@ describe('tokens (protocol §7)', () => {
     expect(n1.advance(1).sentOf('request')).toHaveLength(2);
   });
 
-  test('token: each request may bring the clocks together at once one time (protocol §7)', () => {
+  test('token: each request may bring the clocks together at once one time (protocol.md section 7)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500));
     n1.receives('n3', grant(timestamp, 900));
@@ -50,7 +50,7 @@ describe('tokens (protocol §7)', () => {
     expect(n1.receives('n3', grant(next, 1900)).sentOf('request')).toHaveLength(2);
   });
 
-  test('token: a vote whose clock is too far behind is left out when the others suffice (protocol §7)', () => {
+  test('token: a vote whose clock is too far behind is left out when the others suffice (protocol.md section 7)', () => {
     const { n1, timestamp } = asking();
     n1.receives('n2', grant(timestamp, 500));
     n1.event({ kind: 'peerDown', peer: 'n3' });
@@ -62,7 +62,7 @@ describe('tokens (protocol §7)', () => {
     expect(n1.receives('n2', grant(timestamp, 500, { clock: 920 })).sent()).toMatchObject([{ to: 'n2', kind: 'yield', grant: 500 }]);
   });
 
-  test('token: while held a vote counts only if its clock is at least the token less SLACK (protocol §7)', () => {
+  test('token: while held a vote counts only if its clock is at least the token less SLACK (protocol.md section 7)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     expect(n1.receives('n4', grant(timestamp, 511 - SLACK - 1)).reasons).toEqual(['clock is too far behind the token']);
@@ -71,14 +71,14 @@ describe('tokens (protocol §7)', () => {
     expect(n1.view()?.requester).toMatchObject({ granted: ['n2', 'n3', 'n4'] });
   });
 
-  test('token: the next Request carries a clock of at least the token to an arbiter that is behind it (protocol §7)', () => {
+  test('token: the next Request carries a clock of at least the token to an arbiter that is behind it (protocol.md section 7)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     n1.receives('n4', grant(timestamp, 300));
     for (const { clock } of n1.advance(RETRY_MS).sentOf('request')) expect(clock).toBeGreaterThanOrEqual(511);
   });
 
-  test('token: a late vote with a low clock lowers how far the tokens may go (protocol §7)', () => {
+  test('token: a late vote with a low clock lowers how far the tokens may go (protocol.md section 7)', () => {
     const { n1, timestamp } = holding();
     n1.event({ kind: 'peerDown', peer: 'n3' });
     n1.receives('n4', grant(timestamp, 512 - SLACK));
@@ -89,7 +89,7 @@ describe('tokens (protocol §7)', () => {
     expect(n1.acquire(3).sentOf('release')).toHaveLength(3);
   });
 
-  test('token: a renewal with a higher clock gives room for more tokens (protocol §7)', () => {
+  test('token: a renewal with a higher clock gives room for more tokens (protocol.md section 7)', () => {
     const { n1, timestamp } = retaining();
     const enterAndLeave = (): number => n1.acquire(2).of('entered')[0]?.token ?? NaN;
     let last = 511;
@@ -105,7 +105,7 @@ describe('tokens (protocol §7)', () => {
     expect(enterAndLeave()).toBe(601);
   });
 
-  test('token: a late copy of a Grant takes back nothing that a newer one promised (protocol §7)', () => {
+  test('token: a late copy of a Grant takes back nothing that a newer one promised (protocol.md section 7)', () => {
     const { n1, timestamp } = holding();
     n1.receives('n2', grant(timestamp, 500, { clock: 700 }));
     n1.receives('n3', grant(timestamp, 510, { clock: 700 }));

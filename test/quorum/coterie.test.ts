@@ -1,4 +1,4 @@
-/** The laws that every family obeys (protocol §8), on random small configurations, with all sets of nodes tried. */
+/** The laws that every family obeys (protocol.md section 8), on random small configurations, with all sets of nodes tried. */
 import fc from 'fast-check';
 import type { NodeId } from '../../src/quorum';
 import { holds } from '../support/holds';
@@ -10,7 +10,7 @@ const exampleWithCrashes = examples.chain((example) =>
   fc.record({ example: fc.constant(example), down: fc.subarray([...example.coterie.nodes]).map((nodes) => new Set(nodes)) }));
 
 describe('coterie', () => {
-  test('containsQuorum agrees with the definition of the family for every set of nodes (protocol §8)', () => {
+  test('containsQuorum agrees with the definition of the family for every set of nodes (protocol.md section 8)', () => {
     holds(fc.property(examples, ({ coterie, isQuorumByDefinition }) => {
       for (const members of subsetsOf(coterie.nodes)) {
         expect({ members, isQuorum: coterie.containsQuorum(members) }).toEqual({ members, isQuorum: isQuorumByDefinition(members) });
@@ -18,7 +18,7 @@ describe('coterie', () => {
     }), 60);
   });
 
-  test('any two quorums share a node: no set and its complement both contain one (protocol §8)', () => {
+  test('any two quorums share a node: no set and its complement both contain one (protocol.md section 8)', () => {
     holds(fc.property(examples, ({ coterie }) => {
       for (const members of subsetsOf(coterie.nodes)) {
         const others = new Set(coterie.nodes.filter((node) => !members.has(node)));

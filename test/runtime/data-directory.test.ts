@@ -74,7 +74,7 @@ async function failure(promise: Promise<unknown>): Promise<LockError> {
   return error;
 }
 
-describe('data directory: keeps the ceiling (protocol §3)', () => {
+describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
   test('a new directory is made, with ceiling 0 and no earlier life', async () => {
     const directory = await open(join(path, 'deep', 'new'));
     expect(directory).toMatchObject({ ceiling: 0, existed: false });

@@ -387,7 +387,7 @@ describe('runtime: a lock that is lost', () => {
   });
 });
 
-describe('runtime: a ceiling that cannot be written silences the node (protocol §3)', () => {
+describe('runtime: a ceiling that cannot be written silences the node (protocol.md section 3)', () => {
   /** A node whose clock was carried near its ceiling by a peer, with a disk that is full. */
   async function atTheCeiling() {
     const node = await startedNode('error');
@@ -476,7 +476,7 @@ describe('runtime: a broken invariant stops the node, for no lock is better than
     time.isReversed = false;
     expect(transport.kinds()).toEqual([]);
     expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/stopped because of a bug.*time-forward/);
-    transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', keep: false, sentAtMs: 0, heldGrant: null });
+    transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null });
     transport.handlers?.peerDown('n2', 'gone');
     transport.handlers?.peerUp('n2', 5, 0);
     await time.advance(2 * LEASE_MS);

@@ -22,7 +22,7 @@ const built = jest.requireActual<{ readonly huntAll: typeof huntAll }>(join(DIST
 const HARMLESS: Mutant = {
   name: 'harmless',
   what: 'nothing is wrong with it',
-  changes: [inFile('requester')('const token = highest + 1;', 'const token = 1 + highest;')],
+  changes: [inFile('votes')('const token = highest + 1;', 'const token = 1 + highest;')],
   caughtBy: ['exclusion'],
 };
 
@@ -52,7 +52,7 @@ describe('the catalogue', () => {
   });
 });
 
-describe('the core without a rule of protocol §11 is caught by a check of its own', () => {
+describe('the core without a rule of protocol.md section 11 is caught by a check of its own', () => {
   const hunts = new Map<string, Hunt>();
 
   beforeAll(() => built.huntAll(RULES, { seedMax: 9_999, jobs: 2, remembered: MEMORY }, ({ name }, found) => hunts.set(name, found)));

@@ -32,7 +32,7 @@ describe('the trace of a node', () => {
       { kind: 'ceilingReserved', nowMs: 11, ceiling: 10_000 },
       { kind: 'acquire', nowMs: 12, lock: 'a', mode: 'exclusive', caller: 1 },
       // One more than it may know of: the Request is left unanswered.
-      { kind: 'message', nowMs: 12, from: 'n2', message: { kind: 'request', lock: 'b', clock: 5_200, timestamp: 5_200, mode: 'exclusive', keep: false, sentAtMs: 1, heldGrant: null } },
+      { kind: 'message', nowMs: 12, from: 'n2', message: { kind: 'request', lock: 'b', clock: 5_200, timestamp: 5_200, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 1, heldGrant: null } },
       { kind: 'stop', nowMs: 13, inUse: ['b'] },
     ];
     for (const event of events) writer.record(event, step(node, event));

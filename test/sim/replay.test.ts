@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { durableClock } from '../../src/core';
+import { tracedEffect, tracedEvent } from '../../src/core';
 import type { LockNode, Message } from '../../src/core';
 import { layoutOf } from '../../src/quorum';
 import { PRODUCTION_CORE } from '../../sim/core';
@@ -32,7 +33,7 @@ function traceFiles(plan: Plan): Map<string, string> {
   };
   runPlan(plan, {
     core,
-    observer: { stepped: (_atUs, node, event, effects) => void lines.get(node)?.push(JSON.stringify({ event, effects })) },
+    observer: { stepped: (_atUs, node, event, effects) => void lines.get(node)?.push(JSON.stringify({ event: tracedEvent(event), effects: effects.map(tracedEffect) })) },
   });
   return new Map([...lines].map(([node, all]) => [node, `${all.join('\n')}\n`]));
 }

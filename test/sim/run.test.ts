@@ -75,7 +75,7 @@ test('deadlock: what a frozen node has yet to send, because it does not know tha
   expect(runSeed(97_495).violation).toBeNull();
 });
 
-test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol §1)', () => {
+test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol.md section 1)', () => {
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
   const sum = (name: 'overlaps' | 'lateWrites' | 'writes'): number => reports.reduce((total, { counts }) => total + counts[name], 0);
@@ -90,7 +90,7 @@ test('relentless: nodes go down all the time, never so many that they block ever
   for (const { counts } of reports) expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
 });
 
-describe('steadfast: a lock that is held is kept while a quorum lives (protocol §6)', () => {
+describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
   test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
     const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
     expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
@@ -147,7 +147,7 @@ const options: fc.Arbitrary<RunOptions> = fc.record(
   { requiredKeys: [] },
 );
 
-test('whatever the schedule and the configuration, every check holds (protocol §10)', () => {
+test('whatever the schedule and the configuration, every check holds (protocol.md section 10)', () => {
   holds(
     fc.property(fc.nat({ max: 2 ** 32 - 1 }), options, (seed, drawn) => {
       const { violation } = runSeed(seed, drawn);

@@ -56,7 +56,7 @@ describe('the language', () => {
   });
 
   test('scenario: a broken core is caught in the act', () => {
-    // An arbiter that never ran before need not be silent; one that did must be (protocol §11).
+    // An arbiter that never ran before need not be silent; one that did must be (protocol.md section 16).
     const core = { ...PRODUCTION_CORE, createNode: (...[settings, birth]: Parameters<typeof createNode>) => createNode(settings, { ...birth, firstStart: true }) };
     const text = `
       nodes 3 majority

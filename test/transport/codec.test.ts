@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
-import type { Message } from '../../src/core/messages';
+import type { Claim, Message } from '../../src/core/messages';
 import { FrameBuilder, FrameDecoder, encodeGoodbye, encodeHello, frameBytesMax, lamportTimeMax } from '../../src/transport/codec';
 import type { Frame, Hello } from '../../src/transport/codec';
 import { holds } from '../support/holds';
@@ -34,16 +34,17 @@ function refusal(bytes: Buffer): string {
 
 /** What peer.proto says of a message; an independent second way to write it. */
 function toProto(message: Message): object {
-  const { kind, lock, mode, contender, contended, ...fields } = { mode: undefined, contender: undefined, contended: undefined, ...message };
+  const { kind, lock, mode, claim = 'waits', contender, contended, ...fields } = { mode: undefined, claim: undefined, contender: undefined, contended: undefined, ...message };
+  const claims: Claim = contender?.claim ?? claim;
   return {
     [kind]: {
       ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== false)),
       ...(lock === '' ? {} : { lock: wtf8(lock) }),
       ...(mode === undefined ? {} : { mode: mode === 'exclusive' ? 'MODE_EXCLUSIVE' : 'MODE_SHARED' }),
       ...(contended === true ? { contended } : {}),
-      ...(contender === undefined ? {} : { contenderTimestamp: contender.timestamp, contenderNode: contender.node }),
-      ...(contender?.steals === true ? { steals: true } : {}),
-      ...(contender?.holds === true ? { holds: true } : {}),
+      ...(contender === undefined ? {} : { contenderTimestamp: contender.request.timestamp, contenderNode: contender.request.node }),
+      ...(claims === 'steals' || claims === 'stole' ? { steals: true } : {}),
+      ...(claims === 'holds' || claims === 'stole' ? { holds: true } : {}),
     },
   };
 }

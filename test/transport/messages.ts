@@ -1,6 +1,7 @@
 /** Arbitrary lock names and messages, as the core may send them. */
 import fc from 'fast-check';
-import type { Message } from '../../src/core/messages';
+import { claimOf } from '../../src/core';
+import type { Message } from '../../src/core';
 import { lamportTimeMax } from '../../src/transport/codec';
 import { lockNameFault } from '../../src/lock-name';
 
@@ -44,16 +45,16 @@ export const message: fc.Arbitrary<Message> = fc
   })
   .map(({ lock, times: [clock, timestamp, grant, other], sentAtMs, mode, flag, steals, holds, shows, node, kind }): Message => {
     const common = { lock, clock, timestamp };
-    const wish = { ...(steals ? { steals } : {}), ...(holds ? { holds } : {}) };
+    const claim = claimOf(steals, holds);
     switch (kind) {
       case 'request':
-        return { kind, ...common, mode, ...wish, keep: flag, sentAtMs, heldGrant: shows ? grant : null };
+        return { kind, ...common, mode, claim, keep: flag, sentAtMs, heldGrant: shows ? grant : null };
       case 'grant':
         return { kind, ...common, grant, sentAtMs, contended: flag };
       case 'release':
         return { kind, ...common };
       case 'inquire':
-        return { kind, ...common, grant, contender: { timestamp: other, node, ...wish } };
+        return { kind, ...common, grant, contender: { request: { timestamp: other, node }, claim } };
       case 'yield':
         return { kind, ...common, grant };
     }

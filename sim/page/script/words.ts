@@ -76,8 +76,8 @@ export function messageFields(model: Model, { message, lock }: RecordedMessage):
   switch (message.kind) {
     case 'request':
       fields.push(['mode', message.mode], ['keep', message.keep ? 'yes' : 'no']);
-      if (message.steals === true) fields.push(['steals', 'yes']);
-      if (message.holds === true) fields.push(['holds', 'yes']);
+      if (message.claim === 'steals' || message.claim === 'stole') fields.push(['steals', 'yes']);
+      if (message.claim === 'holds' || message.claim === 'stole') fields.push(['holds', 'yes']);
       fields.push(['sent at', `${message.sentAtMs} ms`]);
       if (message.heldGrant !== null) fields.push(['holds grant', clockText(message.heldGrant)]);
       return fields;
@@ -86,7 +86,7 @@ export function messageFields(model: Model, { message, lock }: RecordedMessage):
       if (message.contended) fields.push(['contended', 'yes']);
       return fields;
     case 'inquire':
-      fields.push(['grant', clockText(message.grant)], ['for', model.requestName(message.contender)]);
+      fields.push(['grant', clockText(message.grant)], ['for', model.requestName(message.contender.request)]);
       return fields;
     case 'yield':
       fields.push(['grant', clockText(message.grant)]);
@@ -154,7 +154,7 @@ function requesterLines(model: Model, requester: NonNullable<StateParts['request
     `asked ${requester.asked.join(', ')}`,
     requester.granted.length === 0 ? 'no vote yet' : `${requester.granted.length === 1 ? 'vote' : 'votes'} of ${requester.granted.join(', ')}`,
   ];
-  if (requester.contended) lines.push('someone else waits for it');
+  if (requester.state !== 'retained' && requester.contended) lines.push('someone else waits for it');
   if (requester.state === 'held') lines.push(`inside: ${list('caller', requester.inside)}`);
   if (requester.state === 'recalled') lines.push(`not given back yet by ${list('caller', requester.inside)}`);
   if (requester.state === 'held' || requester.state === 'retained') lines.push(`token ${clockText(requester.token)}, ${left(requester.validUntilMs)}`);
