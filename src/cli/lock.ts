@@ -15,7 +15,7 @@ import { isAbout } from './holders';
 import { isHeard, teller } from './lock-report';
 import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
-import type { Entry } from './manual';
+import type { Entry } from './page';
 import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';

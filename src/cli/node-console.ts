@@ -3,6 +3,7 @@ import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
 import type { HeldLock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
+import { lockTitle } from './holders';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it
   unlock NAME          give it back, or stop waiting for it
@@ -97,10 +98,10 @@ export class NodeConsole {
     const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} ${entries === 1 ? 'entry' : 'entries'}`];
     for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${peer.reason ?? 'unknown'})`}`);
     if (locks.length === 0) lines.push('  no lock in use');
-    for (const { lock, grants, queue, requester } of locks) {
-      const lent = grants.map(({ request, mode }) => `${request.node} (${mode})`).join(', ') || 'nobody';
-      const own = requester === null || requester.state === 'idle' ? '' : `; own request: ${requester.state}`;
-      lines.push(`  ${lock}: vote lent to ${lent}, ${queue.length} waiting${own}`);
+    for (const { name, grants, queue, callers } of locks) {
+      const lent = grants.map(({ node, mode }) => `${node} (${mode})`).join(', ') || 'nobody';
+      const own = callers === null || callers.state === 'idle' ? '' : `; own request: ${callers.state}`;
+      lines.push(`  ${lockTitle(name)}: vote lent to ${lent}, ${queue.length} waiting${own}`);
     }
     this.say(lines.join('\n'));
   }

@@ -1,6 +1,7 @@
 /** `maekawa who`: who holds a lock and who waits for it, or all locks. */
 import { Command } from 'commander';
 import { LockError } from '../errors';
+import { visible } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
 import { clientsOf, closeAll, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, Inventory } from './all-nodes';
@@ -57,7 +58,7 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   const showsLock = name === undefined || [...held, ...pending].some((lock) => lock.name !== name);
   const row = (state: string) => (lock: LockInfo): string[] => [
     ...(showsLock ? [lockTitle(lock.name)] : []),
-    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), lock.label ?? '',
+    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), visible(lock.label ?? ''),
   ];
   const rows = [...held.map(row('holds')), ...pending.map(row('waits'))];
   if (showsLock) rows.sort(([a = ''], [b = '']) => (a < b ? -1 : Number(a > b)));

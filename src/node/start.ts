@@ -4,9 +4,11 @@
 import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
-import type { LamportTime, LockView, NodeId } from '../core';
+import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
+import { lockStatus } from '../locks/status';
+import type { NodeStatus } from '../locks/status';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -17,12 +19,11 @@ import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
-import type { PeerStatus, TlsFiles } from '../transport/transport';
+import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
 import { MonotonicTime } from '../runtime/monotonic-time';
-import type { MessageCounts } from '../runtime/runtime';
 import { TraceWriter } from '../runtime/trace-writer';
 
 /** The year 2112: half of all Lamport times. */
@@ -62,22 +63,6 @@ export interface StartOptions {
 const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, retain: true, log: true, traceFile: true,
 };
-
-/** What a node knows of itself, its peers and its locks. */
-export interface NodeStatus {
-  readonly id: NodeId;
-  readonly cluster: string;
-  readonly digest: string;
-  readonly uptimeMs: number;
-  /** The node's own monotonic time, in which `locks` speak. */
-  readonly nowMs: number;
-  readonly clock: LamportTime;
-  readonly peers: readonly PeerStatus[];
-  readonly locks: readonly LockView[];
-  readonly messages: MessageCounts;
-  /** How often callers of this node entered a lock. */
-  readonly entries: number;
-}
 
 /** A node that runs in this process. */
 export interface MaekawaNode {
@@ -148,18 +133,21 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     address,
     locks: manager,
     signal: runtime.stops.signal,
-    status: (): NodeStatus => ({
-      id,
-      cluster,
-      digest,
-      uptimeMs: runtime.nowMs() - startedAtMs,
-      nowMs: runtime.nowMs(),
-      clock: runtime.clock(),
-      peers: transport.peers(),
-      locks: runtime.locks(),
-      messages: runtime.counts,
-      entries: runtime.entries,
-    }),
+    status: (): NodeStatus => {
+      const nowMs = runtime.nowMs();
+      const { sent, received, ignored } = runtime.counts;
+      return {
+        id,
+        cluster,
+        digest,
+        uptimeMs: nowMs - startedAtMs,
+        clock: runtime.clock(),
+        peers: transport.peers(),
+        locks: runtime.locks().map((view) => lockStatus(view, nowMs)),
+        messages: { sent: { ...sent }, received: { ...received }, ignored: { ...ignored } },
+        entries: runtime.entries,
+      };
+    },
     stop: (): Promise<void> => (stopped ??= stop()),
   };
   const service = addLocksService(server, node, manager);

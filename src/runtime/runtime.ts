@@ -36,7 +36,7 @@ export interface Caller {
 }
 
 /** Messages of the protocol since the node started. Those to itself are not counted. */
-export interface MessageCounts {
+interface MessageCounts {
   readonly sent: Record<MessageKind, number>;
   readonly received: Record<MessageKind, number>;
   /** Messages dropped by the core, by reason. */

@@ -37,9 +37,15 @@ async function type(line: string, answer: RegExp): Promise<void> {
 test('lock, status and unlock', async () => {
   await type('lock invoices', /^you hold invoices, token \d+ \(after \d+ ms\)$/m);
   await type('lock invoices', /^you have asked for invoices already; unlock it first$/m);
-  await type('status', /^n1 of cluster test, up 0 s, Lamport time \d+, 1 entry\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
+  await type('status', /^n1 of cluster test, up \d+ s, Lamport time \d+, 1 entry\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
   await type('unlock invoices', /^gave invoices back$/m);
   await type('unlock invoices', /^you do not hold invoices$/m);
+});
+
+test('a name that would steer the terminal is shown as text', async () => {
+  const held = await node.locks.acquire('\x1b[2J\u009b2J');
+  await type('status', /^ {2}"\\u001b\[2J\\u009b2J": vote lent to n1/m);
+  held.release();
 });
 
 test('a lock that another holds is waited for, until it is unlocked', async () => {

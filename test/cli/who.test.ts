@@ -131,3 +131,14 @@ test('maekawa watch --json tells each change as a JSON line; of a semaphore, eac
   expect(lines[1]).toMatchObject({ change: 'held', lock: { name: '-permit 0 of pool', label: 'me', mode: 'exclusive' } });
   for (const { at } of lines) expect(new Date(at).toISOString()).toBe(at);
 });
+
+test('what a client calls itself and its lock cannot steer the terminal of whoever looks', async () => {
+  const nodes = connect({ addresses: [cluster.addressOf('n1')] });
+  const held = await nodes.locks.acquire('stock\u009b2J', { label: 'a\x1b[2Jb\nc' });
+  const who = maekawa('who');
+  expect(await who.ended).toBe(0);
+  expect(who.output).toContain('"stock\\u009b2J"');
+  expect(who.output).toContain('a\\u001b[2Jb\\u000ac');
+  held.release();
+  await nodes.close();
+});
