@@ -22,7 +22,7 @@ export interface FindNodeOptions extends TlsOptions {
 export function findNodeOptions(): Option[] {
   return [
     new Option('--address <host:port>', 'ask the node at this address').argParser(parseAddress).env('MAEKAWA_ADDRESS'),
-    new Option('--node <id>', 'ask this node of the configuration (default: the first that answers, those on this machine before others)'),
+    new Option('--node <id>', 'ask this node of the configuration (default: the first node that answers; nodes on this machine are asked first)'),
   ].map((option) => option.helpGroup(NODE_OPTIONS));
 }
 
@@ -36,7 +36,7 @@ export async function findNode(options: FindNodeOptions, signal: AbortSignal): P
   signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   aborted.catch(() => undefined);
-  // A name server that does not answer takes longer than anybody wants to wait for the end.
+  // A name server that does not answer would hold up the end for too long.
   const clients = (await Promise.race([candidates(options), aborted])).map((address) => new LocksClient(address, tls));
   try {
     for (const [index, client] of clients.entries()) {
@@ -69,7 +69,7 @@ async function candidates({ config, address, node: id }: FindNodeOptions): Promi
   if (id !== undefined) {
     const node = nodes.find((each) => each.id === id);
     if (node === undefined) {
-      throw new LockError('config', `there is no node ${JSON.stringify(id)} in ${config}; it names ${nodes.map((each) => each.id).join(', ')}`);
+      throw new LockError('config', `${config} has no node ${JSON.stringify(id)}; give one of ${nodes.map((each) => each.id).join(', ')}`);
     }
     return [node.address];
   }

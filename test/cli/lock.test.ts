@@ -76,7 +76,7 @@ describe('maekawa lock', () => {
   test('a command that is not there gives 127, one that cannot be executed 126', async () => {
     const missing = lock('missing', '--', 'no-such-command');
     expect(await missing.ended).toBe(127);
-    expect(missing.errors).toBe('maekawa: there is no command no-such-command\n');
+    expect(missing.errors).toBe('maekawa: there is no command no-such-command; check its name and your PATH\n');
     const file = fileIn('not-executable');
     writeFileSync(file, 'text');
     chmodSync(file, 0o644);
@@ -168,7 +168,7 @@ describe('maekawa lock', () => {
     },
   );
 
-  test.each(['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'WINCH'])('SIG%s is passed on to the command, whose end is ours', async (name) => {
+  test.each(['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'WINCH'])('SIG%s is passed on to the command, and maekawa ends as the command does', async (name) => {
     const program = lock('forward', ...shell(`trap "echo got ${name}; exit 3" ${name}; echo in; while :; do sleep 0.05; done`));
     await program.prints(/in/);
     program.signal(`SIG${name}` as NodeJS.Signals);
@@ -545,11 +545,11 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     expect(program.errors).toMatch(/killing the command/);
   });
 
-  test('--on-lost ignore: the command goes on, and its exit code is ours', async () => {
+  test('--on-lost ignore: the command goes on, and maekawa ends with its exit code', async () => {
     const program = lock('lost', '--on-lost', 'ignore', ...shell('echo in; read line; exit 5'));
     await program.prints(/in/);
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
-    await program.complains(/the command goes on, as told by --on-lost ignore/);
+    await program.complains(/the command goes on, because of --on-lost ignore/);
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(5);
   });
@@ -568,7 +568,7 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     cluster.signal('n1', 'SIGSTOP');
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(0);
-    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back: it ends with its lease\n$/);
+    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back, so the lock ends with its lease\n$/);
   });
 
   test('--grace: the command has time to clean up, and has done so before another one runs', async () => {
