@@ -141,7 +141,7 @@ function describe(name: string, line: Line): string {
     case 'silent':
       return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which it keeps for one lease at most`}`;
     case 'missed':
-      return `${time}  missed changes through ${line.node}, which came faster than they were read; the holders of now follow`;
+      return `${time}  missed changes through ${line.node}, which came faster than they were read; the present holder follows`;
     case 'back':
       return `${time}  ${line.node} answers again`;
     case 'held':

@@ -38,7 +38,7 @@ describe('maekawa lock', () => {
     return join(cluster.directory, name);
   }
 
-  test('the command sees the lock, a token and how long it is valid; its output and exit code are ours', async () => {
+  test('the command sees the lock, a token and how long it is valid; maekawa passes its output and exit code on', async () => {
     const program = lock('env', ...shell('echo "$MAEKAWA_LOCK $MAEKAWA_TOKEN $MAEKAWA_VALID_MS"; exit 7'));
     expect(await program.ended).toBe(7);
     expect(program.output).toMatch(/^env \d{10,16} \d{3,4}\n$/);
@@ -65,7 +65,7 @@ describe('maekawa lock', () => {
     expect(program.errors).toBe('');
   });
 
-  test.each([[0], [1], [64], [124], [255]])('the exit code %d of the command is ours', async (code) => {
+  test.each([[0], [1], [64], [124], [255]])('maekawa ends with the exit code %d of the command', async (code) => {
     expect(await lock('exit-code', ...shell(`exit ${code}`)).ended).toBe(code);
   });
 

@@ -79,7 +79,7 @@ test('maekawa watch says when it was too slow for the changes, and goes on', asy
   watching.signal('SIGSTOP');
   for (let changes = 0; changes < 1_000; changes++) await change(); // two events each
   watching.signal('SIGCONT');
-  await watching.prints(/missed changes through n1, which came faster than they were read; the holders of now follow\n/);
+  await watching.prints(/missed changes through n1, which came faster than they were read; the present holder follows\n/);
   expect(watching.output).not.toMatch(/does not answer/);
   await until(async () => {
     await change();
