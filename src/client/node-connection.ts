@@ -23,17 +23,17 @@ const CHANGES = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEAS
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
 const PINGS_PER_LEASE = 5;
-/** How often it is looked whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
+/** How often this process looks whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
 const LOOK_MS = 200;
-/** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
+/** A node says at once whether a request is held or queued. If it says nothing for so long, it counts as gone. */
 const ANSWER_MS = 3_000;
-/** So much later than `waitMs` is a node taken for gone that never answered. */
+/** A node that never answers counts as gone this long after `waitMs`. */
 const ANSWER_LATE_MS = 1_500;
 /** How long nodes may take to notice that this process is done. */
 const CLOSE_MS = 500;
 
 export interface RemoteOptions extends LockOptions {
-  /** Called when the lock is not free, with who holds it or stands in line before, as far as the node asked knows: other nodes, and clients of its own. */
+  /** Called when the lock is not free. `ahead` names the holders and those who stand before in line, as far as the asked node knows: other nodes, and its own clients. */
   readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
 }
 
@@ -160,7 +160,7 @@ export class LocksClient {
         method.path, method.requestSerialize, method.responseDeserialize, question, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
-          else if (reply === undefined) reject(new LockError('protocol', `what ${this.address} answers is nothing`));
+          else if (reply === undefined) reject(new LockError('protocol', `the node at ${this.address} sent an empty answer; it may run another version`));
           else resolve(reply);
         },
       );
@@ -168,8 +168,8 @@ export class LocksClient {
   }
 
   /**
-   * Gives up what waits and releases what is held. Resolves when the node knows, or after half a second; then
-   * nothing of it keeps the process alive. Idempotent.
+   * Gives up every request that waits and releases every lock that is held. Resolves when the node knows, or after
+   * half a second. Then nothing keeps the process alive. Idempotent.
    */
   close(): Promise<void> {
     return (this.closing ??= this.end());
@@ -195,7 +195,7 @@ export class LocksClient {
       case grpc.status.RESOURCE_EXHAUSTED:
         return new LockError('config', `the node at ${this.address} refuses the request: ${detail}`, { cause: error });
       case grpc.status.UNIMPLEMENTED:
-        return new LockError('protocol', `what listens at ${this.address} is no node of maekawa, or one of another version`, { cause: error });
+        return new LockError('protocol', `the program that listens at ${this.address} is no node of maekawa, or runs another version. Check the address`, { cause: error });
       default:
         return new LockError(
           'unreachable',
@@ -311,14 +311,14 @@ class RemoteHold implements ManagedLock {
     if (this.state.kind === 'held' || this.state.kind === 'lost') this.finish();
   }
 
-  /** Until the node knows, or need not be told any more: what it was not told has run out. */
+  /** Resolves when the node knows of the release, or when the lock has run out and the node need not know. */
   async [Symbol.asyncDispose](): Promise<void> {
     const leftMs = this.validForMs();
     this.release();
     await within(Math.max(CLOSE_MS, leftMs), this.closed);
   }
 
-  /** Whatever its state: it is over, and the node is told. */
+  /** Ends it in every state, and tells the node. */
   abandon(reason: unknown): void {
     switch (this.state.kind) {
       case 'waiting':
@@ -365,7 +365,7 @@ class RemoteHold implements ManagedLock {
     this.watchDeadline();
     if (this.isHeld()) return this.outcome.resolve(this);
     this.finish();
-    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.client.address}`));
+    this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.client.address}; take it again`));
   }
 
   private onValid(validUntilMs: number): void {
@@ -415,7 +415,7 @@ class RemoteHold implements ManagedLock {
       this.deadline = setTimeout(() => this.watchDeadline(), Math.min(leftMs, LOOK_MS));
       return;
     }
-    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`, { definite: false }));
+    this.lose(new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: the node at ${this.client.address} did not renew it in time. Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there`, { definite: false }));
   }
 
   /** The stream stays open until `release`: then the node knows that nobody uses the lock any more. */

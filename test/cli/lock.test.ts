@@ -559,7 +559,7 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     await program.prints(/\d+\n/);
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
     expect(await program.ended).toBe(122);
-    expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
+    expect(program.errors).toMatch(/lost the lock "lost".*refuses your writes once a later holder was there/);
   });
 
   test('with -v it does not claim to have given back what no node has heard of', async () => {
