@@ -294,7 +294,7 @@ export class Requesters {
       this.expire(due);
       const { phase } = due;
       if ((phase.state === 'waiting' || phase.state === 'held') && this.repeatAtMs(phase) <= nowMs) {
-        // By what came of the last time.
+        // Whether others are needed shows in what the last repeat brought.
         const needsOthers = phase.state === 'held' && this.needsOthers(phase);
         this.askAll(due.lock, phase.request);
         if (needsOthers) this.askEverybody(due.lock, phase.request);
