@@ -102,7 +102,7 @@ export class ClientHold {
     if (!this.isAsking() && !this.isHeld()) return;
     if ('ping' in request) return this.onPing(request.ping.sentAtMs);
     if ('acquire' in request) return this.onAcquire(request.acquire);
-    this.refuse('a message is an acquire or a ping; this one is neither, or cannot be decoded');
+    this.refuse('a message must be an acquire or a ping; this one is neither, or cannot be decoded');
   }
 
   private onAcquire(message: AcquireMessage): void {
@@ -160,7 +160,7 @@ export class ClientHold {
       // It may be found lost by that, and the client has been told.
       if (this.isHeld()) this.call.write({ valid: { validForMs, sentAtMs: this.sentAtMs } });
     } else if (performance.now() > this.toldUntilMs + this.marginMs) {
-      this.end(new LockError('lost', 'the client reads nothing of what it is told about its lock', { definite: false }));
+      this.end(new LockError('lost', 'the client does not read what the node tells it about its lock', { definite: false }));
     }
   }
 
@@ -295,7 +295,7 @@ export class ClientHold {
 
 /** The name of the lock that a client means, or why it is none. */
 export function readName(lock: Buffer | undefined): { readonly name: LockName } | { readonly fault: string } {
-  if (lock === undefined) return { fault: 'lock is missing: say which one (the empty name is a name like any other, but it must be said)' };
+  if (lock === undefined) return { fault: 'lock is missing: name one (the empty name is allowed, but must be set)' };
   if (lock.length > lockNameBytesMax) return { fault: `the lock name is ${lock.length} bytes long; at most ${lockNameBytesMax} are allowed` };
   const name = readWtf8(lock);
   return name === null ? { fault: 'lock is not UTF-8' } : { name };
