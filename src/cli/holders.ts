@@ -4,7 +4,7 @@ import type { LockInfo } from '../locks/types';
 import { permitOf } from '../locks/semaphore';
 import { formatDuration } from './table';
 
-/** On one line: anything odd in it is escaped. */
+/** The name on one line; odd characters are escaped. */
 export function printable(name: string): string {
   return /^[\x21-\x7e]+$/.test(name) && !name.startsWith('"') ? name : visible(JSON.stringify(name));
 }

@@ -1,6 +1,6 @@
 /**
- * What is said of each command beyond its options, and how it is laid out as a page. `--help`, the man
- * pages and the completion scripts are all made from the same definitions: a command is described once.
+ * The manual of each command: its description beyond the options, and how it is laid out as a page. `--help`, the
+ * man pages and the completion scripts are all made from the same definitions, so a command is described once.
  */
 import type { Argument, Command, Option } from 'commander';
 import { EXIT_MEANINGS } from './exit-codes';

@@ -1,4 +1,4 @@
-/** What can be typed at a node that runs on a terminal. */
+/** The prompt of a node that runs on a terminal. */
 import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
 import type { HeldLock } from '../locks/types';
@@ -7,9 +7,9 @@ import { lockTitle } from './holders';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it
   unlock NAME          give it back, or stop waiting for it
-  status               what this node knows
+  status               show what this node knows
   quit                 stop the node (as Ctrl-C does)
-  help                 this list`;
+  help                 show this list`;
 
 interface TypedLock {
   readonly giveUp: AbortController;
@@ -30,7 +30,7 @@ export class NodeConsole {
       this.obey(line.trim());
       if (!this.node.signal.aborted) this.terminal.prompt();
     });
-    this.say('Type help for what you can type here.');
+    this.say('Type help to see the commands.');
   }
 
   private obey(line: string): void {
@@ -50,13 +50,13 @@ export class NodeConsole {
       case 'exit':
         return this.quit();
       default:
-        return this.say(`there is no command ${word}; these are:\n${HELP}`);
+        return this.say(`there is no command ${word}. The commands are:\n${HELP}`);
     }
   }
 
   private lock(name: string, mode: string | undefined): void {
-    if (this.locks.has(name)) return this.say(`you have asked for ${name} already; unlock it first`);
-    if (mode !== undefined && mode !== 'shared') return this.say(`after the name comes shared or nothing, not ${mode}`);
+    if (this.locks.has(name)) return this.say(`you hold ${name} or wait for it already; unlock it first`);
+    if (mode !== undefined && mode !== 'shared') return this.say(`write shared or nothing after the name, not ${mode}`);
     const typed: TypedLock = { giveUp: new AbortController(), held: null };
     this.locks.set(name, typed);
     const askedAt = performance.now();
@@ -69,7 +69,7 @@ export class NodeConsole {
           typed.held = held;
           held.signal.addEventListener('abort', () => {
             this.locks.delete(name);
-            held.release(); // Whoever typed it stops this node, and knows.
+            held.release(); // The person at the prompt is told below.
             if (!this.node.signal.aborted) this.say(String((held.signal.reason as Error).message));
           });
           this.say(`you hold ${name}, token ${held.token} (after ${Math.round(performance.now() - askedAt)} ms)`);
@@ -83,7 +83,7 @@ export class NodeConsole {
 
   private unlock(name: string): void {
     const typed = this.locks.get(name);
-    if (typed === undefined) return this.say(`you do not hold ${name}`);
+    if (typed === undefined) return this.say(`you neither hold ${name} nor wait for it`);
     this.locks.delete(name);
     if (typed.held === null) {
       typed.giveUp.abort(new LockError('aborted', `no longer waiting for ${name}`));
