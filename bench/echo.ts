@@ -44,6 +44,7 @@ export class Echo {
       duplicate: () => undefined,
       clock: () => this.clock,
       silentForMs: () => 0,
+      muteReason: () => null,
     });
   }
 

@@ -24,7 +24,8 @@
  * - `held`: callers are inside, told so by `entered`; it renews. An Inquire is noted as contention. The lock is taken when
  *   a contender steals it or when its grants run out: callers of this process hear `lost`, others `recalled`.
  * - `retained`: nobody is inside, the grants are kept. To enter again takes no message, only the next token.
- * - On the way back to `idle` all that were asked are told with Release; the next in line then asks by a request of its own.
+ * - On the way back to `idle` all that were asked hear Release, and the next in line asks by a request of its own. Only a
+ *   lock that is in use in another process when its node stops ends without a word.
  *
  * All times here are the requesters' time (`requesterNowMs`), which counts what the machine slept.
  */

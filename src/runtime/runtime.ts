@@ -3,7 +3,7 @@
  * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
-import { durableClock, inspectLock, lockNames, silentForMs, step } from '../core';
+import { durableClock, inspectLock, isMute, lockNames, silentForMs, step } from '../core';
 import type {
   CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
@@ -36,7 +36,7 @@ export interface Caller {
 }
 
 /** Messages of the protocol since the node started. Those to itself are not counted. */
-export interface MessageCounts {
+interface MessageCounts {
   readonly sent: Record<MessageKind, number>;
   readonly received: Record<MessageKind, number>;
   /** Messages dropped by the core, by reason. */
@@ -120,6 +120,7 @@ export class Runtime {
       duplicate: (peer, reason) => this.onDuplicate(peer, reason),
       clock: () => durableClock(core),
       silentForMs: () => this.silentForMs(),
+      muteReason: () => this.muteReason(),
     });
   }
 
@@ -186,6 +187,12 @@ export class Runtime {
     return silentForMs(this.parts.core, this.nowMs());
   }
 
+  /** Why this node can say nothing; or null. */
+  muteReason(): string | null {
+    if (!isMute(this.parts.core, this.nowMs())) return null;
+    return `node ${this.parts.id} can say nothing: ${this.ceilingFault ?? 'its disk does not answer'}`;
+  }
+
   clock(): LamportTime {
     return durableClock(this.parts.core);
   }
@@ -202,7 +209,7 @@ export class Runtime {
     try {
       if (this.started) this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
     } catch (error) {
-      this.parts.log.error({ err: error }, 'could not give the locks back; they end with their leases');
+      this.parts.log.error({ err: error }, 'could not give the locks back; each ends with its lease');
     }
     this.end();
     await this.parts.transport.stop();
@@ -287,7 +294,7 @@ export class Runtime {
 
   private fail(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    this.parts.log.fatal({ err: cause }, 'the node stops: it cannot vouch for its locks any more');
+    this.parts.log.fatal({ err: cause }, 'the node stops because of a bug: it cannot answer for its locks any more. Please report it, with this log');
     this.breakOff(`node ${this.parts.id} stopped because of a bug: ${detail}`, cause);
   }
 
@@ -337,7 +344,7 @@ export class Runtime {
         ignored[effect.reason] = (ignored[effect.reason] ?? 0) + 1;
         if (this.logsMessages) {
           const { from, message, reason } = effect;
-          this.parts.log.debug({ lock: message.lock, from, kind: message.kind, reason }, 'message dropped');
+          this.parts.log.debug({ lock: message.lock, from, kind: message.kind, reason }, 'dropped a message');
         }
         return;
       }
@@ -402,7 +409,7 @@ export class Runtime {
         if (this.closed !== null) return;
         const fault = error instanceof Error ? error.message : String(error);
         if (fault !== this.ceilingFault) {
-          this.parts.log.error(`cannot write the data directory; when the clock values reserved there are used up, this node falls silent until it can: ${fault}`);
+          this.parts.log.error(`cannot write the data directory. When the clock values reserved there are used up, this node lends no votes until it can write again. Mend the disk, or stop the node: ${fault}`);
         }
         this.ceilingFault = fault;
         this.forgetCeiling = this.schedule(() => {
@@ -415,7 +422,7 @@ export class Runtime {
 
   private reasonOfLoss({ lock, thief }: Extract<Effect, { kind: 'lost' | 'recalled' }>): LockError {
     if (thief === undefined) {
-      this.parts.log.warn({ lock }, 'lost the lock: its lease ended before it could be renewed');
+      this.parts.log.warn({ lock }, 'lost the lock: its lease ended before the node could renew it');
       return this.lostError(lock);
     }
     const how = this.describeTheft(thief);
@@ -429,7 +436,7 @@ export class Runtime {
     return new LockError(
       'lost',
       `node ${this.parts.id} lost the lock ${JSON.stringify(lock)}: it could not renew its lease in time${down}. ` +
-        'Stop using what it protects; a resource that checks the fencing token refuses you by itself',
+        'Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there',
       { definite: false },
     );
   }

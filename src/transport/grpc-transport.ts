@@ -46,6 +46,8 @@ export class GrpcTransport implements Transport {
   private readonly strangers = new Map<AcceptedStream, number>();
   private phase: 'starting' | 'running' | 'stopped' = 'starting';
   private ticker: NodeJS.Timeout | null = null;
+  /** Once it has started. */
+  private handlers: TransportHandlers | null = null;
   private strangerReasonLogged: string | null = null;
 
   constructor(private readonly options: GrpcTransportOptions) {
@@ -61,6 +63,7 @@ export class GrpcTransport implements Transport {
   start(handlers: TransportHandlers): void {
     if (this.phase !== 'starting') throw new Error('a transport starts once');
     this.phase = 'running';
+    this.handlers = handlers;
     const context = {
       identity: this.identity,
       handlers,
@@ -172,7 +175,11 @@ export class GrpcTransport implements Transport {
   }
 
   private tick(): void {
-    for (const link of this.links.values()) link.tick();
+    const mute = this.handlers?.muteReason() ?? null;
+    for (const link of this.links.values()) {
+      if (mute === null) link.tick();
+      else link.beMute(mute);
+    }
     for (const [stream, ticks] of this.strangers) {
       this.strangers.set(stream, ticks + 1);
       if (ticks < this.timing.silentTicksMax) continue;

@@ -53,6 +53,8 @@ type LinkState =
   | { readonly state: 'down'; readonly redial: NodeJS.Timeout }
   | { readonly state: 'dialling'; readonly stream: PeerStream; ticks: number }
   | { readonly state: 'up'; readonly stream: PeerStream; readonly incarnation: string; silentTicks: number; quietTicks: number }
+  /** This node can say nothing, so it must not look alive: it neither dials nor accepts. */
+  | { readonly state: 'mute' }
   /** Not started yet, or stopped for good. */
   | { readonly state: 'stopped' };
 
@@ -97,7 +99,7 @@ export class PeerLink {
     if (this.link.state !== 'up') return;
     if (!this.outbox.add(message)) {
       this.dropped++;
-      if (this.droppedInEpisode++ === 0) this.log.warn('reads too slowly: messages are dropped');
+      if (this.droppedInEpisode++ === 0) this.log.warn('the peer reads too slowly, so messages to it are dropped');
     }
     this.context.flushSoon(this);
   }
@@ -112,7 +114,7 @@ export class PeerLink {
       this.link.quietTicks = 0;
     }
     if (this.droppedInEpisode > 0 && this.outbox.byteLength === 0) {
-      this.log.warn({ messages: this.droppedInEpisode }, 'reads again; messages were dropped');
+      this.log.warn({ messages: this.droppedInEpisode }, 'the peer reads again; messages to it were dropped');
       this.droppedInEpisode = 0;
     }
   }
@@ -129,6 +131,8 @@ export class PeerLink {
         return this.accept(stream, hello);
       case 'up':
         return this.keepWaiting(stream, hello);
+      case 'mute':
+        return stream.end(unavailable(this.context.handlers.muteReason() ?? 'it is mute'));
       case 'stopped':
         return stream.end(unavailable(`${this.context.identity.self} is shutting down`));
       default:
@@ -136,8 +140,26 @@ export class PeerLink {
     }
   }
 
-  /** Every `tickMs`. */
+  /** This node can say nothing: its peers must not wait for it. They hear why. */
+  beMute(reason: string): void {
+    const { link, waiting } = this;
+    if (link.state === 'mute' || link.state === 'stopped') return;
+    this.link = { state: 'mute' };
+    this.waiting = null;
+    this.outbox.clear();
+    this.reasonDown = reason;
+    waiting?.stream.end(unavailable(reason));
+    if (link.state === 'down') clearTimeout(link.redial);
+    if (link.state === 'dialling') link.stream.cut(reason);
+    if (link.state !== 'up') return;
+    link.stream.handlers = { frame: () => undefined, written: () => undefined, ended: () => undefined };
+    link.stream.end(unavailable(reason));
+    this.context.handlers.peerDown(this.peer, reason);
+  }
+
+  /** Every `tickMs`, while this node can speak. */
   tick(): void {
+    if (this.link.state === 'mute') this.dial();
     const { link, waiting } = this;
     const { timing } = this.context;
     if (this.duplicateTicks !== null) this.duplicateTicks++;
@@ -157,7 +179,7 @@ export class PeerLink {
         const reason = `another process is connected to ${this.context.identity.self} as ${this.peer}; ids must be unique`;
         this.waiting = null;
         waiting.stream.end({ code: status.ALREADY_EXISTS, reason });
-        this.log.warn({ address: waiting.stream.remoteAddress }, 'refused: another process with this id is connected');
+        this.log.warn({ address: waiting.stream.remoteAddress }, 'refused a connection: another process with this id is connected. Stop one of the two');
       }
     }
   }

@@ -18,6 +18,11 @@ export interface TransportHandlers {
   clock(): LamportTime;
   /** For how much longer this node lends no vote, for a handshake. */
   silentForMs(): number;
+  /**
+   * Why this node can say nothing, or null when it can. A node that is mute must not look alive: its peers would wait for it
+   * beside a healthy quorum (protocol.md section 17).
+   */
+  muteReason(): string | null;
 }
 
 export interface Transport {

@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
+import { ceilingBlockOf, createNode, slackOf } from '../../src/core';
 import type { Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
 import { NodeLockManager } from '../../src/locks/lock-manager';
@@ -122,7 +122,7 @@ function makeNode({ level = 'silent', retain = false, firstStart = true } = {}) 
   const core = createNode(
     {
       self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
-      slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
+      slack: slackOf(LEASE_MS), ceilingBlock: ceilingBlockOf(LEASE_MS), retain,
     },
     { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart },
   );
@@ -402,7 +402,7 @@ describe('runtime: a ceiling that cannot be written silences the node (protocol.
     runtime.acquire('stock', 'exclusive', new TestCaller());
     await settle();
     expect(transport.kinds()).toEqual([]);
-    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/falls silent.*ENOSPC/) as string]);
+    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/lends no votes until it can write again\. Mend the disk, or stop the node: ENOSPC/) as string]);
   });
 
   test('it is written again each second; then what was held back is sent', async () => {
@@ -442,7 +442,7 @@ describe('runtime: a disk that cannot be written', () => {
     dataDirectory.fault = 'ENOSPC: no space left on device';
     lines.length = 0;
     for (let raise = 1; raise <= 3; raise++) {
-      peerUp('n2', runtime.clock() + raise * DEFAULT_CEILING_BLOCK);
+      peerUp('n2', runtime.clock() + raise * ceilingBlockOf(LEASE_MS));
       await time.advance(2_000);
     }
     expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/ENOSPC/)]);

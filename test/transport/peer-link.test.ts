@@ -52,6 +52,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
         duplicate: (peer, reason) => changes.push(`duplicate, says ${peer}: ${reason}`),
         clock: () => 1,
         silentForMs: () => 0,
+        muteReason: () => null,
       },
       dial: () => {
         const stream = new FakeStream();

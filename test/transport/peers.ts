@@ -42,6 +42,8 @@ export class Peer {
   address = '';
   clock = 1_000;
   silentForMs = 0;
+  /** Why it can say nothing. */
+  muteReason: string | null = null;
   onMessage: ((from: NodeId, message: Message) => void) | null = null;
   private readonly server = createServer();
   private listening: Listening | undefined;
@@ -78,6 +80,7 @@ export class Peer {
       duplicate: (peer, reason) => this.changes.push(`duplicate, says ${peer}: ${reason}`),
       clock: () => this.clock,
       silentForMs: () => this.silentForMs,
+      muteReason: () => this.muteReason,
     });
     return this;
   }
