@@ -124,7 +124,7 @@ function makeNode({ level = 'silent', retain = false, firstStart = true } = {}) 
       self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
       slack: slackOf(LEASE_MS), ceilingBlock: ceilingBlockOf(LEASE_MS), retain,
     },
-    { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart },
+    { ceilingOnDisk: firstStart ? 0 : 1_000, wallClockUs: time.wallClockUs(), firstStart },
   );
   const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log });
   const peerUp = (peer: NodeId, clock = runtime.clock()): void => transport.handlers?.peerUp(peer, clock, 0);
