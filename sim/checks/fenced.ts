@@ -1,61 +1,50 @@
 /**
- * fenced: what a lock with tokens is for. Each exclusive holder writes to a resource that accepts a write only
- * with a token at least as large as any that it has seen; writes may arrive long after their holder was followed.
- * No write may be accepted from a holder when one of a later holder was accepted before. Who is later is
- * decided by what the holders could know, not by clocks: the one who asked when the other was inside already.
+ * fenced: what a lock with tokens is for. Each exclusive holder writes to a resource that looks at tokens, and writes
+ * may arrive long after their holder was followed. No write may be accepted from a holder when one of a later
+ * holder was accepted before. Who is later is decided by what the holders could know, not by clocks: the one who
+ * asked when the other was inside already.
  * Must never look into the core: it sees tokens, as a resource does.
  */
-import type { CallerId, LockName, NodeId, Token } from '../../src/core';
-import { violated } from './checks';
+import { violated } from './check';
+import type { Openings } from './openings';
+import type { Hold, Scene } from './scene';
+import type { Entry, Witness, Write } from './witness';
 
-export interface Write {
-  readonly lock: number;
-  readonly token: Token;
-  /** Who writes, for the report. */
-  readonly node: NodeId;
-  readonly caller: CallerId;
-  /** The number of the event at which its holder entered, and of the one at which the request was sent that it entered by. */
+/** Numbers of events: when a holder entered, and when the request was sent that it entered by. */
+interface When {
   readonly enteredAt: number;
   readonly openedAt: number;
 }
 
-export class FencedResource {
-  private readonly highest: Token[];
-  /** Of all writes that were accepted, the one whose request was sent last. */
-  private readonly latest: (Write | null)[];
-  refused = 0;
-  accepted = 0;
+export class Fenced implements Witness {
+  /** Of holders whose write has not arrived yet. */
+  private readonly holders = new Map<Hold, When>();
+  /** Per lock: of all writes that were accepted, the one whose request was sent last. */
+  private readonly latest: (Write & When | null)[];
 
-  constructor(
-    private readonly lockNames: readonly LockName[],
-    /** A resource that does not look at tokens shows what they are good for. */
-    private readonly looksAtTokens = true,
-  ) {
-    this.highest = lockNames.map(() => 0);
-    this.latest = lockNames.map(() => null);
+  constructor(private readonly scene: Scene, private readonly openings: Openings) {
+    this.latest = scene.locks.map(() => null);
   }
 
-  accepts({ lock, token }: Write): boolean {
-    return !this.looksAtTokens || token >= (this.highest[lock] ?? 0);
+  entered(entry: Entry): void {
+    if (entry.hold.mode === 'exclusive') this.holders.set(entry.hold, { enteredAt: this.scene.events, openedAt: this.openings.eventOf(entry) });
   }
 
-  arrives(write: Write): void {
-    const { lock, token } = write;
-    if (!this.accepts(write)) {
-      this.refused++;
-      return;
-    }
-    this.accepted++;
-    this.highest[lock] = token;
+  wrote(write: Write, isAccepted: boolean): void {
+    const { lock, token, hold } = write;
+    const when = this.holders.get(hold);
+    if (when === undefined) throw new RangeError(`a write of ${writerOf(write)}, which did not enter`);
+    this.holders.delete(hold);
+    if (!isAccepted) return;
     const latest = this.latest[lock] ?? null;
-    if (latest !== null && latest.openedAt > write.enteredAt) {
-      violated('fenced', `a write of ${writerOf(write)} (lock ${this.lockNames[lock]}, token ${token}) was accepted after one of ${writerOf(latest)} `
+    if (latest !== null && latest.openedAt > when.enteredAt) {
+      violated('fenced', `a write of ${writerOf(write)} (lock ${this.scene.locks[lock]}, token ${token}) was accepted after one of ${writerOf(latest)} `
         + `(token ${latest.token}), who asked when the other was inside already`);
     }
-    if (latest === null || write.openedAt > latest.openedAt) this.latest[lock] = write;
+    if (latest === null || when.openedAt > latest.openedAt) this.latest[lock] = { ...write, ...when };
   }
 }
 
-function writerOf({ node, caller }: Write): string {
+function writerOf({ node, caller }: Pick<Write, 'node' | 'caller'>): string {
   return `${node} caller ${caller}`;
 }
