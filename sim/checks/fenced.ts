@@ -7,7 +7,7 @@
  */
 import { violated } from './check';
 import type { Openings } from './openings';
-import type { Hold, Scene } from './scene';
+import type { Scene } from './scene';
 import type { Entry, Witness, Write } from './witness';
 
 /** Numbers of events: when a holder entered, and when the request was sent that it entered by. */
@@ -17,31 +17,30 @@ interface When {
 }
 
 export class Fenced implements Witness {
-  /** Of holders whose write has not arrived yet. */
-  private readonly holders = new Map<Hold, When>();
+  /** By number of the hold. */
+  private readonly holders: When[] = [];
   /** Per lock: of all writes that were accepted, the one whose request was sent last. */
-  private readonly latest: (Write & When | null)[];
+  private readonly latest: ({ readonly write: Write; readonly openedAt: number } | null)[];
 
   constructor(private readonly scene: Scene, private readonly openings: Openings) {
     this.latest = scene.locks.map(() => null);
   }
 
   entered(entry: Entry): void {
-    if (entry.hold.mode === 'exclusive') this.holders.set(entry.hold, { enteredAt: this.scene.events, openedAt: this.openings.eventOf(entry) });
+    this.holders[entry.hold.number] = { enteredAt: this.scene.events, openedAt: this.openings.eventOf(entry) };
   }
 
   wrote(write: Write, isAccepted: boolean): void {
     const { lock, token, hold } = write;
-    const when = this.holders.get(hold);
+    const when = this.holders[hold.number];
     if (when === undefined) throw new RangeError(`a write of ${writerOf(write)}, which did not enter`);
-    this.holders.delete(hold);
     if (!isAccepted) return;
     const latest = this.latest[lock] ?? null;
     if (latest !== null && latest.openedAt > when.enteredAt) {
-      violated('fenced', `a write of ${writerOf(write)} (lock ${this.scene.locks[lock]}, token ${token}) was accepted after one of ${writerOf(latest)} `
-        + `(token ${latest.token}), who asked when the other was inside already`);
+      violated('fenced', `a write of ${writerOf(write)} (lock ${this.scene.locks[lock]}, token ${token}) was accepted after one of ${writerOf(latest.write)} `
+        + `(token ${latest.write.token}), who asked when the other was inside already`);
     }
-    if (latest === null || when.openedAt > latest.openedAt) this.latest[lock] = { ...write, ...when };
+    if (latest === null || when.openedAt > latest.openedAt) this.latest[lock] = { write, openedAt: when.openedAt };
   }
 }
 

@@ -24,8 +24,8 @@ export class KeepsWhileQuorumLives implements Witness {
   /** Holds given back after an arbiter that they began with had been away for a lease or longer; and holds lost that were not owed. */
   readonly figures = { outlived: 0, notOwed: 0 };
   private readonly ledger: Steadfast;
-  /** Per hold: when it began, and the arbiters whose votes it began with. */
-  private readonly beginnings = new Map<Hold, { readonly atUs: number; readonly granted: readonly NodeId[] }>();
+  /** By number of the hold: when it began, and the arbiters whose votes it began with. */
+  private readonly beginnings: { readonly atUs: number; readonly granted: readonly NodeId[] }[] = [];
 
   constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly openings: Openings) {
     this.ledger = new Steadfast(scene, plan);
@@ -40,13 +40,12 @@ export class KeepsWhileQuorumLives implements Witness {
   }
 
   entered({ hold, requester }: Entry): void {
-    this.beginnings.set(hold, { atUs: this.scene.nowUs, granted: requester?.state === 'held' ? requester.granted : [] });
+    this.beginnings[hold.number] = { atUs: this.scene.nowUs, granted: requester?.state === 'held' ? requester.granted : [] };
   }
 
   /** It is given back although the vote of an arbiter that it began with must have run out. */
   left(_lock: number, hold: Hold, isDone: boolean): void {
-    const beginning = this.beginnings.get(hold);
-    this.beginnings.delete(hold);
+    const beginning = this.beginnings[hold.number];
     if (!isDone || beginning === undefined) return;
     const longestUs = this.ledger.longestOutageUs(this.scene.nowUs, beginning.atUs, beginning.granted);
     if (longestUs >= this.plan.leaseMs * 1000) this.figures.outlived++;

@@ -25,6 +25,8 @@ export interface ClockFace {
 
 /** Someone uses a lock. It counts until released, or until its holder's own clock says that it ran out. */
 export interface Hold {
+  /** How many there were before it in this run. */
+  readonly number: number;
   readonly machine: number;
   /** The life of the node that it belongs to. It outlives that: a client need not die with its node. */
   readonly life: number;

@@ -110,129 +110,60 @@ export interface Witness {
   unsettled?(sinceUs: number): void;
   /** A lease has passed since anything happened: the run is over. */
   settled?(): void;
-  happened?(incident: Incident, times: number): void;
+  /** So many times; once, when left out. */
+  happened?(incident: Incident, times?: number): void;
 }
 
 type Hook = Exclude<keyof Witness, 'figures'>;
-type Able<Name extends Hook> = Witness & Required<Pick<Witness, Name>>;
 
-/** Those who watch one run. Who does not care for something costs nothing when it happens. */
-export class Witnesses {
-  private readonly able: { readonly [Name in Hook]: readonly Able<Name>[] };
+/** Tells all who watch a run. */
+export type Witnesses = { readonly [Name in Hook]-?: NonNullable<Witness[Name]> };
 
-  constructor(all: readonly Witness[]) {
-    const able = <Name extends Hook>(name: Name): readonly Able<Name>[] => all.filter((each): each is Able<Name> => each[name] !== undefined);
-    this.able = {
-      began: able('began'), stepping: able('stepping'), stepped: able('stepped'), performed: able('performed'), strayed: able('strayed'),
-      sending: able('sending'), sent: able('sent'), departed: able('departed'), arrived: able('arrived'), swallowed: able('swallowed'),
-      delivering: able('delivering'), delivered: able('delivered'), introduced: able('introduced'),
-      asked: able('asked'), entered: able('entered'), renewed: able('renewed'), lost: able('lost'), left: able('left'), wrote: able('wrote'),
-      started: able('started'), dying: able('dying'), healed: able('healed'), looked: able('looked'),
-      unsettled: able('unsettled'), settled: able('settled'), happened: able('happened'),
+/** All these as one, told in this order. Whatever none of them cares for costs nothing. */
+export function inTurn(all: readonly Witness[]): Witnesses {
+  const tell = Object.fromEntries(HOOKS.map((hook) => [hook, [] as Tell[]])) as Record<Hook, Tell[]>;
+  for (const witness of all) for (const hook of hooksOf(witness)) tell[hook].push((witness[hook] as Tell).bind(witness));
+  return Object.fromEntries(HOOKS.map((hook) => [hook, oneByOne(tell[hook])])) as unknown as Witnesses;
+}
+
+/** Any hook; those with fewer arguments ignore the rest. */
+type Tell = (...args: readonly [a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown]) => void;
+
+/** Written out, for it is called several times for each event of a run. */
+function oneByOne([first, second, third, ...others]: readonly Tell[]): Tell {
+  if (first === undefined) return () => undefined;
+  if (second === undefined) return first;
+  if (third === undefined) {
+    return (a, b, c, d, e) => {
+      first(a, b, c, d, e);
+      second(a, b, c, d, e);
     };
   }
+  const rest = oneByOne(others);
+  return (a, b, c, d, e) => {
+    first(a, b, c, d, e);
+    second(a, b, c, d, e);
+    third(a, b, c, d, e);
+    rest(a, b, c, d, e);
+  };
+}
 
-  began(): void {
-    for (const each of this.able.began) each.began();
-  }
+const HOOKS = Object.keys({
+  began: 1, stepping: 1, stepped: 1, performed: 1, strayed: 1, sending: 1, sent: 1, departed: 1, arrived: 1, swallowed: 1, delivering: 1,
+  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, dying: 1, healed: 1, looked: 1,
+  unsettled: 1, settled: 1, happened: 1,
+} satisfies Record<Hook, 1>) as Hook[];
 
-  stepping(machine: number, event: Event): void {
-    for (const each of this.able.stepping) each.stepping(machine, event);
-  }
+/** By class: every run has witnesses of the same few. */
+const known = new Map<unknown, readonly Hook[]>();
 
-  stepped(machine: number, event: Event): void {
-    for (const each of this.able.stepped) each.stepped(machine, event);
+/** What this witness cares for. */
+function hooksOf(witness: Witness): readonly Hook[] {
+  const isPlain = Object.getPrototypeOf(witness) === Object.prototype;
+  let hooks = isPlain ? undefined : known.get(witness.constructor);
+  if (hooks === undefined) {
+    hooks = HOOKS.filter((hook) => witness[hook] !== undefined);
+    if (!isPlain) known.set(witness.constructor, hooks);
   }
-
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
-    for (const each of this.able.performed) each.performed(effect);
-  }
-
-  strayed(machine: number, stray: Stray): void {
-    for (const each of this.able.strayed) each.strayed(machine, stray);
-  }
-
-  sending(from: number, to: number, lock: number, message: Message): void {
-    for (const each of this.able.sending) each.sending(from, to, lock, message);
-  }
-
-  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
-    for (const each of this.able.sent) each.sent(from, to, lock, message, cause);
-  }
-
-  departed(lock: number, copies: number): void {
-    for (const each of this.able.departed) each.departed(lock, copies);
-  }
-
-  arrived(lock: number): void {
-    for (const each of this.able.arrived) each.arrived(lock);
-  }
-
-  swallowed(lock: number): void {
-    for (const each of this.able.swallowed) each.swallowed(lock);
-  }
-
-  delivering(from: number, to: number, lock: number, message: Message): void {
-    for (const each of this.able.delivering) each.delivering(from, to, lock, message);
-  }
-
-  delivered(lock: number): void {
-    for (const each of this.able.delivered) each.delivered(lock);
-  }
-
-  introduced(machine: number, clock: number): void {
-    for (const each of this.able.introduced) each.introduced(machine, clock);
-  }
-
-  asked(caller: CallerView, event: EventOf<'acquire'>): void {
-    for (const each of this.able.asked) each.asked(caller, event);
-  }
-
-  entered(entry: Entry): void {
-    for (const each of this.able.entered) each.entered(entry);
-  }
-
-  renewed(renewal: Renewal): void {
-    for (const each of this.able.renewed) each.renewed(renewal);
-  }
-
-  lost(machine: number, effect: EffectOf<'lost' | 'recalled'>, caller: CallerView | undefined): void {
-    for (const each of this.able.lost) each.lost(machine, effect, caller);
-  }
-
-  left(lock: number, hold: Hold, isDone: boolean): void {
-    for (const each of this.able.left) each.left(lock, hold, isDone);
-  }
-
-  wrote(write: Write, isAccepted: boolean): void {
-    for (const each of this.able.wrote) each.wrote(write, isAccepted);
-  }
-
-  started(machine: number): void {
-    for (const each of this.able.started) each.started(machine);
-  }
-
-  dying(machine: number): void {
-    for (const each of this.able.dying) each.dying(machine);
-  }
-
-  healed(): void {
-    for (const each of this.able.healed) each.healed();
-  }
-
-  looked(): void {
-    for (const each of this.able.looked) each.looked();
-  }
-
-  unsettled(sinceUs: number): void {
-    for (const each of this.able.unsettled) each.unsettled(sinceUs);
-  }
-
-  settled(): void {
-    for (const each of this.able.settled) each.settled();
-  }
-
-  happened(incident: Incident, times = 1): void {
-    for (const each of this.able.happened) each.happened(incident, times);
-  }
+  return hooks;
 }

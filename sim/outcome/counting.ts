@@ -99,7 +99,7 @@ export class Counting implements Witness {
     else this.counts.lateWrites++;
   }
 
-  happened(incident: Incident, times: number): void {
+  happened(incident: Incident, times = 1): void {
     this.counts[incident] += times;
   }
 }

@@ -11,6 +11,7 @@ import type { Stage, Step } from './stage';
 export class Callers {
   /** So many have not been let in since the heal. */
   private owed = 0;
+  private holds = 0;
 
   constructor(
     private readonly stage: Stage,
@@ -131,7 +132,7 @@ export class Callers {
     const { id } = caller;
     const wish = wishOf(caller);
     const endsAtUs = stage.endsAtUs(machine.index, validUntilMs);
-    const hold = { machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
+    const hold = { number: this.holds++, machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     caller.state = 'inside';
     caller.validUntilMs = validUntilMs;
     caller.hold = hold;

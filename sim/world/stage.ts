@@ -5,7 +5,8 @@
 import type { Event, LockName, LockView, NodeId } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { RunPhase, Scene } from '../checks/scene';
-import { Witnesses } from '../checks/witness';
+import { inTurn } from '../checks/witness';
+import type { Witnesses } from '../checks/witness';
 import type { Core } from '../core';
 import { coterieOf, lockNamesOf, nodeIdsOf } from '../plan/layout';
 import type { Plan } from '../plan/plan';
@@ -28,7 +29,7 @@ export class Stage implements Scene {
   readonly callers: readonly Caller[];
   readonly network: Network;
   /** Who watches. */
-  witnesses = new Witnesses([]);
+  witnesses: Witnesses = inTurn([]);
   nowUs = 0;
   events = 0;
   phase: RunPhase = 'faults';

@@ -7,7 +7,7 @@
  */
 import type { Effect, Event, Message } from '../../src/core';
 import type { Scene } from '../checks/scene';
-import { Witnesses } from '../checks/witness';
+import { inTurn } from '../checks/witness';
 import type { Witness, Write } from '../checks/witness';
 import type { Core } from '../core';
 import type { Plan } from '../plan/plan';
@@ -88,7 +88,7 @@ export class World {
    */
   run(witnesses: readonly Witness[]): void {
     const { stage, rest } = this;
-    stage.witnesses = new Witnesses(witnesses);
+    stage.witnesses = inTurn(witnesses);
     const { agenda } = stage;
     this.begin();
     while (!rest.isOver && agenda.next()) {

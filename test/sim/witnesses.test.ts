@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Witnesses } from '../../sim/checks/witness';
+import { inTurn } from '../../sim/checks/witness';
 import type { Witness } from '../../sim/checks/witness';
 import { witnessesOf } from '../../sim/checks/witnesses-of';
 import { PRODUCTION_CORE } from '../../sim/core';
@@ -47,7 +47,7 @@ test('accounts are told after those for whom something should not have happened,
 
 test('all who care are told, in the order of their list, and no others', () => {
   const told: string[] = [];
-  const witnesses = new Witnesses([
+  const witnesses = inTurn([
     { looked: () => told.push('a') }, { healed: () => told.push('not this one') }, { looked: () => told.push('b'), settled: () => told.push('nor this') },
   ]);
   witnesses.looked();
