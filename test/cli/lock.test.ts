@@ -421,7 +421,7 @@ describe('maekawa lock', () => {
     expect(address.errors).toMatch(/^maekawa: option '--address <host:port>' argument 'nonsense' is invalid. Write host:port.*\n\(see maekawa lock --help\)\n$/);
     const alone = lock('usage', '--shell');
     expect(await alone.ended).toBe(64);
-    expect(alone.errors).toMatch(/write the command after --/);
+    expect(alone.errors).toMatch(/^maekawa: --shell needs a command; write it after --\n$/);
     const long = lock('x'.repeat(5_000), '--', 'true');
     expect(await long.ended).toBe(64);
     expect(long.errors).toMatch(/5000 bytes long; at most 4096/);
