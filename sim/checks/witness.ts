@@ -68,7 +68,7 @@ export interface Witness {
   /** It has, and all that it said was done. */
   stepped?(machine: number, event: Event): void;
   /** Something that it said was done, and has no other word here. */
-  performed?(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void;
+  performed?(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'joined'>): void;
   strayed?(machine: number, stray: Stray): void;
 
   /** A message is about to be sent. */

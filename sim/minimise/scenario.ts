@@ -53,6 +53,7 @@ function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said
             return [`${effect.kind} ${effect.lock}`];
           case 'wake':
           case 'reserveCeiling':
+          case 'joined':
             return [];
         }
       });
@@ -80,6 +81,7 @@ function saidIn(recording: Recording, node: number): string {
         return [`${kind} ${locks[lock ?? 0]}`];
       case 'wake':
       case 'reserveCeiling':
+      case 'joined':
         return [];
     }
   };

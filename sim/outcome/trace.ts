@@ -95,6 +95,8 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
       return `wake me at ${effect.atMs}`;
     case 'reserveCeiling':
       return `reserve ceiling ${clock(effect.ceiling)}`;
+    case 'joined':
+      return `takes part, by ${effect.by}`;
     case 'ignored':
       return `ignored: ${effect.reason}`;
   }

@@ -225,6 +225,7 @@ export class Recorder {
       case 'wake':
         return shiftTimes(effect, bornAtMs);
       case 'reserveCeiling':
+      case 'joined':
         return effect;
     }
   }

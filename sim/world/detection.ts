@@ -78,7 +78,8 @@ export class Detection {
       const clock = core.durableClock(peer.node);
       witnesses.introduced(peer.index, clock);
       const silentForMs = core.silentForMs(peer.node, this.stage.nowMsAt(peer));
-      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs });
+      const remembers = core.remembers(peer.node);
+      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs, ...(remembers ? {} : { remembers }) });
     }
   }
 }

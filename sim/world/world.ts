@@ -212,6 +212,7 @@ export class World {
       case 'reserveCeiling':
         this.disk.reserve(machine, effect.ceiling);
         break;
+      case 'joined':
       case 'ignored':
         break;
     }

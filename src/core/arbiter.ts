@@ -318,7 +318,7 @@ export class Arbiters {
   private takeBackIn(arbiter: Arbiter, request: RequestId, message: Request): boolean {
     const { nowMs, clock, settings } = this.context;
     const number = message.heldGrant;
-    if (number === null || number >= clock.bornAt || !this.isSilent()) return false;
+    if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;
     const conflicting = arbiter.grants.filter((grant) => !isCompatible(grant.mode, message.mode));
     if (conflicting.some((grant) => grant.number > number)) return false;
     for (const grant of conflicting) removeItem(arbiter.grants, grant);

@@ -22,7 +22,17 @@ type State =
   | { readonly kind: 'known' }
   /** Silent: votes of its earlier life may still be valid. */
   | { readonly kind: 'waiting'; readonly untilMs: number }
-  | { readonly kind: 'asking'; readonly timestamp: LamportTime; readonly sinceMs: number; readonly untilMs: number; repeatAtMs: number; readonly heard: Set<NodeId> };
+  | {
+      readonly kind: 'asking';
+      readonly sinceMs: number;
+      readonly untilMs: number;
+      repeatAtMs: number;
+      /** The request that each peer was asked by, while it has not answered. */
+      readonly asked: Map<NodeId, LamportTime>;
+      readonly heard: Set<NodeId>;
+    };
+
+type Asking = Extract<State, { kind: 'asking' }>;
 
 export class Memory {
   private state: State = { kind: 'known' };
@@ -55,15 +65,16 @@ export class Memory {
     this.state = { kind: 'waiting', untilMs };
   }
 
-  /** Forget that this is not known: what there is has to do. */
+  /** It takes part from now on. Nobody needs to answer any more. */
   settle(): void {
+    if (this.state.kind === 'asking') for (const [peer, timestamp] of this.state.asked) this.release(peer, timestamp);
     this.state = { kind: 'known' };
   }
 
   peerUp(peer: NodeId, remembers: boolean): void {
     if (remembers) this.remembering.add(peer);
     else this.remembering.delete(peer);
-    if (this.state.kind === 'asking') this.ask(peer, this.state.timestamp);
+    if (this.state.kind === 'asking') this.ask(peer, this.state);
   }
 
   isAbout({ lock }: Message): boolean {
@@ -72,37 +83,44 @@ export class Memory {
 
   /** Ask, and ask again. Returns whether it is time to do with what there is. */
   onTime(): boolean {
-    const { nowMs, settings, clock } = this.context;
+    const { nowMs, settings } = this.context;
     if (this.state.kind === 'waiting' && nowMs >= this.state.untilMs) {
-      this.state = { kind: 'asking', timestamp: clock.tick(), sinceMs: nowMs, untilMs: nowMs + settings.leaseMs, repeatAtMs: nowMs, heard: new Set() };
+      this.state = { kind: 'asking', sinceMs: nowMs, untilMs: nowMs + settings.leaseMs, repeatAtMs: nowMs, asked: new Map(), heard: new Set() };
     }
     const { state } = this;
     if (state.kind !== 'asking') return false;
     if (nowMs >= state.untilMs) return true;
     if (nowMs < state.repeatAtMs) return false;
     state.repeatAtMs = nowMs + settings.retryMs;
-    for (const peer of this.remembering) this.ask(peer, state.timestamp);
+    for (const peer of this.remembering) this.ask(peer, state);
     return false;
   }
 
   /** A Grant of the node's own lock, whose clock was witnessed already. Returns whether enough is known now. */
   onGrant(from: NodeId, message: Extract<Message, { kind: 'grant' }>): boolean {
     const { state } = this;
-    const { clock } = this.context;
-    // Whatever it is about, nobody needs it any more.
-    this.context.send(from, { kind: 'release', lock: this.lock, clock: clock.now, timestamp: message.timestamp });
-    if (state.kind !== 'asking' || message.timestamp !== state.timestamp || message.sentAtMs < state.sinceMs) return false;
-    if (!this.remembering.has(from)) return false;
+    this.release(from, message.timestamp);
+    if (state.kind !== 'asking' || state.asked.get(from) !== message.timestamp) return false;
+    state.asked.delete(from);
+    if (message.sentAtMs < state.sinceMs || !this.remembering.has(from)) return false;
     state.heard.add(from);
     const { coterie, self } = this.context.settings;
     const others = new Set(coterie.nodes.filter((node) => node === self || !state.heard.has(node)));
     return !coterie.containsQuorum(others);
   }
 
-  private ask(peer: NodeId, timestamp: LamportTime): void {
+  private ask(peer: NodeId, { asked, heard }: Asking): void {
+    if (!this.remembering.has(peer) || heard.has(peer)) return;
     const { clock, nowMs } = this.context;
+    // The same question again, or a new one; never one that is over.
+    const timestamp = asked.get(peer) ?? clock.tick();
+    asked.set(peer, timestamp);
     this.context.send(peer, {
       kind: 'request', lock: this.lock, clock: clock.now, timestamp, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: nowMs, heldGrant: null,
     });
+  }
+
+  private release(peer: NodeId, timestamp: LamportTime): void {
+    this.context.send(peer, { kind: 'release', lock: this.lock, clock: this.context.clock.now, timestamp });
   }
 }

@@ -118,7 +118,7 @@ class CoreNode implements Context, LockNode {
   }
 
   get toldClock(): LamportTime {
-    return this.memory.isKnown ? Math.max(1, Math.min(this.clock.now, this.clock.ceiling)) : this.clock.now;
+    return this.memory.isKnown ? Math.min(this.clock.now, this.clock.ceiling) : this.clock.now;
   }
 
   handle(event: Event): readonly Effect[] {

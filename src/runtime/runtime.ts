@@ -118,7 +118,8 @@ export class Runtime {
       peerUp: (peer, clock, silentMs) => this.onPeerUp(peer, clock, silentMs),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
       duplicate: (peer, reason) => this.onDuplicate(peer, reason),
-      clock: () => durableClock(core),
+      // Before the first ceiling is on disk it knows of none that it may tell.
+      clock: () => Math.max(1, durableClock(core)),
       silentForMs: () => this.silentForMs(),
       muteReason: () => this.muteReason(),
     });

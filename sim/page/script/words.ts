@@ -123,6 +123,8 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
       return `caller ${effect.caller} loses ${lock}${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} stole it`}`;
     case 'recalled':
       return `caller ${effect.caller} is to give ${lock} back${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} steals it`}`;
+    case 'joined':
+      return 'has learned which tokens may be in use, and takes part';
     case 'ignored':
       return `ignored: ${effect.reason}`;
     case 'wake':
