@@ -44,10 +44,15 @@ export class CeilingHolds implements Witness {
 }
 
 export class GrantRises implements Witness {
-  private readonly given: readonly GrantsGiven[];
+  private readonly given: GrantsGiven[];
 
-  constructor({ nodeIds }: Scene) {
-    this.given = nodeIds.map((id) => new GrantsGiven(id));
+  constructor(private readonly scene: Scene) {
+    this.given = scene.nodeIds.map((id) => new GrantsGiven(id));
+  }
+
+  /** What it gave before it lost its memory nobody can count on any more; but where its clock is above that, the numbers rise on. */
+  joined(machine: number): void {
+    if ((this.given[machine]?.highest ?? 0) >= clockOf(this.scene, machine)) this.given[machine] = new GrantsGiven(this.scene.nodeIds[machine] ?? '');
   }
 
   sending(from: number, _to: number, _lock: number, message: Message): void {
@@ -56,10 +61,14 @@ export class GrantRises implements Witness {
 }
 
 export class RequestUnique implements Witness {
-  private readonly named: readonly RequestsNamed[];
+  private readonly named: RequestsNamed[];
 
-  constructor({ nodeIds }: Scene) {
-    this.named = nodeIds.map((id) => new RequestsNamed(id));
+  constructor(private readonly scene: Scene) {
+    this.named = scene.nodeIds.map((id) => new RequestsNamed(id));
+  }
+
+  joined(machine: number): void {
+    if ((this.named[machine]?.highest ?? 0) >= clockOf(this.scene, machine)) this.named[machine] = new RequestsNamed(this.scene.nodeIds[machine] ?? '');
   }
 
   sending(from: number, _to: number, lock: number, message: Message): void {
@@ -67,9 +76,14 @@ export class RequestUnique implements Witness {
   }
 }
 
+function clockOf({ core, places }: Scene, machine: number): LamportTime {
+  const node = places[machine]?.node ?? null;
+  return node === null ? 0 : core.inspectNode(node).clock;
+}
+
 /** The grants that one arbiter gave. */
 class GrantsGiven {
-  private highest = 0;
+  highest = 0;
   private readonly recent = new Recent<Grant>();
 
   constructor(private readonly arbiter: string) {}
@@ -93,6 +107,7 @@ class GrantsGiven {
 
 /** The requests that one node named. */
 class RequestsNamed {
+  highest = 0;
   private readonly recent = new Recent<number | 'over'>();
 
   constructor(private readonly node: string) {}
@@ -105,6 +120,7 @@ class RequestsNamed {
       violated('request-unique', `${this.node} asks for lock ${message.lock} under timestamp ${timestamp} again`);
     }
     this.recent.set(timestamp, kind === 'request' ? lock : 'over');
+    this.highest = Math.max(this.highest, timestamp);
   }
 }
 

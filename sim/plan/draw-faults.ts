@@ -79,7 +79,7 @@ export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensit
       // Sometimes several nodes go at about the same time.
       const count = random.chance(250_000) ? random.between(1, nodes) : 1;
       for (let i = 0; i < count; i++) {
-        const isSetBack = random.chance(toPpm(intensities.wall)) && (how === 'crash' || how === 'stop');
+        const isSetBack = random.chance(toPpm(intensities.wall)) && how !== 'stale';
         faults.push({
           kind: 'crash',
           atUs: Math.min(durationUs - 1, atUs + random.below(leaseUs / 50)),

@@ -62,8 +62,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     slack,
     ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
     durationUs,
-    // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 3).
-    uptimeUs: intensities.wipe + intensities.stale + intensities.corrupt > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
+    // An older file is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 18).
+    uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(context),

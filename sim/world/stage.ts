@@ -39,8 +39,8 @@ export class Stage implements Scene {
   constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
     this.coterie = coterieOf(plan.family, plan.machines.length);
     this.nodeIds = nodeIdsOf(plan.machines.length);
-    // Nodes without memory ask for theirs.
-    const forgets = plan.faults.some((fault) => fault.kind === 'crash' && fault.how !== 'crash' && fault.how !== 'stop');
+    // Nodes without memory ask for theirs; a node may die before its first ceiling is on disk.
+    const forgets = plan.faults.some(({ kind }) => kind === 'crash');
     this.locks = [...lockNamesOf(plan.locks), ...(forgets ? this.nodeIds.map(clockLockOf) : [])];
     this.lockIndex = new Map(this.locks.map((lock, index) => [lock, index]));
     this.places = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));

@@ -213,6 +213,8 @@ export class World {
         this.disk.reserve(machine, effect.ceiling);
         break;
       case 'joined':
+        this.stage.witnesses.happened(effect.by === 'peers' ? 'learned' : 'restedOnWallClock');
+        return this.stage.witnesses.joined(machine.index, effect.by);
       case 'ignored':
         break;
     }
