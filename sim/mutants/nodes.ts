@@ -36,8 +36,12 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'born-without-wall-clock',
     what: 'a node that lost its memory, and could hear too few, does not look at the wall clock either',
-    changes: [node("if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);", '')],
+    changes: [
+      clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;', 'birth.ceilingOnDisk + 1;'),
+      node("if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);", ''),
+    ],
     caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    hunt: FORGETFUL,
   },
   {
     name: 'born-without-slack',
@@ -177,14 +181,14 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'joins-without-slack',
     what: 'a node that lost its memory begins at the highest clock that it heard',
     changes: [node('this.endSilence(clock.now);', 'this.endSilence(clock.now - this.settings.slack - 1);')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: ['grant-rises', ...TOKEN_FALLS],
     hunt: FORGETFUL,
   },
   {
     name: 'forgotten-life-answers',
     what: 'a node that lost its memory says of requests that may be its own that they are over',
     changes: [inFile('asking')(' || !context.takesPart', '')],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: ['ceiling-holds', ...VOTE_LENT_TWICE],
     hunt: FORGETFUL,
   },
   {

@@ -149,7 +149,7 @@ export class Faults {
         machine.diskFullUntilUs = Infinity;
         machine.frozenUntilUs = 0;
         if (machine.isAsleep) this.parts.sleep.awake(machine);
-        else this.parts.sleep.thaw(machine);
+        this.parts.sleep.thaw(machine);
         break;
     }
     machine.isLostForEver = true;
