@@ -152,6 +152,15 @@ export class Arbiters {
     }
   }
 
+  /** The silence ends at another time than before, or is over. */
+  onSilence(): void {
+    for (const arbiter of [...this.byLock.values()]) {
+      this.dropExpired(arbiter);
+      this.fill(arbiter);
+      this.settle(arbiter);
+    }
+  }
+
   /** The arbiter of this lock, without the grants and waiters whose lease has run out. */
   private open(lock: LockName): Arbiter {
     let arbiter = this.byLock.get(lock);

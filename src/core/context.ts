@@ -35,7 +35,7 @@ export interface Context {
   readonly nowMs: number;
   /** The requesters' time: what the node's clock ran, and what the machine slept. */
   readonly requesterNowMs: number;
-  /** Until when (in `nowMs`) this node's arbiters lend no vote: one lease after a restart. */
+  /** Until when (in `nowMs`) this node's arbiters lend no vote: after a restart, and while their driver says so. */
   readonly silentUntilMs: number;
   /** Whom to ask. */
   readonly reach: Reach;

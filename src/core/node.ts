@@ -22,19 +22,29 @@ export const DEFAULT_CEILING_BLOCK = 2 ** 20;
 /** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
 const HELD_BACK_MAX = 10_000;
 
+/** The longest lease that there is, and so the longest silence that a peer may tell of: one day. */
+const SILENCE_MAX_MS = 86_400_000;
+
 const NO_EFFECTS: readonly Effect[] = [];
 
 /** What a node's life begins with. */
 export interface Birth {
   /** The ceiling found in the data directory, 0 when there is none. */
   readonly ceilingOnDisk: LamportTime;
-  /** The wall clock in microseconds; it stands in for a ceiling that was wiped. */
+  /**
+   * The wall clock in microseconds; it stands in for a ceiling that was wiped. Or a higher clock value that all earlier
+   * ones are known to be below (`change.clock` of a configuration).
+   */
   readonly wallClockUs: number;
   /**
-   * This node has never run before, so no vote of it can be on loan: it may lend at once. Otherwise
-   * its arbiters lend nothing for one lease (protocol.md section 16).
+   * No vote of this node can be on loan: it may lend at once. Otherwise its arbiters lend nothing for `silentMs`
+   * (protocol.md section 16).
    */
   readonly firstStart: boolean;
+  /** How long a vote of an earlier life may be on loan still, where that is longer than the lease. Default: the lease. */
+  readonly silentMs?: number;
+  /** The SLACK of earlier lives, where that was larger. Default: that of the settings. */
+  readonly slackBefore?: number;
 }
 
 /** What one node knows of one lock. For status pages and checkers. */
@@ -67,6 +77,8 @@ class CoreNode implements Context, LockNode {
   nowMs = 0;
   silentUntilMs = 0;
 
+  /** Until when the silence lasts with which this life began; nothing shortens it. */
+  private bornSilentUntilMs = 0;
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
@@ -84,7 +96,7 @@ class CoreNode implements Context, LockNode {
     private readonly birth: Birth,
   ) {
     const { coterie, self, slack, ceilingBlock } = settings;
-    this.clock = new LamportClock(birth, slack, ceilingBlock);
+    this.clock = new LamportClock(birth, Math.max(slack, birth.slackBefore ?? 0), ceilingBlock);
     this.peers = new Set(coterie.nodes.filter((node) => node !== self));
     this.reach = new Reach(settings);
     this.arbiters = new Arbiters(this);
@@ -125,7 +137,7 @@ class CoreNode implements Context, LockNode {
         return this.receive(event.from, event.message);
       case 'peerUp':
         this.clock.witness(event.clock);
-        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, this.settings.leaseMs));
+        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, SILENCE_MAX_MS));
       case 'peerDown':
         if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
         return;
@@ -141,6 +153,8 @@ class CoreNode implements Context, LockNode {
       case 'slept':
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
+      case 'silence':
+        return this.onSilence(event.untilMs ?? Infinity);
       case 'stop':
         return this.requesters.stop(event.inUse);
       default:
@@ -148,14 +162,23 @@ class CoreNode implements Context, LockNode {
     }
   }
 
-  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 5). */
+  /** After a restart this node's arbiters lend nothing for as long as a vote may be on loan (protocol.md section 5). */
   private beginSilence(): void {
     if (this.birth.firstStart) {
       this.silentUntilMs = this.nowMs;
     } else {
-      this.silentUntilMs = this.nowMs + this.settings.leaseMs;
+      this.silentUntilMs = this.nowMs + (this.birth.silentMs ?? this.settings.leaseMs);
       this.reach.beginOwnSilence(this.silentUntilMs);
     }
+    this.bornSilentUntilMs = this.silentUntilMs;
+  }
+
+  /** What is lent already stays lent; who waits is served when the silence is over. */
+  private onSilence(untilMs: number): void {
+    this.silentUntilMs = Math.max(this.bornSilentUntilMs, untilMs);
+    this.reach.beginOwnSilence(this.silentUntilMs);
+    while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();
+    this.arbiters.onSilence();
   }
 
   /** A silent peer is told of what it may take back in, but others are asked for new votes. */
@@ -255,7 +278,7 @@ export function durableClock(node: LockNode): LamportTime {
   return Math.min(clock.now, clock.ceiling);
 }
 
-/** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
+/** For how much longer this node's arbiters lend nothing; Infinity when that is for its driver to say. */
 export function silentForMs(node: LockNode, nowMs: number): number {
   return Math.max(0, insideOf(node).silentUntilMs - nowMs);
 }
