@@ -16,4 +16,6 @@ export type { RequesterView } from './phases';
 export {
   DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, inspectNode, lockNames, silentForMs, step,
 } from './node';
+export { Candidacy } from './candidacy';
+export type { CandidacyOrder, CandidacySettings, RivalAnswer, RivalView, Standing } from './candidacy';
 export type { Birth, LockNode, LockView, NodeView } from './node';

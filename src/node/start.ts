@@ -4,6 +4,7 @@
 import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
+import { DEFAULT_SLACK } from '../core';
 import type { LamportTime, LockView, NodeId } from '../core';
 import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
@@ -19,6 +20,10 @@ import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { PeerStatus, TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
+import { lifeToCome } from './earlier-life';
+import type { LifeToCome } from './earlier-life';
+import { NoticeLog, noticesOf } from './notices';
+import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
 import { MonotonicTime } from '../runtime/monotonic-time';
@@ -43,8 +48,9 @@ export interface StartOptions {
   /** Keep nothing on disk: each start is silent for one lease. Default false. */
   readonly ephemeral?: boolean;
   /**
-   * This node has never run before, so it lends its vote at once and not after one silent lease.
-   * Say so only when it is true: after a crash it lets two holders in.
+   * The cluster is new: none of its nodes has ever run. So this one lends its vote at once and not after one silent lease.
+   * Said when it is not true, it lets two holders in. A node that ran before knows better, and one that hears of an earlier
+   * life from a peer is silent as any other. LockError `config` together with a configuration that has a `change`.
    */
   readonly firstStart?: boolean;
   /** Mutual TLS between nodes. Without it the node listens on loopback only, unless `insecure`. */
@@ -68,6 +74,10 @@ export interface NodeStatus {
   readonly id: NodeId;
   readonly cluster: string;
   readonly digest: string;
+  /** As in a Configuration: which sets of nodes are quorums. */
+  readonly layout: string;
+  /** What an operator must know now, such as that another configuration is served beside this one; most often nothing. */
+  readonly notices: readonly string[];
   readonly uptimeMs: number;
   /** The node's own monotonic time, in which `locks` speak. */
   readonly nowMs: number;
@@ -129,17 +139,34 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
     : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
+  let life: LifeToCome;
+  try {
+    life = lifeToCome({ id, configuration, slack: DEFAULT_SLACK, directory: dataDirectory, firstStart: options.firstStart === true });
+  } catch (error) {
+    await dataDirectory.close();
+    throw error;
+  }
+  for (const { level, text } of life.remarks) log[level](text);
   const tracing = options.traceFile === undefined ? {} : { trace: await openTrace(options.traceFile, log, dataDirectory) };
   const server = createServer();
-  const { cluster, digest } = configuration;
-  const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
+  const { cluster, digest, layout, leaseMs } = configuration;
+  const remembers = dataDirectory.existed;
+  const transport = new GrpcTransport({ self: id, cluster, digest, layout, leaseMs, remembers, peers: addresses, server, log, ...tls });
   const peers = new PeerClients(addresses, { ...tls, cluster });
-  const { runtime, manager, hasQuorum } = assembleNode({
-    id, configuration, transport, dataDirectory, log, retain, time, firstStart: options.firstStart === true, ...tracing,
+  const { runtime, manager, hasQuorum, candidacy } = assembleNode({
+    id, configuration, transport, dataDirectory, log, retain, time, life, firstStart: life.firstStart, ...tracing,
     queryPeers: () => peers.query(),
     watchPeers: (name, listener) => peers.watch(name, listener),
   });
 
+  const notices = (): Notice[] => (candidacy === undefined ? [] : noticesOf(layout, candidacy));
+  const noticeLog = new NoticeLog(log);
+  let hasBegun = false;
+  runtime.onCandidacy = () => {
+    noticeLog.write(notices(), runtime.nowMs());
+    if (hasBegun !== candidacy?.hasBegun && listening !== undefined) log.info(hasBegun ? 'lends no vote for now' : 'lends its vote from now on');
+    hasBegun = candidacy?.hasBegun === true;
+  };
   const startedAtMs = runtime.nowMs();
   const address = options.listen ?? ownAddress;
   const node = {
@@ -152,6 +179,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       id,
       cluster,
       digest,
+      layout,
+      notices: notices().map(({ text }) => text),
       uptimeMs: runtime.nowMs() - startedAtMs,
       nowMs: runtime.nowMs(),
       clock: runtime.clock(),
@@ -185,7 +214,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     health.setServing(hasQuorum());
     const silence = runtime.silentForMs();
     log.info(
-      { cluster, digest, leaseMs: configuration.leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
+      { cluster, digest, layout, leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
       `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, for it may have lent it before it restarted` : ''}`,
     );
   } catch (error) {

@@ -3,7 +3,7 @@ import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core
 import type { Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
 import { NodeLockManager } from '../../src/locks/lock-manager';
-import type { DataDirectory } from '../../src/runtime/data-directory';
+import type { DataDirectory, LendingTerms } from '../../src/runtime/data-directory';
 import { Runtime } from '../../src/runtime/runtime';
 import type { Caller } from '../../src/runtime/runtime';
 import { Majority } from '../../src/quorum/majority';
@@ -44,6 +44,8 @@ class TestTransport implements Transport {
 class TestDirectory implements DataDirectory {
   readonly ceiling = 0;
   readonly existed = false;
+  readonly terms = null;
+  readonly remembered: LendingTerms[] = [];
   readonly written: number[] = [];
   private readonly taking = new AbortController();
   readonly taken = this.taking.signal;
@@ -54,6 +56,12 @@ class TestDirectory implements DataDirectory {
   reserve(ceiling: number): Promise<void> {
     if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
     this.written.push(ceiling);
+    return Promise.resolve();
+  }
+
+  remember(terms: LendingTerms): Promise<void> {
+    if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
+    this.remembered.push(terms);
     return Promise.resolve();
   }
 
