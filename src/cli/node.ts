@@ -49,9 +49,9 @@ export function nodeCommand(): Command {
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
     .option('--insecure', 'listen beyond this machine without TLS')
     .optionsGroup('Across restarts:')
-    .option('--data-dir <dir>', "where the clock's ceiling is kept (default: ./maekawa-data/<id>)")
+    .option('--data-dir <dir>', 'what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
     .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease')
-    .option('--first-start', 'this node has never run before: lend its vote at once, not after one silent lease')
+    .option('--first-start', 'the cluster is new, no node of it ever ran: lend its vote at once, not after one silent lease')
     .optionsGroup('What it tells:')
     .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'))
     .option('--trace <file>', 'append every event of the core and its effects to this file, to be replayed')
@@ -66,7 +66,8 @@ export function nodeCommand(): Command {
   return withManual(command, {
     description: [
       'Every node of the configuration is one such process. All are equal: each asks for locks, and each lends its vote. Give all of them the same file; one with another file is refused, and says why.',
-      'After a restart a node lends no vote for one lease, for it may have lent it a moment before. It takes part again by itself; until then others are asked. --first-start spares a node that never ran before the wait; after a crash it would let two holders in.',
+      'After a restart a node lends no vote for one lease, for it may have lent it a moment before. It takes part again by itself; until then others are asked. --first-start says that the cluster is new, that none of its nodes ever ran, and spares them the wait; said of a cluster that ran, it may let two holders in. A node that ran before ignores it, and one that hears of an earlier life from a peer is silent as any other.',
+      'The data directory remembers under which nodes and quorums it lent its vote: with others it does not start before `maekawa quorums change` was run. It does not begin to lend its vote either while a peer that it reaches serves under another configuration.',
       'On a terminal, type `help` for what can be typed. Ctrl-C stops the node in good order, a second one at once.',
     ],
     exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],

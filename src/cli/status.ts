@@ -40,6 +40,7 @@ export function statusCommand(): Command {
   return withManual(command, {
     description: [
       'Asks every node of the configuration. HELD and WANTED count the locks of its own callers, LENT and QUEUED what its vote is lent for and who waits for it, ENTRIES how often a lock was entered through it. Below, the locks in use: `retained` is one that was released and keeps its votes until somebody else asks, `recalled` one that was taken from clients who have not given it back yet.',
+      'In between stands what a node has to say to its operator, such as that nodes of another configuration serve beside it.',
     ],
     exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
     examples: [
@@ -120,6 +121,7 @@ function describe(configuration: Configuration, answers: readonly NodeAnswer[]):
   return [
     `cluster ${configuration.cluster}: ${up} of ${answers.length} nodes are up; ${quorum}`,
     nodes,
+    ...answers.flatMap((each) => (each.up ? each.status.notices.map((notice) => `${each.id}: ${notice}`) : [])),
     ...(locks.length === 0 ? [] : ['', formatTable(['LOCK', 'NODE', 'STATE', 'TOKEN', 'INSIDE', 'WAITING', 'VALID FOR'], locks)]),
   ].join('\n');
 }

@@ -6,6 +6,8 @@ export interface ServedStatus {
   readonly id: NodeId;
   readonly cluster: string;
   readonly digest: string;
+  readonly layout: string;
+  readonly notices: readonly string[];
   readonly uptimeMs: number;
   /** The node's own monotonic time, in which `locks` speak. */
   readonly nowMs: number;

@@ -37,6 +37,9 @@ export interface GrpcTransportOptions {
   readonly timing?: Partial<LinkTiming>;
 }
 
+/** So many reasons for a refusal are remembered: whoever can connect may make up new ones. */
+const strangerReasonsMax = 100;
+
 /** A stop waits that long for peers to see it. */
 const stopMsMax = 300;
 
@@ -51,7 +54,7 @@ export class GrpcTransport implements Transport {
   private handlers: TransportHandlers | null = null;
   private phase: 'starting' | 'running' | 'stopped' = 'starting';
   private ticker: NodeJS.Timeout | null = null;
-  private strangerReasonLogged: string | null = null;
+  private readonly strangerReasonsLogged = new Set<string>();
 
   constructor(private readonly options: GrpcTransportOptions) {
     const { self, cluster, digest, layout, leaseMs, remembers, peers } = options;
@@ -182,9 +185,10 @@ export class GrpcTransport implements Transport {
 
   private refuseStranger(stream: AcceptedStream, refusal: Refusal): void {
     const { code, reason } = refusal;
-    // The same one comes again and again: once is enough to be seen.
-    const level = reason === this.strangerReasonLogged ? 'debug' : 'warn';
-    this.strangerReasonLogged = reason;
+    // The same ones come again and again: once is enough to be seen.
+    const level = this.strangerReasonsLogged.has(reason) ? 'debug' : 'warn';
+    if (this.strangerReasonsLogged.size >= strangerReasonsMax) this.strangerReasonsLogged.clear();
+    this.strangerReasonsLogged.add(reason);
     this.options.log[level]({ address: stream.remoteAddress, reason, code: grpc.status[code] }, 'refused a stream');
     stream.end(refusal);
   }
