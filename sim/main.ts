@@ -39,11 +39,11 @@ export function program(output: Output, done: (exitCode: number) => void): Comma
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.write(text) });
   return addRunOptions(command)
     .option('--trace', 'print every event and effect (one seed)')
-    .option('--minimise [file]', 'cut a seed that fails down to what it takes, and save that (default: minimal-SEED.json)')
-    .option('--html <file>', 'write what was run as a page')
-    .option('--shiviz <file>', 'write what was run as a log for ShiViz')
+    .option('--minimise [file]', 'cut a failing seed down to the events that it needs, and save it (default: minimal-SEED.json)')
+    .option('--html <file>', 'write the run as a page')
+    .option('--shiviz <file>', 'write the run as a log for ShiViz')
     .option('--mutant <name>', 'plant this bug in the core first; the table of npm run sim:mutants has their names')
-    .option('--replay <files...>', 'run what was saved again, or feed traces of real nodes through the core')
+    .option('--replay <files...>', 'run saved plans again, or feed traces of real nodes through the core')
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64))
     .option('--keep-going', `do not stop a sweep after ${FAILURES_MAX} failing seeds`)
     .addHelpText('after', `
@@ -128,7 +128,7 @@ async function runMany({ from, to }: SeedRange, line: CommandLine, options: RunO
   output.write('all checks held\n');
   const unseen = uncovered(totals.seeds, Object.keys(options).length === 0, totals.sometimes);
   if (unseen.length === 0) return EXIT.clean;
-  output.write(`NOT COVERED: in ${totals.seeds} seeds these never came up, so that all checks held says nothing about them:\n  ${unseen.join('\n  ')}\n`);
+  output.write(`NOT COVERED: these situations never came up in ${totals.seeds} seeds, so the checks say nothing about them. Run more seeds, or mend the draw:\n  ${unseen.join('\n  ')}\n`);
   return EXIT.violation;
 }
 

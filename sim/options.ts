@@ -41,7 +41,7 @@ export interface CommandLine {
 
 export function addRunOptions(command: Command): Command {
   return command
-    .option('--seed <number>', 'run this seed and say what happened', wholeNumber(0, SEED_MAX))
+    .option('--seed <number>', 'run this seed and report what happened', wholeNumber(0, SEED_MAX))
     .option('--seeds <from..to>', 'run all these seeds', parseSeeds)
     .addOption(new Option('--profile <name>', 'how hard it is').choices(Object.keys(PROFILES)))
     .option('--nodes <number>', 'how many nodes', wholeNumber(1, NODES_MAX))
@@ -50,10 +50,10 @@ export function addRunOptions(command: Command): Command {
     .option('--callers <number>', 'how many callers on each node', wholeNumber(1, 1_000))
     .option('--mode-mix <share>', 'the share of wishes that are shared, from 0 to 1', share)
     .option('--lease <ms>', 'how long a lease is', wholeNumber(10, 60_000))
-    .option('--slack <number>', 'how far clocks of one quorum may be apart', wholeNumber(1, 2 ** 40))
+    .option('--slack <number>', 'how far apart the Lamport clocks of one quorum may be', wholeNumber(1, 2 ** 40))
     .option('--ceiling-block <number>', 'how many clock values one write to disk reserves', wholeNumber(2, 2 ** 40))
-    .option('--duration <ms>', 'how long there are faults, in virtual time', wholeNumber(1, 3_600_000))
-    .option('--faults <list>', 'these kinds and no others, such as loss=0.05,crash=2; or none', parseFaults);
+    .option('--duration <ms>', 'how long faults occur, in virtual time', wholeNumber(1, 3_600_000))
+    .option('--faults <list>', 'only these kinds of fault, such as loss=0.05,crash=2; or none', parseFaults);
 }
 
 export function profileHelp(): string {
@@ -79,7 +79,7 @@ export function runOptionsOf(line: CommandLine): RunOptions {
     throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) ? 'its own' : 'no'} faults; leave out --faults or the profile`);
   }
   if (profile !== undefined && hasOutages(profile) && nodes !== undefined && nodes < 3) {
-    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: of ${nodes} none may be down`);
+    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with ${nodes} none may be down`);
   }
   if (profile === 'steadfast' && lease !== undefined && lease < STEADFAST_LEASE_MS_MIN) {
     throw new InvalidArgumentError(`--profile steadfast needs --lease ${STEADFAST_LEASE_MS_MIN} or more: timers and disks take a millisecond or two`);

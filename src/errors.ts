@@ -12,7 +12,7 @@ export type LockErrorCode =
   | 'timeout'
   /** The caller gave up waiting (its signal was aborted). */
   | 'aborted'
-  /** The lock was held and is not any more: its grants ran out. */
+  /** The lock was held, and its votes ran out before they could be renewed. */
   | 'lost'
   /** No quorum of nodes can be reached. */
   | 'no-quorum'
@@ -32,8 +32,8 @@ export type LockErrorCode =
 /** What else an error knows. */
 export interface LockErrorOptions {
   /**
-   * Whether the outcome is known. `true`: nothing of the failed operation is in effect.
-   * `false`: it may be (a request was sent and its fate is unknown). Default true.
+   * Whether the outcome is known. `true`: nothing of the failed operation is in effect. `false`: it may be in effect,
+   * because a request was sent and nobody knows what became of it. Default true.
    */
   readonly definite?: boolean;
   readonly cause?: unknown;
@@ -43,7 +43,7 @@ export interface LockErrorOptions {
 export class LockError extends Error {
   override readonly name = 'LockError';
   readonly code: LockErrorCode;
-  /** Whether nothing of the failed operation is in effect. `false`: it may be, its fate is unknown. */
+  /** Whether nothing of the failed operation is in effect. `false`: it may be, nobody knows. */
   readonly definite: boolean;
 
   constructor(code: LockErrorCode, message: string, options: LockErrorOptions = {}) {

@@ -5,8 +5,10 @@
  * @module maekawa
  */
 export { startNode } from './node/start';
-export type { MaekawaNode, NodeStatus, StartOptions } from './node/start';
-export type { MessageCounts } from './runtime/runtime';
+export type { MaekawaNode, StartOptions } from './node/start';
+export type {
+  CallersStatus, LockStatus, MessageCounts, MessageKind, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
+} from './locks/status';
 export type {
   AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
   QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
@@ -23,6 +25,4 @@ export type { Configuration, NodeAddress } from './config';
 export type { Coterie, FamilyLayout, NodeSet } from './quorum';
 export { InvariantError } from './core';
 export type { PeerStatus, TlsFiles } from './transport/transport';
-export type {
-  ArbiterView, CallerId, LamportTime, LocalInvariant, LockName, LockView, MessageKind, Mode, NodeId, RequestId, RequesterView, Token,
-} from './core';
+export type { LamportTime, LocalInvariant, Mode, NodeId, Token } from './core';

@@ -127,7 +127,7 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
     },
   },
   protocol: {
-    names: /what listens at 127\.0\.0\.1:\d+ is no node of maekawa, or one of another version/,
+    names: /the program that listens at 127\.0\.0\.1:\d+ is no node of maekawa, or runs another version\. Check the address/,
     meet: async () => {
       const server = new grpc.Server();
       const port = await new Promise<number>((resolve, reject) => {

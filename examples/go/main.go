@@ -54,8 +54,8 @@ func main() {
 }
 
 // withLock calls inside while the lock is held, and returns when inside has returned and the lock is released.
-// Its context is done the moment that the lock is lost or, by our own clock, may have run out: then inside must
-// stop. Show the token, larger than that of every earlier holder, to what the lock protects.
+// Its context is done as soon as the lock is lost or, by our own clock, may have run out: then inside must
+// stop. Show the token, larger than that of every earlier holder, to the resource that the lock protects.
 func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside func(held context.Context, token uint64) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of a stream that is open still, when we return early
@@ -86,7 +86,7 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 	lost := func(reason error) error {
 		lose()
 		if isHeld {
-			<-result // whatever it was: it was not done under the lock
+			<-result // drop it: the work was not done under the lock
 		}
 		return reason
 	}
@@ -95,7 +95,7 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 		late := time.After(time.Second)
 		for {
 			select {
-			case event := <-events: // and the node says so
+			case event := <-events: // the node says so too
 				if event.GetEnded() != nil {
 					return
 				}
@@ -121,7 +121,7 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 				valid(kind.Valid.SentAtMs, kind.Valid.ValidForMs)
 			case *locks.HoldEvent_Ended:
 				err := lost(fmt.Errorf("%s: %s", kind.Ended.Reason, kind.Ended.Message))
-				release() // nobody has it before we say so, or it has run out
+				release() // nobody else gets the lock before this, or before it has run out
 				return err
 			}
 		case <-ping:
@@ -138,7 +138,7 @@ func withLock(ctx context.Context, conn *grpc.ClientConn, name string, inside fu
 	}
 }
 
-// receive hands on what the node says, and how the stream ended.
+// receive passes on the events of the node, and how the stream ended.
 func receive(ctx context.Context, stream locks.Locks_HoldClient) (<-chan *locks.HoldEvent, <-chan error) {
 	events, broken := make(chan *locks.HoldEvent), make(chan error, 1)
 	go func() {

@@ -40,7 +40,7 @@ class Lock:
 
     def __init__(self, channel: grpc.Channel, name: str, wait_ms: int | None = None):
         self.name = name
-        #: Larger than that of every earlier holder. Show it to what the lock protects.
+        #: Larger than that of every earlier holder. Show it to the resource that the lock protects.
         self.token = 0
         self._stub = locks_pb2_grpc.LocksStub(channel)
         self._wait_ms = wait_ms
@@ -78,7 +78,7 @@ class Lock:
             raise
         if self.valid_for_ms() <= 0:
             self._close()
-            raise LockError(self._over or "the lock had run out when its grant arrived")
+            raise LockError(self._over or "the lock had run out when its grant arrived; take it again")
         return self
 
     def __exit__(self, *_: object) -> None:

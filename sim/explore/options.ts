@@ -29,13 +29,13 @@ const CALLERS_A_NODE_MAX = 6;
 
 export const USAGE = `npm run sim:explore -- [options]
 
-What is explored (one lock)
+What to explore (one lock)
   --nodes N           how many nodes (3)
   --family F          ${FAMILIES.join(', ')} (majority)
-  --requests N        how many callers ask, one on each node and round again (2)
+  --requests N        how many callers ask, one on each node in turn (2)
   --shared N          how many of them, the last ones, ask in shared mode (0)
-  --callers LIST      instead: where they ask, e.g. n1,n1,n2:shared,n3:steals,n2:remote (in another process,
-                      which hears late that the lock was taken), n1:shared:remote
+  --callers LIST      instead of these: where callers ask, e.g. n1,n1,n2:shared,n3:steals,n2:remote (in another
+                      process, which hears late that its lock was taken), n1:shared:remote
   --slack N           SLACK of the tokens (1000)
   --no-retain         release for real, every time
 
@@ -43,7 +43,7 @@ How often at most
   --loss N            a message is lost (0)
   --duplicate N       a message is delivered and stays in flight (0)
   --crash N           a node dies; it may restart at any later time (0)
-  --handshakes-apart  each node finds out for itself that one is back; else all do when it starts
+  --handshakes-apart  each node finds out by itself that another is back (default: all do when it starts)
   --lease-end N       time passes until every lease so far has run out (0)
   --lease-steps N     ... in so many equal steps, each of them counted (1)
   --repeat N          a node repeats its Requests before that (0)
@@ -139,7 +139,7 @@ function mutantOf({ mutant }: Values): Mutant | null {
 
 function callersOf(values: Values, nodes: number): CallerPlan[] {
   if (values.callers !== undefined) {
-    if (values.requests !== undefined || values.shared !== undefined) throw new UsageError('--callers says it all: leave out --requests and --shared');
+    if (values.requests !== undefined || values.shared !== undefined) throw new UsageError('--callers takes the place of --requests and --shared; leave these out');
     return values.callers.split(',').map((caller) => callerOf(caller, nodes));
   }
   const requests = whole(values.requests ?? '2', '--requests');

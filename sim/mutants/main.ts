@@ -40,22 +40,22 @@ function program(output: Output, done: (exitCode: number) => void): Command {
     .option('--only <text>', 'the mutants whose name contains this')
     .option('--seeds <number>', 'try the seeds from 1 to this one', wholeNumber(1, 1_000_000), SEED_MAX)
     .option('--jobs <number>', 'threads (default: one for each core)', wholeNumber(1, 64), availableParallelism())
-    .option('--afresh', 'find the first seed that catches each, not the one that did the last time')
-    .option('--remember', 'write down which seed caught each, to be tried first the next time')
+    .option('--afresh', 'find the first seed that catches each, and ignore the seeds of the last time')
+    .option('--remember', 'write down which seed caught each; the next hunt tries it first')
     .addHelpText('after', `
-The seed that caught a mutant the last time is tried first; where it does not any more, all from 1 on are.
+The hunt first tries the seed that caught a mutant the last time. If that seed no longer catches it, it tries all seeds from 1 on.
 
 Examples:
   npm run sim:mutants
   npm run sim:mutants -- --only token
   npm run sim:mutants -- --afresh --remember
-  npm run sim -- --seed 4 --mutant no-floor --trace    replays a row; add what stands in brackets there
+  npm run sim -- --seed 4 --mutant no-floor --trace    replays a row; add the options in its brackets
 
-Ends with 0 when each mutant was caught by a check that stands for what it breaks, 1 when one was not or
-fits the core no more, 2 when the command line is wrong.`)
+Exit codes: 0 each mutant was caught by a check that stands for what it breaks, 1 one was not, or no longer
+fits the core, 2 the command line is wrong.`)
     .action(async (line: CommandLine) => {
       const mutants = MUTANTS.filter(({ name }) => line.only === undefined || name.includes(line.only));
-      if (mutants.length === 0) throw new InvalidArgumentError(`no mutant has a name with "${line.only}" in it`);
+      if (mutants.length === 0) throw new InvalidArgumentError(`no mutant has "${line.only}" in its name`);
       const misfits = mutants.flatMap((mutant) => misfitOf(mutant) ?? []);
       if (misfits.length > 0) {
         output.write(`error: the core was changed where bugs are planted; plant these anew:\n  ${misfits.join('\n  ')}\n`);

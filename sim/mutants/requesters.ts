@@ -89,7 +89,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
-    changes: [requester("if (message.contender.claim !== 'steals') return;", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, requester.lock, request, message.grant);")],
+    changes: [requester("if (message.contender.claim !== 'steals') return;", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, this.lock, request, message.grant);")],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -155,7 +155,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'same-token-again',
     what: 'entering again takes the token of the last entry',
-    changes: [requester('this.enter(requester, request, entry, entry.token + 1);', 'this.enter(requester, request, entry, entry.token);')],
+    changes: [requester('this.enter(request, entry, entry.token + 1);', 'this.enter(request, entry, entry.token);')],
     caughtBy: TOKEN_FALLS,
   },
   {
@@ -207,7 +207,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a lock passes from one local caller to the next while other nodes wait',
     changes: [
       requester('first.mode !== request.mode || request.contended ||', 'first.mode !== request.mode ||'),
-      requester('if (request.keep && !request.contended && this', 'if (request.keep && (!request.contended || requester.line.length > 0) && this'),
+      requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && (!request.contended || this.line.length > 0) && mayKeep) {'),
     ],
     caughtBy: ['progress'],
     hunt: LONG_LINES,
@@ -228,19 +228,19 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'kept-lock-does-not-answer',
     what: 'an Inquire for a lock that is kept but not used gets no answer',
-    changes: [requester("case 'retained':\n        this.end(requester, request);\n        return this.joinOrAdvance(requester);\n      case 'waiting':\n        if (", "case 'retained':\n        return;\n      case 'waiting':\n        if (")],
+    changes: [requester("case 'retained':\n        this.end(request);\n        return this.joinOrAdvance();\n      case 'waiting':\n        if (", "case 'retained':\n        return;\n      case 'waiting':\n        if (")],
     caughtBy: ['progress'],
   },
   {
     name: 'ends-without-release',
     what: 'no Release is sent when a request is over',
-    changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, requester.lock, request.id.timestamp);', '')],
+    changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp);', '')],
     caughtBy: ['progress'],
   },
   {
     name: 'cancelled-request-lives-on',
     what: 'the request of a caller that gave up stays in the protocol',
-    changes: [requester("if (place === 0 && phase.state === 'waiting') this.end(requester, phase.request);\n", '')],
+    changes: [requester("if (place === 0 && phase.state === 'waiting') this.end(phase.request);\n", '')],
     caughtBy: ['progress', 'no-residue'],
   },
   {
@@ -258,7 +258,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-retry',
     what: 'whoever waits asks once',
-    changes: [requester("case 'waiting':\n        return this.deadlines.schedule(requester, this.repeatAtMs(phase));", "case 'waiting':\n        return this.deadlines.schedule(requester, Infinity);")],
+    changes: [requester("case 'waiting':\n        return this.repeatAtMs(phase);", "case 'waiting':\n        return Infinity;")],
     caughtBy: ['progress'],
   },
   {
@@ -283,7 +283,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'first-reader-out-ends-all',
     what: 'the first local reader that leaves gives the lock back for all',
-    changes: [requester('if (phase.inside.length === 0) this.leave(requester, phase);', 'this.leave(requester, phase);')],
+    changes: [requester('if (phase.inside.length === 0) this.leave(phase, mayKeep);', 'this.leave(phase, mayKeep);')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -295,7 +295,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'sleep-does-not-end-holds',
     what: 'those inside are not told what a sleep of the machine took off their lease',
-    changes: [requester("if (requester.phase.state === 'held') this.tellRenewed(requester.lock, requester.phase);\n", '')],
+    changes: [requester("if (this.phase.state === 'held') this.tellRenewed(this.phase);\n", '')],
     caughtBy: ['lost-at-once'],
   },
   {
@@ -308,14 +308,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'thief-does-not-ask-again',
     what: 'one that steals does not ask, when it enters, whether another one that steals waits',
-    changes: [requester('if (request.steals) askAll(this.context, requester.lock, held);', '')],
+    changes: [requester('if (request.steals) askAll(this.context, this.lock, held);', '')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
   {
     name: 'theft-refused-at-home',
     what: 'a caller that steals waits until those inside at its own node leave',
-    changes: [requester('this.takeAway(requester, phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],
+    changes: [requester('this.takeAway(phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -335,7 +335,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'recalled-is-free',
     what: 'what is taken from a caller in another process is free before that has heard of it',
-    changes: [requester('if (recalled.size === 0) this.end(requester, request);', 'if (recalled.size >= 0) this.end(requester, request);')],
+    changes: [requester('if (recalled.size === 0) this.end(request);', 'if (recalled.size >= 0) this.end(request);')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -347,13 +347,13 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'recalled-goes-to-whoever-asks',
     what: 'an Inquire for a lock that was recalled is answered as if it had been given back',
-    changes: [requester("      case 'recalled': // It is released when the callers have given it back.\n", "      case 'recalled':\n        return this.end(requester, request);\n")],
+    changes: [requester("      case 'recalled': // It is released when the callers have given it back.\n", "      case 'recalled':\n        return this.end(request);\n")],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'recalled-for-ever',
     what: 'a lock that was recalled and given back stays where it is',
-    changes: [requester('        this.end(requester, phase.request);\n        this.joinOrAdvance(requester);\n', '        this.joinOrAdvance(requester);\n')],
+    changes: [requester('        this.end(phase.request);\n        this.joinOrAdvance();\n', '        this.joinOrAdvance();\n')],
     caughtBy: ['progress', 'no-residue'],
   },
   {
@@ -374,19 +374,19 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'gives-back-at-once',
     what: 'nothing is kept after a release',
-    changes: [requester('if (request.keep && !request.contended && this', 'if (requester.noKeepUntilMs < 0 && this')],
+    changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (this.noKeepUntilMs < 0) {')],
     caughtBy: ['frugal'],
   },
   {
     name: 'renews-what-nobody-uses',
     what: 'every Grant is asked for twice',
-    changes: [requester('requester.phase = phase;\n    askAll(', 'requester.phase = phase;\n    askAll(this.context, requester.lock, phase);\n    askAll(')],
+    changes: [requester('this.phase = phase;\n    askAll(', 'this.phase = phase;\n    askAll(this.context, this.lock, phase);\n    askAll(')],
     caughtBy: ['frugal'],
   },
   {
     name: 'keeps-what-others-want',
     what: 'a lock that others wait for is kept after its release',
-    changes: [requester('if (request.keep && !request.contended && this', 'if (request.keep && this')],
+    changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && mayKeep) {')],
     caughtBy: ['progress'],
   },
   {
@@ -406,7 +406,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'whoever is inside asks no others when those asked go down, or others wait, or nothing is renewed',
     changes: [
       requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'waiting') return;\n    askToo("),
-      requester('if (needsOthers) askToo(this.context, this.context.reach.everybody(), due.lock, phase);\n', ''),
+      requester('if (needsOthers) askToo(this.context, this.context.reach.everybody(), this.lock, phase);\n', ''),
     ],
     caughtBy: ['keeps'],
   },

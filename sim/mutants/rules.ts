@@ -3,6 +3,7 @@ import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
+const asking = inFile('asking');
 const node = inFile('node');
 const requester = inFile('requester');
 const votes = inFile('votes');
@@ -23,7 +24,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'no-yield-below-floor',
     what: 'a Grant at or below the floor is dropped without a Yield',
-    changes: [requester('sendYield(this.context, from, requester.lock, request, message.grant);\n      return this.context.ignore(', 'return this.context.ignore(')],
+    changes: [requester('sendYield(this.context, from, this.lock, request, message.grant);\n      return this.context.ignore(', 'return this.context.ignore(')],
     caughtBy: ['progress'],
   },
   {
@@ -35,7 +36,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'answers-for-earlier-life',
     what: 'a restarted node releases what its earlier life held',
-    changes: [requester('if (message.timestamp < this.context.clock.bornAt)', 'if (message.timestamp < 0)')],
+    changes: [asking('if (message.timestamp < context.clock.bornAt)', 'if (message.timestamp < 0)')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

@@ -12,7 +12,7 @@ import { configOption, tlsOptions } from './options';
 
 const SCRIPTS: Readonly<Record<string, (model: CommandModel) => string>> = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** Whoever presses Tab does not wait long. */
+/** A person who presses Tab does not wait long. */
 const ANSWER_MS = 1_000;
 
 export function completionCommand(): Command {
@@ -21,7 +21,7 @@ export function completionCommand(): Command {
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SCRIPTS)));
   return withManual(command, {
     description: [
-      'Names of locks are those held or waited for in the cluster of the configuration, ids of nodes those that it names.',
+      'The script completes the ids of the nodes in the configuration, and the names of locks that somebody holds or waits for in their cluster.',
     ],
     exitCodes: ['usage'],
     examples: [

@@ -34,12 +34,12 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
   usage: { shown: '64', meaning: 'an option or the configuration is wrong' },
   unreachable: { shown: '69', meaning: 'no node answers, or the address to listen on is in use' },
   storage: { shown: '73', meaning: 'the data directory cannot be used' },
-  cannotWrite: { shown: '74', meaning: 'what is printed cannot be written' },
+  cannotWrite: { shown: '74', meaning: 'the output cannot be written' },
   protocol: { shown: '76', meaning: 'the other side speaks another protocol, or belongs to another cluster' },
   noQuorum: { shown: '121', meaning: 'the nodes that can be reached contain no quorum' },
-  lost: { shown: '122', meaning: 'the lock was lost, or stolen, and the command ended because of that' },
+  lost: { shown: '122', meaning: 'the lock was lost or stolen, and the command was ended because of that' },
   closed: { shown: '123', meaning: 'the node stopped' },
-  timeout: { shown: '124', meaning: 'the lock was not free, or not in time' },
+  timeout: { shown: '124', meaning: 'the lock was not free, or did not become free in time' },
   cannotExecute: { shown: '126', meaning: 'the command cannot be executed' },
   notFound: { shown: '127', meaning: 'there is no such command' },
   died: { shown: '128+n', meaning: 'the command died of signal n, or signal n came before it ran' },
@@ -48,7 +48,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
 /** Signals that end a command that waits. */
 export const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** An exit code that is no error of ours, such as that of a child. Ends the program without a message. */
+/** An exit code that is no error of `maekawa` itself, such as that of a child. Ends the program without a message. */
 export class ExitWith extends Error {
   constructor(readonly exitCode: number) {
     super(`exit ${exitCode}`);

@@ -22,7 +22,7 @@ export interface FindNodeOptions extends TlsOptions {
 export function findNodeOptions(): Option[] {
   return [
     new Option('--address <host:port>', 'ask the node at this address').argParser(parseAddress).env('MAEKAWA_ADDRESS'),
-    new Option('--node <id>', 'ask this node of the configuration (default: the first that answers, those on this machine before others)'),
+    new Option('--node <id>', 'ask this node of the configuration (default: the first node that answers; nodes on this machine are asked first)'),
   ].map((option) => option.helpGroup(NODE_OPTIONS));
 }
 
@@ -76,7 +76,7 @@ async function candidates({ config, address, node: id }: FindNodeOptions): Promi
   if (id !== undefined) {
     const node = nodes.find((each) => each.id === id);
     if (node === undefined) {
-      throw new LockError('config', `there is no node ${JSON.stringify(id)} in ${config}; it names ${nodes.map((each) => each.id).join(', ')}`);
+      throw new LockError('config', `${config} has no node ${JSON.stringify(id)}; give one of ${nodes.map((each) => each.id).join(', ')}`);
     }
     return { addresses: [node.address], cluster };
   }

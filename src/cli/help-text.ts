@@ -1,5 +1,5 @@
 /** A page of the manual as plain text for a terminal. */
-import type { Block, Entry, Manual, Section } from './manual';
+import type { Block, Entry, Manual, Section } from './page';
 
 const INDENT = 2;
 const WIDTH_MAX = 100;

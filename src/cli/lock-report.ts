@@ -1,10 +1,10 @@
-/** What `maekawa lock` tells of itself, for people or as JSON lines. On standard error: standard output is the command's. */
+/** What `maekawa lock` reports, for people or as JSON lines. On standard error, for standard output belongs to the command. */
 import type { LockErrorCode } from '../errors';
 import type { LockInfo } from '../locks/types';
 import { describeUse, lockTitle, printable } from './holders';
 
 export type Happening =
-  /** `held` and `others` are what the nodes say that answer; `ahead` is what the node asked knows by itself. */
+  /** The nodes that answer report `held` and `others`; the node that was asked knows `ahead` by itself. */
   | { readonly event: 'waiting'; readonly for: string; readonly held: readonly LockInfo[]; readonly others: number; readonly ahead: readonly string[] }
   | { readonly event: 'held'; readonly token: number; readonly validForMs: number }
   | { readonly event: 'started'; readonly pid: number }
@@ -13,7 +13,7 @@ export type Happening =
   | { readonly event: 'released' }
   /** Instead of `released`: the node did not say that it knows. */
   | { readonly event: 'unanswered' }
-  /** The last one, when the lock was not had, or was lost without a command. */
+  /** The last one, when the lock was not granted, or was lost without a command. */
   | { readonly event: 'failed'; readonly code: LockErrorCode; readonly text: string; readonly exitCode: number };
 
 export type Tell = (happening: Happening) => void;
@@ -23,7 +23,7 @@ export interface TellerOptions {
   readonly verbose?: true;
 }
 
-/** Whether somebody is told of waiting. */
+/** Whether waiting is reported to somebody. */
 export function isHeard({ json, verbose }: TellerOptions): boolean {
   return json === true || verbose === true || process.stderr.isTTY;
 }
@@ -48,7 +48,7 @@ export function teller(name: string, options: TellerOptions): Tell {
         if (verbose === true) say(`gave ${printable(name)} back`);
         return;
       case 'unanswered':
-        if (verbose === true) say(`the node did not answer when ${printable(name)} was given back: it ends with its lease`);
+        if (verbose === true) say(`the node did not answer when ${printable(name)} was given back, so the lock ends with its lease`);
         return;
       case 'started':
       case 'ended':
@@ -59,6 +59,6 @@ export function teller(name: string, options: TellerOptions): Tell {
 
 function describeWaiting({ for: lockName, held, others, ahead }: Happening & { readonly event: 'waiting' }): string {
   const use = describeUse(held, others);
-  const known = use === '' && ahead.length > 0 ? `before this: ${ahead.join(', ')}` : use;
+  const known = use === '' && ahead.length > 0 ? `ahead in line: ${ahead.join(', ')}` : use;
   return `waiting for ${lockTitle(lockName)}${known === '' ? '' : `; ${known}`}`;
 }

@@ -15,14 +15,14 @@ import { isAbout } from './holders';
 import { isHeard, teller } from './lock-report';
 import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
-import type { Entry } from './manual';
+import type { Entry } from './page';
 import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions } from './options';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
-/** Waiting for longer than that is told. */
+/** A request that waits for longer than this is reported. */
 const WAITING_TOLD_MS = 200;
-/** How often it is looked whether somebody else holds the lock now. */
+/** How often a waiting command looks whether somebody else holds the lock now. */
 const WAITING_LOOK_MS = 2_000;
 
 interface LockCommandOptions extends FindNodeOptions, TellerOptions {
@@ -40,7 +40,7 @@ interface LockCommandOptions extends FindNodeOptions, TellerOptions {
 
 const WAITING_OPTIONS = 'Waiting:';
 const COMMAND_OPTIONS = 'The command:';
-const REPORT_OPTIONS = 'What is told:';
+const REPORT_OPTIONS = 'What it reports:';
 
 const LOCK_EXIT_CODES = [
   'command', 'died', 'usage', 'unreachable', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound',
@@ -49,17 +49,17 @@ const LOCK_EXIT_CODES = [
 const LOCK_ENVIRONMENT: readonly Entry[] = [
   ['MAEKAWA_LOCK', 'for the command: the name of the lock'],
   ['MAEKAWA_TOKEN', 'for the command: its fencing token, larger than that of every earlier holder'],
-  ['MAEKAWA_VALID_MS', 'for the command: for how many milliseconds the lock was valid when the command began, if it could not be renewed'],
+  ['MAEKAWA_VALID_MS', 'for the command: for how many milliseconds the lock was valid without renewal when the command began'],
   ['MAEKAWA_TOKENS', 'for the command, with --also: a JSON object with the token of each lock'],
-  [MARK_VARIABLE, 'marks what the command starts, so that it can be ended with the lock even when it leaves the process group (on Linux)'],
+  [MARK_VARIABLE, 'marks every process that the command starts, so that maekawa can end it with the lock even when it leaves the process group (on Linux)'],
 ];
 
 /** How the command is run: the same for `lock` and `steal`. */
 const COMMAND_DESCRIPTION = [
-  'The command is executed directly, without a shell, in a process group and session of its own: programs that ask for a password on the terminal find none. Standard input, output and error are its own. The signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH are passed on to its group. Ctrl-Z stops it too, and when it goes on after the lock has run out it is killed before it does anything. To outlive the terminal, start maekawa with setsid(1); nohup(1) has no effect on programs that run on Node.js.',
-  'When the lock cannot be renewed (no quorum answers, the node is gone) the command gets SIGTERM a grace before the lease ends, and SIGKILL before it ends. The same happens when maekawa itself is killed with SIGKILL. Only a process that is frozen cannot do this, so let the resource check the token where it matters.',
-  'When the command has ended and the node does not answer, giving back is waited for until the lease ends, or a signal comes. The exit code is that of the command all the same.',
-  'What the command leaves running is ended before the lock is given back, daemons included (on Linux). A daemon that is to outlive the lock is started with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
+  'maekawa executes the command directly, without a shell, in a process group and session of its own, so a program that asks for a password on the terminal finds no terminal. The command inherits standard input, output and error. maekawa passes the signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH on to its group. Ctrl-Z stops the command too; if it goes on after the lock has run out, maekawa kills it before it does anything. To outlive the terminal, start maekawa with setsid(1); nohup(1) has no effect on programs that run on Node.js.',
+  'If the lock cannot be renewed (no quorum answers, or the node is gone), the command gets SIGTERM some time before the lease ends (see --grace), and SIGKILL before the lease ends. The same happens when maekawa itself is killed with SIGKILL. A frozen process cannot do this, so let the resource check the token where it matters.',
+  'If the node does not answer when the command has ended, maekawa waits until the lease ends or a signal comes. Its exit code is still that of the command.',
+  'maekawa ends every process that the command leaves running before it gives the lock back, daemons included (on Linux). To let a daemon outlive the lock, start it with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
 ];
 
 export function lockCommand(): Command {
@@ -67,17 +67,17 @@ export function lockCommand(): Command {
     .description('run a command while holding a lock')
     .usage('[options] <name> [--] [<command> [<argument>...]]')
     .argument('<name>', 'the lock: any text that does not begin with -')
-    .argument('[command...]', 'what to run, and its arguments; without it the token is printed, and the lock is held until a signal comes')
+    .argument('[command...]', 'what to run, and its arguments; without it maekawa prints the token and holds the lock until a signal comes')
     .optionsGroup('Which lock:')
-    .option('-a, --also <lock>', 'hold this lock too (repeatable); all of them or none, and never a deadlock', (name: string, before: string[] = []) => [...before, name])
+    .option('-a, --also <lock>', 'hold this lock too (repeatable): all of them or none, without deadlock', (name: string, before: string[] = []) => [...before, name])
     .option('-s, --shared', 'hold it together with other shared holders')
-    .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody has to say the same number', parsePermits)
+    .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody must give the same number', parsePermits)
     .optionsGroup(WAITING_OPTIONS)
-    .option('-n, --try', 'give up unless it is free, which is known after about one round trip')
-    .addOption(durationOption('-w, --wait <duration>', 'give up after so long, such as 500ms, 10s or 5m; 0s is --try (default: wait for ever)'));
+    .option('-n, --try', 'give up unless the lock is free; the answer takes about one round trip')
+    .addOption(durationOption('-w, --wait <duration>', 'give up after this time, such as 500ms, 10s or 5m; 0s means --try (default: wait for ever)'));
   return withManual(withCommonOptions(command), {
     description: [
-      'Asks a node for the lock, waits for it in the order of all who asked, runs the command while it is held, and gives it back. A signal while waiting gives up at once.',
+      'Asks a node for the lock, waits in line with all who asked, runs the command while it holds the lock, and gives the lock back. A signal that comes while it waits makes it give up at once.',
       ...COMMAND_DESCRIPTION,
     ],
     environment: LOCK_ENVIRONMENT,
@@ -87,25 +87,25 @@ export function lockCommand(): Command {
       ['maekawa lock invoices --try -- ./job.sh', 'exit code 124 if somebody else holds it'],
       ['maekawa lock invoices --wait 10s -- ./job.sh'],
       ['maekawa lock reports --shared -- ./read.sh'],
-      ['maekawa lock from --also to -- ./transfer.sh', 'both, or none'],
+      ['maekawa lock from --also to -- ./transfer.sh', 'both or none'],
       ['maekawa lock crawlers --semaphore 3 -- ./crawl', 'at most three at a time, on all machines'],
       ["maekawa lock deploy --shell -- 'make && make install'"],
-      ['maekawa lock maintenance', 'print the token, hold it until Ctrl-C'],
+      ['maekawa lock maintenance', 'print the token, hold the lock until Ctrl-C'],
     ],
   }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, false));
 }
 
 export function stealCommand(): Command {
   const command = new Command('steal')
-    .description('take a lock from whoever holds it')
+    .description('take a lock from its holder')
     .usage('[options] <name> [--] [<command> [<argument>...]]')
     .argument('<name>', 'the lock')
-    .argument('[command...]', 'what to run while holding it, and its arguments; without it the lock is given back at once')
+    .argument('[command...]', 'what to run while holding it, and its arguments; without it maekawa gives the lock back at once')
     .optionsGroup(WAITING_OPTIONS)
-    .addOption(durationOption('-w, --wait <duration>', 'give up after so long (default: wait for ever)'));
+    .addOption(durationOption('-w, --wait <duration>', 'give up after this time (default: wait for ever)'));
   return withManual(withCommonOptions(command), {
     description: [
-      'Goes before all who wait. Whoever holds the lock is told that it was stolen: `maekawa lock` ends its command with SIGTERM and then SIGKILL, a program that uses the library sees the signal of its lock abort. The lock is free when that has ended, or else with its lease; so it is when a holder cannot be reached. Only a program that is a node itself has to do with it at once. What it does with the news is its own matter: only a resource that checks the token is sure to refuse it.',
+      'Goes before all who wait, and tells the holder that its lock was stolen. `maekawa lock` then ends its command with SIGTERM and SIGKILL; in a program that uses the library, the signal of the lock aborts. The lock is free when the holder has given it back, or when its lease ends, as it does if the holder cannot be reached. A program that is a node itself loses the lock at once. Nothing forces that program to stop, so let the resource check the token: it refuses the old holder.',
       ...COMMAND_DESCRIPTION,
     ],
     environment: LOCK_ENVIRONMENT,
@@ -120,14 +120,14 @@ export function stealCommand(): Command {
 function withCommonOptions(command: Command): Command {
   command
     .optionsGroup(COMMAND_OPTIONS)
-    .option('--shell', 'run it by sh -c')
+    .option('--shell', 'run the command with sh -c')
     .addOption(new Option('--on-lost <what>', 'what to do when the lock cannot be renewed: SIGTERM and then SIGKILL, SIGKILL at once, or nothing').choices(ON_LOST).default('term'))
-    .addOption(durationOption('--grace <duration>', 'how long before the lease ends it gets its SIGTERM; at most half of the lease (default: a quarter)'))
-    .option('--keep-daemons', 'leave alone what leaves its process group')
+    .addOption(durationOption('--grace <duration>', 'how long before the end of the lease the command gets SIGTERM; at most half of the lease (default: a quarter)'))
+    .option('--keep-daemons', 'do not end processes that left the process group of the command')
     .optionsGroup(REPORT_OPTIONS)
-    .option('--name <text>', 'who you are and what for, shown by `maekawa who`')
-    .option('--json', 'tell what happens as JSON lines on standard error')
-    .option('-v, --verbose', 'tell what happens, and who holds the lock meanwhile, even if standard error is no terminal')
+    .option('--name <text>', 'who you are and what you do; `maekawa who` shows it')
+    .option('--json', 'report what happens, as JSON lines on standard error')
+    .option('-v, --verbose', 'report what happens, and who holds the lock while you wait, even if standard error is no terminal')
     .optionsGroup(NODE_OPTIONS)
     .addOption(configOption());
   for (const option of [...findNodeOptions(), ...tlsOptions()]) command.addOption(option);
@@ -145,7 +145,7 @@ async function run(name: string, command: readonly string[], options: LockComman
   checkLockNames([name, ...(options.also ?? [])]);
   const tell = teller(name, options);
   const interrupted = new AbortController();
-  // Once the command runs it gets the signals, and its end is ours.
+  // Once the command runs, it gets the signals, and this process ends when the command does.
   for (const signal of ENDING) process.on(signal, () => interrupted.abort(new ExitWith(128 + constants.signals[signal])));
   try {
     const manager = await findNode(options, interrupted.signal);
@@ -189,7 +189,7 @@ async function hold(
   }
 }
 
-/** Waits until the node knows, or the lock has run out, or an ending signal comes: there is no command left that it is for. */
+/** Waits until the node knows, or the lock has run out, or an ending signal comes. The command has ended, so the signal is for this process. */
 async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Promise<void> {
   const unheard = new Set(held.locks.map((lock) => lock.name));
   manager.onHeard((name) => unheard.delete(name));
@@ -197,17 +197,17 @@ async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Pro
     for (const signal of ENDING) process.once(signal, () => resolve());
   });
   await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()))]);
-  // One that ran out was nobody's to give back.
+  // A lock that has run out need not be given back.
   if (held.signal.reason instanceof LockError && held.signal.reason.code === 'lost') return;
   tell({ event: unheard.size === 0 ? 'released' : 'unanswered' });
 }
 
 function optionsFault(command: readonly string[], options: LockCommandOptions): string | null {
   const { also, semaphore, shared, shell, wait } = options;
-  if (options.try === true && wait !== undefined) return '--try and --wait exclude each other: --try gives up at once, --wait after a while';
-  if (semaphore !== undefined && also !== undefined) return '--semaphore and --also exclude each other; run one `maekawa lock` within the other';
-  if (semaphore !== undefined && shared === true) return '--semaphore and --shared exclude each other';
-  if (shell === true && command.length === 0) return '--shell says how to run a command; write the command after --';
+  if (options.try === true && wait !== undefined) return '--try and --wait exclude each other: --try gives up at once, --wait after a time; give one of them';
+  if (semaphore !== undefined && also !== undefined) return '--semaphore and --also exclude each other; run one `maekawa lock` inside the other';
+  if (semaphore !== undefined && shared === true) return '--semaphore and --shared exclude each other; leave out one of them';
+  if (shell === true && command.length === 0) return '--shell needs a command; write it after --';
   return null;
 }
 

@@ -1,7 +1,7 @@
 /** A page of the manual in the language of man(7). */
 import type { Command } from 'commander';
 import { pageName, sectionsOf } from './manual';
-import type { Block, Entry } from './manual';
+import type { Block, Entry } from './page';
 
 export function formatManPage(command: Command, version: string): string {
   const lines = [`.TH ${pageName(command).toUpperCase()} 1 "" "maekawa ${version}" "User Commands"`];

@@ -1,14 +1,15 @@
-/** What can be typed at a node that runs on a terminal. */
+/** The prompt of a node that runs on a terminal. */
 import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
 import type { HeldLock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
+import { lockTitle } from './holders';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it
   unlock NAME          give it back, or stop waiting for it
-  status               what this node knows
+  status               show what this node knows
   quit                 stop the node (as Ctrl-C does)
-  help                 this list`;
+  help                 show this list`;
 
 interface TypedLock {
   readonly giveUp: AbortController;
@@ -29,7 +30,7 @@ export class NodeConsole {
       this.obey(line.trim());
       if (!this.node.signal.aborted) this.terminal.prompt();
     });
-    this.say('Type help for what you can type here.');
+    this.say('Type help to see the commands.');
   }
 
   private obey(line: string): void {
@@ -49,13 +50,13 @@ export class NodeConsole {
       case 'exit':
         return this.quit();
       default:
-        return this.say(`there is no command ${word}; these are:\n${HELP}`);
+        return this.say(`there is no command ${word}. The commands are:\n${HELP}`);
     }
   }
 
   private lock(name: string, mode: string | undefined): void {
-    if (this.locks.has(name)) return this.say(`you have asked for ${name} already; unlock it first`);
-    if (mode !== undefined && mode !== 'shared') return this.say(`after the name comes shared or nothing, not ${mode}`);
+    if (this.locks.has(name)) return this.say(`you hold ${name} or wait for it already; unlock it first`);
+    if (mode !== undefined && mode !== 'shared') return this.say(`write shared or nothing after the name, not ${mode}`);
     const typed: TypedLock = { giveUp: new AbortController(), held: null };
     this.locks.set(name, typed);
     const askedAt = performance.now();
@@ -68,7 +69,7 @@ export class NodeConsole {
           typed.held = held;
           held.signal.addEventListener('abort', () => {
             this.locks.delete(name);
-            held.release(); // Whoever typed it stops this node, and knows.
+            held.release(); // The person at the prompt is told below.
             if (!this.node.signal.aborted) this.say(String((held.signal.reason as Error).message));
           });
           this.say(`you hold ${name}, token ${held.token} (after ${Math.round(performance.now() - askedAt)} ms)`);
@@ -82,7 +83,7 @@ export class NodeConsole {
 
   private unlock(name: string): void {
     const typed = this.locks.get(name);
-    if (typed === undefined) return this.say(`you do not hold ${name}`);
+    if (typed === undefined) return this.say(`you neither hold ${name} nor wait for it`);
     this.locks.delete(name);
     if (typed.held === null) {
       typed.giveUp.abort(new LockError('aborted', `no longer waiting for ${name}`));
@@ -97,10 +98,10 @@ export class NodeConsole {
     const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} ${entries === 1 ? 'entry' : 'entries'}`];
     for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${peer.reason ?? 'unknown'})`}`);
     if (locks.length === 0) lines.push('  no lock in use');
-    for (const { lock, grants, queue, requester } of locks) {
-      const lent = grants.map(({ request, mode }) => `${request.node} (${mode})`).join(', ') || 'nobody';
-      const own = requester === null || requester.state === 'idle' ? '' : `; own request: ${requester.state}`;
-      lines.push(`  ${lock}: vote lent to ${lent}, ${queue.length} waiting${own}`);
+    for (const { name, grants, queue, callers } of locks) {
+      const lent = grants.map(({ node, mode }) => `${node} (${mode})`).join(', ') || 'nobody';
+      const own = callers === null || callers.state === 'idle' ? '' : `; own request: ${callers.state}`;
+      lines.push(`  ${lockTitle(name)}: vote lent to ${lent}, ${queue.length} waiting${own}`);
     }
     this.say(lines.join('\n'));
   }

@@ -17,7 +17,7 @@ import { runWorkload } from './workload';
 
 const ADDRESS_OPTIONS = 'Addresses:';
 
-/** How long a node that was told to want a lock pauses in between. */
+/** How long a node with --lock pauses before it wants the lock again. */
 const EVERY_MS = 500;
 
 interface NodeOptions extends TlsOptions {
@@ -45,30 +45,30 @@ export function nodeCommand(): Command {
     .requiredOption('--id <id>', 'which node of the configuration this is')
     .addOption(configOption())
     .optionsGroup(ADDRESS_OPTIONS)
-    .option('--peer <id=host:port>', "a peer's address where it differs from the configuration (repeatable)", collectPeers)
+    .option('--peer <id=host:port>', "address of a peer, where it differs from the configuration (repeatable)", collectPeers)
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
-    .option('--insecure', 'listen beyond this machine without TLS')
+    .option('--insecure', 'listen beyond this machine without TLS, in a network that you trust')
     .optionsGroup('Across restarts:')
-    .option('--data-dir <dir>', 'what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
-    .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease')
-    .option('--first-start', 'the cluster is new, no node of it ever ran: lend its vote at once, not after one silent lease')
-    .optionsGroup('What it tells:')
+    .option('--data-dir <dir>', 'where the node keeps what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
+    .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease, and tokens may fall')
+    .option('--first-start', 'nobody has ever run this cluster: lend the vote at once, not after one silent lease')
+    .optionsGroup('What it reports:')
     .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'))
-    .option('--trace <file>', 'append every event of the core and its effects to this file, to be replayed')
-    .optionsGroup('A lock of its own, for trials:')
+    .option('--trace <file>', 'append every event of the core and its effects to this file, for a replay')
+    .optionsGroup('To try it out with a lock:')
     .option('--lock <lock>', 'want this lock again and again')
-    .addOption(durationOption('--every <duration>', `pause before wanting it again (default: ${EVERY_MS}ms)`))
+    .addOption(durationOption('--every <duration>', `how long to pause before wanting it again (default: ${EVERY_MS}ms)`))
     .addOption(durationOption('--work <duration>', 'how long to hold it', '50ms'))
-    .option('--file <file>', 'append a line for each enter and leave')
-    .option('--shared', 'want it shared')
-    .option('--no-retain', 'give the votes of a released lock back at once');
+    .option('--file <file>', 'append a line to this file at each entry and at each exit')
+    .option('--shared', 'want it in shared mode')
+    .option('--no-retain', 'give back the votes of a released lock at once');
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Every node of the configuration is one such process. All are equal: each asks for locks, and each lends its vote. Give all of them the same file; one with another file is refused, and says why.',
-      'After a restart a node lends no vote for one lease, for it may have lent it a moment before. It takes part again by itself; until then others are asked. --first-start says that the cluster is new, that none of its nodes ever ran, and spares them the wait; said of a cluster that ran, it may let two holders in. A node that ran before ignores it, and one that hears of an earlier life from a peer is silent as any other.',
-      'The data directory remembers under which nodes and quorums it lent its vote: with others it does not start before `maekawa quorums change` was run. It does not begin to lend its vote either while a peer that it reaches serves under another configuration.',
-      'On a terminal, type `help` for what can be typed. Ctrl-C stops the node in good order, a second one at once.',
+      'Each node of the configuration is one such process. All nodes are equal: each asks for locks, and each lends its vote. Give all of them the same file. Nodes with different files refuse each other and log why. To change nodes or quorums, stop all nodes and run `maekawa quorums change`: before that, a node does not start with others than it last ran with, if its data directory remembers them.',
+      'After a restart a node lends no vote for one lease, because it may have lent it just before. Meanwhile the others are asked; then it takes part again by itself. --first-start skips this wait. Use it only when nobody has ever run this cluster: in any other case it can let two holders in. A node that ran before ignores it and logs why; one that hears of an earlier life from a peer is silent like any other.',
+      'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
+      'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, a second Ctrl-C stops it at once.',
     ],
     exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],
     examples: [
@@ -82,7 +82,7 @@ export function nodeCommand(): Command {
 
 async function run(options: NodeOptions): Promise<void> {
   if (options.lock === undefined && (options.every !== undefined || options.file !== undefined || options.shared === true)) {
-    throw new LockError('config', '--every, --file and --shared say how to want a lock; name it with --lock');
+    throw new LockError('config', '--every, --file and --shared need a lock; name it with --lock');
   }
   if (options.lock !== undefined) checkLockNames([options.lock]);
   const tls = tlsFilesOf(options);
@@ -172,7 +172,7 @@ class Stopper {
   order(how: string, exitCode: number): void {
     this.orders++;
     if (this.orders > 1) process.exit(exitCode);
-    this.log.info(`${how}: giving the locks back and stopping; once more to stop at once`);
+    this.log.info(`${how}: giving the locks back and stopping; repeat it to stop at once`);
     void this.node?.stop();
   }
 }

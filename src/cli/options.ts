@@ -7,12 +7,12 @@ import { nameFault } from '../locks/request-arguments';
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const MS_MAX = 0x7fff_ffff; // what a timer can wait
 
-/** `250ms`, `10s`, `1.5m`, `2h`; a bare number is refused, for it could be meant in either unit. */
+/** `250ms`, `10s`, `1.5m`, `2h`; a bare number is refused, because its unit is not known. */
 export function parseDurationMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
   const ms = Math.round(Number(match?.[1]) * (UNITS_MS[match?.[2] ?? ''] ?? NaN));
   if (Number.isNaN(ms)) throw new InvalidArgumentError('Write a number with a unit, such as 500ms, 10s, 5m or 1h.');
-  if (ms > MS_MAX) throw new InvalidArgumentError('That is longer than 24 days, the longest that can be waited.');
+  if (ms > MS_MAX) throw new InvalidArgumentError('That is too long. Write at most 24 days.');
   return ms;
 }
 
@@ -60,7 +60,7 @@ export function tlsOptions(): Option[] {
   return [
     new Option('--tls-cert <file>', 'TLS certificate (PEM); its CN or a DNS name in it is the node id').env('MAEKAWA_TLS_CERT'),
     new Option('--tls-key <file>', 'its private key (PEM)').env('MAEKAWA_TLS_KEY'),
-    new Option('--tls-ca <file>', 'the authority that signed the certificates of all nodes (PEM)').env('MAEKAWA_TLS_CA'),
+    new Option('--tls-ca <file>', 'certificate of the authority that signed the certificates of all nodes (PEM)').env('MAEKAWA_TLS_CA'),
   ].map((option) => option.helpGroup(TLS_OPTIONS));
 }
 
@@ -68,7 +68,7 @@ export function tlsOptions(): Option[] {
 export function tlsFilesOf({ tlsCert, tlsKey, tlsCa }: TlsOptions): TlsFiles | undefined {
   if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined || tlsCa === undefined) {
-    throw new LockError('config', 'TLS takes three files: --tls-cert, --tls-key and --tls-ca; give all or none');
+    throw new LockError('config', 'TLS needs three files: give --tls-cert, --tls-key and --tls-ca, or none of them');
   }
   return { certFile: tlsCert, keyFile: tlsKey, caFile: tlsCa };
 }

@@ -14,23 +14,23 @@ import { whoCommand } from './who';
 
 export function createProgram(): Command {
   const maekawa = new Command('maekawa')
-    .description('a lock that a fleet of machines shares without any server')
+    .description('a lock that a fleet of machines shares without a lock server')
     .version(packageVersion(), '-V, --version', 'show the version');
   withManual(maekawa, {
     description: [
-      'Every machine that wants locks runs a node. The nodes lend each other their votes, and who has the votes of a quorum holds the lock. `maekawa lock` asks a node for a lock and runs a command while it is held.',
-      'A configuration file, quorums.json unless another is named, says which nodes there are.',
+      'Some or all of your machines run a node each. The nodes lend each other their votes, and the node that has the votes of a quorum holds the lock. `maekawa lock` asks a node for a lock and runs a command while it holds the lock.',
+      'A configuration file names the nodes: quorums.json, unless you name another.',
     ],
-    environment: [['MAEKAWA_CONFIG', 'the configuration, where --config does not name one']],
+    environment: [['MAEKAWA_CONFIG', 'the configuration, unless --config names one']],
     exitCodes: [
       'command', 'failed', 'usage', 'unreachable', 'storage', 'cannotWrite', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound', 'died',
     ],
     examples: [
-      ['maekawa demo', 'see four nodes share a lock and lose one of them'],
+      ['maekawa demo', 'watch four nodes share a lock and lose one of them'],
       ['maekawa quorums init --nodes 3', 'write a configuration'],
       ['maekawa node --id n1', 'start a node'],
       ['maekawa lock invoices -- ./job.sh', 'run a command while holding a lock'],
-      ['maekawa COMMAND --help', 'the manual of a command; also: man maekawa-lock'],
+      ['maekawa COMMAND --help', 'show the manual of a command; also: man maekawa-lock'],
     ],
   });
   for (const command of [

@@ -1,4 +1,4 @@
-/** `maekawa quorums describe`: says in words and numbers what the quorums of a configuration are worth. */
+/** `maekawa quorums describe`: rates the quorums of a configuration in words and numbers. */
 import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import { describeQuorums } from '../quorum';
@@ -15,12 +15,12 @@ const ADVICE_TITLES = { better: 'Better is', smaller: 'Cheaper is', tougher: 'To
 
 export function describeCommand(output: Output): Command {
   const command = new Command('describe')
-    .description('say what the quorums are worth: size, load, crashes survived, availability')
+    .description('rate the quorums: size, load, crashes survived, availability')
     .addArgument(fileArgument())
     .option('--json', 'print one JSON object');
   return withManual(command, {
     description: [
-      'Quorum size (K) counts the nodes that an entry asks, the node itself included. Load is the share of all entries that ask a node, when all nodes are up and enter equally often. Availability takes the nodes to fail independently of each other; it is exact, or sampled with the error stated (95 % confidence).',
+      'Quorum size (K) counts the nodes that an entry asks, including the node that enters. Load is the share of all entries that ask a node, if all nodes are up and enter equally often. Availability assumes that nodes fail independently of each other. It is exact, or sampled with the error shown (95 % confidence).',
     ],
     exitCodes: ['usage'],
     examples: [

@@ -29,19 +29,19 @@ export function initCommand(output: Output): Command {
     .description('write a configuration to start from')
     .requiredOption('-n, --nodes <count>', 'how many nodes', parseCount)
     .addOption(new Option('-f, --family <family>', 'how the quorums are made').choices(FAMILIES).default('majority'))
-    .option('--columns <count>', 'how many columns the grid has (default: as near to a square as can be)', parseCount)
-    .option('-o, --out <file>', 'where to write; - is standard output', 'quorums.json')
+    .option('--columns <count>', 'how many columns the grid has (default: as nearly square as possible)', parseCount)
+    .option('-o, --out <file>', 'where to write; - means standard output', 'quorums.json')
     .option('--force', 'overwrite the file if there is one')
-    .option('--host <host>', 'host of every node; {id} in it stands for the id of the node', '127.0.0.1')
-    .option('--base-port <port>', 'port of the first node; nodes on one host count up from it', parseCount, 7001)
-    .option('--cluster <name>', 'name of the cluster; nodes of another one are refused');
+    .option('--host <host>', 'host of every node; {id} stands for the id of the node', '127.0.0.1')
+    .option('--base-port <port>', 'port of the first node; further nodes on the same host take the next ports', parseCount, 7001)
+    .option('--cluster <name>', 'name of the cluster; nodes of different clusters refuse each other');
   return withManual(command, {
-    description: ['Never overwrites a file unless told to. The families:'],
+    description: ['Overwrites no file unless --force is given. The families:'],
     table: [
-      ['majority', 'more than half of the nodes; survives the most crashes; best up to nine nodes'],
-      ['grid', 'a row and a column; about 2√N nodes a quorum'],
-      ['plane', 'lines of a projective plane, about √N nodes a quorum; for 3, 7, 13, 31, 57, … nodes'],
-      ['explicit', 'a list of voting sets, for you to edit'],
+      ['majority', 'more than half of the nodes; survives the most crashes; the best choice for up to nine nodes'],
+      ['grid', 'a row and a column; about 2√N nodes in a quorum'],
+      ['plane', 'lines of a projective plane; about √N nodes in a quorum; for 3, 7, 13, 31, 57, … nodes'],
+      ['explicit', 'a list of voting sets that you edit'],
     ],
     exitCodes: ['usage'],
     examples: [
@@ -63,7 +63,7 @@ function run(options: InitOptions, output: Output): void {
     quorums: chooseLayout(ids, options),
   };
   const result = validate(file);
-  if ('faults' in result) throw new LockError('config', describeFaults('that makes a faulty file', result.faults.slice(0, 1)));
+  if ('faults' in result) throw new LockError('config', describeFaults('these options make a faulty file', result.faults.slice(0, 1)));
   const text = `${formatJson(file)}\n`;
   if (out === '-') {
     output.write(text);
@@ -78,7 +78,7 @@ function run(options: InitOptions, output: Output): void {
 function chooseLayout(ids: readonly NodeId[], { family, columns }: InitOptions): FamilyLayout {
   if (columns !== undefined && family !== 'grid') throw new LockError('config', `--columns is for --family grid, not ${family}`);
   if (columns !== undefined && columns > ids.length) {
-    throw new LockError('config', `--columns ${columns} are more than the ${ids.length} nodes; give at most ${ids.length}`);
+    throw new LockError('config', `--columns ${columns} is more than there are nodes (${ids.length}); give at most ${ids.length}`);
   }
   if (family === 'plane' && planeOrder(ids.length) === null) {
     const sizes = nearestPlaneSizes(ids.length).join(' or ');

@@ -18,7 +18,7 @@ export function quorumsCommand(output: Output = process.stdout): Command {
     .addCommand(describeCommand(output))
     .addCommand(changeCommand(output));
   return withManual(command, {
-    description: ['A configuration names the nodes of a cluster, and how they form quorums. Any two quorums share a node, which is what makes a lock exclusive; a file in which they do not is refused.'],
+    description: ['A configuration names the nodes of a cluster and says how they form quorums. Any two quorums must share a node: that makes a lock exclusive. maekawa refuses a file in which two quorums share none.'],
     exitCodes: ['usage'],
     examples: [
       ['maekawa quorums init --nodes 5'],
@@ -31,7 +31,7 @@ export function quorumsCommand(output: Output = process.stdout): Command {
 
 function checkCommand(output: Output): Command {
   const command = new Command('check')
-    .description('say everything that is wrong with a configuration, and how to mend it')
+    .description('find every fault of a configuration, and say how to mend it')
     .addArgument(fileArgument());
   return withManual(command, {
     description: ['Prints one line for each fault.'],

@@ -31,22 +31,22 @@ type NodeAnswer =
 
 export function statusCommand(): Command {
   const command = new Command('status')
-    .description('show every node: what it holds, wants and lends')
+    .description('show what every node holds, wants and lends')
     .addOption(configOption())
     .option('--watch', 'show it again and again')
-    .addOption(durationOption('--every <duration>', 'how often, with --watch', '1s'))
-    .option('--json', 'one JSON object a look');
+    .addOption(durationOption('--every <duration>', 'how often to show it, with --watch', '1s'))
+    .option('--json', 'print one JSON object each time');
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers, LENT and QUEUED what its vote is lent for and who waits for it, ENTRIES how often a lock was entered through it. Below, the locks in use: `retained` is one that was released and keeps its votes until somebody else asks, `recalled` one that was taken from clients who have not given it back yet.',
-      'In between stands what a node has to say to its operator, such as that nodes of another configuration serve beside it.',
+      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers. LENT counts the locks for which it lends its vote, QUEUED the requests that wait for its vote. ENTRIES counts how often a lock was entered through it. The locks in use follow: a `retained` lock was released and keeps its votes until somebody else asks; a `recalled` lock was taken from clients who have not given it back yet. A node that is up may still be unable to lend its vote, if it cannot write its data directory: see its log.',
+      'Between the two tables stands what a node has to tell its operator, such as that nodes with another configuration serve beside it.',
     ],
     exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
     examples: [
       ['maekawa status'],
       ['maekawa status --watch'],
-      ["maekawa status --json | jq -r '.nodes[] | select(.up | not) | .id'", 'which are down'],
+      ["maekawa status --json | jq -r '.nodes[] | select(.up | not) | .id'", 'the nodes that are down'],
     ],
   }).action(run);
 }

@@ -33,7 +33,7 @@ export interface SuperviseOptions {
   readonly onStarted?: (pid: number) => void;
 }
 
-/** These are handed on to the command; all others that can be caught stay what they are. */
+/** Signals that are passed on to the command. The others keep their meaning. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
 const GRACE_SHARE = 0.25;
@@ -99,7 +99,7 @@ function exitCodeOf(child: ChildProcess, file: string, warn: (text: string) => v
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       const isMissing = error.code === 'ENOENT';
-      warn(isMissing ? `there is no command ${file}` : `cannot execute ${file}: ${error.message}`);
+      warn(isMissing ? `there is no command ${file}; check its name and your PATH` : `cannot execute ${file}: ${error.message}`);
       resolve(isMissing ? EXIT.notFound : EXIT.cannotExecute);
     });
     child.once('exit', (code, signal) => resolve(signal === null ? (code ?? EXIT.bug) : 128 + constants.signals[signal]));
@@ -167,7 +167,7 @@ class LeaseGuard {
     const { descendants, options: { onLost, warn } } = this;
     this.stop();
     if (onLost === 'ignore') {
-      if (!this.hasWarned) warn(`${why}; the command goes on, as told by --on-lost ignore`);
+      if (!this.hasWarned) warn(`${why}; the command goes on, because of --on-lost ignore`);
       this.hasWarned = true;
       return;
     }

@@ -19,19 +19,19 @@ interface WatchOptions extends AllNodesOptions {
   readonly json?: true;
 }
 
-/** What a line is about. Whether a node that does not answer still holds what it held is not known. */
+/** What a line is about. Nobody knows whether a silent node still holds what it held. */
 type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back' | 'missed'; readonly node: NodeId; readonly held?: LockInfo };
 
 export function watchCommand(): Command {
   const command = new Command('watch')
     .description('print a line for each change of who holds a lock')
     .argument('<name>', 'the lock or semaphore')
-    .option('--json', 'as JSON lines')
+    .option('--json', 'print JSON lines')
     .addOption(configOption());
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration and begins with who holds the lock now, and which nodes do not answer. Goes on until a signal comes. A node that does not answer is asked again every second; what changes through it meanwhile is not seen.',
+      'Asks every node of the configuration. It begins with the holders and the nodes that do not answer, and goes on until a signal comes. It asks a silent node again every second, and misses what changes through that node until it answers.',
     ],
     exitCodes: ['usage'],
     examples: [['maekawa watch invoices'], ["maekawa watch invoices --json | jq -r 'select(.change == \"held\").lock.clientId'"]],
@@ -88,7 +88,7 @@ class FollowedNode {
     this.print({ change: 'silent', node: this.id, ...(lock === undefined ? {} : { held: lock }) });
   }
 
-  /** The stream of a node that is back says nothing until something changes. */
+  /** Asks, because the stream of a node that is back says nothing until something changes. */
   private askWhileSilent(stream: number): void {
     if (!this.isSilent || this.isOver || stream !== this.begun) return;
     this.node.client.query(ANSWER_MS).then(() => this.onAnswer(), () => {
@@ -139,9 +139,9 @@ function describe(name: string, line: Line): string {
     case 'nobody':
       return `${time}  nobody is known to hold ${lock}`;
     case 'silent':
-      return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which ends with its lease at the latest`}`;
+      return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which it keeps for one lease at most`}`;
     case 'missed':
-      return `${time}  changes through ${line.node} were missed: they were not read in time; who holds it now follows`;
+      return `${time}  missed changes through ${line.node}, which came faster than they were read; the present holder follows`;
     case 'back':
       return `${time}  ${line.node} answers again`;
     case 'held':

@@ -1,6 +1,7 @@
 /** `maekawa who`: who holds a lock and who waits for it, or all locks. */
 import { Command } from 'commander';
 import { LockError } from '../errors';
+import { visible } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
 import { clientsOf, closeAll, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, Inventory } from './all-nodes';
@@ -19,14 +20,14 @@ interface WhoOptions extends AllNodesOptions {
 export function whoCommand(): Command {
   const command = new Command('who')
     .description('show who holds a lock and who waits for it')
-    .argument('[name]', 'the lock or semaphore; without it all that are held or waited for')
-    .option('--json', 'as one JSON object')
+    .argument('[name]', 'the lock or semaphore (default: all that somebody holds or waits for)')
+    .option('--json', 'print one JSON object')
     .addOption(configOption());
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration, and names those that do not answer: what is held through them is not shown.',
-      'A client is named by the node that it asked and by the number of its connection there: n1/3. A lock of a node\'s own process has the node\'s id alone.',
+      'Asks every node of the configuration. It names the nodes that do not answer; locks held through them are not shown.',
+      'A client appears as the node that it asked and the number of its connection there: n1/3. A caller in the process of a node appears as the id of that node.',
     ],
     exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers']],
     examples: [
@@ -43,7 +44,7 @@ async function who(name: string | undefined, options: WhoOptions): Promise<void>
   const all = await inventoryOf(nodes, ANSWER_MS);
   await closeAll(nodes);
   if (all.unanswered.length === nodes.length) {
-    throw new LockError('unreachable', `no node answers: ${nodes.map(({ id, client }) => `${id} at ${client.address}`).join(', ')}`);
+    throw new LockError('unreachable', `no node answers: ${nodes.map(({ id, client }) => `${id} at ${client.address}`).join(', ')}. Start one, or name another configuration with --config`);
   }
   const isMeant = (lock: LockInfo): boolean => name === undefined || isAbout(lock.name, name);
   const { unanswered } = all;
@@ -57,14 +58,14 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   const showsLock = name === undefined || [...held, ...pending].some((lock) => lock.name !== name);
   const row = (state: string) => (lock: LockInfo): string[] => [
     ...(showsLock ? [lockTitle(lock.name)] : []),
-    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), lock.label ?? '',
+    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), visible(lock.label ?? ''),
   ];
   const rows = [...held.map(row('holds')), ...pending.map(row('waits'))];
   if (showsLock) rows.sort(([a = ''], [b = '']) => (a < b ? -1 : Number(a > b)));
   const header = [...(showsLock ? ['LOCK'] : []), 'CLIENT', 'STATE', 'MODE', 'FOR', 'TOKEN', 'NAME'];
-  const use = name === undefined ? 'no lock is held or waited for' : `nobody holds ${printable(name)} or waits for it`;
+  const use = name === undefined ? 'nobody holds a lock or waits for one' : `nobody holds ${printable(name)} or waits for it`;
   return [
-    rows.length > 0 ? formatTable(header, rows) : `${use}${unanswered.length === 0 ? '' : ', as far as the nodes know that answer'}`,
+    rows.length > 0 ? formatTable(header, rows) : `${use}${unanswered.length === 0 ? '' : ', as far as the nodes that answer know'}`,
     ...(unanswered.length === 0 ? [] : [`did not answer: ${unanswered.join(', ')}`]),
   ].join('\n');
 }

@@ -14,7 +14,7 @@ import { RemoteLockManager } from './remote';
 export interface ConnectOptions {
   /** `host:port` of nodes, the preferred one first. */
   readonly addresses: readonly string[];
-  /** What the nodes were started with. */
+  /** The files of this client's certificate; needed when the nodes use TLS. */
   readonly tls?: TlsFiles;
   /** The `cluster` of their configuration: nodes of another one refuse, with a LockError `protocol`. Default: any will do. */
   readonly cluster?: string;
@@ -24,8 +24,8 @@ export interface ConnectOptions {
 export interface RemoteLocks {
   readonly locks: LockManager;
   /**
-   * Gives up what waits and releases what is held. Resolves when the nodes know, or after half a second; then
-   * nothing of it keeps the process alive. Idempotent.
+   * Gives up every request that waits and releases every lock that is held. Resolves when the nodes know, or after
+   * half a second. Then nothing keeps the process alive. Idempotent.
    */
   readonly close: () => Promise<void>;
   /** As `close`. */
@@ -33,7 +33,8 @@ export interface RemoteLocks {
 }
 
 /**
- * Does not wait for a connection: each request finds a node that answers.
+ * The locks of a cluster for a process that is no node. Does not wait for a connection: each request finds a node
+ * that answers. Does not check that the addresses belong to the cluster that you mean.
  * @throws LockError `config` when no address is given or a TLS file cannot be read, TypeError for options of a wrong type
  */
 export function connect(options: ConnectOptions): RemoteLocks {
@@ -43,7 +44,7 @@ export function connect(options: ConnectOptions): RemoteLocks {
   if (!Array.isArray(list)) throw new TypeError(`connect takes the addresses in an array, such as ['127.0.0.1:7001'], not ${shown(addresses)}`);
   if (addresses.length === 0) throw new LockError('config', 'connect needs the address of at least one node, such as 127.0.0.1:7001');
   for (const address of addresses) {
-    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is no address of a node; give host:port, such as 127.0.0.1:7001`);
+    if (!/^.+:\d+$/.test(address)) throw new LockError('config', `${JSON.stringify(address)} is not the address of a node; give host:port, such as 127.0.0.1:7001`);
   }
   if (cluster !== undefined && typeof cluster !== 'string') throw new TypeError(`cluster is the name of a cluster, not ${shown(cluster)}`);
   const material = tls === undefined ? undefined : loadClientTls(tls);

@@ -149,7 +149,7 @@ export class NodeConnection {
         method.path, method.requestSerialize, method.responseDeserialize, question, this.metadata, { deadline: Date.now() + withinMs },
         (error, reply) => {
           if (error !== null) reject(this.failure(error));
-          else if (reply === undefined) reject(new LockError('protocol', `what ${this.address} answers is nothing`));
+          else if (reply === undefined) reject(new LockError('protocol', `the node at ${this.address} sent an empty answer; it may run another version`));
           else resolve(reply);
         },
       );
@@ -157,8 +157,8 @@ export class NodeConnection {
   }
 
   /**
-   * Gives up what waits and releases what is held. Resolves when the node knows, or after half a second; then
-   * nothing of it keeps the process alive. Idempotent.
+   * Gives up every request that waits and releases every lock that is held. Resolves when the node knows, or after
+   * half a second. Then nothing keeps the process alive. Idempotent.
    */
   close(): Promise<void> {
     return (this.closing ??= this.end());
@@ -186,7 +186,7 @@ export class NodeConnection {
       case grpc.status.FAILED_PRECONDITION:
         return new LockError('protocol', `the node at ${this.address} refuses: ${detail}. Check the address, or which configuration is given`, { cause: error });
       case grpc.status.UNIMPLEMENTED:
-        return new LockError('protocol', `what listens at ${this.address} is no node of maekawa, or one of another version`, { cause: error });
+        return new LockError('protocol', `the program that listens at ${this.address} is no node of maekawa, or runs another version. Check the address`, { cause: error });
       default:
         return new LockError(
           'unreachable',

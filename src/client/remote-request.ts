@@ -16,17 +16,17 @@ import type { LockOptions } from '../locks/types';
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
 const PINGS_PER_LEASE = 5;
-/** How often it is looked whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
+/** How often this process looks whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
 const LOOK_MS = 200;
-/** A node says at once that a request is held or queued: one that does not within so long is taken for gone. */
+/** A node says at once whether a request is held or queued. If it says nothing for so long, it counts as gone. */
 const ANSWER_MS = 3_000;
-/** So much later than `waitMs` is a node taken for gone that never answered. */
+/** A node that never answers counts as gone this long after `waitMs`. */
 const ANSWER_LATE_MS = 1_500;
 /** How long nodes may take to notice that this process is done. */
 export const CLOSE_MS = 500;
 
 export interface RemoteOptions extends LockOptions {
-  /** Called when the lock is not free, with who holds it or stands in line before, as far as the node asked knows: other nodes, and clients of its own. */
+  /** Called when the lock is not free. `ahead` names the holders and those who stand before in line, as far as the asked node knows: other nodes, and its own clients. */
   readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
 }
 
@@ -124,7 +124,7 @@ export class RemoteRequest implements LockKeeper {
   }
 
   ranOut(): LockError {
-    return this.lostError(`the node at ${this.connection.address} did not renew it in time. Stop using what it protects; a resource that checks the fencing token refuses you by itself`);
+    return this.lostError(`the node at ${this.connection.address} did not renew it in time. Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there`);
   }
 
   /** What the node was not told has run out by then. */
@@ -177,7 +177,7 @@ export class RemoteRequest implements LockKeeper {
     this.stopListening();
     if (believedUntilMs(held) <= this.nowMs()) {
       this.finish();
-      return this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}`));
+      return this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}; take it again`));
     }
     const lock = new LockInHand(this, this.name, this.mode, held.token, believedUntilMs(held));
     this.state = { kind: 'granted', lock, stops: false };

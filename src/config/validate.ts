@@ -167,7 +167,7 @@ function checkAddress(address: unknown, path: string, placeOf: Map<string, strin
   }
   const [host, port] = [match[1]?.toLowerCase(), Number(match[2])];
   if (port < 1 || port > 65_535) {
-    fault(`${path}.address`, `${show(address)} has a port that cannot be`, 'give a port from 1 to 65535');
+    fault(`${path}.address`, `${show(address)} has an impossible port`, 'give a port from 1 to 65535');
     return;
   }
   const other = placeOf.get(`${host}:${port}`);
@@ -258,7 +258,7 @@ function checkSets(value: unknown, ids: readonly NodeId[], fault: Report): Famil
   }
   for (const [a, b] of disjointPairs(Object.entries(sets).map(([name, members]) => ({ name, members })))) {
     fault('quorums.sets', `voting sets of ${a.name} ${describeSet(a.members)} and ${b.name} ${describeSet(b.members)} share no node`,
-      'add a node of one to the other: any two voting sets must intersect, or both could hold a lock at once');
+      'add a node of one to the other: any two voting sets must share a node, or both could hold a lock at once');
   }
   return { family: 'explicit', sets };
 }

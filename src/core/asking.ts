@@ -4,7 +4,7 @@
  * Source: protocol.md section 4, and the rule holder-first.
  */
 import type { Context } from './context';
-import type { LamportTime, LockName, NodeId } from './messages';
+import type { Grant, Inquire, LamportTime, LockName, NodeId } from './messages';
 import type { Held, OpenRequest, Waiting } from './phases';
 import { claimOf } from './priority';
 
@@ -45,4 +45,11 @@ export function sendYield(context: Context, to: NodeId, lock: LockName, { id }: 
 
 export function sendRelease(context: Context, to: NodeId, lock: LockName, timestamp: LamportTime): void {
   context.send(to, { kind: 'release', lock, clock: context.clock.now, timestamp });
+}
+
+/** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */
+export function answerUnknown(context: Context, from: NodeId, message: Grant | Inquire): void {
+  // What an earlier life held its client may still use: it must run out by itself (protocol.md section 11).
+  if (message.timestamp < context.clock.bornAt) context.ignore(from, message, 'request of an earlier life');
+  else sendRelease(context, from, message.lock, message.timestamp);
 }

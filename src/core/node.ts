@@ -14,7 +14,7 @@ import { assertNever, broken } from './invariants';
 import type { LamportTime, LockName, Message } from './messages';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
-import { Requesters } from './requester';
+import { Requesters } from './requesters';
 
 export const DEFAULT_SLACK = 2 ** 24;
 export const DEFAULT_CEILING_BLOCK = 2 ** 20;

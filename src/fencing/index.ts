@@ -1,7 +1,7 @@
 /**
- * Fencing, at the side of what a lock protects: it remembers the highest token that it has seen of each
- * lock and refuses a smaller one. So a holder that was paused past its lease, and wakes up after another
- * was inside, does no harm; no lock service can prevent that by itself.
+ * Fencing, on the side of the resource that a lock protects: the resource remembers the highest token that it has seen
+ * of each lock, and refuses a smaller one. So a holder that was paused past its lease, and wakes up after another one was
+ * inside, does no harm. No lock service can prevent that by itself.
  * Law: tokens alone decide, no clock and no connection; check and write are one atomic step, which is the
  * store's part. Source: M. Kleppmann, How to do distributed locking, 2016.
  */
@@ -42,7 +42,7 @@ export type FenceOutcome<T> =
   /** Nothing has changed, for the lock `name` has the larger token `seen`. */
   | { readonly kind: 'stale'; readonly name: string; readonly seen: Token };
 
-/** What a write is made under: one lock, or several that all must be current. */
+/** The lock under which a write is made, or several locks that all must be current. */
 export type FencedBy = FencingToken | readonly FencingToken[] | { readonly locks: readonly FencingToken[] };
 
 /** Writes to a resource that refuses holders of the past. Made by `fence`. */
@@ -55,13 +55,13 @@ export interface Fence<Resource> {
    * fence again.
    *
    * @throws LockError `fenced` when a token is stale; nothing was written. `config` when there is no token,
-   * one is no token, or two are of one lock. What `write` and the store throw is passed on; of a store that
-   * could not be reached at the end, nobody knows whether it has written.
+   * one is no token, or two are of one lock. Passes on what `write` and the store throw. If the store could not be
+   * reached at the end, nobody knows whether it has written.
    */
   write<T>(locks: FencedBy, write: (resource: Resource) => T): Promise<Awaited<T>>;
 }
 
-/** Guard the resource behind `store`: whoever writes shows the token of the lock that it holds. */
+/** Guards the resource behind `store`: every write shows the token of the lock that it holds. */
 export function fence<Resource>(store: FenceStore<Resource>): Fence<Resource> {
   return {
     write: async <T>(locks: FencedBy, write: (resource: Resource) => T): Promise<Awaited<T>> => {
@@ -76,10 +76,10 @@ export function fence<Resource>(store: FenceStore<Resource>): Fence<Resource> {
 const NOTHING_SEEN: TokensSeen = { exclusive: 0, any: 0 };
 
 /**
- * The rule, for stores that apply it themselves: what is to be remembered of the lock when `seen` was until
- * now, or null when the token is stale. An exclusive holder is stale when a larger token was seen; an equal
- * one is its own. Shared holders are inside together, with tokens in any order: one is stale when an
- * exclusive holder came after it.
+ * The rule, for stores that apply it themselves. `seen` is what the store remembered of the lock until now. Returns what
+ * it must remember from now on, or null when the token is stale. An exclusive holder is stale when a larger token was
+ * seen; an equal one is its own. Shared holders are inside together, with tokens in any order: one of them is stale
+ * when an exclusive holder came after it.
  */
 export function admit({ token, mode = 'exclusive' }: FencingToken, seen: TokensSeen = NOTHING_SEEN): TokensSeen | null {
   switch (mode) {
@@ -104,7 +104,7 @@ function tokensOf(locks: FencedBy): readonly FencingToken[] {
     if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
       throw new LockError('config', `the mode of the lock ${lock} is 'exclusive' or 'shared', not ${JSON.stringify(mode)}`);
     }
-    if (tokens[place + 1]?.name === name) throw new LockError('config', `a fenced write was given two tokens of the lock ${lock}`);
+    if (tokens[place + 1]?.name === name) throw new LockError('config', `a fenced write got two tokens of the lock ${lock}; give one`);
   }
   return tokens;
 }

@@ -159,7 +159,7 @@ export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lo
   try {
     // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
     if (lock.validForMs() === 0) {
-      throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start`));
+      throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start, because this process was busy or frozen; take it again`));
     }
     const result = callback(lock);
     if (!isThenable(result)) {

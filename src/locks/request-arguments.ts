@@ -72,10 +72,10 @@ function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value && typeof value.addEventListener === 'function';
 }
 
-/** Why this name is no user's; or null. For methods that the specification does not know a name is a string and nothing else. */
+/** Why users may not use this name; or null. Methods that the specification does not know take a string and nothing else. */
 export function nameFault(name: unknown): Error | null {
   if (typeof name !== 'string') return new TypeError(`a lock name is a string, not ${shown(name)}`);
-  // Names of our own start so; the specification leaves them to whoever implements it.
+  // The locks behind permits have such names; the specification leaves them to implementations.
   if (name.startsWith('-')) return notSupported(`the lock name ${JSON.stringify(name)} starts with "-", which is reserved`);
   const fault = lockNameFault(name);
   return fault === null ? null : new LockError('config', fault);

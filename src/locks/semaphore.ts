@@ -1,7 +1,7 @@
 /**
- * A counting semaphore out of locks: each permit is one lock. A caller first asks for the permit that it
- * had last, and if that does not come at once for all of them; the first that comes counts, the others
- * are given back. So a permit that is free is never waited for in vain, and each is as safe as a lock.
+ * A counting semaphore made of locks: each permit is one lock. A caller first asks for the permit that it had last.
+ * If that permit does not come at once, the caller asks for all of them, keeps the first that comes, and gives the
+ * others back. So nobody waits while a permit is free, and each permit is as safe as a lock.
  */
 import { LockError } from '../errors';
 import { lockNameFault } from '../lock-name';
@@ -50,7 +50,7 @@ export class CountingSemaphore implements Semaphore {
       throw new LockError('config', `the semaphore ${JSON.stringify(name)} needs from 1 to ${PERMITS_MAX} permits, not ${String(permits)}`);
     }
     const fault = lockNameFault(permitName(this.name, PERMITS_MAX));
-    if (fault !== null) throw new LockError('config', `the name of the semaphore is too long, for it is part of the names of its permits: ${fault}`);
+    if (fault !== null) throw new LockError('config', `the name of the semaphore is too long, because the names of its permits contain it: ${fault}. Give it a shorter one`);
     this.preferred = Math.floor(Math.random() * permits);
   }
 
@@ -145,7 +145,7 @@ export class CountingSemaphore implements Semaphore {
     });
   }
 
-  /** In the words of whoever asked: it knows a semaphore and not the lock behind a permit. */
+  /** In the words of the caller, who knows a semaphore and not the lock behind a permit. */
   private named(error: unknown, waitMs: number | undefined): Error {
     if (!(error instanceof LockError)) return error as Error;
     const within = waitMs === undefined ? '' : ` within ${waitMs} ms`;

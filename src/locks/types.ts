@@ -14,26 +14,26 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal;
   /**
    * Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. With 0 no
-   * message has time to come back: a lock that is free is had only if this node keeps its votes from the last time. To
-   * take a lock only if it is free there are `tryAcquire` and `ifAvailable` (`maekawa lock --wait 0s` means these).
+   * message has time to come back, so the request gets even a free lock only if this node still keeps its votes. To
+   * take a lock only if it is free, use `tryAcquire` or `ifAvailable` (as `maekawa lock --wait 0s` does).
    */
   readonly waitMs?: number;
   /**
-   * Take the lock from whoever holds it, on any node, before all who wait. Holders are told by their
-   * `signal`. In the process of a node they have lost it at that moment. A client gives it back as its `request`
-   * rejects, which is at once, or by `release` after `acquire`; who does not, or cannot be reached, with its lease.
+   * Take the lock from its holder, on any node, before all who wait. The holder hears of it by its `signal`. A holder
+   * in the process of a node has lost the lock at that moment. A client gives it back when its `request` rejects, which
+   * is at once, or by `release` after `acquire`. If it does not, or cannot be reached, the lock ends with its lease.
    * Default false.
    */
   readonly steal?: boolean;
-  /** Who asks and what for, shown to others by `query` and `maekawa who`. Default: nothing. */
+  /** Who asks and what for. `query` and `maekawa who` show it to others. Default: nothing. */
   readonly label?: string;
 }
 
 /** As in the Web Locks specification, and `waitMs`. */
 export interface LockOptions extends AcquireOptions {
   /**
-   * Run the callback with `null` unless the lock is free. That it is not is known in about one round trip,
-   * or after half a second when whoever holds it does not answer. Default false.
+   * Run the callback with `null` unless the lock is free. The answer takes about one round trip, or half a second when
+   * the holder does not answer. Default false.
    */
   readonly ifAvailable?: boolean;
 }
@@ -43,11 +43,11 @@ export interface Lock {
   readonly name: string;
   readonly mode: Mode;
   /**
-   * The fencing token, a safe integer. Hand it to the resource that the lock protects, and let that
-   * refuse a smaller token than it has seen: then even a holder that was paused can do no harm.
+   * The fencing token, a safe integer. Hand it to the resource that the lock protects, and let the resource
+   * refuse a smaller token than it has seen. Then a holder that was paused past its lease cannot overwrite a later one.
    */
   readonly token: Token;
-  /** Aborts the moment the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason. */
+  /** Aborts as soon as this process knows that the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason. */
   readonly signal: AbortSignal;
   /** For how many more milliseconds the lock is held if no renewal succeeds; 0 once it is lost or released. */
   validForMs(): number;
@@ -57,7 +57,7 @@ export interface Lock {
 export interface HeldLock extends Lock {
   /** Idempotent. */
   release(): void;
-  /** Called after each renewal with the new `validForMs()`. A later listener takes the place of an earlier one. */
+  /** Calls `listener` after each renewal with the new `validForMs()`. A later listener takes the place of an earlier one. */
   onRenewed(listener: (validForMs: number) => void): void;
   /** As `release`; for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -69,7 +69,7 @@ export interface HeldLocks {
   readonly locks: readonly HeldLock[];
   /** Aborts when the first of them is lost. */
   readonly signal: AbortSignal;
-  /** The least of theirs. */
+  /** The least of their `validForMs()`. */
   validForMs(): number;
   /** Releases all of them. Idempotent. */
   release(): void;
@@ -82,15 +82,16 @@ export interface LockInfo {
   readonly name: string;
   readonly mode: Mode;
   /**
-   * Who holds the lock or asks for it: the id of a node for callers in its own process, else that of the node that was
-   * asked and a number for the connection, as in `n1/3`. A client that wants and holds nothing for 10 s may get another one.
+   * Who holds the lock or asks for it. A caller in the process of a node has the id of that node. A client has the id
+   * of the node that it asked and a number for its connection, as in `n1/3`. A client that wants and holds nothing for
+   * 10 s may get another number.
    */
   readonly clientId: string;
-  /** As given by whoever asked. */
+  /** The `label` of the request. */
   readonly label?: string;
-  /** Of a lock that is held. */
+  /** The fencing token; absent while the request waits. */
   readonly token?: Token;
-  /** For how long it has been held, or has waited. */
+  /** For how many milliseconds it has been held, or has waited. */
   readonly forMs: number;
 }
 
@@ -108,15 +109,15 @@ export interface LockManagerSnapshot {
   pending: LockInfo[];
 }
 
-/** The same of all nodes that could be asked. */
+/** The same, of all nodes that answered. */
 export interface ClusterSnapshot extends LockManagerSnapshot {
-  /** Nodes that did not answer: what they hold is not listed. */
+  /** Nodes that did not answer. The lists do not contain what is held through them. */
   readonly unanswered: readonly NodeId[];
 }
 
-/** Whom `LockManager.query` asks. */
+/** Which nodes `LockManager.query` asks. */
 export interface QueryOptions {
-  /** `node` (default): what is held and asked for through this manager's node. `cluster`: through any node. */
+  /** `node` (default): lists what is held and asked for through this manager's node. `cluster`: through any node. */
   readonly scope?: 'node' | 'cluster';
 }
 
@@ -136,16 +137,16 @@ export interface Semaphore {
   request<T>(options: SemaphoreRequestOptions, callback: (permit: Permit | null) => T): Promise<Awaited<T>>;
 }
 
-/** Those of a lock that make sense for one of many: a permit is neither shared nor stolen. */
+/** The options of a lock that a permit has too. A permit is neither shared nor stolen. */
 export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label'>;
 
 /** The options of `Semaphore.request`. */
 export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
 
 /**
- * A permit of a semaphore that is held: a lock with a name of its own. `token` is larger than that of every earlier
- * holder of *this* permit; the tokens of different permits say nothing about each other. So a resource that takes
- * part remembers the largest token for each `name`, as `fence` does.
+ * A permit of a semaphore that is held: a lock with a name of its own. Its `token` is larger than that of every earlier
+ * holder of *this* permit. The tokens of different permits do not compare, so a resource that checks them remembers the
+ * largest token of each `name`, as `fence` does.
  */
 export interface Permit extends Lock {
   /** The semaphore's name. */
@@ -169,27 +170,27 @@ export interface LockManager {
    * Rejects with a DOMException as the specification says (`NotSupportedError` for options that exclude
    * each other and names that start with `-`, `AbortError` when the lock is stolen), with the signal's
    * reason when aborted before the grant, and with a LockError `timeout`, `no-quorum` or `closed` when
-   * the lock is not granted. When the lock is lost while the callback runs, it rejects at once with a
-   * LockError `lost`; the callback is told by `lock.signal`, and what it does then is its own matter. So it does when
-   * this process was busy or frozen for longer than a lease before the callback could start: then that never runs.
+   * the lock is not granted. When the lock is lost while the callback runs, `request` rejects at once with a
+   * LockError `lost`, and `lock.signal` aborts: the callback must stop by itself. When this process was busy or frozen
+   * until the lock had run out, `request` rejects with `lost` too, and never starts the callback.
    */
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   /** The same with options. */
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   /** With `ifAvailable` the callback gets `null` when the lock is not free. */
   request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
-  /** What is held and what waits. A request shows up as soon as it is made. */
+  /** Lists what is held and what waits. A request shows up as soon as it is made. */
   query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
-  /** The same of the whole cluster, and which nodes did not answer. */
+  /** Does the same for the whole cluster, and names the nodes that did not answer. */
   query(options: QueryOptions): Promise<ClusterSnapshot>;
   /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
   acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;
   /** Resolves to the lock if it is free, else to null. */
   tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode' | 'label'>): Promise<HeldLock | null>;
   /**
-   * All of these locks, or none; takes them in the order of their names, so that callers cannot block each other
-   * for ever. `waitMs` is for all of them together. Rejects as `acquire` does, and when one of them is lost while
-   * it waits for the others.
+   * Takes all of these locks, or none. It takes them in the order of their names, so that callers cannot block each
+   * other for ever. `waitMs` counts for all of them together. Rejects as `acquire` does, and when one of them is lost
+   * while it waits for the others.
    */
   acquireAll(names: Iterable<string>, options?: AcquireOptions): Promise<HeldLocks>;
   /** A counting semaphore. All who use one name must give the same number of permits, from 1 to 64. */

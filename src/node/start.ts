@@ -5,9 +5,11 @@ import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { DEFAULT_SLACK } from '../core';
-import type { LamportTime, LockView, NodeId } from '../core';
+import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
+import { lockStatus } from '../locks/status';
+import type { NodeStatus } from '../locks/status';
 import type { LockManager } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -18,7 +20,7 @@ import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
-import type { PeerStatus, TlsFiles } from '../transport/transport';
+import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
 import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
@@ -27,7 +29,6 @@ import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
 import { MonotonicTime } from '../runtime/monotonic-time';
-import type { MessageCounts } from '../runtime/runtime';
 import { TraceWriter } from '../runtime/trace-writer';
 
 /** The year 2112: half of all Lamport times. */
@@ -43,51 +44,32 @@ export interface StartOptions {
   readonly listen?: string;
   /** Addresses of peers that differ from the configuration, by node id. */
   readonly peers?: Readonly<Record<NodeId, string>>;
-  /** Where the clock's ceiling is kept. Default `./maekawa-data/<id>`. */
+  /** Where the node keeps the ceiling of its clock. One directory for each node; default `./maekawa-data/<id>`. */
   readonly dataDir?: string;
-  /** Keep nothing on disk: each start is silent for one lease. Default false. */
+  /** Keep nothing on disk: each start is silent for one lease, and tokens may fall after a restart. Default false. */
   readonly ephemeral?: boolean;
   /**
-   * The cluster is new: none of its nodes has ever run. So this one lends its vote at once and not after one silent lease.
-   * Said when it is not true, it lets two holders in. A node that ran before knows better, and one that hears of an earlier
-   * life from a peer is silent as any other. LockError `config` together with a configuration that has a `change`.
+   * Nobody has ever run this cluster, so the node lends its vote at once and not after one silent lease. Default
+   * false. Set it only when that is true: otherwise it can let two holders in. A node whose data directory remembers a
+   * life ignores it, and one that hears of an earlier life from a peer is silent like any other. LockError `config`
+   * together with a configuration that has a `change`.
    */
   readonly firstStart?: boolean;
   /** Mutual TLS between nodes. Without it the node listens on loopback only, unless `insecure`. */
   readonly tls?: TlsFiles;
   /** Listen beyond loopback without TLS. Default false. */
   readonly insecure?: boolean;
-  /** Keep the grants of a released lock until someone asks, so that taking it again is free. Default true. */
+  /** Keep the votes of a released lock until another node asks, so that taking it again costs no message. Default true. */
   readonly retain?: boolean;
   /** Where the node writes its log: a pino logger, or one of the same shape. Default: nowhere. */
   readonly log?: Logger;
-  /** A file to which every event of the core is appended with its effects, to be replayed. Default: none. */
+  /** A file to which the node appends every event of the core with its effects, for a replay. Default: none. */
   readonly traceFile?: string;
 }
 
 const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, retain: true, log: true, traceFile: true,
 };
-
-/** What a node knows of itself, its peers and its locks. */
-export interface NodeStatus {
-  readonly id: NodeId;
-  readonly cluster: string;
-  readonly digest: string;
-  /** As in a Configuration: which sets of nodes are quorums. */
-  readonly layout: string;
-  /** What an operator must know now, such as that another configuration is served beside this one; most often nothing. */
-  readonly notices: readonly string[];
-  readonly uptimeMs: number;
-  /** The node's own monotonic time, in which `locks` speak. */
-  readonly nowMs: number;
-  readonly clock: LamportTime;
-  readonly peers: readonly PeerStatus[];
-  readonly locks: readonly LockView[];
-  readonly messages: MessageCounts;
-  /** How often callers of this node entered a lock. */
-  readonly entries: number;
-}
 
 /** A node that runs in this process. */
 export interface MaekawaNode {
@@ -97,16 +79,16 @@ export interface MaekawaNode {
   readonly address: string;
   readonly locks: LockManager;
   /**
-   * Aborts when the node stops, with a LockError `closed` as its reason. That is not definite when a bug stopped
-   * the node, or that another process runs with its id or its data directory; then its cause is a LockError too.
+   * Aborts when the node stops, with a LockError `closed` as its reason. The error is not `definite` when a bug stopped
+   * the node, or when another process runs with its id or its data directory. In the second case its cause is a LockError.
    */
   readonly signal: AbortSignal;
-  /** A snapshot, for people and for metrics. */
+  /** Takes a snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
-   * Abort the signals of the locks held, wait half a second at most for them to be given back (by callbacks that end, or
-   * by `release`), tell the peers, and close. What is held then may still be in use, and ends with its lease. Takes
-   * well under a second. Idempotent.
+   * Aborts the signals of the locks held, waits at most half a second for their holders to give them back (by callbacks
+   * that end, or by `release`), tells the peers, and closes. A lock that is still held then ends with its lease.
+   * Idempotent.
    */
   stop(): Promise<void>;
 }
@@ -127,7 +109,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   }
   for (const [peer, address] of Object.entries(options.peers ?? {})) {
     if (!addresses.has(peer)) {
-      throw new LockError('config', `an address was given for ${JSON.stringify(peer)}, but the configuration has no such node`);
+      throw new LockError('config', `an address was given for ${JSON.stringify(peer)}, but the configuration has no such node; leave it out, or correct the id`);
     }
     addresses.set(peer, address);
   }
@@ -175,20 +157,23 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     address,
     locks: manager,
     signal: runtime.stops.signal,
-    status: (): NodeStatus => ({
-      id,
-      cluster,
-      digest,
-      layout,
-      notices: notices().map(({ text }) => text),
-      uptimeMs: runtime.nowMs() - startedAtMs,
-      nowMs: runtime.nowMs(),
-      clock: runtime.clock(),
-      peers: transport.peers(),
-      locks: runtime.locks(),
-      messages: runtime.counts,
-      entries: runtime.entries,
-    }),
+    status: (): NodeStatus => {
+      const nowMs = runtime.nowMs();
+      const { sent, received, ignored } = runtime.counts;
+      return {
+        id,
+        cluster,
+        digest,
+        layout,
+        notices: notices().map(({ text }) => text),
+        uptimeMs: nowMs - startedAtMs,
+        clock: runtime.clock(),
+        peers: transport.peers(),
+        locks: runtime.locks().map((view) => lockStatus(view, nowMs)),
+        messages: { sent: { ...sent }, received: { ...received }, ignored: { ...ignored } },
+        entries: runtime.entries,
+      };
+    },
     stop: (): Promise<void> => (stopped ??= stop()),
   };
   const service = addLocksService(server, node, manager);
@@ -215,7 +200,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const silence = runtime.silentForMs();
     log.info(
       { cluster, digest, layout, leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
-      `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, for it may have lent it before it restarted` : ''}`,
+      `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, because it may have lent it before it restarted` : ''}`,
     );
   } catch (error) {
     await node.stop();
@@ -224,7 +209,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   return node;
 }
 
-/** One that is misspelt would have no effect, and for most of them that is seen only after a crash. */
+/** A misspelt option would have no effect, and mostly somebody would notice only after a crash. */
 function checkOptions(options: StartOptions): void {
   if (!isObject(options)) throw new TypeError(`startNode takes an object, such as { id: 'n1', config: 'quorums.json' }, not ${shown(options)}`);
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));

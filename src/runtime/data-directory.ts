@@ -70,7 +70,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   } catch (error) {
     lock.release();
     if (error instanceof LockError) throw error;
-    throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}`, { cause: error });
+    throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}. Mend it, or choose another with --data-dir (startNode: dataDir)`, { cause: error });
   }
 }
 
@@ -134,7 +134,7 @@ class Directory implements DataDirectory {
   }
 
   private takenError(): LockError {
-    return new LockError('storage', `the data directory ${this.path}: another process took it while this one was frozen; stop one of the two`);
+    return new LockError('storage', `another process took the data directory ${this.path} while this one was frozen. Stop one of the two`);
   }
 
   /** The file is either the old one or the new one, whatever happens meanwhile; and the new one once this resolves. */
@@ -153,7 +153,7 @@ class Directory implements DataDirectory {
       await syncDirectory(this.path);
     } catch (cause) {
       if (cause instanceof LockError) throw cause;
-      throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}`, { cause });
+      throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}. Free space on its disk, or mend its permissions`, { cause });
     }
   }
 }
@@ -224,8 +224,9 @@ function readFile(path: string): Content | null {
   if (content !== null) return content;
   throw new LockError(
     'storage',
-    `${path} is corrupt, so this node cannot tell which clock values it has used. Check the disk; then, if this ` +
-      "machine's wall clock is right, delete the file: the node starts above the wall clock and is silent for one lease",
+    `${path} is corrupt, so this node does not know which clock values it has used, nor under which lease and quorums it lent its vote. ` +
+      "Check the disk and this machine's wall clock. If you then delete the file, the node is silent for one lease as configured and starts its clock from the wall clock; " +
+      'tokens may fall, and a resource that checks them may refuse the next holders; and if it ran under a longer lease or other quorums, two may hold one lock',
   );
 }
 

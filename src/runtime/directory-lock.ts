@@ -67,7 +67,7 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
     if (cause instanceof LockError) throw cause;
     throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir (startNode: dataDir)`, { cause });
   }
-  throw new LockError('storage', `cannot lock the data directory ${path}. If no other process uses it, delete ${folder}`);
+  throw new LockError('storage', `cannot lock the data directory ${path}. If you are sure that no other process uses it, delete ${folder}`);
 }
 
 function hold(file: string, freeFile: string): DirectoryLock {

@@ -36,7 +36,7 @@ export interface Caller {
 }
 
 /** Messages of the protocol since the node started. Those to itself are not counted. */
-export interface MessageCounts {
+interface MessageCounts {
   readonly sent: Record<MessageKind, number>;
   readonly received: Record<MessageKind, number>;
   /** Messages dropped by the core, by reason. */
@@ -222,7 +222,7 @@ export class Runtime {
     try {
       if (this.started) this.handle({ kind: 'stop', nowMs: this.nowMs(), inUse });
     } catch (error) {
-      this.parts.log.error({ err: error }, 'could not give the locks back; they end with their leases');
+      this.parts.log.error({ err: error }, 'could not give the locks back; each ends with its lease');
     }
     this.end();
     await this.parts.transport.stop();
@@ -358,7 +358,7 @@ export class Runtime {
 
   private fail(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    this.parts.log.fatal({ err: cause }, 'the node stops: it cannot vouch for its locks any more');
+    this.parts.log.fatal({ err: cause }, 'the node stops because of a bug: it cannot answer for its locks any more. Please report it, with this log');
     this.breakOff(`node ${this.parts.id} stopped because of a bug: ${detail}`, cause);
   }
 
@@ -406,7 +406,7 @@ export class Runtime {
         ignored[effect.reason] = (ignored[effect.reason] ?? 0) + 1;
         if (this.logsMessages) {
           const { from, message, reason } = effect;
-          this.parts.log.debug({ lock: message.lock, from, kind: message.kind, reason }, 'message dropped');
+          this.parts.log.debug({ lock: message.lock, from, kind: message.kind, reason }, 'dropped a message');
         }
         return;
       }
@@ -458,7 +458,7 @@ export class Runtime {
         if (this.closed !== null) return;
         const fault = error instanceof Error ? error.message : String(error);
         if (fault !== this.ceilingFault) {
-          this.parts.log.error(`cannot write the data directory; when the clock values reserved there are used up, this node falls silent until it can: ${fault}`);
+          this.parts.log.error(`cannot write the data directory. When the clock values reserved there are used up, this node lends no votes until it can write again. Mend the disk, or stop the node: ${fault}`);
         }
         this.ceilingFault = fault;
         this.forgetCeiling = this.schedule(() => {
@@ -471,7 +471,7 @@ export class Runtime {
 
   private reasonOfLoss({ lock, thief }: Extract<Effect, { kind: 'lost' | 'recalled' }>): LockError {
     if (thief === undefined) {
-      this.parts.log.warn({ lock }, 'lost the lock: its lease ended before it could be renewed');
+      this.parts.log.warn({ lock }, 'lost the lock: its lease ended before the node could renew it');
       return this.lostError(lock);
     }
     const how = this.describeTheft(thief);
@@ -485,7 +485,7 @@ export class Runtime {
     return new LockError(
       'lost',
       `node ${this.parts.id} lost the lock ${JSON.stringify(lock)}: it could not renew its lease in time${down}. ` +
-        'Stop using what it protects; a resource that checks the fencing token refuses you by itself',
+        'Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there',
       { definite: false },
     );
   }

@@ -41,7 +41,7 @@ export class TraceWriter {
       writer.buffer = '\n';
       return writer;
     } catch (cause) {
-      throw new LockError('storage', `cannot write the trace ${path}: ${(cause as Error).message}`, { cause });
+      throw new LockError('storage', `cannot write the trace ${path}: ${(cause as Error).message}. Name another file`, { cause });
     }
   }
 
@@ -86,7 +86,7 @@ export class TraceWriter {
     try {
       for (let written = 0; this.file !== null && written < bytes.length; ) written += writeSync(this.file, bytes, written);
     } catch (error) {
-      this.log.error(`the trace ends here, for it cannot be written: ${(error as Error).message}`);
+      this.log.error(`cannot write the trace any more; the trace ends here: ${(error as Error).message}`);
       if (this.file !== null) closeSync(this.file);
       this.file = null;
     }

@@ -1,7 +1,9 @@
 /** What the client service answers, made from what the node knows. */
-import type { LockView, Mode, RequestId } from '../core';
+import type { CallersStatus, LockStatus, VoteStatus } from '../locks/status';
 import type { ClusterSnapshot, LockManagerSnapshot } from '../locks/types';
-import type { CountMessage, LockStatus, QueryReply, StatusReply, VoteStatus } from '../client-protocol/schema';
+import type {
+  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, QueryReply, StatusReply, VoteStatus as VoteMessage,
+} from '../client-protocol/schema';
 import { lockBytes, lockInfoMessage, wireMode } from '../client-protocol/wire-words';
 import type { ServedNode } from './served-node';
 
@@ -18,7 +20,7 @@ export function statusReply(node: ServedNode): StatusReply {
     uptimeMs: status.uptimeMs,
     clock: status.clock,
     peers: status.peers.map(({ id, address, up, reason = '' }) => ({ node: id, address, up, reason })),
-    locks: status.locks.map((view) => lockStatus(view, status.nowMs)),
+    locks: status.locks.map(lockMessage),
     sent: countMessages(status.messages.sent),
     received: countMessages(status.messages.received),
     ignored: countMessages(status.messages.ignored),
@@ -32,37 +34,23 @@ function countMessages(counts: Readonly<Record<string, number>>): CountMessage[]
   return Object.entries(counts).map(([of, count]) => ({ of, count }));
 }
 
-function lockStatus({ lock, grants, queue, requester }: LockView, nowMs: number): LockStatus {
-  const vote = ({ request, mode }: { request: RequestId; mode: Mode }): VoteStatus => ({
-    node: request.node,
-    timestamp: request.timestamp,
-    mode: wireMode(mode),
-  });
-  return {
-    lock: lockBytes(lock),
-    grants: grants.map(vote),
-    queue: queue.map(vote),
-    callers: requester === null ? null : callersStatus(requester, nowMs),
-  };
+function lockMessage({ name, grants, queue, callers }: LockStatus): LockMessage {
+  const vote = ({ node, timestamp, mode }: Pick<VoteStatus, 'node' | 'timestamp' | 'mode'>): VoteMessage => ({ node, timestamp, mode: wireMode(mode) });
+  return { lock: lockBytes(name), grants: grants.map(vote), queue: queue.map(vote), callers: callers === null ? null : callersMessage(callers) };
 }
 
-function callersStatus(requester: NonNullable<LockView['requester']>, nowMs: number): NonNullable<LockStatus['callers']> {
-  const waiting = requester.waitingCallers.length;
-  switch (requester.state) {
+function callersMessage(callers: CallersStatus): CallersMessage {
+  const { waiting } = callers;
+  switch (callers.state) {
     case 'idle':
       return { state: 'STATE_IDLE', inside: 0, waiting, token: 0, validForMs: 0 };
     case 'waiting':
       return { state: 'STATE_WAITING', inside: 0, waiting, token: 0, validForMs: 0 };
     case 'held':
+      return { state: 'STATE_HELD', inside: callers.inside, waiting, token: callers.token, validForMs: callers.validForMs };
     case 'retained':
-      return {
-        state: requester.state === 'held' ? 'STATE_HELD' : 'STATE_RETAINED',
-        inside: requester.state === 'held' ? requester.inside.length : 0,
-        waiting,
-        token: requester.token,
-        validForMs: Math.max(0, requester.validUntilMs - nowMs),
-      };
+      return { state: 'STATE_RETAINED', inside: 0, waiting, token: callers.token, validForMs: callers.validForMs };
     case 'recalled':
-      return { state: 'STATE_RECALLED', inside: requester.inside.length, waiting, token: 0, validForMs: 0 };
+      return { state: 'STATE_RECALLED', inside: callers.inside, waiting, token: 0, validForMs: 0 };
   }
 }

@@ -57,7 +57,7 @@ export class ServedHold {
     if (!this.isAsking() && this.served.kind !== 'held') return;
     if ('ping' in request) return this.onPing(request.ping.sentAtMs);
     if ('acquire' in request) return this.onAcquire(request.acquire);
-    this.refuse('a message is an acquire or a ping; this one is neither, or cannot be decoded');
+    this.refuse('a message must be an acquire or a ping; this one is neither, or cannot be decoded');
   }
 
   private onAcquire(message: AcquireMessage): void {
@@ -165,7 +165,7 @@ export class ServedHold {
       case 'silent':
         return new LockError('lost', `the client was silent for the whole lease of ${this.node.configuration.leaseMs} ms`, { definite: false });
       case 'reads-nothing':
-        return new LockError('lost', 'the client reads nothing of what it is told about its lock', { definite: false });
+        return new LockError('lost', 'the client does not read what the node tells it about its lock', { definite: false });
       default:
         return assertNever(cause);
     }
@@ -189,7 +189,7 @@ export class ServedHold {
 
 /** The name of the lock that a client means, or why it is none. */
 export function readName(lock: Buffer | undefined): { readonly name: LockName } | { readonly fault: string } {
-  if (lock === undefined) return { fault: 'lock is missing: say which one (the empty name is a name like any other, but it must be said)' };
+  if (lock === undefined) return { fault: 'lock is missing: name one (the empty name is allowed, but must be set)' };
   if (lock.length > lockNameBytesMax) return { fault: `the lock name is ${lock.length} bytes long; at most ${lockNameBytesMax} are allowed` };
   const name = readWtf8(lock);
   return name === null ? { fault: 'lock is not UTF-8' } : { name };

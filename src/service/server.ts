@@ -62,7 +62,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         if (fault !== null) return refuse(call, grpc.status.FAILED_PRECONDITION, fault);
         const connection = connections.of(call.getPeer());
         if (connection.holds >= HOLDS_PER_CONNECTION_MAX) {
-          return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks, and no more; release some, or open another one`);
+          return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks already, which is the most; release some, or open another connection`);
         }
         connection.begin();
         call.once('close', () => connection.end());
@@ -114,7 +114,7 @@ function watch(call: WatchCall, locks: NodeLockManager): void {
       return;
     }
     stop();
-    refuse(call, grpc.status.RESOURCE_EXHAUSTED, `${WATCH_BACKLOG_MAX} changes have not been read; watch again to begin with who holds the lock now`);
+    refuse(call, grpc.status.RESOURCE_EXHAUSTED, `the client has not read ${WATCH_BACKLOG_MAX} changes; watch again to begin with the present holders`);
   });
   call.once('close', stop);
 }

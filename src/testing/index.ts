@@ -1,7 +1,6 @@
 /**
- * `maekawa/testing`: a whole cluster in one process, for tests of code that uses locks. The nodes are
- * real but for the network and the time, which are the test's: nothing waits, nothing is random, and
- * leases end when the test says so.
+ * `maekawa/testing`: a whole cluster in one process, for tests of code that uses locks. The nodes are real. The
+ * network and the time belong to the test: nothing waits, nothing is random, and leases end when the test says so.
  *
  * @module maekawa/testing
  */
@@ -40,15 +39,15 @@ export interface TestClusterOptions {
 /** One node of the cluster. Across crashes and restarts it is the same one. */
 export interface TestNode {
   readonly id: NodeId;
-  /** Of its current life: another one after `restart`. */
+  /** The locks of its current life. After `restart` they are others. */
   readonly locks: LockManager;
-  /** It dies at once, as by kill -9: nobody is told, its locks end with their leases. */
+  /** It dies at once, as by kill -9. Nobody is told, and its locks end with their leases. */
   crash(): void;
   /** It starts again after a crash, with the data directory that it had. */
   restart(): Promise<void>;
   /**
-   * It stops in good order: the signals of its locks abort, what is given back without time passing is free at once,
-   * and the rest ends with its lease.
+   * It stops in good order: the signals of its locks abort. A lock that its holder gives back without time passing is
+   * free at once; the others end with their leases.
    */
   stop(): Promise<void>;
 }
@@ -62,7 +61,7 @@ export interface TestCluster {
   now(): number;
   /** Let time pass: leases end, time-outs come, messages arrive. Rejects with a LockError `config` unless it is 0 or more, and finite. */
   advance(byMs: number): Promise<void>;
-  /** Until everything has happened that can happen without time passing. */
+  /** Resolves when everything has happened that can happen without time passing. */
   settle(): Promise<void>;
   /** Cut the link between two nodes, both ways. */
   cut(a: NodeId, b: NodeId): void;

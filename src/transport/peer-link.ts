@@ -104,7 +104,7 @@ export class PeerLink {
     if (this.link.state !== 'up') return;
     if (!this.outbox.add(message)) {
       this.dropped++;
-      if (this.droppedInEpisode++ === 0) this.log.warn('reads too slowly: messages are dropped');
+      if (this.droppedInEpisode++ === 0) this.log.warn('the peer reads too slowly, so messages to it are dropped');
     }
     this.context.flushSoon(this);
   }
@@ -119,7 +119,7 @@ export class PeerLink {
       this.link.quietTicks = 0;
     }
     if (this.droppedInEpisode > 0 && this.outbox.byteLength === 0) {
-      this.log.warn({ messages: this.droppedInEpisode }, 'reads again; messages were dropped');
+      this.log.warn({ messages: this.droppedInEpisode }, 'the peer reads again; messages to it were dropped');
       this.droppedInEpisode = 0;
     }
   }
@@ -171,7 +171,7 @@ export class PeerLink {
         const reason = `another process is connected to ${this.context.identity.self} as ${this.peer}; ids must be unique`;
         this.waiting = null;
         waiting.stream.end({ code: status.ALREADY_EXISTS, reason });
-        this.log.warn({ address: waiting.stream.remoteAddress }, 'refused: another process with this id is connected');
+        this.log.warn({ address: waiting.stream.remoteAddress }, 'refused a connection: another process with this id is connected. Stop one of the two');
       }
     }
   }

@@ -61,7 +61,7 @@ export async function listen(server: grpc.Server, address: string, options: List
   if (tls === undefined && options.insecure !== true && !ips.every(isLoopback)) {
     throw new LockError(
       'config',
-      `listening on ${address} without TLS lets anybody who can reach it take and break locks. ` +
+      `listening on ${address} without TLS lets anybody who can reach it take and steal locks. ` +
         'Give TLS files (--tls-cert, --tls-key, --tls-ca; startNode: tls), or allow it with --insecure (startNode: insecure), or listen on 127.0.0.1',
     );
   }
@@ -141,7 +141,7 @@ async function resolve(host: string, address: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true })).map((entry) => entry.address);
   } catch (cause) {
-    throw new LockError('config', `cannot listen on ${address}: the name ${host} is not known here`, { cause });
+    throw new LockError('config', `cannot listen on ${address}: this machine does not know the name ${host}. Check it, or give an IP address`, { cause });
   }
 }
 
@@ -154,7 +154,7 @@ function explain({ code, message }: NodeJS.ErrnoException): string {
     case 'EADDRINUSE':
       return 'the port is in use; stop the process that uses it, or choose another with --listen (startNode: listen)';
     case 'EADDRNOTAVAIL':
-      return 'the address is not one of this machine';
+      return 'the address is not one of this machine; choose another with --listen (startNode: listen)';
     case 'EACCES':
       return 'this user may not open the port; choose one above 1023';
     default:

@@ -32,7 +32,7 @@ export function loadTls(files: TlsFiles, self: NodeId): TlsMaterial {
   try {
     certificate = new X509Certificate(material.cert);
   } catch (cause) {
-    throw new LockError('config', `${files.certFile} holds no certificate in PEM form`, { cause });
+    throw new LockError('config', `${files.certFile} holds no certificate in PEM form. Name the file of the certificate`, { cause });
   }
   const fault = certificateFault(certificate.toLegacyObject(), self);
   if (fault !== null) throw new LockError('config', `${files.certFile}: ${fault}`);
@@ -58,6 +58,6 @@ function readPem(what: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new LockError('config', `cannot read the TLS ${what} ${path}: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new LockError('config', `cannot read the TLS ${what} ${path}: ${(cause as NodeJS.ErrnoException).code}. Check the name and the permissions of the file`, { cause });
   }
 }

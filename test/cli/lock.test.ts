@@ -38,7 +38,7 @@ describe('maekawa lock', () => {
     return join(cluster.directory, name);
   }
 
-  test('the command sees the lock, a token and how long it is valid; its output and exit code are ours', async () => {
+  test('the command sees the lock, a token and how long it is valid; maekawa passes its output and exit code on', async () => {
     const program = lock('env', ...shell('echo "$MAEKAWA_LOCK $MAEKAWA_TOKEN $MAEKAWA_VALID_MS"; exit 7'));
     expect(await program.ended).toBe(7);
     expect(program.output).toMatch(/^env \d{10,16} \d{3,4}\n$/);
@@ -65,7 +65,7 @@ describe('maekawa lock', () => {
     expect(program.errors).toBe('');
   });
 
-  test.each([[0], [1], [64], [124], [255]])('the exit code %d of the command is ours', async (code) => {
+  test.each([[0], [1], [64], [124], [255]])('maekawa ends with the exit code %d of the command', async (code) => {
     expect(await lock('exit-code', ...shell(`exit ${code}`)).ended).toBe(code);
   });
 
@@ -76,7 +76,7 @@ describe('maekawa lock', () => {
   test('a command that is not there gives 127, one that cannot be executed 126', async () => {
     const missing = lock('missing', '--', 'no-such-command');
     expect(await missing.ended).toBe(127);
-    expect(missing.errors).toBe('maekawa: there is no command no-such-command\n');
+    expect(missing.errors).toBe('maekawa: there is no command no-such-command; check its name and your PATH\n');
     const file = fileIn('not-executable');
     writeFileSync(file, 'text');
     chmodSync(file, 0o644);
@@ -168,7 +168,7 @@ describe('maekawa lock', () => {
     },
   );
 
-  test.each(['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'WINCH'])('SIG%s is passed on to the command, whose end is ours', async (name) => {
+  test.each(['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'WINCH'])('SIG%s is passed on to the command, and maekawa ends as the command does', async (name) => {
     const program = lock('forward', ...shell(`trap "echo got ${name}; exit 3" ${name}; echo in; while :; do sleep 0.05; done`));
     await program.prints(/in/);
     program.signal(`SIG${name}` as NodeJS.Signals);
@@ -421,7 +421,7 @@ describe('maekawa lock', () => {
     expect(address.errors).toMatch(/^maekawa: option '--address <host:port>' argument 'nonsense' is invalid. Write host:port.*\n\(see maekawa lock --help\)\n$/);
     const alone = lock('usage', '--shell');
     expect(await alone.ended).toBe(64);
-    expect(alone.errors).toMatch(/write the command after --/);
+    expect(alone.errors).toMatch(/^maekawa: --shell needs a command; write it after --\n$/);
     const long = lock('x'.repeat(5_000), '--', 'true');
     expect(await long.ended).toBe(64);
     expect(long.errors).toMatch(/5000 bytes long; at most 4096/);
@@ -545,11 +545,11 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     expect(program.errors).toMatch(/killing the command/);
   });
 
-  test('--on-lost ignore: the command goes on, and its exit code is ours', async () => {
+  test('--on-lost ignore: the command goes on, and maekawa ends with its exit code', async () => {
     const program = lock('lost', '--on-lost', 'ignore', ...shell('echo in; read line; exit 5'));
     await program.prints(/in/);
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
-    await program.complains(/the command goes on, as told by --on-lost ignore/);
+    await program.complains(/the command goes on, because of --on-lost ignore/);
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(5);
   });
@@ -559,7 +559,7 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     await program.prints(/\d+\n/);
     for (const id of ['n2', 'n3']) cluster.signal(id, 'SIGKILL');
     expect(await program.ended).toBe(122);
-    expect(program.errors).toMatch(/lost the lock "lost".*refuses you by itself/);
+    expect(program.errors).toMatch(/lost the lock "lost".*refuses your writes once a later holder was there/);
   });
 
   test('with -v it does not claim to have given back what no node has heard of', async () => {
@@ -568,7 +568,7 @@ describe('maekawa lock, when the lock cannot be kept', () => {
     cluster.signal('n1', 'SIGSTOP');
     program.child.stdin?.end('\n');
     expect(await program.ended).toBe(0);
-    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back: it ends with its lease\n$/);
+    expect(program.errors).toMatch(/^maekawa: holding unheard, token \d+\nmaekawa: the node did not answer when unheard was given back, so the lock ends with its lease\n$/);
   });
 
   test('--grace: the command has time to clean up, and has done so before another one runs', async () => {

@@ -36,10 +36,16 @@ async function type(line: string, answer: RegExp): Promise<void> {
 
 test('lock, status and unlock', async () => {
   await type('lock invoices', /^you hold invoices, token \d+ \(after \d+ ms\)$/m);
-  await type('lock invoices', /^you have asked for invoices already; unlock it first$/m);
-  await type('status', /^n1 of cluster test, up 0 s, Lamport time \d+, 1 entry\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
+  await type('lock invoices', /^you hold invoices or wait for it already; unlock it first$/m);
+  await type('status', /^n1 of cluster test, up \d+ s, Lamport time \d+, 1 entry\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
   await type('unlock invoices', /^gave invoices back$/m);
-  await type('unlock invoices', /^you do not hold invoices$/m);
+  await type('unlock invoices', /^you neither hold invoices nor wait for it$/m);
+});
+
+test('a name that would steer the terminal is shown as text', async () => {
+  const held = await node.locks.acquire('\x1b[2J\u009b2J');
+  await type('status', /^ {2}"\\u001b\[2J\\u009b2J": vote lent to n1/m);
+  held.release();
 });
 
 test('a lock that another holds is waited for, until it is unlocked', async () => {
@@ -54,8 +60,8 @@ test('what is not understood is answered with what is', async () => {
   await type('help', /lock NAME \[shared\]/);
   await type('lock', /^lock what\? Give a name: lock invoices$/m);
   await type('unlock', /^unlock what\?/m);
-  await type('lock a b', /^after the name comes shared or nothing, not b$/m);
-  await type('frob', /^there is no command frob; these are:\n {2}lock NAME/m);
+  await type('lock a b', /^write shared or nothing after the name, not b$/m);
+  await type('frob', /^there is no command frob\. The commands are:\n {2}lock NAME/m);
   typed.write('quit\n');
   await until(() => quits === 1, 'quit');
 });

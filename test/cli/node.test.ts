@@ -72,7 +72,7 @@ describe('maekawa node: what is wrong is said in one line, with an exit code of 
 
   test('a lock with a reserved name', () =>
     fails(node('--id', 'n1', '--lock=-x'), 64, /^maekawa: the lock name "-x" starts with "-", which is reserved\n$/));
-  test('some but not all TLS files', () => fails(node('--id', 'n1', '--tls-cert', 'x.pem'), 64, /TLS takes three files/));
+  test('some but not all TLS files', () => fails(node('--id', 'n1', '--tls-cert', 'x.pem'), 64, /TLS needs three files: give --tls-cert, --tls-key and --tls-ca, or none of them/));
 
   test('a data directory that another process uses; after a kill -9 it is free', async () => {
     const first = node('--id', 'n1', '--listen', '127.0.0.1:0');

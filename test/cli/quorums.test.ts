@@ -128,10 +128,10 @@ describe('maekawa quorums init', () => {
   const impossible: [args: string[], message: RegExp][] = [
     [['--nodes', '10', '--family', 'plane'], /^no projective plane of prime order has 10 nodes; use --nodes 7 or 13, or another --family$/],
     [['--nodes', '2', '--family', 'plane'], /use --nodes 3, or another --family$/],
-    [['--nodes', '3', '--family', 'grid', '--columns', '4'], /^--columns 4 are more than the 3 nodes; give at most 3$/],
+    [['--nodes', '3', '--family', 'grid', '--columns', '4'], /^--columns 4 is more than there are nodes \(3\); give at most 3$/],
     [['--nodes', '3', '--columns', '1'], /^--columns is for --family grid, not majority$/],
     [['--nodes', '3', '--host', 'a b'], /nodes\[0\]\.address "a b:7001" is not host:port/],
-    [['--nodes', '3', '--base-port', '65534'], /nodes\[2\]\.address "127\.0\.0\.1:65536" has a port that cannot be: give a port from 1 to 65535$/],
+    [['--nodes', '3', '--base-port', '65534'], /nodes\[2\]\.address "127\.0\.0\.1:65536" has an impossible port: give a port from 1 to 65535$/],
     [['--nodes', '3', '--cluster', ''], /cluster is empty: give the cluster a name/],
   ];
 

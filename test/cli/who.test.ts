@@ -21,7 +21,7 @@ test('maekawa who names the nodes that do not answer, and claims no more than th
   await cluster.exited('n3');
   const some = maekawa('who', 'stock');
   expect(await some.ended).toBe(1);
-  expect(some.output).toBe('nobody holds stock or waits for it, as far as the nodes know that answer\ndid not answer: n3\n');
+  expect(some.output).toBe('nobody holds stock or waits for it, as far as the nodes that answer know\ndid not answer: n3\n');
   const json = maekawa('who', 'stock', '--json');
   expect(await json.ended).toBe(1);
   expect(JSON.parse(json.output)).toEqual({ lock: 'stock', held: [], pending: [], unanswered: ['n3'] });
@@ -32,7 +32,7 @@ test('maekawa who names the nodes that do not answer, and claims no more than th
   const none = maekawa('who', 'stock');
   expect(await none.ended).toBe(69);
   expect(none.output).toBe('');
-  expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+, n2 at .*, n3 at .*\n$/);
+  expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+, n2 at .*, n3 at .*\. Start one, or name another configuration with --config\n$/);
 });
 
 describe('a configuration of another cluster, with the addresses of this one', () => {
@@ -67,7 +67,7 @@ test('maekawa watch tells when a node that holds the lock does not answer any mo
   const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sleep', '1000']);
   await watching.prints(/n1\/\d+ holds stock, token \d+/);
   cluster.signal('n1', 'SIGKILL');
-  await watching.prints(/n1 does not answer; it held stock, which ends with its lease at the latest\n/);
+  await watching.prints(/n1 does not answer; it held stock, which it keeps for one lease at most\n/);
   expect(await holder.ended).toBe(122);
   cluster.start('n1');
   await watching.prints(/n1 answers again\n/);
@@ -107,7 +107,7 @@ test('maekawa watch says when it was too slow for the changes, and goes on', asy
   watching.signal('SIGSTOP');
   for (let changes = 0; changes < 1_000; changes++) await change(); // two events each
   watching.signal('SIGCONT');
-  await watching.prints(/changes through n1 were missed: they were not read in time; who holds it now follows\n/);
+  await watching.prints(/missed changes through n1, which came faster than they were read; the present holder follows\n/);
   expect(watching.output).not.toMatch(/does not answer/);
   await until(async () => {
     await change();
@@ -130,4 +130,15 @@ test('maekawa watch --json tells each change as a JSON line; of a semaphore, eac
   const lines = watching.output.trim().split('\n').map((line) => JSON.parse(line) as { at: string; lock?: object });
   expect(lines[1]).toMatchObject({ change: 'held', lock: { name: '-permit 0 of pool', label: 'me', mode: 'exclusive' } });
   for (const { at } of lines) expect(new Date(at).toISOString()).toBe(at);
+});
+
+test('what a client calls itself and its lock cannot steer the terminal of whoever looks', async () => {
+  const nodes = connect({ addresses: [cluster.addressOf('n1')] });
+  const held = await nodes.locks.acquire('stock\u009b2J', { label: 'a\x1b[2Jb\nc' });
+  const who = maekawa('who');
+  expect(await who.ended).toBe(0);
+  expect(who.output).toContain('"stock\\u009b2J"');
+  expect(who.output).toContain('a\\u001b[2Jb\\u000ac');
+  held.release();
+  await nodes.close();
 });

@@ -1,7 +1,7 @@
 /** The node as a whole: determinism, forgetting, sleep, the end of a life, misuse by its driver. */
 import { createNode, lockNames, step } from '../../src/core';
 import type { CoreSettings, Effect, Event, LockNode } from '../../src/core';
-import { LOCKS_KEPT_MAX } from '../../src/core/requester';
+import { LOCKS_KEPT_MAX } from '../../src/core/requesters';
 import {
   ALONE, BORN_AT, CEILING_BLOCK, DRIFT_MAX, FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS,
   asking, expectBroken, grant, holding, inquire, request, retaining, yieldOf,

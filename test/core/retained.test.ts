@@ -1,6 +1,6 @@
 /** Retained grants: taking a free lock again costs nothing (protocol.md section 9). */
 import { reentryLeftMs } from '../../src/core';
-import { LOCKS_KEPT_MAX } from '../../src/core/requester';
+import { LOCKS_KEPT_MAX } from '../../src/core/requesters';
 import { ALONE, LEASE_MS, N1_ASKS, RETRY_MS, SLACK, TestNode, VALID_FOR_MS, asking, grant, holding, inquire, retaining } from './harness';
 
 const OLDER = { timestamp: 1, node: 'n4' };

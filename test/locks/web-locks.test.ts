@@ -74,6 +74,47 @@ describe.each([['one node', ['n1', 'n1', 'n1']], ['three nodes', ['n1', 'n2', 'n
   });
 });
 
+describe('names are granted in the order of their votes', () => {
+  /** Asks for both names in one callback, as a page may, and returns the order in which they are granted. */
+  async function orderOn(id: string): Promise<string[]> {
+    const granted: string[] = [];
+    let inner: Promise<unknown> = Promise.resolve();
+    const outer = locksOf(id).request('held', () => {
+      inner = Promise.all(['held', 'other'].map((name) => locksOf(id).request(name, () => { granted.push(name); })));
+    });
+    await cluster.settle();
+    await outer;
+    await inner;
+    return granted;
+  }
+
+  test('on three nodes a name whose votes must be fetched comes after one that is handed on, later than in a browser', async () => {
+    await expect(orderOn('n1')).resolves.toEqual(['held', 'other']);
+  });
+
+  test('on three nodes a name whose votes the node keeps comes first, as in a browser', async () => {
+    await locksOf('n1').request('other', () => undefined);
+    await expect(orderOn('n1')).resolves.toEqual(['other', 'held']);
+  });
+
+  test('on three nodes a later request whose votes the node keeps overtakes an earlier one, unlike in a browser', async () => {
+    await locksOf('n1').request('kept', () => undefined);
+    const granted: string[] = [];
+    const requests = ['new', 'kept'].map((name) => locksOf('n1').request(name, () => { granted.push(name); }));
+    await Promise.all(requests);
+    expect(granted).toEqual(['kept', 'new']);
+  });
+
+  test('on one node they are granted as in a browser', async () => {
+    await cluster.stop();
+    cluster = await testCluster({ nodes: 1, leaseMs: 5_000 });
+    await expect(orderOn('n1')).resolves.toEqual(['other', 'held']);
+    const granted: string[] = [];
+    await Promise.all(['new', 'kept'].map((name) => locksOf('n1').request(name, () => { granted.push(name); })));
+    expect(granted).toEqual(['new', 'kept']);
+  });
+});
+
 test('query of the cluster says which nodes did not answer', async () => {
   cluster.isolate('n3');
   await expect(locksOf('n1').query({ scope: 'cluster' })).resolves.toMatchObject({ unanswered: ['n3'] });

@@ -95,8 +95,17 @@ describe('three nodes over gRPC', () => {
     const status = n1.status();
     expect(status).toMatchObject({ id: 'n1', cluster: 'test', entries: 1, messages: { sent: { request: 1 }, received: { grant: 1 } } });
     expect(status.peers.map(({ id, up }) => [id, up])).toEqual([['n2', true], ['n3', true]]);
-    expect(status.locks).toMatchObject([{ lock: 'stock', requester: { state: 'held' } }]);
+    expect(status.locks).toMatchObject([{ name: 'stock', callers: { state: 'held', mode: 'exclusive', inside: 1, waiting: 0 } }]);
     expect(status.digest).toBe(n2.status().digest);
+  });
+
+  test('status is a snapshot: what happens later does not change it', async () => {
+    const [n1] = await startThree();
+    const status = n1.status();
+    const before = JSON.stringify(status);
+    await n1.locks.acquire('stock');
+    expect(JSON.stringify(status)).toBe(before);
+    expect(n1.status().messages.sent.request).toBe(1);
   });
 
   test('a node that stops gives its lock to the next at once, long before the lease ends', async () => {

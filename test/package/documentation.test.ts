@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { Cluster } from '../../src/cli/demo/cluster';
 import { readConfiguration } from '../../src/config';
+import { lockNameBytesMax } from '../../src/lock-name';
+import { callsPerConnectionMax, connectionIdleMs } from '../../src/transport/server';
 import { until } from '../support/processes';
 import { anchorsOf, blocksOf, codeIn, commandsOf, markdownFiles, proseOf, read } from './markdown';
 import type { Block, Line } from './markdown';
@@ -245,6 +247,13 @@ describe('what is needed', () => {
     const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
     expect(read('README.md')).toContain(`Node.js ${engines.node.replace('>=', '')} or later`);
   });
+
+  test('CI runs on the oldest Node.js that package.json allows, and on the newest', () => {
+    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+    const workflow = read('.github/workflows/check.yml');
+    expect(/^ +node: \[(.*)\]$/m.exec(workflow)?.[1]).toBe(`'${engines.node.replace('>=', '')}', 'latest'`);
+    expect(workflow).toMatch(/^ +- run: \.ci\/run$/m);
+  });
 });
 
 describe('links', () => {
@@ -256,5 +265,22 @@ describe('links', () => {
       return !existsSync(join(ROOT, linked)) || (anchor !== undefined && linked.endsWith('.md') && !anchorsOf(linked).includes(anchor));
     });
     expect(broken).toEqual([]);
+  });
+});
+
+test('the limits that SECURITY names are those of the code', () => {
+  const limits = new Map(proseOf('SECURITY.md').flatMap(({ text }) => {
+    const [, what = '', limit = ''] = /^\| ([^|]+) \| (\d[^|]*) \|/.exec(text) ?? [];
+    return what === '' ? [] : [[what, Number.parseInt(limit.replaceAll(',', ''))] as const];
+  }));
+  const constant = (file: string, name: string): number => Number(new RegExp(`^const ${name} = ([\\d_]+);$`, 'm').exec(read(file))?.[1]?.replaceAll('_', ''));
+  expect(Object.fromEntries(limits)).toEqual({
+    'calls open over one connection': callsPerConnectionMax,
+    'locks wanted and held over one connection': callsPerConnectionMax - 100,
+    'changes of a watched lock that were not read': constant('src/service/server.ts', 'WATCH_BACKLOG_MAX'),
+    'name of a lock': lockNameBytesMax,
+    label: constant('src/service/served-hold.ts', 'LABEL_LENGTH_MAX'),
+    'one message': 4,
+    'a connection that nothing is called over': connectionIdleMs / 1_000,
   });
 });

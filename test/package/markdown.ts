@@ -16,8 +16,8 @@ export interface Line {
   readonly text: string;
 }
 
-/** Written by npm, the build, Jest and TypeDoc; the last copies what the README links to. */
-const GENERATED: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', join('docs', 'reference')]);
+/** Written by npm, the build, Jest, API Extractor and TypeDoc; the last copies what the README links to. */
+const GENERATED: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', join('docs', 'api'), join('docs', 'reference')]);
 
 /** All of the repository, relative to its root. */
 export function markdownFiles(folder = ''): string[] {

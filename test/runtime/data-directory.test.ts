@@ -299,9 +299,9 @@ describe('data directory: one process at a time', () => {
     rmSync(join(path, 'in-use-by', name));
     const error = await failure(directory.reserve(5));
     expect(error).toMatchObject({ code: 'storage' });
-    expect(error.message).toMatch(/another process took it/);
+    expect(error.message).toMatch(/another process took the data directory .* while this one was frozen/);
     await until(() => directory.taken?.aborted, 'its heart to notice');
-    expect(directory.taken?.reason).toMatchObject({ code: 'storage', message: expect.stringMatching(/another process took it.*stop one of the two/) as string });
+    expect(directory.taken?.reason).toMatchObject({ code: 'storage', message: expect.stringMatching(/another process took the data directory .* Stop one of the two/) as string });
     expect(existsSync(join(path, 'ceiling'))).toBe(false);
   });
 

@@ -410,7 +410,7 @@ describe('runtime: a ceiling that cannot be written silences the node (protocol.
     runtime.acquire('stock', 'exclusive', new TestCaller());
     await settle();
     expect(transport.kinds()).toEqual([]);
-    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/falls silent.*ENOSPC/) as string]);
+    expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/lends no votes until it can write again\. Mend the disk, or stop the node: ENOSPC/) as string]);
   });
 
   test('it is written again each second; then what was held back is sent', async () => {

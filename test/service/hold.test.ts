@@ -109,7 +109,7 @@ describe('a request that breaks a rule ends with a status that says which, and d
   const named = (writer: Writer): Writer => writer.uint32(10).bytes(Buffer.from('bad'));
 
   test.each<[string, Uint8Array, grpc.status, RegExp]>([
-    ['no name', acquire((writer) => writer.uint32(16).int32(1)), grpc.status.INVALID_ARGUMENT, /lock is missing: say which one/],
+    ['no name', acquire((writer) => writer.uint32(16).int32(1)), grpc.status.INVALID_ARGUMENT, /lock is missing: name one/],
     ['a mode that does not exist', acquire((writer) => named(writer).uint32(16).int32(7)), grpc.status.INVALID_ARGUMENT, /mode 7 is none that this node knows; it knows exclusive \(1\) and shared \(2\)/],
     ['a negative wait', acquire((writer) => named(writer).uint32(24).int32(-1)), grpc.status.INVALID_ARGUMENT, /wait_ms is 4294967295, and at most 2147483647; leave it out/],
     ['a name of a million bytes', acquire((writer) => writer.uint32(10).bytes(Buffer.alloc(1_000_000, 'x'))), grpc.status.INVALID_ARGUMENT, /1000000 bytes long; at most 4096/],
@@ -302,7 +302,7 @@ describe('no client keeps the node from its work', () => {
       const lost = waiting().filter(({ events }) => events.some((event) => 'ended' in event)).length;
       expect(waiting().length).toBeGreaterThanOrEqual(1_000);
       expect(waiting().length).toBeLessThanOrEqual(1_000 + lost);
-      expect(refused[0]).toMatchObject({ code: grpc.status.RESOURCE_EXHAUSTED, details: expect.stringMatching(/wants or holds 1000 locks, and no more/) as string });
+      expect(refused[0]).toMatchObject({ code: grpc.status.RESOURCE_EXHAUSTED, details: expect.stringMatching(/wants or holds 1000 locks already, which is the most; release some/) as string });
       await expect(other.locks.request('modest', { waitMs: 20_000 }, () => 'served')).resolves.toBe('served');
       for (const stream of streams) stream.call.end();
       await Promise.all(streams.map((stream) => stream.status));
@@ -338,7 +338,7 @@ describe('no client keeps the node from its work', () => {
     watching.signal('SIGSTOP');
     for (let changes = 0; changes < 1_000; changes++) await change(); // two events each
     watching.signal('SIGCONT');
-    await watching.prints(new RegExp(`${grpc.status.RESOURCE_EXHAUSTED} 1000 changes have not been read; watch again`));
+    await watching.prints(new RegExp(`${grpc.status.RESOURCE_EXHAUSTED} the client has not read 1000 changes; watch again`));
   });
 
   function root(): string {

@@ -125,7 +125,7 @@ describe('npm run sim:mutants', () => {
   });
 
   test('ends with 2 when there is no such mutant', () => {
-    expect(simMutants('--only', 'no-such-bug')).toEqual({ code: 2, output: 'error: no mutant has a name with "no-such-bug" in it\n' });
+    expect(simMutants('--only', 'no-such-bug')).toEqual({ code: 2, output: 'error: no mutant has "no-such-bug" in its name\n' });
   });
 
   test('a bug that never comes back from an event is let go, and counts as caught by progress', async () => {

@@ -67,7 +67,7 @@ describe('listening: what is wrong is said', () => {
   );
 
   test('a name that nobody knows', async () => {
-    expect(await refused('no-such-host.invalid:7001')).toMatchObject({ code: 'config', message: expect.stringContaining('not known') as string });
+    expect(await refused('no-such-host.invalid:7001')).toMatchObject({ code: 'config', message: expect.stringContaining('this machine does not know the name no-such-host.invalid') as string });
   });
 
   test('a port in use', async () => {

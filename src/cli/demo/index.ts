@@ -1,6 +1,6 @@
 /**
- * `maekawa demo`: real nodes share a lock, one is killed while it holds the lock, the others go on, it
- * comes back; then the file they all wrote is judged. Ends with 1 if any check fails.
+ * `maekawa demo`: real nodes share a lock, one is killed while it holds the lock, the others go on, and the killed
+ * one comes back. Then the demo judges the file that all of them wrote. Ends with 1 if any check fails.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,12 +36,12 @@ interface DemoOptions {
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('see nodes share a lock, lose one of them, and go on')
+    .description('watch nodes share a lock, lose one of them, and go on')
     .addOption(configOption())
-    .addOption(durationOption('--compete <duration>', 'how long the nodes compete before and after the crash', '5s'));
+    .addOption(durationOption('--compete <duration>', 'how long the nodes compete before the crash; half as long after it', '5s'));
   return withManual(command, {
     description: [
-      'Starts every node of the configuration as a process of its own, on free ports of this machine and in a temporary directory, so nothing that runs is disturbed and nothing is left. One is killed while it holds the lock, another takes over, and it comes back. Then the file that all of them wrote is judged. Takes about 20 seconds.',
+      'Starts every node of the configuration as a process of its own, on free ports of this machine and in a temporary directory. It disturbs no other process and removes the directory at the end. It kills the node that holds the lock, waits until another node enters, and starts the killed one again. Then it judges the file that all of them wrote. Takes about 20 seconds.',
     ],
     exitCodes: ['usage', ['failed', 'a check failed']],
     examples: [['maekawa demo'], ['maekawa demo --config my-quorums.json --compete 30s']],
@@ -117,7 +117,7 @@ class Demo {
     failures.push(...(await this.waitForSuccessor(killed)));
     await sleep(this.competeMs / 2);
 
-    view.say(`restarting ${killed.node}; it lends its vote after one silent lease`);
+    view.say(`restarting ${killed.node}; it lends no vote for one lease`);
     cluster.start(killed.node, '--file', this.file);
     await cluster.untilConnected(CONNECT_MS);
     view.up(killed.node);

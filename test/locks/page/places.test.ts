@@ -17,6 +17,12 @@ import type { Contexts } from './script';
 
 const expected = cases.map(({ title, sees }) => [title, sees]);
 
+/** What several nodes see alike: the rest depends on which votes arrive first. */
+function onSeveralNodes(seen: unknown): unknown[] {
+  expect(seen).toHaveLength(cases.length);
+  return (seen as unknown[]).filter((_, index) => cases[index]?.exceptOnSeveralNodes === undefined);
+}
+
 /** Runs the script while virtual time passes. */
 async function onTestCluster(nodes: number): Promise<unknown> {
   const cluster = await testCluster({ nodes, leaseMs: 5_000 });
@@ -36,7 +42,7 @@ test('on one node', async () => {
 });
 
 test('on three nodes', async () => {
-  expect(await onTestCluster(3)).toEqual(expected);
+  expect(onSeveralNodes(await onTestCluster(3))).toEqual(onSeveralNodes(expected));
 });
 
 const leaseMs = 30_000;
@@ -57,7 +63,7 @@ test('on clients of three nodes', async () => {
   if (a === undefined || b === undefined || c === undefined) throw new Error('three');
   try {
     await until(() => nodes.every((node) => node.status().peers.every((peer) => peer.up)), 'the nodes to connect');
-    expect(await runAll([a.locks, b.locks, c.locks], 'page')).toEqual(expected);
+    expect(onSeveralNodes(await runAll([a.locks, b.locks, c.locks], 'page'))).toEqual(onSeveralNodes(expected));
   } finally {
     await Promise.all([a, b, c].map((client) => client.close()));
     await Promise.all(nodes.map((node) => node.stop()));
@@ -70,7 +76,7 @@ test('on three nodes in three processes', async () => {
   const [b, c] = await Promise.all([Agent.start(options('n2')), Agent.start(options('n3'))]);
   try {
     await until(async () => own.status().peers.every((peer) => peer.up) && (await b.isConnected()) && (await c.isConnected()), 'the nodes to connect');
-    expect(await runAll([own.locks, b.locks, c.locks], 'page')).toEqual(expected);
+    expect(onSeveralNodes(await runAll([own.locks, b.locks, c.locks], 'page'))).toEqual(onSeveralNodes(expected));
   } finally {
     await Promise.all([own.stop(), b.stop(), c.stop()]);
   }
