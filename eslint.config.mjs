@@ -15,6 +15,28 @@ zones.push(
   { target: './src', from: ['./sim', './bench', './test'], message: 'Production code knows no simulator, benchmark or test.' },
 );
 
+// The rooms of the simulator (sim/README.md), of which each may import those named here: a plan is drawn, checks judge, the world
+// makes things happen, an outcome is written down; what shows, searches and replays runs comes after.
+const simRooms = {
+  plan: [],
+  checks: ['core.ts', 'plan'],
+  // It tells those who watch, and knows no witness by name.
+  world: ['core.ts', 'plan', 'checks/scene.ts', 'checks/witness.ts'],
+  outcome: ['core.ts', 'plan', 'checks', 'world'],
+  scenario: ['core.ts'],
+  replay: ['core.ts', 'page'],
+  minimise: ['core.ts', 'plan', 'world', 'outcome', 'run.ts', 'page', 'scenario'],
+};
+
+for (const [room, allowed] of Object.entries(simRooms)) {
+  zones.push({
+    target: `./sim/${room}`,
+    from: './sim',
+    except: [`./${room}`, ...allowed.map((each) => `./${each}`)],
+    message: `sim/${room} may import ${allowed.length === 0 ? 'nothing else of sim' : `${allowed.join(', ')} of sim only`}.`,
+  });
+}
+
 function pure(folder) {
   return folder === 'core' || folder === 'quorum';
 }
@@ -48,6 +70,12 @@ export default tseslint.config(
       eqeqeq: 'error',
       'no-console': 'error',
     },
+  },
+  {
+    // What does not fit is two things.
+    files: ['sim/**/*.ts'],
+    ignores: ['sim/mutants/requesters.ts'],
+    rules: { 'max-lines': ['error', { max: 400 }] },
   },
   {
     files: ['src/core/**/*.ts', 'src/quorum/**/*.ts'],

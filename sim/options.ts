@@ -5,7 +5,7 @@ import { planeOrder } from '../src/quorum/plane';
 import type { RunOptions } from './plan/draw';
 import { FAMILIES, FAULT_KINDS, hasOutages, PROFILES } from './plan/plan';
 import type { Family, FaultIntensities, FaultKind, Profile } from './plan/plan';
-import { STEADFAST_LEASE_MS_MIN } from './checks/steadfast';
+import { STEADFAST_LEASE_MS_MIN } from './plan/outages';
 
 const SEED_MAX = 2 ** 32 - 1;
 const NODES_MAX = 1_000;

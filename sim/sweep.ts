@@ -7,8 +7,9 @@ import { Worker } from 'node:worker_threads';
 import type { RunOptions } from './plan/draw';
 import { loadMutant } from './mutants/load';
 import type { Mutant } from './mutants/mutant';
-import { addReport, addTotals, newTotals } from './outcome/report';
-import type { RunReport, Totals } from './outcome/report';
+import { addReport, addTotals, newTotals } from './outcome/totals';
+import type { RunReport } from './outcome/report';
+import type { Totals } from './outcome/totals';
 import { runSeed } from './run';
 
 /** Seeds that a thread runs before it reports. */

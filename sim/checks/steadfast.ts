@@ -16,19 +16,11 @@
  * again, before it can have yielded: as whoever waits does, however old, when this holder has heard of it and asks for
  * all votes (rules holder-first and holder-spreads, protocol.md section 14).
  */
-import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, RequestId } from '../../src/core';
+import type { Claim, Contender, LamportTime, Mode, NodeId, RequestId } from '../../src/core';
 import { hasPriority, isCompatible } from '../../src/core/priority';
-import type { Coterie } from '../../src/quorum/coterie';
-import type { Place } from './backing';
-import type { Core } from '../core';
+import { firstAwayUs, lastAwayUs } from '../plan/outages';
 import type { Plan } from '../plan/plan';
-import { firstAwayUs, lastAwayUs } from './relentless';
-
-/** An outage takes up to so long, in leases: some are over before anybody need do without, in some all votes of the node run out. */
-export const STEADFAST_LEASES: readonly number[] = [0.25, 1, 2, 6];
-
-/** With a shorter lease, a tenth of it is not much longer than timers and disks take. */
-export const STEADFAST_LEASE_MS_MIN = 60;
+import type { Scene } from './scene';
 
 /** How long a node is not well after it was away, in leases. */
 const RECOVERY_LEASES = 2;
@@ -69,16 +61,10 @@ export class Steadfast {
   /** By machine: no timestamp of its life is as low, and none of an earlier life higher. */
   private readonly bornAbove: LamportTime[];
 
-  constructor(
-    private readonly plan: Plan,
-    private readonly core: Core,
-    private readonly coterie: Coterie,
-    private readonly locks: readonly LockName[],
-    private readonly places: readonly Place[],
-  ) {
-    this.ledgers = places.map(() => locks.map(() => ({ rivals: [], gone: [] })));
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.ledgers = scene.places.map(() => scene.locks.map(() => ({ rivals: [], gone: [] })));
     this.leaseUs = plan.leaseMs * 1000;
-    this.bornAbove = places.map(() => 0);
+    this.bornAbove = scene.places.map(() => 0);
   }
 
   started(machine: number, ceilingOnDisk: LamportTime): void {
@@ -87,9 +73,8 @@ export class Steadfast {
 
   /** An arbiter may have lent its votes to others than before. */
   acted(nowUs: number, machine: number): void {
-    const node = this.places[machine]?.node ?? null;
     this.ledgers[machine]?.forEach((ledger, lock) => {
-      const view = node === null ? null : this.core.inspectLock(node, this.locks[lock] ?? '');
+      const view = this.scene.inspect(machine, lock);
       const before = ledger.rivals;
       ledger.rivals = [...this.toRivals(view?.grants ?? [], true, nowUs), ...this.toRivals(view?.queue ?? [], false, nowUs)]
         .map((rival) => before.find((each) => isSameRival(each, rival)) ?? rival);
@@ -101,10 +86,10 @@ export class Steadfast {
   isOwed(nowUs: number, lock: number, machine: number, hold: HoldOn): boolean {
     if (!this.isWell(nowUs, machine)) return false;
     const reachable = new Set<NodeId>();
-    for (const [index, { id }] of this.places.entries()) {
+    for (const [index, { id }] of this.scene.places.entries()) {
       if (this.isWell(nowUs, index) && !this.isOutOfReach(nowUs, lock, index, hold)) reachable.add(id);
     }
-    return this.coterie.containsQuorum(reachable);
+    return this.scene.coterie.containsQuorum(reachable);
   }
 
   /** The longest outage, up to now, that began no earlier than `sinceUs`, of one of these nodes. */
@@ -113,7 +98,7 @@ export class Steadfast {
     for (const fault of this.plan.faults) {
       if (fault.atUs < sinceUs || fault.atUs > nowUs || !('forUs' in fault)) continue;
       const machine = fault.kind === 'cut' ? fault.from[0] : 'machine' in fault ? fault.machine : undefined;
-      if (machine === undefined || (fault.kind === 'cut' && fault.from.length > 1) || !nodes.includes(this.places[machine]?.id ?? '')) continue;
+      if (machine === undefined || (fault.kind === 'cut' && fault.from.length > 1) || !nodes.includes(this.scene.places[machine]?.id ?? '')) continue;
       longestUs = Math.max(longestUs, Math.min(nowUs - fault.atUs, fault.forUs));
     }
     return longestUs;
@@ -141,20 +126,20 @@ export class Steadfast {
   /** Its node was well for so long, while both wanted this vote, that the holder must have got it. */
   private hadTimeToYield(nowUs: number, { request, sinceUs, isOfEarlierLife }: Rival, enteredAtUs: number): boolean {
     if (isOfEarlierLife) return false;
-    const machine = this.places.findIndex(({ id }) => id === request.node);
+    const machine = this.scene.places.findIndex(({ id }) => id === request.node);
     // Before that, the holder or the arbiter may have been away itself.
     const fromUs = Math.max(sinceUs, enteredAtUs, nowUs - RECOVERY_LEASES * this.leaseUs);
     return this.isWell(fromUs, machine) && firstAwayUs(this.plan, machine, fromUs) >= fromUs + SPREAD_LEASES * this.leaseUs;
   }
 
   private canYield(nowUs: number, { node, timestamp }: RequestId): boolean {
-    const machine = this.places.findIndex(({ id }) => id === node);
+    const machine = this.scene.places.findIndex(({ id }) => id === node);
     return this.isWell(nowUs, machine) && timestamp > (this.bornAbove[machine] ?? 0);
   }
 
   private toRivals(entries: readonly { readonly request: RequestId; readonly claim: Claim; readonly mode: Mode }[], isLent: boolean, sinceUs: number): Rival[] {
     return entries.map(({ request, claim, mode }) => {
-      const machine = this.places.findIndex(({ id }) => id === request.node);
+      const machine = this.scene.places.findIndex(({ id }) => id === request.node);
       return { request, claim, mode, isLent, sinceUs, isOfEarlierLife: request.timestamp <= (this.bornAbove[machine] ?? 0) };
     });
   }

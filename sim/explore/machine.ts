@@ -3,7 +3,7 @@
  * may happen to it. Law: plain data, but for the core, so that a snapshot of it is the whole of it.
  */
 import type { Contender, LamportTime, LocalInvariant, LockNode, Message, Mode, NodeId, Token } from '../../src/core';
-import type { Check } from '../checks/checks';
+import type { Check } from '../checks/check';
 import { isInvariantError } from '../core';
 
 export interface Peer {

@@ -8,8 +8,8 @@ import type { Effect, Event, Message, NodeId } from '../../src/core';
 import type { Core } from '../core';
 import type { Plan } from '../plan/plan';
 import { runPlan } from '../run';
-import type { Observer } from '../world/world';
-import type { FailingRun } from './search';
+import type { Observer } from '../world/observer';
+import type { FailingRun } from './failing-run';
 
 /** The same violation as early as can be, or the run as it is. */
 export function cutShort(run: FailingRun, core: Core): FailingRun {

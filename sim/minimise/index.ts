@@ -6,16 +6,17 @@ import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import type { Plan } from '../plan/plan';
 import { withShortClocks } from '../outcome/trace';
-import { describeParts, partsOf } from './describe';
+import { describeParts, partsOf } from '../plan/describe';
 import { PASSES, roundTimesUp } from './passes';
 import type { Pass } from './passes';
 import { cutShort } from './cut-short';
+import { runFailing } from './failing-run';
+import type { FailingRun } from './failing-run';
 import { isPinned } from './pin';
 import type { Pinned } from './pin';
-import { Search, runFailing } from './search';
-import type { FailingRun } from './search';
+import { Search } from './search';
 
-export { describeParts, partsOf } from './describe';
+export { describeParts, partsOf } from '../plan/describe';
 export { isPlanFile, planFileText, replayPlanFile } from './plan-file';
 export { asScenario } from './scenario';
 

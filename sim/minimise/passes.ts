@@ -2,7 +2,7 @@
  * The ways in which a plan can be made simpler, each tried by itself: leave out wishes, faults and odd
  * fates of messages, set to rest what need not be odd, use fewer machines, round the times.
  */
-import { intensitiesOf } from '../plan/draw';
+import { intensitiesOf } from '../plan/intensities';
 import type { Fate } from '../plan/fates';
 import { lockNamesOf } from '../plan/layout';
 import type { CallerPlan, Fault, MachinePlan, NetworkPlan, Plan, Wish } from '../plan/plan';

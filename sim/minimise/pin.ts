@@ -9,7 +9,7 @@ import { lockNamesOf, nodeIdsOf } from '../plan/layout';
 import type { CallerPlan, Look, Plan, Wish } from '../plan/plan';
 import type { Core } from '../core';
 import { runPlan } from '../run';
-import type { DropReason, Observer } from '../world/world';
+import type { DropReason, Observer } from '../world/observer';
 
 /** What of a run to write into its plan. */
 export type Pinned = 'wishes' | 'looks' | 'fates';

@@ -4,7 +4,7 @@ import type { Core } from '../core';
 import type { Plan } from '../plan/plan';
 import type { RunReport } from '../outcome/report';
 import { runPlan } from '../run';
-import type { Observer } from '../world/world';
+import type { Observer } from '../world/observer';
 
 const FORMAT = 'maekawa plan 1';
 

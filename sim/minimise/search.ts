@@ -4,26 +4,14 @@
  */
 import type { Core } from '../core';
 import type { Plan } from '../plan/plan';
-import type { RunReport, Violation } from '../outcome/report';
+import type { Violation } from '../outcome/report';
 import { runPlan } from '../run';
-import type { Observer } from '../world/world';
+import type { Observer } from '../world/observer';
 import { lastNewsUs } from './cut-short';
+import type { FailingRun } from './failing-run';
 import { leaveOut } from './leave-out';
 import { pin } from './pin';
 import type { Pinned } from './pin';
-
-export interface FailingRun {
-  readonly plan: Plan;
-  readonly report: RunReport;
-  readonly violation: Violation;
-}
-
-/** @throws RangeError when the plan does not fail */
-export function runFailing(plan: Plan, core: Core): FailingRun {
-  const report = runPlan(plan, { core });
-  if (report.violation === null) throw new RangeError('a plan that violates no check cannot be minimised');
-  return { plan, report, violation: report.violation };
-}
 
 /** A plan with less in it may take longer to fail, but not much longer. */
 const EVENTS_MORE = 100;

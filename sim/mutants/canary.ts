@@ -2,7 +2,7 @@
  * The canary: a bug that shows in about one seed of a hundred. If a sweep over it is clean, or fails
  * everywhere, it is the sweep that is broken.
  */
-import type { Totals } from '../outcome/report';
+import type { Totals } from '../outcome/totals';
 import { inFile, isItsOwn, TOKEN_FALLS } from './mutant';
 import type { Mutant } from './mutant';
 

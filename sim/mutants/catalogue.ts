@@ -5,8 +5,9 @@ import type { Mutant } from './mutant';
 import { NODE_MUTANTS } from './nodes';
 import { REQUESTER_MUTANTS } from './requesters';
 import { RULES } from './rules';
+import { VOTE_MUTANTS } from './votes';
 
-export const MUTANTS: readonly Mutant[] = [...RULES, ...ARBITER_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
 export const PLANTABLE: readonly Mutant[] = [...MUTANTS, CANARY];

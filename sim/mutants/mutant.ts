@@ -3,7 +3,7 @@
  * would notice: each must be caught, and by a check that stands for what the bug breaks.
  */
 import type { LocalInvariant } from '../../src/core';
-import type { Check } from '../checks/checks';
+import type { Check } from '../checks/check';
 import type { RunOptions } from '../plan/draw';
 
 /** A check of the simulator, or an assertion of the core. */

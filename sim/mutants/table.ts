@@ -1,5 +1,5 @@
 /** What the hunts found, as text. */
-import { commandFor } from '../outcome/report';
+import { commandFor } from '../outcome/words';
 import type { Hunt } from './hunt';
 import type { Mutant } from './mutant';
 

@@ -5,7 +5,8 @@
  */
 import { FAULT_KINDS } from '../plan/plan';
 import type { Fault, FaultKind, Plan } from '../plan/plan';
-import type { Counts, RunReport } from './report';
+import type { Counts } from './counts';
+import type { RunReport } from './report';
 
 /** By name: in how many runs it came up. A property that did not come up has no entry. */
 export type Sightings = Record<string, number>;

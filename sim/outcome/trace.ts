@@ -3,9 +3,9 @@
  * from the wall clock at which the nodes first started, so that they stay short.
  */
 import type { Effect, Event, LamportTime, Message, NodeId } from '../../src/core';
+import { WALL_CLOCK_START_US } from '../plan/layout';
 import type { Plan } from '../plan/plan';
-import { WALL_CLOCK_START_US } from '../world/world';
-import type { Note, Observer } from '../world/world';
+import type { Note, Observer } from '../world/observer';
 
 /** What is said of a run, with its Lamport times as short as they are in its trace. */
 export function withShortClocks(plan: Plan, text: string): string {

@@ -1,9 +1,12 @@
-/** The names of nodes and locks in a run, and the coterie of a family over so many nodes. */
+/** What every run starts from: the names of nodes and locks, the coterie of a family over so many nodes, the wall clock. */
 import type { LockName, NodeId } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
 import { layoutOf } from '../../src/quorum/layouts';
 import type { Family } from './plan';
+
+/** The wall clock at the start of a run: the numbers are as large as they are in life. */
+export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
 
 const coteries = new Map<string, Coterie>();
 

@@ -135,6 +135,9 @@ export interface LostMachine {
 
 export type Partition = 'split' | 'isolate' | 'oneway' | 'flap' | 'ring';
 
+/** So many messages of each kind on one link can be sent again, and so many of all kinds together. */
+export const ECHO_MEMORY = 8;
+
 interface Spell {
   readonly atUs: number;
   readonly forUs: number;

@@ -8,7 +8,9 @@ import type { Coterie } from '../../src/quorum';
 import { isInvariantError } from '../core';
 import type { Core } from '../core';
 import { ScenarioError } from './commands';
-import type { Selection, Selector, Wish } from './commands';
+import type { Selection, Wish } from './commands';
+import { fits } from './in-flight';
+import type { InFlight } from './in-flight';
 import { Referee } from './referee';
 import { describeEffect, describeLock, describeMessage } from './words';
 import type { Wording } from './words';
@@ -32,13 +34,6 @@ interface Caller {
   readonly id: CallerId;
   readonly lock: LockName;
   readonly name: string | null;
-}
-
-interface InFlight {
-  readonly ordinal: number;
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly message: Message;
 }
 
 export interface ClusterSettings extends Omit<CoreSettings, 'self'> {
@@ -393,12 +388,4 @@ export class Cluster {
 
 function canAct({ node, isPaused }: Machine): boolean {
   return node !== null && !isPaused;
-}
-
-function fits({ ordinal, from, to, message }: InFlight, selector: Selector): boolean {
-  return (selector.ordinal === null || selector.ordinal === ordinal)
-    && (selector.kind === null || selector.kind === message.kind)
-    && (selector.from === null || selector.from === from)
-    && (selector.to === null || selector.to === to)
-    && (selector.at === null || selector.at === from || selector.at === to);
 }

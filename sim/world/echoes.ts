@@ -1,8 +1,6 @@
 /** What was sent on each link lately, for the fault that sends it again. */
 import type { Message, MessageKind } from '../../src/core';
-
-/** So many messages of each kind are remembered, and of all kinds together. */
-export const ECHO_MEMORY = 8;
+import { ECHO_MEMORY } from '../plan/plan';
 
 export class Echoes {
   /** By link, then by kind or for all kinds; the newest comes last. */

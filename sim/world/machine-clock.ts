@@ -2,11 +2,12 @@
  * A machine's own clock against true time: both whole microseconds, the rate off by so many parts per
  * million, integers alone. It never goes back. Rates may change; a stopped clock has the rate -1000000.
  */
+import type { ClockFace } from '../checks/scene';
 import { MILLION } from '../plan/random';
 
 export const STOPPED_PPM = -MILLION;
 
-export class MachineClock {
+export class MachineClock implements ClockFace {
   private sinceUs = 0;
   private localSinceUs = 0;
   private ppm: number;

@@ -4,6 +4,7 @@
  * stream of chance, with the same number of draws for each message, so that leaving out one message
  * elsewhere changes nothing here.
  */
+import { DOUBLINGS_MAX } from '../plan/delays';
 import type { NetworkPlan } from '../plan/plan';
 import { MILLION, Random } from '../plan/random';
 
@@ -13,8 +14,8 @@ import { MILLION, Random } from '../plan/random';
  */
 const HEALED_DELAYS_MAX = 2;
 
-/** More doublings of the delay than this do not happen. */
-const DOUBLINGS_MAX = 6;
+/** When the copies of a message that is lost arrive. */
+const NEVER: readonly number[] = [];
 
 export interface NetworkCounts {
   lost: number;
@@ -41,13 +42,7 @@ export class Network {
   private readonly reorderPpm: number;
   private readonly spikePpm: number;
 
-  /** `arrive` is called for each copy of a message, with the true time of its arrival. */
-  constructor(
-    seed: number,
-    private readonly nodes: number,
-    private readonly plan: NetworkPlan,
-    private readonly arrive: (atUs: number, link: number, payload: unknown) => void,
-  ) {
+  constructor(seed: number, private readonly nodes: number, private readonly plan: NetworkPlan) {
     const count = nodes * nodes;
     for (let link = 0; link < count; link++) this.links.push(new Random(seed, 'link', link));
     this.cuts = new Array<number>(count).fill(0);
@@ -93,71 +88,64 @@ export class Network {
     this.lastArrivalUs.fill(0);
   }
 
-  /** The longest that a message takes when no fault has a hand in it. */
-  get delayUsMax(): number {
-    const { delayUs, delayShape } = this.plan;
-    return delayShape === 'constant' ? delayUs : delayShape === 'uniform' ? 2 * delayUs : delayUs * 2 ** DOUBLINGS_MAX;
-  }
-
-  send(nowUs: number, link: number, payload: unknown): void {
+  /** A message is sent now: when its copies arrive. */
+  send(nowUs: number, link: number): readonly number[] {
     if (this.isCut(link)) {
       this.counts.cut++;
-      return;
+      return NEVER;
     }
     const random = this.links[link];
     if (random === undefined) throw new RangeError(`no link ${link}`);
     const fate = random.below(MILLION);
     const chance = random.next();
     const arrivalUs = nowUs + this.delayUs(chance);
-    if (this.isHealed) return this.inOrder(link, Math.min(arrivalUs, nowUs + HEALED_DELAYS_MAX * this.plan.delayUs), payload);
-    if (fate >= this.spikePpm) return this.inOrder(link, arrivalUs, payload);
+    if (this.isHealed) return this.inOrder(link, Math.min(arrivalUs, nowUs + HEALED_DELAYS_MAX * this.plan.delayUs));
+    if (fate >= this.spikePpm) return this.inOrder(link, arrivalUs);
     if (fate < this.lossPpm) {
       this.counts.lost++;
-      return;
+      return NEVER;
     }
     // The low bits of the delay's draw are as good as a draw of their own.
     const extra = Math.imul(chance, 0x9e3779b1) >>> 0;
     if (fate < this.duplicatePpm) {
       this.counts.duplicated++;
-      this.inOrder(link, arrivalUs, payload);
-      this.arrive(arrivalUs + share(extra, this.plan.stragglerUs), link, payload);
-    } else if (fate < this.latePpm) {
-      this.counts.duplicated++;
-      this.inOrder(link, arrivalUs, payload);
-      this.arrive(arrivalUs + share(extra, this.plan.lateUs), link, payload);
-    } else if (fate < this.reorderPpm) {
-      this.counts.overtaken++;
-      this.arrive(arrivalUs + share(extra, this.plan.stragglerUs), link, payload);
-    } else {
-      this.inOrder(link, arrivalUs + share(extra, this.plan.lateUs / 4), payload);
+      return [...this.inOrder(link, arrivalUs), arrivalUs + share(extra, this.plan.stragglerUs)];
     }
+    if (fate < this.latePpm) {
+      this.counts.duplicated++;
+      return [...this.inOrder(link, arrivalUs), arrivalUs + share(extra, this.plan.lateUs)];
+    }
+    if (fate < this.reorderPpm) {
+      this.counts.overtaken++;
+      return [arrivalUs + share(extra, this.plan.stragglerUs)];
+    }
+    return this.inOrder(link, arrivalUs + share(extra, this.plan.lateUs / 4));
   }
 
   /** As `fate` says (see `Fate`), or in good order after the base delay; healed, always the latter. */
-  sendTo(nowUs: number, link: number, payload: unknown, fate: readonly number[] | null): void {
+  sendTo(nowUs: number, link: number, fate: readonly number[] | null): readonly number[] {
     if (this.isCut(link)) {
       this.counts.cut++;
-    } else if (fate === null || this.isHealed) {
-      this.inOrder(link, nowUs + this.plan.delayUs, payload);
-    } else {
-      if (fate.length === 0) this.counts.lost++;
-      if (fate.length > 1) this.counts.duplicated++;
-      for (const afterUs of fate) this.arrive(nowUs + afterUs, link, payload);
+      return NEVER;
     }
+    if (fate === null || this.isHealed) return this.inOrder(link, nowUs + this.plan.delayUs);
+    if (fate.length === 0) this.counts.lost++;
+    if (fate.length > 1) this.counts.duplicated++;
+    return fate.map((afterUs) => nowUs + afterUs);
   }
 
-  private inOrder(link: number, arrivalUs: number, payload: unknown): void {
+  private inOrder(link: number, arrivalUs: number): readonly number[] {
     if (arrivalUs < (this.clogUntilUs[link] ?? 0)) {
       const room = this.room[link] ?? Infinity;
       if (room === 0) {
         this.counts.overflowed++;
-        return;
+        return NEVER;
       }
       this.room[link] = room - 1;
     }
     const atUs = Math.max(arrivalUs, this.lastArrivalUs[link] ?? 0, this.clogUntilUs[link] ?? 0);
     this.lastArrivalUs[link] = atUs;
-    this.arrive(atUs, link, payload);
+    return [atUs];
   }
 
   private delayUs(chance: number): number {

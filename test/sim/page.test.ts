@@ -180,7 +180,7 @@ test('explanations: there is one for every check and every invariant of the core
     const union = source.slice(source.indexOf(`export type ${type} =`));
     return [...union.slice(0, union.indexOf('\n\n')).matchAll(/\| '([a-z-]+)'/g)].map(([, name]) => name ?? '');
   };
-  const names = [...namesIn('sim/checks/checks.ts', 'Check'), ...namesIn('src/core/invariants.ts', 'LocalInvariant')];
+  const names = [...namesIn('sim/checks/check.ts', 'Check'), ...namesIn('src/core/invariants.ts', 'LocalInvariant')];
   expect(names.length).toBeGreaterThan(15);
   expect(EXPLAINED).toEqual(expect.arrayContaining(names));
 });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { explain, replayFiles } from '../../sim/outcome/explain';
+import { explain, replayFiles } from '../../sim/explain';
 import { EXIT, main } from '../../sim/main';
 import { MUTANTS } from '../../sim/mutants/catalogue';
 import { loadMutant } from '../../sim/mutants/load';

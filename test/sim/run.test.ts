@@ -11,7 +11,7 @@ import { loadMutant } from '../../sim/mutants/load';
 import { inFile } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan/plan';
-import { commandFor } from '../../sim/outcome/report';
+import { commandFor } from '../../sim/outcome/words';
 import { runSeed } from '../../sim/run';
 import type { RunTools } from '../../sim/run';
 import type { Effect } from '../../src/core';

@@ -1,7 +1,7 @@
 import { drawPlan } from '../../sim/plan/draw';
 import { recordRun } from '../../sim/page';
 import { Model } from '../../sim/page/script/model';
-import { SHIVIZ_EXPRESSION, shivizLog } from '../../sim/outcome/shiviz';
+import { SHIVIZ_EXPRESSION, shivizLog } from '../../sim/page/shiviz';
 
 interface Parsed {
   readonly event: string;

@@ -1,5 +1,5 @@
 import { runSeed } from '../../sim/run';
-import { addReport, newTotals } from '../../sim/outcome/report';
+import { addReport, newTotals } from '../../sim/outcome/totals';
 import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } from '../../sim/outcome/sometimes';
 import { runTwice } from '../../sim/sweep';
 import { NO_YIELD } from './broken-cores';

@@ -3,11 +3,14 @@ import type { Recording, Row } from '../recording';
 import { Diagram, columnX } from './diagram';
 import { Geometry, ROW_HEIGHT_MAX, ROW_HEIGHT_MIN } from './geometry';
 import type { Axis } from './geometry';
+import { writeFilters, writeHeader } from './header';
 import { escape, find } from './html';
 import { inspect } from './inspector';
 import { Minimap } from './minimap';
-import { CLASSES, Model } from './model';
-import { clockText, effectText, eventText, rowText, shortClockText, timeText } from './words';
+import { Model } from './model';
+import { drawRows } from './rows';
+import { Texts } from './texts';
+import { effectText, rowText, shortClockText } from './words';
 
 const GUTTER = 84;
 const TEXT_WIDTH_MIN = 460;
@@ -18,8 +21,6 @@ const COLUMN_WIDTH_MAX = 165;
 /** So far above and below what is in view the page draws, so that scrolling shows no gaps. */
 const OVERSCAN = 240;
 const ROW_HEIGHT = 24;
-/** Lower rows have no room for text. */
-const ROW_HEIGHT_TEXT = 13;
 
 class App {
   private readonly model: Model;
@@ -36,7 +37,6 @@ class App {
   private readonly found = find('#found', HTMLElement);
   private readonly announcer = find('#announcer', HTMLElement);
   private readonly help = find('#help', HTMLDialogElement);
-  private readonly verdict = find('#verdict', HTMLElement);
 
   private selected = -1;
   private axis: Axis = 'order';
@@ -47,57 +47,25 @@ class App {
   private showsPast = false;
   private isDrawPending = false;
   private readonly clockDigits: number;
-  /** Per row, in lower case: what a search looks through. Made at the first search. */
-  private texts: readonly string[] | null = null;
+  private readonly texts: Texts;
 
   constructor(private readonly recording: Recording) {
     this.model = new Model(recording);
     this.diagram = new Diagram(this.model);
+    this.texts = new Texts(this.model);
     this.minimap = new Minimap(this.model, find('#minimap canvas', HTMLCanvasElement), find('#minimap .window', HTMLElement));
     this.geometry = this.layOut();
     this.clockDigits = recording.rows.reduce((most, row) => Math.max(most, row.kind === 'step' ? shortClockText(row.clock).length : 0), 0);
   }
 
   start(): void {
-    this.writeHeader();
-    this.writeFilters();
+    writeHeader(this.model);
+    writeFilters(this.model);
     this.listen();
     this.readAddress();
     this.relayout();
     if (this.selected < 0) this.select(this.recording.violation?.row ?? this.geometry.shown[0] ?? 0, this.recording.violation === null ? 'start' : 'center');
     else this.select(this.selected, 'center');
-  }
-
-  // --- what is there once -------------------------------------------------------------------------
-
-  private writeHeader(): void {
-    const { title, subtitle, violation } = this.recording;
-    document.title = `${title} · maekawa`;
-    find('#title', HTMLElement).textContent = title;
-    find('#subtitle', HTMLElement).innerHTML = subtitle.map((line) => `<p>${escape(line)}</p>`).join('');
-    if (violation === null) {
-      this.verdict.innerHTML = `<span class="good">✓ ${escape(this.recording.allWell)}</span>`;
-      return;
-    }
-    this.verdict.innerHTML = `<button class="bad" data-go="${violation.row}" title="Go there (v)">✗ ${escape(violation.check)} is violated</button>`;
-    const holds = violation.holds.flatMap((index) => this.recording.holds[index] ?? []);
-    const links = holds.map((hold) => `<button class="link" data-go="${hold.from}">${escape(this.model.nodeName(hold.node))} entered with token ${clockText(hold.token)}</button>`);
-    find('#verdict-card', HTMLElement).innerHTML = `<h2>✗ ${escape(violation.check)}</h2><p>${escape(violation.detail)}</p>`
-      + `<p class="why">${escape(violation.explanation)}</p>${links.length === 0 ? '' : `<p>${links.join(' · ')}</p>`}`;
-  }
-
-  private writeFilters(): void {
-    const { nodes, locks } = this.recording;
-    const chip = (key: string, text: string, look: string): string =>
-      `<button class="chip ${look}" data-filter="${key}" aria-pressed="true">${escape(text)}</button>`;
-    const group = (name: string, chips: readonly string[]): string =>
-      `<div class="group" role="group" aria-label="${name}"><span class="name">${name}</span>${chips.join('')}</div>`;
-    const used = new Set(this.recording.rows.map((row) => this.model.classOf(row)));
-    find('#filters', HTMLElement).innerHTML = [
-      group('nodes', nodes.map((id, node) => chip(`node ${node}`, id, `node-${node % 8}`))),
-      locks.length < 2 ? '' : group('locks', locks.map((name, lock) => chip(`lock ${lock}`, name, `lock-${lock % 6}`))),
-      group('events', CLASSES.filter((each) => used.has(each)).map((each) => chip(`class ${each}`, each, `kind ${each}`))),
-    ].join('');
   }
 
   // --- layout -------------------------------------------------------------------------------------
@@ -154,7 +122,7 @@ class App {
     this.drawing.innerHTML = this.diagram.draw(
       { geometry, rowHeight: this.rowHeight, columnWidth: this.columnWidth, selected: this.selected, past }, top, bottom,
     );
-    this.rows.innerHTML = this.drawRows(top, bottom, past);
+    this.rows.innerHTML = drawRows(this.model, { geometry, selected: this.selected, matches: this.matches, past }, top, bottom);
     this.rows.setAttribute('aria-activedescendant', this.selected < 0 ? '' : `row-${this.selected}`);
     this.minimap.showWindow(stage.scrollTop, stage.clientHeight, stage.scrollHeight);
   }
@@ -166,62 +134,6 @@ class App {
       this.isDrawPending = false;
       this.draw();
     });
-  }
-
-  private drawRows(top: number, bottom: number, past: ReadonlySet<number> | null): string {
-    const { geometry } = this;
-    const markup: string[] = [];
-    let textFreeFrom = -Infinity;
-    for (let place = geometry.placeAt(top); place < geometry.shown.length && geometry.yOfPlace(place) <= bottom; place++) {
-      const index = geometry.shown[place];
-      const row = index === undefined ? undefined : this.recording.rows[index];
-      if (index === undefined || row === undefined) continue;
-      const y = geometry.yOfPlace(place);
-      // Where rows are dense, only as many have text as there is room for.
-      const hasRoom = y >= textFreeFrom || index === this.selected;
-      if (hasRoom) textFreeFrom = y + ROW_HEIGHT_TEXT;
-      markup.push(this.drawRow(row, index, place, y, hasRoom, past));
-    }
-    return markup.join('');
-  }
-
-  private drawRow(row: Row, index: number, place: number, y: number, hasText: boolean, past: ReadonlySet<number> | null): string {
-    const isSelected = index === this.selected;
-    const classes = [
-      'row', row.kind, row.kind === 'note' ? row.about : this.model.classOf(row), isSelected ? 'selected' : '',
-      this.matches.has(index) ? 'match' : '', past !== null && !past.has(index) ? 'faded' : '',
-      this.recording.violation?.row === index ? 'violation' : '', row.kind === 'step' && this.model.isIgnored(row) !== null ? 'ignored' : '',
-    ].filter((each) => each !== '').join(' ');
-    const node = row.node === null ? '' : `<span class="node node-${row.node % 8}">${escape(this.model.nodeName(row.node))}</span>`;
-    const clock = row.kind === 'step' && row.clock > 0 ? shortClockText(row.clock) : '';
-    const time = timeText(row.atUs);
-    const before = this.model.row(this.geometry.shown[place - 1] ?? -1);
-    const isSameTime = !isSelected && before !== undefined && timeText(before.atUs) === time;
-    const whole = row.kind === 'step' ? [eventText(this.model, row), ...row.effects.map((effect) => effectText(this.model, effect, row))].join('\n') : rowText(this.model, row);
-    const text = hasText ? `<span class="time">${isSameTime ? '' : time}</span><span class="clock">${clock}</span>${node}<span class="text" title="${escape(whole)}">${this.rowMarkup(row)}</span>` : '';
-    return `<div class="${classes}" id="row-${index}" data-row="${index}" role="option" aria-selected="${isSelected}" aria-setsize="${this.geometry.shown.length}" `
-      + `aria-posinset="${place + 1}" style="top:${y}px">${text}</div>`;
-  }
-
-  private rowMarkup(row: Row): string {
-    if (row.kind === 'note') return `<b>${escape(row.text)}</b>`;
-    if (row.kind === 'write') return `<span class="what${row.isAccepted ? '' : ' refused'}">${escape(rowText(this.model, row))}</span>`;
-    const kind = this.model.classOf(row);
-    const outcome = row.effects.flatMap((effect) => {
-      switch (effect.kind) {
-        case 'entered':
-          return [`<strong class="entered">enters ${escape(this.model.lockName(effect.lock ?? 0))} · ${shortClockText(effect.token ?? 0)}</strong>`];
-        case 'lost':
-          return [`<strong class="lost">${effect.thief === undefined ? 'loses it' : `is robbed of it by ${escape(effect.thief.node)}`}</strong>`];
-        case 'recalled':
-          return [`<strong class="lost">is to give it back${effect.thief === undefined ? '' : ` to ${escape(effect.thief.node)}`}</strong>`];
-        case 'ignored':
-          return [`<em>ignored: ${escape(effect.reason ?? '')}</em>`];
-        default:
-          return [];
-      }
-    });
-    return `<span class="what ${kind}">${escape(eventText(this.model, row))}</span>${outcome.length === 0 ? '' : ` → ${outcome.join(', ')}`}`;
   }
 
   // --- selection ----------------------------------------------------------------------------------
@@ -286,13 +198,7 @@ class App {
   }
 
   private runSearch(): void {
-    const query = withoutGroups(this.search.value.trim().toLowerCase());
-    this.texts ??= this.recording.rows.map((row) => {
-      const name = row.node === null ? '' : this.model.nodeName(row.node);
-      const effects = row.kind === 'step' ? row.effects.map((effect) => effectText(this.model, effect, row)).join(' ') : '';
-      return withoutGroups(`${name} ${rowText(this.model, row)} ${effects}`.toLowerCase());
-    });
-    this.matches = query === '' ? new Set() : new Set(this.texts.flatMap((text, index) => (text.includes(query) ? [index] : [])));
+    this.matches = this.texts.find(this.search.value);
     this.minimap.draw(this.geometry, this.matches);
     this.showFound();
     this.draw();
@@ -483,11 +389,6 @@ class App {
     command?.();
     return command !== undefined;
   }
-}
-
-/** Numbers are found however they are grouped. */
-function withoutGroups(text: string): string {
-  return text.replace(/(?<=\d)[\u2009 ](?=\d{3})/g, '');
 }
 
 const data = find('#recording', HTMLScriptElement).textContent;

@@ -1,14 +1,14 @@
 /** What can be made of one run besides its verdict: a smaller one, a page, a log; and the way back from files to runs. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { PRODUCTION_CORE } from '../core';
-import type { Core } from '../core';
-import { asScenario, describeMinimised, isPlanFile, minimise, planFileText, replayPlanFile } from '../minimise';
-import { describeDifference, isTraceFile, readTrace, recordTraces, replay } from '../replay';
-import type { TracedLife } from '../replay';
-import { pageHtml, recordRun } from '../page';
-import type { Recording } from '../page';
-import type { RunReport } from './report';
-import { shivizLog } from './shiviz';
+import { PRODUCTION_CORE } from './core';
+import type { Core } from './core';
+import { asScenario, describeMinimised, isPlanFile, minimise, planFileText, replayPlanFile } from './minimise';
+import { describeDifference, isTraceFile, readTrace, recordTraces, replay } from './replay';
+import type { TracedLife } from './replay';
+import { pageHtml, recordRun } from './page';
+import type { Recording } from './page';
+import type { RunReport } from './outcome/report';
+import { shivizLog } from './page/shiviz';
 
 export interface Wanted {
   /** Of a run that fails: cut it down, and write what is left to this file, or to one named by its seed. */

@@ -6,8 +6,10 @@
  * Must never change a run: it looks into the nodes, and at nothing else.
  */
 import { isCompatible } from '../../src/core';
-import type { LamportTime, LockName, LockView, NodeId, RequestId } from '../../src/core';
-import { violated } from './checks';
+import type { Event, LamportTime, Message, NodeId, RequestId } from '../../src/core';
+import { violated } from './check';
+import type { Place, Scene } from './scene';
+import type { Witness } from './witness';
 
 /** What a node sent over one link about one lock since anything was lost. */
 interface Asked {
@@ -21,67 +23,77 @@ interface Edge {
   readonly arbiter: NodeId;
 }
 
-export class WaitGraph {
+export class Deadlock implements Witness {
   /** Per lock: copies of messages under way. */
   private readonly underWay: number[];
   /** Per lock: how often anything about it was lost. */
   private readonly epochs: number[];
   /** Per lock, link by link. */
-  private readonly asked: Asked[][];
+  private readonly heard: Asked[][];
 
-  constructor(
-    private readonly lockNames: readonly LockName[],
-    private readonly nodes: readonly NodeId[],
-    /** What a node knows of a lock: null when it is down or knows nothing. */
-    private readonly inspect: (node: number, lock: number) => LockView | null,
-    /** By the clock of this node; what has run out there is not lent, noticed or not. */
-    private readonly nowMs: (node: number) => number,
-  ) {
-    this.underWay = lockNames.map(() => 0);
-    this.epochs = lockNames.map(() => 0);
-    this.asked = lockNames.map(() => Array.from({ length: nodes.length ** 2 }, () => ({ timestamp: 0, epoch: 0, times: 0 })));
+  private readonly nodes: readonly NodeId[];
+
+  constructor(private readonly scene: Scene) {
+    const { locks, nodeIds } = scene;
+    this.nodes = nodeIds;
+    this.underWay = locks.map(() => 0);
+    this.epochs = locks.map(() => 0);
+    this.heard = locks.map(() => Array.from({ length: nodeIds.length ** 2 }, () => ({ timestamp: 0, epoch: 0, times: 0 })));
   }
 
-  isUnderWay(lock: number): boolean {
-    return (this.underWay[lock] ?? 0) > 0;
+  departed(lock: number, copies: number): void {
+    if (copies === 0) this.swallowed(lock);
+    else this.underWay[lock] = (this.underWay[lock] ?? 0) + copies;
   }
 
-  /** A copy of a message is on its way. */
-  departed(lock: number): void {
-    this.underWay[lock] = (this.underWay[lock] ?? 0) + 1;
-  }
-
-  /** It is there, or will never be. */
   arrived(lock: number): void {
     this.underWay[lock] = (this.underWay[lock] ?? 0) - 1;
   }
 
-  requested(lock: number, link: number, timestamp: LamportTime): void {
-    const asked = this.asked[lock]?.[link];
+  swallowed(lock: number): void {
+    this.epochs[lock] = (this.epochs[lock] ?? 0) + 1;
+  }
+
+  /** All that it knew is lost. */
+  dying(): void {
+    for (let lock = 0; lock < this.epochs.length; lock++) this.swallowed(lock);
+  }
+
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    // A peer that is back is asked alone; the node's own arbiter, which may have to inquire too, hears of it at the next repeat.
+    if (message.kind !== 'request' || cause.kind === 'peerUp') return;
+    const link = from * this.nodes.length + to;
+    const asked = this.heard[lock]?.[link];
     if (asked === undefined) throw new RangeError(`no lock ${lock} or link ${link}`);
     const epoch = this.epochs[lock] ?? 0;
-    if (asked.timestamp === timestamp && asked.epoch === epoch) {
+    if (asked.timestamp === message.timestamp && asked.epoch === epoch) {
       asked.times++;
     } else {
-      asked.timestamp = timestamp;
+      asked.timestamp = message.timestamp;
       asked.epoch = epoch;
       asked.times = 1;
     }
   }
 
-  /** A message about this lock was lost. */
-  lost(lock: number): void {
-    this.epochs[lock] = (this.epochs[lock] ?? 0) + 1;
+  delivered(lock: number): void {
+    if ((this.underWay[lock] ?? 0) > 0 || !this.isWantedByMany(lock)) return;
+    if (!this.nodes.some((_, node) => this.scene.isHeldBack(node))) this.demandNoCircle(lock);
   }
 
-  /** A node went down, and with it all that it knew. */
-  memoryLost(): void {
-    for (let lock = 0; lock < this.epochs.length; lock++) this.lost(lock);
+  /** Callers of several nodes wait for it: only then may they wait for each other. */
+  private isWantedByMany(lock: number): boolean {
+    let one: Place | null = null;
+    for (const caller of this.scene.callers) {
+      if (caller.state !== 'waiting' || caller.lock !== lock) continue;
+      if (one !== null && one !== caller.machine) return true;
+      one = caller.machine;
+    }
+    return false;
   }
 
   /** Only while nothing about the lock is under way or held back. */
-  demandNoCircle(lock: number): void {
-    const views = this.nodes.map((_, node) => this.inspect(node, lock));
+  private demandNoCircle(lock: number): void {
+    const views = this.nodes.map((_, node) => this.scene.inspect(node, lock));
     const waiting = new Set<string>();
     views.forEach((view, node) => {
       const { requester } = view ?? { requester: null };
@@ -97,13 +109,13 @@ export class WaitGraph {
         if (!waiting.has(from)) continue;
         for (const grant of view?.grants ?? []) {
           const to = keyOf(grant.request);
-          if (!waiting.has(to) || isCompatible(mode, grant.mode) || grant.expiresAtMs <= this.nowMs(arbiter)) continue;
+          if (!waiting.has(to) || isCompatible(mode, grant.mode) || grant.expiresAtMs <= this.scene.nowMs(arbiter)) continue;
           edges.set(from, [...(edges.get(from) ?? []), { to, arbiter: this.nodes[arbiter] ?? '' }]);
         }
       }
     });
     const circle = findCircle(edges);
-    if (circle !== null) violated('deadlock', `lock ${this.lockNames[lock]}: no message is under way, and ${circle.join(', ')}`);
+    if (circle !== null) violated('deadlock', `lock ${this.scene.locks[lock]}: no message is under way, and ${circle.join(', ')}`);
   }
 
   /**
@@ -112,7 +124,7 @@ export class WaitGraph {
    */
   private isHeard(lock: number, from: number, arbiter: number, timestamp: LamportTime): boolean {
     if (from === arbiter) return true; // It asks the others in the same breath.
-    const asked = this.asked[lock]?.[from * this.nodes.length + arbiter];
+    const asked = this.heard[lock]?.[from * this.nodes.length + arbiter];
     const epoch = this.epochs[lock] ?? 0;
     return asked?.timestamp === timestamp && asked.epoch === epoch && asked.times >= (epoch === 0 ? 1 : 2);
   }

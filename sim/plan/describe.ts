@@ -1,9 +1,9 @@
 /** What makes a plan more than nodes at rest, one line for each part: what a minimised plan is read by. */
 import { assertNever } from '../../src/core';
 import type { MessageKind } from '../../src/core';
-import type { Fate } from '../plan/fates';
-import { lockNamesOf, nodeIdsOf } from '../plan/layout';
-import type { CallerPlan, Death, Fault, LostMachine, Plan, Wish } from '../plan/plan';
+import type { Fate } from './fates';
+import { lockNamesOf, nodeIdsOf } from './layout';
+import type { CallerPlan, Death, Fault, LostMachine, Plan, Wish } from './plan';
 
 /** How many parts a plan has: what the minimiser makes fewer. */
 export interface Parts {

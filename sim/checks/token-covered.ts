@@ -4,10 +4,11 @@
  * and an arbiter that such a token relies on lends that lock to others with a clock as high as it, or
  * higher. What a node lends to itself is on no wire: it is taken to be in order.
  */
-import { violated } from './checks';
-import type { Hold } from './checks';
-import type { Grant, LamportTime, LockName, Mode, NodeId, Token } from '../../src/core';
-import type { Coterie } from '../../src/quorum/coterie';
+import type { Grant, LamportTime, LockView, Message, Mode, NodeId, Token } from '../../src/core';
+import { violated } from './check';
+import type { LeaseInside } from './lease-inside';
+import type { Hold, Scene } from './scene';
+import type { Entry, Renewal, Witness } from './witness';
 
 /** A token, and the request that has it. */
 interface Mark {
@@ -31,21 +32,30 @@ interface Lending {
   readonly highest: Readonly<Record<Mode, Mark>>;
 }
 
-export class TokenCover {
+export class TokenCovered implements Witness {
   private readonly lendings = new Map<number, Lending>();
 
   constructor(
-    private readonly coterie: Coterie,
-    private readonly nodeIds: readonly NodeId[],
-    private readonly locks: readonly LockName[],
+    private readonly scene: Scene,
+    /** Told of each hold before this one is. */
+    private readonly leaseInside: LeaseInside,
     private readonly slack: number,
   ) {}
 
-  /**
-   * `modeLent` tells the mode of the grant, or null when it was taken back before its message was sent (which
-   * may have waited for the ceiling).
-   */
-  lent(arbiter: number, to: number, lock: number, { timestamp, clock }: Grant, modeLent: () => Mode | null): void {
+  sent(from: number, to: number, lock: number, message: Message): void {
+    if (message.kind === 'grant') this.lent(from, to, lock, message);
+  }
+
+  entered({ lock, hold, requester }: Entry): void {
+    this.held(lock, hold, requester);
+  }
+
+  renewed({ lock, hold, requester }: Renewal): void {
+    this.held(lock, hold, requester);
+  }
+
+  private lent(arbiter: number, to: number, lock: number, grant: Grant): void {
+    const { timestamp, clock } = grant;
     const { sent, highest } = this.lending(arbiter, lock);
     const clocks = sent[to];
     if (clocks === undefined) throw new RangeError(`no machine ${to}`);
@@ -61,17 +71,29 @@ export class TokenCover {
     for (const mode of ['exclusive', 'shared'] as const) {
       const { machine, timestamp: relying, token } = highest[mode];
       if (clock >= token || (machine === to && relying === timestamp)) continue;
-      const lent = modeLent();
+      const lent = this.modeLent(arbiter, to, lock, grant);
       if (lent === null || (mode === 'shared' && lent === 'shared')) continue; // Readers may have tokens in any order.
-      violated('token-covered', `${this.nodeIds[arbiter]} lends lock ${this.locks[lock]} to ${this.nodeIds[to]} with clock ${clock}, `
-        + `although ${this.nodeIds[machine]} held it with token ${token} by its vote`);
+      violated('token-covered', `${this.scene.nodeIds[arbiter]} lends lock ${this.scene.locks[lock]} to ${this.scene.nodeIds[to]} with clock ${clock}, `
+        + `although ${this.scene.nodeIds[machine]} held it with token ${token} by its vote`);
     }
   }
 
-  /** A hold began or was prolonged. `backers`: the arbiters that keep their votes for it. */
-  held(lock: number, { machine, mode, token }: Hold, timestamp: LamportTime, backers: ReadonlySet<NodeId>): void {
+  /** The mode of the grant, or null when it was taken back before its message was sent (which may have waited for the ceiling). */
+  private modeLent(arbiter: number, to: number, lock: number, { timestamp, grant: number }: Grant): Mode | null {
+    const grants = this.scene.inspect(arbiter, lock)?.grants;
+    const node = this.scene.nodeIds[to];
+    return grants?.find(({ request, grant }) => grant === number && request.node === node && request.timestamp === timestamp)?.mode ?? null;
+  }
+
+  /** A hold began or was prolonged. */
+  private held(lock: number, hold: Hold, requester: LockView['requester'] | undefined): void {
+    // A caller may have been let in and lose the lock again within one step.
+    if (requester?.state !== 'held') return;
+    const { machine, mode, token } = hold;
+    const { timestamp } = requester.request;
+    const backers = this.leaseInside.backersOf(lock, hold);
     const covering = new Set<NodeId>();
-    this.nodeIds.forEach((id, arbiter) => {
+    this.scene.nodeIds.forEach((id, arbiter) => {
       if (!backers.has(id)) return;
       const { sent, highest } = this.lending(arbiter, lock);
       const clock = sent[machine]?.get(timestamp);
@@ -83,17 +105,17 @@ export class TokenCover {
       mark.timestamp = timestamp;
       mark.token = token;
     });
-    if (this.coterie.containsQuorum(covering)) return;
-    violated('token-covered', `${this.nodeIds[machine]} holds lock ${this.locks[lock]} with token ${token}, `
+    if (this.scene.coterie.containsQuorum(covering)) return;
+    violated('token-covered', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]} with token ${token}, `
       + `but only {${[...covering].join(',')}} would lend it on above that, should it die`);
   }
 
   private lending(arbiter: number, lock: number): Lending {
-    const key = arbiter * this.locks.length + lock;
+    const key = arbiter * this.scene.locks.length + lock;
     let lending = this.lendings.get(key);
     if (lending === undefined) {
       const none = (): Mark => ({ timestamp: 0, machine: -1, token: 0 });
-      lending = { sent: this.nodeIds.map(() => new Map<LamportTime, LamportTime>()), highest: { exclusive: none(), shared: none() } };
+      lending = { sent: this.scene.nodeIds.map(() => new Map<LamportTime, LamportTime>()), highest: { exclusive: none(), shared: none() } };
       this.lendings.set(key, lending);
     }
     return lending;

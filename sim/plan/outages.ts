@@ -1,13 +1,13 @@
 /**
  * The outages of a `relentless` or a `steadfast` run: they never stop, but at any time at most so many nodes are down, frozen,
- * cut off or silent after a restart that the others contain a quorum, whichever they are; and how long anybody
- * may wait then. What happens to single messages is drawn elsewhere.
+ * cut off or silent after a restart that the others contain a quorum, whichever they are. And of any plan: when it keeps
+ * a node from the others. What happens to single messages is drawn elsewhere.
  */
 import { smallestBlockingSize } from '../../src/quorum/crashes';
 import { layoutOf } from '../../src/quorum/layouts';
-import { nodeIdsOf } from '../plan/layout';
-import type { Family, Fault, Partition, Plan } from '../plan/plan';
-import type { Random } from '../plan/random';
+import { nodeIdsOf } from './layout';
+import type { Family, Fault, Partition, Plan } from './plan';
+import type { Random } from './random';
 
 export interface OutageSettings {
   readonly family: Family;
@@ -21,6 +21,11 @@ export interface OutageSettings {
 /** Now and then for longer than anybody may wait: then the others must do without. */
 export const RELENTLESS_LEASES: readonly number[] = [0.25, 1, 2, 2, 60];
 
+/** In a `steadfast` run: some are over before anybody need do without, in some all votes of the node run out. */
+export const STEADFAST_LEASES: readonly number[] = [0.25, 1, 2, 6];
+
+/** With a shorter lease, a tenth of it is not much longer than timers and disks take. */
+export const STEADFAST_LEASE_MS_MIN = 60;
 
 /** How many nodes may be down at a time: one fewer than could block every quorum. */
 export function nodesDownMax(family: Family, nodes: number): number {
@@ -69,15 +74,6 @@ export function cutBothWays(
   as: Partition, spell: { readonly atUs: number; readonly forUs: number }, these: readonly number[], those: readonly number[],
 ): Fault[] {
   return [{ kind: 'cut', as, ...spell, from: these, to: those }, { kind: 'cut', as, ...spell, from: those, to: these }];
-}
-
-/**
- * How long a caller of a node that is well may wait while faults never stop: each caller before it may need two
- * leases, should a message of it be lost or its node go down while it is inside; and six more for spells that
- * begin meanwhile. The longest of half a million waits took five leases.
- */
-export function relentlessBoundUs(plan: Plan): number {
-  return (6 + 2 * plan.callers.length) * plan.leaseMs * 1000;
 }
 
 /** When something of the plan keeps this machine from the others for the first time after that; or Infinity. */

@@ -5,9 +5,13 @@
  * was sent is known to its arbiter from its arrival until its node says that it is over.
  * Must never look into the core: it sees messages and who enters.
  */
-import { hasPriority, isCompatible } from '../../src/core';
-import type { Contender, LamportTime, LockName, Mode, NodeId } from '../../src/core';
-import { violated } from './checks';
+import { claimOf, doesHold, hasPriority, isCompatible } from '../../src/core';
+import type { Contender, LamportTime, Message, Mode, NodeId } from '../../src/core';
+import { violated } from './check';
+import { LastAsked } from './openings';
+import { ofLock } from './scene';
+import type { Scene } from './scene';
+import type { Entry, Witness } from './witness';
 
 /** A request on its way to be granted. */
 interface Waiting extends Contender {
@@ -20,23 +24,48 @@ interface Waiting extends Contender {
   readonly overtakenBy: Set<string>;
 }
 
-export class Overtaking {
+export class Fairness implements Witness {
   /** By lock and node. */
   private readonly waiting: Map<NodeId, Waiting>[];
   /** Per lock, by arbiter: its highest grant number so far. */
   private readonly highest: Map<NodeId, LamportTime>[];
-  most = 0;
+  private readonly lastAsked: LastAsked;
 
-  constructor(
-    private readonly lockNames: readonly LockName[],
-    private readonly nodeCount: number,
-  ) {
-    this.waiting = lockNames.map(() => new Map<NodeId, Waiting>());
-    this.highest = lockNames.map(() => new Map<NodeId, LamportTime>());
+  constructor(private readonly scene: Scene) {
+    this.waiting = scene.locks.map(() => new Map<NodeId, Waiting>());
+    this.highest = scene.locks.map(() => new Map<NodeId, LamportTime>());
+    this.lastAsked = new LastAsked(scene.nodeIds.length, scene.locks);
   }
 
-  asked(lock: number, arbiter: NodeId, { request: id, claim }: Contender, mode: Mode): void {
-    const waiting = of(this.waiting, lock);
+  sent(from: number, to: number, lock: number, message: Message): void {
+    const node = this.idOf(from);
+    switch (message.kind) {
+      case 'request': {
+        const { timestamp, mode, claim } = message;
+        const isFirst = this.lastAsked.isFirst(from, to, lock, timestamp);
+        if (isFirst && !doesHold(claim)) this.opened(lock, this.idOf(to), { request: { timestamp, node }, claim }, mode);
+        return;
+      }
+      case 'grant':
+        return this.lent(lock, node, this.idOf(to), message.timestamp, message.grant);
+      case 'release':
+        return this.over(lock, node, message.timestamp);
+      case 'inquire':
+      case 'yield':
+        return;
+    }
+  }
+
+  delivering(from: number, to: number, lock: number, message: Message): void {
+    if (message.kind === 'request') this.reached(lock, this.idOf(from), this.idOf(to), message.timestamp, this.scene.isHeldBack(to));
+  }
+
+  entered({ lock, requester, hold }: Entry): void {
+    if (requester?.state === 'held') this.overtaken(lock, { request: requester.request, claim: claimOf(requester.steals, false) }, hold.mode);
+  }
+
+  private opened(lock: number, arbiter: NodeId, { request: id, claim }: Contender, mode: Mode): void {
+    const waiting = ofLock(this.waiting, lock);
     let request = waiting.get(id.node);
     if (request?.request.timestamp !== id.timestamp) {
       request = { request: id, claim, mode, awaiting: new Set(), reached: new Set(), overtakenBy: new Set() };
@@ -46,45 +75,48 @@ export class Overtaking {
   }
 
   /** `isHeldBack`: a ceiling is being written, so a vote lent before may be sent only later (protocol.md section 3). */
-  reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
-    const request = of(this.waiting, lock).get(node);
+  private reached(lock: number, node: NodeId, arbiter: NodeId, timestamp: LamportTime, isHeldBack: boolean): void {
+    const request = ofLock(this.waiting, lock).get(node);
     if (request?.request.timestamp !== timestamp) return;
     request.awaiting.delete(arbiter);
     if (!isHeldBack) request.reached.add(arbiter);
   }
 
   /** Entered or given up. */
-  over(lock: number, node: NodeId, timestamp: LamportTime): void {
-    const waiting = of(this.waiting, lock);
+  private over(lock: number, node: NodeId, timestamp: LamportTime): void {
+    const waiting = ofLock(this.waiting, lock);
     if (waiting.get(node)?.request.timestamp === timestamp) waiting.delete(node);
   }
 
   /** An arbiter sends a Grant; what it lent before counts no more when it is sent again. */
-  lent(lock: number, arbiter: NodeId, to: NodeId, timestamp: LamportTime, grant: LamportTime): void {
-    const highest = of(this.highest, lock);
+  private lent(lock: number, arbiter: NodeId, to: NodeId, timestamp: LamportTime, grant: LamportTime): void {
+    const highest = ofLock(this.highest, lock);
     if (grant <= (highest.get(arbiter) ?? 0)) return;
     highest.set(arbiter, grant);
-    const waiting = of(this.waiting, lock);
+    const waiting = ofLock(this.waiting, lock);
     const favoured = waiting.get(to);
     if (favoured?.request.timestamp !== timestamp) return; // It has entered by other votes, or given up.
     for (const older of waiting.values()) {
       if (!older.reached.has(arbiter) || isCompatible(older.mode, favoured.mode) || !hasPriority(older, favoured)) continue;
-      violated('fairness', `lock ${this.lockNames[lock]}: ${arbiter} lends its vote to request ${timestamp} of ${to}, `
+      violated('fairness', `lock ${this.scene.locks[lock]}: ${arbiter} lends its vote to request ${timestamp} of ${to}, `
         + `although it knows request ${older.request.timestamp} of ${older.request.node}`);
     }
   }
 
-  entered(lock: number, entrant: Contender, mode: Mode): void {
+  private overtaken(lock: number, entrant: Contender, mode: Mode): void {
     const { request: id } = entrant;
     this.over(lock, id.node, id.timestamp);
-    for (const older of of(this.waiting, lock).values()) {
+    for (const older of ofLock(this.waiting, lock).values()) {
       if (older.awaiting.size > 0 || isCompatible(older.mode, mode) || !hasPriority(older, entrant)) continue;
       older.overtakenBy.add(`${id.node}'s request ${id.timestamp}`);
-      this.most = Math.max(this.most, older.overtakenBy.size);
-      if (older.overtakenBy.size <= overtakingMax(this.nodeCount)) continue;
-      violated('fairness', `lock ${this.lockNames[lock]}: request ${older.request.timestamp} of ${older.request.node}, which all its arbiters know, `
+      if (older.overtakenBy.size <= overtakingMax(this.scene.nodeIds.length)) continue;
+      violated('fairness', `lock ${this.scene.locks[lock]}: request ${older.request.timestamp} of ${older.request.node}, which all its arbiters know, `
         + `was overtaken by ${[...older.overtakenBy].join(', ')}`);
     }
+  }
+
+  private idOf(machine: number): NodeId {
+    return this.scene.nodeIds[machine] ?? '';
   }
 }
 
@@ -93,12 +125,6 @@ export class Overtaking {
  * most one in the protocol that may have votes of these arbiters, and what it asks for later gets none of them.
  * The explorer finds one at most with three or four callers (`sim:explore -- --overtaking`).
  */
-export function overtakingMax(nodeCount: number): number {
+function overtakingMax(nodeCount: number): number {
   return nodeCount - 1;
-}
-
-function of<Value>(byLock: readonly Value[], lock: number): Value {
-  const value = byLock[lock];
-  if (value === undefined) throw new RangeError(`no lock ${lock}`);
-  return value;
 }

@@ -3,9 +3,9 @@
  * what happened and then the node with its vector clock. The file begins with the regular expression that
  * splits it and an empty line, as ShiViz wants it of a file that is uploaded.
  */
-import type { Recording } from '../page/recording';
-import { Model } from '../page/script/model';
-import { effectText, eventText } from '../page/script/words';
+import type { Recording } from './recording';
+import { Model } from './script/model';
+import { effectText, eventText } from './script/words';
 
 export const SHIVIZ_EXPRESSION = '(?<event>.*)\\n(?<host>\\S*) (?<clock>{.*})';
 

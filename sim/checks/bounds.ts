@@ -1,0 +1,32 @@
+/** How long anybody may wait, by kind of run. */
+import { delayUsMax } from '../plan/delays';
+import type { Plan } from '../plan/plan';
+
+/**
+ * How long a caller may wait once all faults have ended: a silent lease of those that restarted, a
+ * lease for grants of the dead, and then each of the others first, twice at the worst, with one
+ * repeat to heal what was lost and one to bring clocks together.
+ */
+export function progressBoundUs({ leaseMs, retryMs, network, callers }: Plan): number {
+  const turnUs = leaseMs * 250 + 2 * retryMs * 1000 + 12 * delayUsMax(network) + 2000;
+  return 3 * leaseMs * 1000 + 2 * network.detectionUs + callers.length * 2 * turnUs;
+}
+
+/**
+ * How long a caller of a node that is well may wait while faults never stop: each caller before it may need two
+ * leases, should a message of it be lost or its node go down while it is inside; and six more for spells that
+ * begin meanwhile. The longest of half a million waits took five leases.
+ */
+export function relentlessBoundUs(plan: Plan): number {
+  return (6 + 2 * plan.callers.length) * plan.leaseMs * 1000;
+}
+
+/**
+ * Without faults there is nothing to wait for but the others' holds and some message delays. Those that steal wait
+ * only until those who hold have heard of it.
+ */
+export function calmBoundUs({ callers, network }: Plan, isStealing: boolean): number {
+  const wishes = callers.flatMap((caller) => caller.wishes);
+  const othersUs = Math.max(...wishes.map(({ holdUs, hearsAfterUs = 0 }) => (isStealing ? hearsAfterUs : holdUs)));
+  return 2 * callers.length * (othersUs + 12 * delayUsMax(network));
+}

@@ -1,0 +1,52 @@
+/**
+ * The properties by name, and how a witness says that one is broken. Each has one witness in this room, but for
+ * `deterministic`, for which a sweep runs a seed twice (protocol.md section 10).
+ */
+
+export type Check =
+  /** No two incompatible holders at one true time. */
+  | 'exclusion'
+  /** For each lock, a token exceeds those of all earlier entries that it must not overlap. */
+  | 'token-rises'
+  /** A hold's token is one that its arbiters will exceed, whatever becomes of the holder. */
+  | 'token-covered'
+  /** A hold is never valid for longer than arbiters that form a quorum wait, in true time. */
+  | 'lease-inside'
+  /** Grant numbers of one arbiter are never used twice and rise, across restarts. */
+  | 'grant-rises'
+  /** Nothing is sent with a clock above the ceiling on disk. */
+  | 'ceiling-holds'
+  /** A hold that ran out is told so at that moment, for which its node has asked to be woken, and never comes back. */
+  | 'lost-at-once'
+  /** Only callers that wait are let in; only callers inside lose or renew. */
+  | 'callers-known'
+  /** Every waiting request of a live node is granted within a bound. */
+  | 'progress'
+  /** With no request open, nothing is kept. */
+  | 'no-residue'
+  /** Without contention: 3(K-1) messages for a first entry, none for the next. */
+  | 'frugal'
+  /** Two runs of one seed are the same. */
+  | 'deterministic'
+  /** Nobody waits in a circle once all messages have arrived. */
+  | 'deadlock'
+  /** A request that its whole voting set knows is overtaken by few younger ones. */
+  | 'fairness'
+  /** A resource that looks at tokens accepts no write of a holder that was already followed. */
+  | 'fenced'
+  /** Nobody loses a lock that was not stolen: without faults never, and in `steadfast` runs not while a quorum lives. */
+  | 'keeps'
+  /** No request is named like an earlier one. */
+  | 'request-unique';
+
+export class CheckError extends Error {
+  override readonly name = 'CheckError';
+
+  constructor(readonly check: Check, detail: string) {
+    super(detail);
+  }
+}
+
+export function violated(check: Check, detail: string): never {
+  throw new CheckError(check, detail);
+}

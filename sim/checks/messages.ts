@@ -1,0 +1,114 @@
+/**
+ * What can be told from messages alone. ceiling-holds: nothing is sent with a clock above the ceiling on disk.
+ * grant-rises: an arbiter never uses a grant number twice, and they rise, across restarts. request-unique: no
+ * request is named like an earlier one.
+ * Must never look into the core.
+ */
+import type { Grant, LamportTime, Message, Release, Request } from '../../src/core';
+import { violated } from './check';
+import type { Scene } from './scene';
+import type { Witness } from './witness';
+
+export class CeilingHolds implements Witness {
+  constructor(private readonly scene: Scene) {}
+
+  sending(from: number, _to: number, _lock: number, { clock }: Message): void {
+    const ceiling = this.ceilingOf(from);
+    if (clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[from]} sent clock ${clock} with ceiling ${ceiling} on disk`);
+  }
+
+  introduced(machine: number, clock: number): void {
+    const ceiling = this.ceilingOf(machine);
+    if (clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[machine]} shakes hands with clock ${clock}, ceiling ${ceiling}`);
+  }
+
+  private ceilingOf(machine: number): number {
+    return this.scene.places[machine]?.ceilingOnDisk ?? 0;
+  }
+}
+
+export class GrantRises implements Witness {
+  private readonly given: readonly GrantsGiven[];
+
+  constructor({ nodeIds }: Scene) {
+    this.given = nodeIds.map((id) => new GrantsGiven(id));
+  }
+
+  sending(from: number, _to: number, _lock: number, message: Message): void {
+    if (message.kind === 'grant') this.given[from]?.check(message);
+  }
+}
+
+export class RequestUnique implements Witness {
+  private readonly named: readonly RequestsNamed[];
+
+  constructor({ nodeIds }: Scene) {
+    this.named = nodeIds.map((id) => new RequestsNamed(id));
+  }
+
+  sending(from: number, _to: number, lock: number, message: Message): void {
+    if (message.kind === 'request' || message.kind === 'release') this.named[from]?.check(lock, message);
+  }
+}
+
+/** The grants that one arbiter gave. */
+class GrantsGiven {
+  private highest = 0;
+  private readonly recent = new Recent<Grant>();
+
+  constructor(private readonly arbiter: string) {}
+
+  /** The same number again must be the same grant again; any other must be the highest so far. */
+  check(grant: Grant): void {
+    const { arbiter } = this;
+    const known = this.recent.get(grant.grant);
+    if (known !== undefined) {
+      if (known.timestamp !== grant.timestamp || known.lock !== grant.lock) {
+        violated('grant-rises', `${arbiter} gave number ${grant.grant} to (${known.lock}, ${known.timestamp}) and to (${grant.lock}, ${grant.timestamp})`);
+      }
+    } else if (grant.grant <= this.highest) {
+      violated('grant-rises', `${arbiter} gave number ${grant.grant} after ${this.highest}`);
+    } else {
+      this.highest = grant.grant;
+    }
+    this.recent.set(grant.grant, grant);
+  }
+}
+
+/** The requests that one node named. */
+class RequestsNamed {
+  private readonly recent = new Recent<number | 'over'>();
+
+  constructor(private readonly node: string) {}
+
+  /** A name belongs to one request for one lock, and to none once that is over. */
+  check(lock: number, message: Request | Release): void {
+    const { kind, timestamp } = message;
+    const known = this.recent.get(timestamp);
+    if (kind === 'request' && known !== undefined && known !== lock) {
+      violated('request-unique', `${this.node} asks for lock ${message.lock} under timestamp ${timestamp} again`);
+    }
+    this.recent.set(timestamp, kind === 'request' ? lock : 'over');
+  }
+}
+
+/** A second generation starts when the first is so large; what was not set since is forgotten. */
+const REMEMBERED = 20_000;
+
+/** What was said of late, by Lamport time. */
+class Recent<Item> {
+  private newer = new Map<LamportTime, Item>();
+  private older = new Map<LamportTime, Item>();
+
+  get(time: LamportTime): Item | undefined {
+    return this.newer.get(time) ?? this.older.get(time);
+  }
+
+  set(time: LamportTime, item: Item): void {
+    if (this.newer.size >= REMEMBERED) {
+      this.older = this.newer;
+      this.newer = new Map<LamportTime, Item>();
+    }
+    this.newer.set(time, item);
+  }
+}

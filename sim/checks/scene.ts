@@ -1,0 +1,126 @@
+/**
+ * What a witness may look at: the run as it is, with the true time, which no node can see. The world shows itself
+ * in these words; a witness changes nothing of it. Hence nothing here says how anything comes about.
+ */
+import type { CallerId, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
+import type { Coterie } from '../../src/quorum/coterie';
+import type { Core } from '../core';
+import type { Wish } from '../plan/plan';
+
+export type RunPhase =
+  /** Faults happen. */
+  | 'faults'
+  /** Healed. Callers go on until each has been served once more. */
+  | 'load'
+  /** Nobody asks any more; who waits is served. */
+  | 'drain';
+
+/** A machine's own clock against true time. */
+export interface ClockFace {
+  /** What it shows at a true time, now or later. */
+  localUs(trueUs: number): number;
+  /** The first true time at which it shows `localUs` or more; Infinity if never. */
+  trueUs(localUs: number): number;
+}
+
+/** Someone uses a lock. It counts until released, or until its holder's own clock says that it ran out. */
+export interface Hold {
+  /** How many there were before it in this run. */
+  readonly number: number;
+  readonly machine: number;
+  /** The life of the node that it belongs to. It outlives that: a client need not die with its node. */
+  readonly life: number;
+  readonly caller: CallerId;
+  readonly mode: Mode;
+  readonly token: Token;
+  /** When it runs out, by the clock of its machine that also runs while the machine sleeps. */
+  readonly endsAtUs: number;
+}
+
+/** A machine and its node. */
+export interface Place {
+  readonly index: number;
+  readonly id: NodeId;
+  /** Null while it is down. */
+  readonly node: LockNode | null;
+  /** The node's own time is read from it, `originUs` added. */
+  readonly monotonic: ClockFace;
+  /** Runs on while the machine sleeps: holds run by this one. */
+  readonly alive: ClockFace;
+  readonly originUs: number;
+  /** Until when it lends nothing, in its own time. */
+  readonly silentUntilMs: number;
+  readonly ceilingOnDisk: number;
+  /** When the node wishes to be woken, in its own time. */
+  readonly wakeAtMs: number;
+  /** It is not among those that are healed. */
+  readonly isLostForEver: boolean;
+  readonly callers: readonly CallerView[];
+}
+
+export type CallerState = 'away' | 'thinking' | 'waiting' | 'inside' | 'recalled' | 'lost' | 'done';
+
+/** Someone at a node who wants locks, one after the other. */
+export interface CallerView {
+  readonly index: number;
+  readonly machine: Place;
+  readonly wishes: readonly Wish[];
+  /** The wish that it is at; counted on beyond the last one, it begins anew. */
+  readonly next: number;
+  readonly state: CallerState;
+  readonly id: CallerId;
+  readonly lock: number;
+  readonly hold: Hold | null;
+  readonly askedAtUs: number;
+  readonly enteredAtUs: number;
+  /** Until when it may be inside, in its node's time. */
+  readonly validUntilMs: number;
+}
+
+/** Nodes and locks are numbers: their places in these lists. */
+export interface Scene {
+  readonly core: Core;
+  readonly coterie: Coterie;
+  readonly nodeIds: readonly NodeId[];
+  readonly locks: readonly LockName[];
+  readonly places: readonly Place[];
+  readonly callers: readonly CallerView[];
+  /** True time. */
+  readonly nowUs: number;
+  /** How many events nodes have handled, with the one that is being handled. */
+  readonly events: number;
+  readonly phase: RunPhase;
+  lockOf(name: LockName): number;
+  /** What a node knows of a lock; null when it is down or knows nothing. */
+  inspect(machine: number, lock: number): LockView | null;
+  /** A node's own time. */
+  nowMs(machine: number): number;
+  /** From a node's own time to what its machine's clock that counts sleep shows then. */
+  endsAtUs(machine: number, validUntilMs: number): number;
+  /** Whether what the node has decided may wait for its disk before it is sent. */
+  isHeldBack(machine: number): boolean;
+  /** Ask for `looked` at this true time. */
+  lookAt(atUs: number): void;
+}
+
+export function wishOf({ wishes, next }: Pick<CallerView, 'wishes' | 'next'>): Wish {
+  const wish = wishes[next % wishes.length];
+  if (wish === undefined) throw new RangeError('a caller without wishes');
+  return wish;
+}
+
+/** It is in another process, and hears late of what happens at its node. */
+export function isDeaf(caller: Pick<CallerView, 'wishes' | 'next'>): boolean {
+  return wishOf(caller).hearsAfterUs !== undefined;
+}
+
+export function describeHold({ nodeIds, locks }: Scene, lock: number, { machine, caller, mode, token }: Hold): string {
+  return `${nodeIds[machine]} caller ${caller} (lock ${locks[lock]}, ${mode}, token ${token})`;
+}
+
+/** What a list that has one item for each lock says of this one. */
+export function ofLock<Value>(byLock: readonly Value[], lock: number): Value {
+  const value = byLock[lock];
+  if (value === undefined) throw new RangeError(`no lock ${lock}`);
+  return value;
+}

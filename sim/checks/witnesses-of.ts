@@ -1,0 +1,70 @@
+/**
+ * Which witnesses a run has. It follows from its plan: what a run promises depends on its profile.
+ * Law: the only place that knows all witnesses by name.
+ */
+import type { Plan } from '../plan/plan';
+import { CallersKnown } from './callers-known';
+import { Deadlock } from './deadlock';
+import { Exclusion } from './exclusion';
+import { Fairness } from './fairness';
+import { Fenced } from './fenced';
+import { Frugal } from './frugal';
+import { KeepsAlways, KeepsWhileQuorumLives } from './keeps';
+import { LeaseInside } from './lease-inside';
+import { LostAtOnce } from './lost-at-once';
+import { CeilingHolds, GrantRises, RequestUnique } from './messages';
+import { NoResidue } from './no-residue';
+import { Openings } from './openings';
+import { CalmProgress, NoStorm, Progress } from './progress';
+import type { Scene } from './scene';
+import { TokenCovered } from './token-covered';
+import { TokenRises } from './token-rises';
+import type { Witness } from './witness';
+
+/** For tests of the checks themselves. */
+export interface CheckSettings {
+  /** Leave out the check that most often fails before `exclusion` can, to see what a bug leads to. */
+  readonly skipsLeaseInside?: boolean;
+}
+
+/** Those that write down what happens: `first` before it is judged, `last` only what all let pass. */
+export interface Accounts {
+  readonly first: readonly Witness[];
+  readonly last: readonly Witness[];
+}
+
+/**
+ * All who watch a run, in the order in which they are told: first the witnesses for which something should not have
+ * happened at all, then the accounts of it, then the witnesses that judge what came of it.
+ */
+export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
+  const { profile } = plan;
+  const isCalm = profile === 'calm';
+  const isFrugal = profile === 'frugal';
+  const isAdrift = profile === 'adrift';
+  const openings = new Openings(scene);
+  const leaseInside = skipsLeaseInside || isAdrift ? null : new LeaseInside(scene);
+  return [
+    new NoStorm(scene),
+    ...(isCalm || isFrugal ? [new KeepsAlways(scene)] : []),
+    ...(profile === 'steadfast' ? [new KeepsWhileQuorumLives(scene, plan, openings)] : []),
+    ...accounts.first,
+    new CallersKnown(scene),
+    openings,
+    new CeilingHolds(scene),
+    new GrantRises(scene),
+    new RequestUnique(scene),
+    new Exclusion(scene, !isAdrift),
+    new TokenRises(scene, isAdrift ? openings : null),
+    new Deadlock(scene),
+    ...(isCalm ? [new Fairness(scene)] : []),
+    new LostAtOnce(scene),
+    ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, leaseInside, plan.slack)]),
+    new Fenced(scene, openings),
+    new NoResidue(scene, plan),
+    ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
+    new Progress(scene, plan),
+    ...(isCalm ? [new CalmProgress(scene, plan)] : []),
+    ...accounts.last,
+  ];
+}

@@ -1,0 +1,84 @@
+/** How nodes find out, some time after it, which of their peers are up. */
+import { Random } from '../plan/random';
+import { DETECT } from './items';
+import type { Machine } from './machine';
+import type { Stage, Step } from './stage';
+
+export class Detection {
+  private readonly random: Random;
+  /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
+  private readonly seenLife: number[];
+  private readonly suspectedUntilUs: number[];
+
+  constructor(private readonly stage: Stage, private readonly step: Step) {
+    this.random = new Random(stage.plan.seed, 'detection');
+    this.seenLife = new Array<number>(stage.places.length ** 2).fill(0);
+    this.suspectedUntilUs = new Array<number>(stage.places.length ** 2).fill(0);
+  }
+
+  /** Some time from now, `observer` finds out how things are with `peer`. */
+  look(observer: number, peer: number): void {
+    const { plan, isHealed, agenda, nowUs, network } = this.stage;
+    if (plan.looks !== undefined && !isHealed) return;
+    agenda.push(nowUs + 1 + this.random.below(plan.network.detectionUs), DETECT, network.link(observer, peer), 0);
+  }
+
+  lookFromAll(peer: number): void {
+    for (let other = 0; other < this.stage.places.length; other++) {
+      if (other === peer) continue;
+      this.look(other, peer);
+      this.look(peer, other);
+    }
+  }
+
+  lookAcross(these: readonly number[], those: readonly number[]): void {
+    for (const from of these) {
+      for (const to of those) {
+        this.look(from, to);
+        this.look(to, from);
+      }
+    }
+  }
+
+  /** A node takes a peer for down, whatever it is. */
+  suspect(machine: number, peer: number, forUs: number): void {
+    const { agenda, nowUs, network } = this.stage;
+    const link = network.link(machine, peer);
+    this.suspectedUntilUs[link] = nowUs + forUs;
+    agenda.push(nowUs, DETECT, link, 0);
+  }
+
+  heal(): void {
+    this.suspectedUntilUs.fill(0);
+  }
+
+  /** A node that starts knows nobody. */
+  forget(machine: number): void {
+    const { places, network } = this.stage;
+    for (let peer = 0; peer < places.length; peer++) if (peer !== machine) this.seenLife[network.link(machine, peer)] = 0;
+  }
+
+  detect(machine: Machine, link: number): void {
+    if (machine.node === null) return;
+    const { network, nowUs, core, witnesses, places } = this.stage;
+    const peer = this.stage.machine(link % places.length);
+    const back = network.link(peer.index, machine.index);
+    const isReached = peer.node !== null && peer.frozenUntilUs <= nowUs && !peer.isAsleep
+      && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
+    const seenLife = this.seenLife[link] ?? 0;
+    const nowMs = this.stage.nowMsAt(machine);
+    // A peer that restarted in between broke the connection.
+    if (seenLife !== 0 && (!isReached || seenLife !== peer.life)) {
+      this.seenLife[link] = 0;
+      witnesses.happened('peerDowns');
+      this.step(machine, { kind: 'peerDown', nowMs, peer: peer.id });
+    }
+    if (isReached && seenLife !== peer.life && peer.node !== null) {
+      this.seenLife[link] = peer.life;
+      const clock = core.durableClock(peer.node);
+      witnesses.introduced(peer.index, clock);
+      const silentForMs = core.silentForMs(peer.node, this.stage.nowMsAt(peer));
+      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs });
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/** The lives of nodes: they start, die, and start again with what is on their disks. */
+import type { Message } from '../../src/core';
+import type { Fault } from '../plan/plan';
+import type { Callers } from './callers';
+import type { Detection } from './detection';
+import type { Disk } from './disk';
+import { DELIVER, START } from './items';
+import type { Machine } from './machine';
+import type { Sleep } from './sleep';
+import type { Stage, Step } from './stage';
+
+export class Lives {
+  constructor(
+    private readonly stage: Stage,
+    private readonly step: Step,
+    private readonly disk: Disk,
+    private readonly sleep: Sleep,
+    private readonly detection: Detection,
+    private readonly callers: Callers,
+  ) {}
+
+  /** `wallBackUs`: how far the wall clock was set back meanwhile. */
+  start(machine: Machine, wallBackUs: number): void {
+    const { stage } = this;
+    const { plan, agenda, witnesses } = stage;
+    if (machine.node !== null || machine.isLostForEver) return;
+    if (machine.isFileCorrupt && !stage.isHealed) return this.refuseStart(machine);
+    // It would write a ceiling before anything else.
+    if (this.disk.isFull(machine)) return agenda.push(machine.diskFullUntilUs, START, machine.index, 0, wallBackUs);
+    machine.isFileCorrupt = false;
+    const isFirst = machine.life === 0;
+    const wallClockUs = this.disk.prepare(machine, wallBackUs);
+    machine.life++;
+    machine.originUs = machine.random.below(2 ** 31);
+    machine.wakeAtMs = Infinity;
+    machine.wakeItemUs = Infinity;
+    machine.ceilingUnderWay = 0;
+    machine.node = stage.core.createNode(
+      {
+        self: machine.id,
+        coterie: stage.coterie,
+        leaseMs: plan.leaseMs,
+        retryMs: plan.retryMs,
+        driftMax: plan.driftMaxPpm / 1_000_000,
+        slack: plan.slack,
+        ceilingBlock: plan.ceilingBlock,
+        retain: true,
+      },
+      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
+    );
+    witnesses.started(machine.index);
+    if (!isFirst) witnesses.happened('restarts');
+    stage.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
+    const nowMs = stage.nowMsAt(machine);
+    machine.silentUntilMs = isFirst ? nowMs : nowMs + plan.leaseMs;
+    this.step(machine, { kind: 'start', nowMs });
+    this.detection.forget(machine.index);
+    this.detection.lookFromAll(machine.index);
+    for (const caller of machine.callers) this.callers.think(caller);
+  }
+
+  /** Until somebody deletes the file. */
+  private refuseStart(machine: Machine): void {
+    const { stage } = this;
+    machine.isFileCorrupt = false;
+    stage.note({ kind: 'refuses', node: machine.id });
+    stage.witnesses.happened('corruptFiles');
+    stage.agenda.push(stage.nowUs + 1 + machine.random.below(stage.plan.leaseMs * 1000), START, machine.index, 0, 0);
+  }
+
+  /** A `stop` tells the peers first. Clients of the dead node go on until their leases end. */
+  crash(machine: Machine, fault: Extract<Fault, { kind: 'crash' }>): void {
+    const { stage } = this;
+    const { witnesses } = stage;
+    if (machine.node === null) return;
+    stage.note({ kind: 'dies', node: machine.id, how: fault.how });
+    if (fault.how === 'stop' && this.sleep.isRunning(machine)) {
+      const inUse = this.callers.stop(machine);
+      this.step(machine, { kind: 'stop', nowMs: stage.nowMsAt(machine), inUse });
+      witnesses.happened('stops');
+    } else {
+      witnesses.happened('crashes');
+    }
+    this.disk.suffer(machine, fault, stage.core.durableClock(machine.node));
+    if (machine.isAsleep) this.sleep.awake(machine);
+    machine.sleptUs = 0;
+    witnesses.dying(machine.index);
+    machine.node = null;
+    machine.frozenUntilUs = 0;
+    machine.busyUntilUs = 0;
+    machine.slowUntilUs = 0;
+    for (const { kind, payload } of machine.inbox) if (kind === DELIVER) witnesses.arrived(stage.lockOf((payload as Message).lock));
+    machine.inbox = [];
+    machine.ceilingUnwritten = 0;
+    machine.wakeGeneration++;
+    this.callers.orphan(machine);
+    stage.agenda.push(stage.nowUs + fault.forUs, START, machine.index, 0, fault.wallBackUs);
+    this.detection.lookFromAll(machine.index);
+  }
+}

@@ -1,0 +1,77 @@
+/** Messages on their way: what a node sends goes over the network, which may send it again, and to the node that it is for. */
+import type { Event, Message, NodeId } from '../../src/core';
+import { Fates } from '../plan/fates';
+import type { Fault } from '../plan/plan';
+import { Echoes } from './echoes';
+import { DELIVER } from './items';
+import type { Machine } from './machine';
+import type { DropReason } from './observer';
+import type { Stage, Step } from './stage';
+
+export class Post {
+  private readonly fates: Fates | null;
+  private readonly echoes: Echoes | null;
+  private readonly nodeIndex: ReadonlyMap<NodeId, number>;
+
+  constructor(private readonly stage: Stage, private readonly step: Step) {
+    const { fates, faults } = stage.plan;
+    this.fates = fates === undefined ? null : new Fates(fates);
+    this.echoes = faults.some((fault) => fault.kind === 'echo') ? new Echoes() : null;
+    this.nodeIndex = new Map(stage.nodeIds.map((id, index) => [id, index]));
+  }
+
+  /** `cause`: the event that the sender handles. */
+  send(machine: Machine, to: NodeId, message: Message, cause: Event): void {
+    const { witnesses, network } = this.stage;
+    const from = machine.index;
+    const toIndex = this.nodeIndex.get(to);
+    if (toIndex === undefined || toIndex === from) return witnesses.strayed(from, { kind: 'send', to });
+    const lock = this.stage.lockOf(message.lock);
+    witnesses.sending(from, toIndex, lock, message);
+    witnesses.sent(from, toIndex, lock, message, cause);
+    this.echoes?.remember(network.link(from, toIndex), message);
+    this.transmit(from, toIndex, lock, message);
+  }
+
+  /** The network sends once more what it has sent of late. */
+  echo({ from, to, message, back, count }: Extract<Fault, { kind: 'echo' }>): void {
+    const messages = this.echoes?.recall(this.stage.network.link(from, to), message, back, count) ?? [];
+    this.stage.witnesses.happened('messagesEchoed', messages.length);
+    for (const each of messages) this.transmit(from, to, this.stage.lockOf(each.lock), each);
+  }
+
+  deliver(machine: Machine, link: number, message: Message): void {
+    const { stage } = this;
+    const { witnesses } = stage;
+    const lock = stage.lockOf(message.lock);
+    witnesses.arrived(lock);
+    if (machine.node === null || stage.network.isCut(link)) {
+      witnesses.swallowed(lock);
+      return this.noteDropped(link, message, machine.node === null ? 'node is down' : 'link is cut');
+    }
+    const from = Math.floor(link / stage.places.length);
+    witnesses.delivering(from, machine.index, lock, message);
+    this.step(machine, { kind: 'message', nowMs: stage.nowMsAt(machine), from: stage.nodeIds[from] ?? '', message });
+    witnesses.delivered(lock);
+  }
+
+  private transmit(from: number, to: number, lock: number, message: Message): void {
+    const { stage } = this;
+    const { network, agenda, nowUs, observer } = stage;
+    const link = network.link(from, to);
+    const arrivesAtUs = this.fates === null ? network.send(nowUs, link) : network.sendTo(nowUs, link, this.fates.next(from, to, message));
+    for (const atUs of arrivesAtUs) agenda.push(atUs, DELIVER, link, 0, message);
+    stage.witnesses.departed(lock, arrivesAtUs.length);
+    if (observer === null) return;
+    observer.sent?.(nowUs, stage.machine(from).id, stage.machine(to).id, message, arrivesAtUs);
+    if (arrivesAtUs.length === 0) this.noteDropped(link, message, network.isCut(link) ? 'link is cut' : 'lost');
+  }
+
+  private noteDropped(link: number, message: Message, reason: DropReason): void {
+    const { observer, places, nowUs } = this.stage;
+    if (observer === null) return;
+    const from = this.stage.machine(Math.floor(link / places.length));
+    const to = this.stage.machine(link % places.length);
+    observer.dropped?.(nowUs, from.id, to.id, message, reason);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What the parts of the world share: the true time, what is still to happen, machines and callers, and who watches.
+ * It looks things up and tells of them; it makes nothing happen by itself.
+ */
+import type { Event, LockName, LockView, NodeId } from '../../src/core';
+import type { Coterie } from '../../src/quorum/coterie';
+import type { RunPhase, Scene } from '../checks/scene';
+import { inTurn } from '../checks/witness';
+import type { Witnesses } from '../checks/witness';
+import type { Core } from '../core';
+import { coterieOf, lockNamesOf, nodeIdsOf } from '../plan/layout';
+import type { Plan } from '../plan/plan';
+import { Agenda } from './agenda';
+import { LOOK } from './items';
+import { isHeldBack, newCaller, newMachine } from './machine';
+import type { Caller, Machine } from './machine';
+import { Network } from './network';
+import type { Note, Observer } from './observer';
+
+/** One event into the core of one node, and all that comes of it. */
+export type Step = (machine: Machine, event: Event) => void;
+
+export class Stage implements Scene {
+  readonly agenda = new Agenda();
+  readonly coterie: Coterie;
+  readonly nodeIds: readonly NodeId[];
+  readonly locks: readonly LockName[];
+  readonly places: readonly Machine[];
+  readonly callers: readonly Caller[];
+  readonly network: Network;
+  /** Who watches. */
+  witnesses: Witnesses = inTurn([]);
+  nowUs = 0;
+  events = 0;
+  phase: RunPhase = 'faults';
+  private readonly lockIndex: ReadonlyMap<LockName, number>;
+
+  constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
+    this.coterie = coterieOf(plan.family, plan.machines.length);
+    this.nodeIds = nodeIdsOf(plan.machines.length);
+    this.locks = lockNamesOf(plan.locks);
+    this.lockIndex = new Map(this.locks.map((lock, index) => [lock, index]));
+    this.places = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
+    this.callers = plan.callers.map(({ machine, wishes }, index) => newCaller(this.machine(machine), index, wishes));
+    for (const caller of this.callers) caller.machine.callers.push(caller);
+    this.network = new Network(plan.seed, this.places.length, plan.network);
+  }
+
+  get isHealed(): boolean {
+    return this.phase !== 'faults';
+  }
+
+  machine(index: number): Machine {
+    return present(this.places[index], 'machine', index);
+  }
+
+  caller(index: number): Caller {
+    return present(this.callers[index], 'caller', index);
+  }
+
+  lockOf(name: LockName): number {
+    return present(this.lockIndex.get(name), 'lock', name);
+  }
+
+  lockName(lock: number): LockName {
+    return this.locks[lock] ?? '';
+  }
+
+  nowMs(machine: number): number {
+    return this.nowMsAt(this.machine(machine));
+  }
+
+  nowMsAt({ monotonic, originUs }: Machine): number {
+    return Math.floor((monotonic.localUs(this.nowUs) + originUs) / 1000);
+  }
+
+  endsAtUs(machine: number, validUntilMs: number): number {
+    const { monotonic, alive, originUs } = this.machine(machine);
+    const leftUs = validUntilMs * 1000 - originUs - monotonic.localUs(this.nowUs);
+    return alive.localUs(this.nowUs) + leftUs;
+  }
+
+  inspect(machine: number, lock: number): LockView | null {
+    const { node } = this.machine(machine);
+    return node === null ? null : this.core.inspectLock(node, this.lockName(lock));
+  }
+
+  isHeldBack(machine: number): boolean {
+    return isHeldBack(this.machine(machine));
+  }
+
+  lookAt(atUs: number): void {
+    this.agenda.push(atUs, LOOK, 0, 0);
+  }
+
+  note(note: Note): void {
+    this.observer?.noted?.(this.nowUs, note);
+  }
+}
+
+export function present<Item>(item: Item | undefined, what: string, which: number | string): Item {
+  if (item === undefined) throw new RangeError(`no ${what} ${which}`);
+  return item;
+}
