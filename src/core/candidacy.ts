@@ -1,7 +1,7 @@
 /**
  * Whether a node may begin to lend its vote, where peers that it dials may run under another configuration: their quorums and
  * its own need not intersect. Pure, as the core is; the runtime tells it what it heard, and performs its orders.
- * Law (one-configuration): of two nodes that dial each other under different configurations, and each reach a quorum of their
+ * Law (rule one-configuration): of two nodes that dial each other under different configurations, and each reach a quorum of their
  * own, at most one begins. Nothing that a stranger says stops a node that serves.
  * Source: protocol.md section 17.1. As in Dekker's algorithm a node announces its wish first and looks at the others after that,
  * so of two that wish at once at least one sees the other.
