@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
+import { Candidacy, DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
 import type { Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
 import { NodeLockManager } from '../../src/locks/lock-manager';
@@ -555,5 +555,55 @@ describe('runtime: a stop', () => {
     await time.advance(10 * LEASE_MS);
     expect(transport.kinds()).toEqual([]);
     expect(runtime.ended.signal.reason).toBe(stopping);
+  });
+});
+
+describe('runtime: begins to lend its vote when the candidacy says so', () => {
+  const terms = { whileSilent: { leaseMs: 9_000, slack: 2, layout: 'old' }, whenLending: { leaseMs: LEASE_MS, slack: 1, layout: 'new' } };
+
+  /** Node n1, which needs n2 or n3. */
+  async function candidate() {
+    const { transport, dataDirectory, time, lines } = makeNode();
+    const coterie = new Majority(['n1', 'n2', 'n3']);
+    const core = createNode(
+      { self: 'n1', coterie, leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain: false },
+      { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart: true },
+    );
+    const candidacy = new Candidacy({ self: 'n1', coterie, leaseMs: LEASE_MS, startedAtMs: time.nowMs(), silentMs: LEASE_MS, firstStart: true });
+    const log = pino({ level: 'info', base: null }, { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) });
+    const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log, candidacy, terms });
+    await runtime.start();
+    return { runtime, transport, dataDirectory, time, lines, candidacy };
+  }
+
+  function ask(transport: TestTransport): void {
+    transport.receive('n2', { kind: 'request', lock: 'stock', clock: 7, timestamp: 7, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null });
+  }
+
+  test('what earlier lives lent under stays on disk until then, and no vote is lent before the new terms are there', async () => {
+    const { transport, dataDirectory, candidacy } = await candidate();
+    expect(dataDirectory.remembered).toEqual([terms.whileSilent]);
+    transport.handlers?.peerUp('n2', 1, 0);
+    ask(transport);
+    expect(transport.handlers?.rivals?.standing()).toBe('wishes');
+    expect(transport.sent).toEqual([]);
+    transport.handlers?.rivals?.dialFailed('n3');
+    await settle();
+    expect(dataDirectory.remembered).toEqual([terms.whileSilent, terms.whenLending]);
+    expect(candidacy.standing).toBe('serves');
+    expect(transport.sent).toMatchObject([{ to: 'n2', message: { kind: 'grant' } }]);
+  });
+
+  test('a disk that cannot be written keeps it silent, which the log says, until it can', async () => {
+    const { transport, dataDirectory, time, lines, candidacy } = await candidate();
+    dataDirectory.fault = 'the disk is full';
+    transport.handlers?.peerUp('n2', 1, 0);
+    transport.handlers?.rivals?.dialFailed('n3');
+    await settle();
+    expect(candidacy.standing).toBe('wishes');
+    expect(lines.map(({ msg }) => msg).join()).toMatch(/cannot write the data directory; this node lends no vote until it can: the disk is full/);
+    dataDirectory.fault = null;
+    await time.advance(1_000);
+    expect(candidacy.standing).toBe('serves');
   });
 });
