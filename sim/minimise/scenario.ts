@@ -181,6 +181,8 @@ class Conversation {
         return [`down ${this.nodeName(event.peer ?? node)} at ${id}`];
       case 'slept':
         throw new ScenarioError('a scenario knows no machines that sleep');
+      case 'silence':
+        throw new ScenarioError('a scenario knows no drivers that keep a node silent');
       case 'ceilingReserved':
         return []; // At once, in a scenario.
     }

@@ -86,7 +86,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'silent-half-a-lease',
     what: 'after a restart an arbiter is silent for half a lease',
-    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs + this.settings.leaseMs / 2;')],
+    changes: [node('this.silentUntilMs = this.nowMs + (this.birth.silentMs ?? this.settings.leaseMs);', 'this.silentUntilMs = this.nowMs + this.settings.leaseMs / 2;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

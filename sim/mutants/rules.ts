@@ -42,7 +42,7 @@ export const RULES: readonly Mutant[] = [
   {
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
-    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs;')],
+    changes: [node('this.silentUntilMs = this.nowMs + (this.birth.silentMs ?? this.settings.leaseMs);', 'this.silentUntilMs = this.nowMs;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

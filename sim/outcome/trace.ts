@@ -76,6 +76,8 @@ function describeEvent(event: Event, text: (message: Message) => string, clock: 
       return `ceiling ${clock(event.ceiling)} is on disk`;
     case 'slept':
       return `slept ${event.byMs} ms`;
+    case 'silence':
+      return event.untilMs === null ? 'is to be silent' : `is to be silent until ${event.untilMs}`;
   }
 }
 

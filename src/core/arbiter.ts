@@ -154,9 +154,9 @@ export class Arbiters {
     }
   }
 
-  /** Those who asked meanwhile get their votes. */
-  onSilenceOver(): void {
-    for (const arbiter of this.byLock.values()) {
+  /** The silence ends at another time than before, or is over. */
+  onSilence(): void {
+    for (const arbiter of [...this.byLock.values()]) {
       this.dropExpired(arbiter);
       this.fill(arbiter);
       this.settle(arbiter);

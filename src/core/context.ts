@@ -35,7 +35,7 @@ export interface Context {
   readonly nowMs: number;
   /** The requesters' time: what the node's clock ran, and what the machine slept. */
   readonly requesterNowMs: number;
-  /** Until when (in `nowMs`) this node's arbiters lend no vote after a restart; Infinity while that is not known. */
+  /** Until when (in `nowMs`) this node's arbiters lend no vote: after a restart, and while their driver says so. Infinity while that is not known. */
   readonly silentUntilMs: number;
   /** Whether it knows which clock values it has used (memory.ts): before, it neither lends nor asks. */
   readonly takesPart: boolean;

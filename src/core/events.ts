@@ -53,6 +53,11 @@ export type Event =
   /** The time that `wake` asked for has come. Early or superfluous ones do no harm. */
   | { readonly kind: 'wake'; readonly nowMs: number }
   /**
+   * The driver's word beside the silence that a life begins with (which it never shortens): this node's arbiters lend
+   * nothing new before `untilMs`, or with null until the driver says otherwise. The last word counts.
+   */
+  | { readonly kind: 'silence'; readonly nowMs: number; readonly untilMs: number | null }
+  /**
    * The machine slept for about `byMs` while `nowMs` stood still. Requesters count it (their grants
    * ran out meanwhile), arbiters do not (a vote lent is lent for a full lease of running time):
    * each side takes what is safe, so a wall clock set forward by hand cannot end a lease early.

@@ -65,4 +65,6 @@ export type { RequesterView } from './phases';
 export {
   createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
+export { Candidacy } from './candidacy';
+export type { CandidacyOrder, CandidacySettings, RivalAnswer, RivalView, Standing } from './candidacy';
 export type { Birth, LockNode, LockView, NodeView } from './node';

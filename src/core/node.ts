@@ -20,22 +20,28 @@ import { Requesters } from './requesters';
 /** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
 const HELD_BACK_MAX = 10_000;
 
+/** The longest lease that there is, and so the longest silence that a peer may tell of: one day. */
+const SILENCE_MAX_MS = 86_400_000;
+
 const NO_EFFECTS: readonly Effect[] = [];
 
 /** What a node's life begins with. */
 export interface Birth {
   /** The ceiling found in the data directory, 0 when there is none: then it has no memory, and learns from peers (memory.ts). */
   readonly ceilingOnDisk: LamportTime;
-  /** The wall clock in microseconds; it stands in for a ceiling that was wiped, where peers cannot. */
+  /**
+   * The wall clock in microseconds; it stands in for a ceiling that was wiped, where peers cannot. Or a higher clock value that
+   * all earlier ones are known to be below (`change.clock` of a configuration).
+   */
   readonly wallClockUs: number;
   /**
-   * The cluster is new, nobody has ever run: no vote of it can be on loan, and it may lend at once. Otherwise
-   * its arbiters lend nothing for one lease (protocol.md section 16).
+   * The cluster is new, nobody has ever run: no vote of this node can be on loan, and it may lend at once. Otherwise its
+   * arbiters lend nothing for `silentMs` (protocol.md section 16).
    */
   readonly firstStart: boolean;
-  /** How long its arbiters lend nothing: at least the lease under which it last lent. Default the lease. */
+  /** How long a vote of an earlier life may be on loan still, where that is longer than the lease. Default: the lease. */
   readonly silentMs?: number;
-  /** SLACK under which it last lent, if that was larger. */
+  /** The SLACK of earlier lives, where that was larger. Default: that of the settings. */
   readonly slackBefore?: number;
 }
 
@@ -70,6 +76,12 @@ class CoreNode implements Context, LockNode {
   silentUntilMs = 0;
 
   private readonly memory: Memory;
+  /** Until when the silence lasts with which this life began; nothing shortens it. */
+  private bornSilentUntilMs = 0;
+  /** Until when its driver wants it silent. */
+  private askedSilentUntilMs = -Infinity;
+  /** Its clock is not yet above the tokens that its earlier life may have allowed. */
+  private isJumpDue = true;
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
@@ -154,7 +166,7 @@ class CoreNode implements Context, LockNode {
       case 'peerUp':
         this.clock.witness(event.clock);
         this.memory.peerUp(event.peer, event.remembers ?? true);
-        return this.onPeerUp(event.peer, event.silentForMs ?? 0);
+        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, SILENCE_MAX_MS));
       case 'peerDown':
         if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
         return;
@@ -170,6 +182,8 @@ class CoreNode implements Context, LockNode {
       case 'slept':
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
+      case 'silence':
+        return this.onSilence(event.untilMs ?? Infinity);
       case 'stop':
         return this.requesters.stop(event.inUse);
       default:
@@ -177,30 +191,42 @@ class CoreNode implements Context, LockNode {
     }
   }
 
-  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 16). */
+  /** After a restart this node's arbiters lend nothing for as long as a vote may be on loan (protocol.md section 16). */
   private beginSilence(): void {
     const { birth, nowMs } = this;
     this.startedMs = nowMs;
+    this.silentUntilMs = nowMs;
     if (birth.firstStart) {
-      this.silentUntilMs = nowMs;
-      return;
+      this.isJumpDue = false;
+    } else {
+      this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);
+      if (birth.ceilingOnDisk === 0) this.memory.lose(this.bornSilentUntilMs);
     }
-    const plannedUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);
+    this.keepSilence();
+  }
+
+  /** The driver's word. What is lent already stays lent; who waits is served when the silence is over. */
+  private onSilence(untilMs: number): void {
+    this.askedSilentUntilMs = untilMs;
+    this.keepSilence();
+    this.endSilenceInTime();
+    while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();
+    this.arbiters.onSilence();
+  }
+
+  /** Until what both ask for, and until it takes part. */
+  private keepSilence(): void {
+    const plannedUntilMs = Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs);
+    if (plannedUntilMs <= this.nowMs && this.silence === null) return;
     this.silence = { plannedUntilMs };
+    this.silentUntilMs = this.memory.isKnown ? plannedUntilMs : Infinity;
     this.reach.beginOwnSilence(plannedUntilMs);
-    this.silentUntilMs = plannedUntilMs;
-    if (birth.ceilingOnDisk > 0) return;
-    this.silentUntilMs = Infinity;
-    this.memory.lose(plannedUntilMs);
   }
 
   private endSilenceInTime(): void {
     if (this.silence === null) return;
-    if (!this.memory.isKnown) {
-      if (this.memory.onTime()) this.join('wall clock');
-    } else if (this.nowMs >= this.silentUntilMs) {
-      this.endSilence(this.clock.bornAt);
-    }
+    if (!this.memory.isKnown && this.memory.onTime()) this.join('wall clock');
+    if (this.memory.isKnown && this.nowMs >= this.silentUntilMs) this.endSilence();
   }
 
   /** A node without memory has learned what it can: all that was before belongs to an earlier life. */
@@ -208,18 +234,25 @@ class CoreNode implements Context, LockNode {
     const { clock, birth } = this;
     if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);
     this.memory.settle();
-    this.endSilence(clock.now);
+    this.jumpFrom(clock.now);
     clock.beginAgain();
+    this.silentUntilMs = this.silence?.plannedUntilMs ?? this.nowMs;
     this.emit({ kind: 'joined', by });
     this.requesters.onJoined();
+    this.endSilenceInTime();
+  }
+
+  private endSilence(): void {
+    this.silence = null;
+    this.silentUntilMs = this.nowMs;
+    if (this.isJumpDue) this.jumpFrom(this.clock.bornAt);
+    this.arbiters.onSilence();
   }
 
   /** Votes of the earlier life, none of them valid any more, allowed tokens up to SLACK above its clock: every Grant from now on exceeds these. */
-  private endSilence(earlierClock: LamportTime): void {
-    this.silence = null;
-    this.silentUntilMs = this.nowMs;
+  private jumpFrom(earlierClock: LamportTime): void {
+    this.isJumpDue = false;
     this.clock.reach(earlierClock + Math.max(this.settings.slack, this.birth.slackBefore ?? 0) + 1);
-    this.arbiters.onSilenceOver();
   }
 
   /** A silent peer is told of what it may take back in, but others are asked for new votes. */
@@ -329,7 +362,7 @@ export function durableClock(node: LockNode): LamportTime {
   return insideOf(node).toldClock;
 }
 
-/** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
+/** For how much longer this node's arbiters lend nothing; Infinity when that is for its driver to say. */
 export function silentForMs(node: LockNode, nowMs: number): number {
   return insideOf(node).silentForMs(nowMs);
 }

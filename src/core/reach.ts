@@ -48,6 +48,7 @@ export class Reach {
   beginOwnSilence(untilMs: number): void {
     this.silent.set(this.settings.self, untilMs);
     this.down.add(this.settings.self);
+    this.choosePreferred();
   }
 
   /** A connection works. Returns whether that is news; of a peer that is silent it is already known. */

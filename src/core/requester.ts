@@ -216,7 +216,10 @@ export class Requester implements HasDeadline {
         const before = phase.validUntilMs;
         this.countForEntry(from, phase, message);
         // For longer, or for less: a new grant may answer an older Request.
-        if (phase.validUntilMs !== before) this.tellRenewed(phase);
+        if (phase.validUntilMs !== before) {
+          this.tellRenewed(phase);
+          this.joinOrAdvance();
+        }
         if (message.contended) this.spread(phase);
         return;
       }
@@ -253,7 +256,7 @@ export class Requester implements HasDeadline {
       return askAll(this.context, this.lock, phase);
     }
     // Held means usable: with less of the lease left it could be lost again before its renewal is back.
-    if (allowed.validUntilMs - this.context.requesterNowMs < reentryLeftMs(this.context.settings.leaseMs)) {
+    if (!this.isUsable(allowed)) {
       if (phase.votesRenewed) return;
       phase.votesRenewed = true;
       return askAll(this.context, this.lock, phase);
@@ -261,6 +264,11 @@ export class Requester implements HasDeadline {
     const held = this.enter(request, allowed, allowed.token);
     // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
     if (request.steals) askAll(this.context, this.lock, held);
+  }
+
+  /** Whether as much of the lease is left as an entry needs: a tenth. */
+  private isUsable({ validUntilMs }: Entitlement): boolean {
+    return validUntilMs - this.context.requesterNowMs >= reentryLeftMs(this.context.settings.leaseMs);
   }
 
   private answerInquire(from: NodeId, phase: OpenPhase, message: Inquire): void {
@@ -336,12 +344,12 @@ export class Requester implements HasDeadline {
   }
 
   /**
-   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
-   * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or no quorum
-   * answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
+   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait, or may without its being
+   * told, for it asked without `keep`: when a node of theirs dies together with an arbiter of this one, the votes lent to it cannot
+   * be had before the lease ends. Or no quorum answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
    */
   private needsOthers({ request, validUntilMs }: Held): boolean {
-    return request.contended || validUntilMs < request.askedAtMs + validForMs(this.context.settings);
+    return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);
   }
 
   /**
@@ -372,7 +380,7 @@ export class Requester implements HasDeadline {
         return;
       case 'held':
         // Local readers ride on the request that holds, while that keeps nobody waiting.
-        if (first.mode === 'shared' && phase.request.mode === 'shared' && !phase.request.contended) {
+        if (first.mode === 'shared' && phase.request.mode === 'shared' && !phase.request.contended && this.isUsable(phase)) {
           this.letIn(phase);
         }
         return;
@@ -442,9 +450,7 @@ export class Requester implements HasDeadline {
   /** Enter again under the same request, without a message (protocol.md section 9). */
   private reenter(entry: Entry, first: Caller): void {
     const { request } = entry;
-    const leftMs = entry.validUntilMs - this.context.requesterNowMs;
-    const endsSoon = leftMs < reentryLeftMs(this.context.settings.leaseMs);
-    const isSameEntry = first.mode === request.mode && !request.contended && entry.token + 1 <= entry.tokenMax && !endsSoon;
+    const isSameEntry = first.mode === request.mode && !request.contended && entry.token + 1 <= entry.tokenMax && this.isUsable(entry);
     if (!isSameEntry || !this.context.clock.mayTickFreely(this.context.nowMs)) {
       this.end(request);
       return this.start(first);

@@ -52,6 +52,8 @@ export function eventText(model: Model, { event, node, effects }: StepRow): stri
       return effects.length === 0 ? 'wakes up for nothing' : 'wakes up';
     case 'slept':
       return `slept for ${event.byMs} ms`;
+    case 'silence':
+      return event.untilMs === undefined ? 'lends nothing until further notice' : `lends nothing before ${event.untilMs} ms`;
   }
 }
 
