@@ -4,6 +4,7 @@
  * then on. Must never be void while enough nodes remember.
  */
 import type { Effect, Token } from '../../src/core';
+import { WALL_CLOCK_START_US } from '../plan/layout';
 import type { Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -18,7 +19,8 @@ export class TokenPromise implements Witness {
   }
 
   joined(machine: number, by: Extract<Effect, { kind: 'joined' }>['by']): void {
-    const node = this.scene.places[machine]?.node ?? null;
-    if (by === 'wall clock' && node !== null && this.scene.core.inspectNode(node).clock <= this.highest) this.isVoid = true;
+    // Not by the node's own clock: it is to look at this one.
+    const wallClockUs = WALL_CLOCK_START_US + this.scene.nowUs + (this.scene.places[machine]?.wallAheadUs ?? 0);
+    if (by === 'wall clock' && wallClockUs <= this.highest) this.isVoid = true;
   }
 }

@@ -17,6 +17,7 @@ import { NoResidue } from './no-residue';
 import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import type { Scene } from './scene';
+import { StolenForSomebody } from './stolen-for-somebody';
 import { TokenCovered } from './token-covered';
 import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
@@ -59,6 +60,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new RequestUnique(scene),
     new Exclusion(scene, !isAdrift),
     new TokenRises(scene, promise, isAdrift ? openings : null),
+    new StolenForSomebody(scene),
     new Deadlock(scene),
     ...(isCalm ? [new Fairness(scene)] : []),
     new LostAtOnce(scene),

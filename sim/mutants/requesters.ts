@@ -261,4 +261,16 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     changes: [votes('if (this.voteOf(from, message).clock + this.settings.slack < token)', 'if (!this.inHand.has(from) || this.voteOf(from, message).clock + this.settings.slack < token)')],
     caughtBy: ['keeps'],
   },
+  {
+    name: 'thief-by-hearsay',
+    what: 'a holder obeys whoever says that a thief waits',
+    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return contender !== null || from === null || sentAtMs >= sinceMs;')],
+    caughtBy: ['stolen-for-somebody'],
+  },
+  {
+    name: 'thief-by-an-old-answer',
+    what: 'a holder obeys an order from before it entered',
+    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return from === contender.request.node && sentAtMs >= 0 * sinceMs;')],
+    caughtBy: ['stolen-for-somebody'],
+  },
 ];

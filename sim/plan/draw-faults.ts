@@ -143,7 +143,7 @@ export function drawLostForEver(random: Random, coterie: Coterie): Pick<Plan, 'l
   const candidates = coterie.nodes.map((id, machine) => ({ id, machine, place: random.next() })).sort((a, b) => a.place - b.place);
   for (const { id, machine } of candidates) {
     const isLost = random.chance(700_000);
-    const how = random.pick(['dead', 'frozen', 'cut'] as const);
+    const how = random.pick(['dead', 'frozen', 'cut', 'mute'] as const);
     if (!isLost || !coterie.containsQuorum(new Set([...core].filter((other) => other !== id)))) continue;
     core.delete(id);
     lostForEver.push({ machine, how });

@@ -70,7 +70,8 @@ export class Disk {
     const { plan, nowUs, witnesses } = this.stage;
     const { wallSkewUs } = present(plan.machines[machine.index], 'machine', machine.index);
     const backUs = machine.life === 0 ? plan.uptimeUs : machine.isFileOld ? 0 : wallBackUs;
-    const wallClockUs = WALL_CLOCK_START_US + nowUs + wallSkewUs - backUs;
+    machine.wallAheadUs = wallSkewUs - backUs;
+    const wallClockUs = WALL_CLOCK_START_US + nowUs + machine.wallAheadUs;
     if (machine.wipedAtClock !== null) {
       const isCovered = wallClockUs >= machine.wipedAtClock;
       if (!isCovered) witnesses.happened('wipesNotCovered');

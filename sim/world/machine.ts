@@ -26,6 +26,7 @@ export interface Machine extends Place {
   life: number;
   silentUntilMs: number;
   ceilingOnDisk: number;
+  wallAheadUs: number;
   ceilingUnderWay: number;
   /** The Lamport clock when the disk was wiped; null but for the time until the next start. */
   wipedAtClock: number | null;
@@ -95,7 +96,7 @@ export function newMachine({ seed, machines }: Plan, index: number, id: string):
     node: null,
     life: 0,
     silentUntilMs: 0,
-    ceilingOnDisk: 0,
+    ceilingOnDisk: 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
     wipedAtClock: null,
     isFileOld: false,
