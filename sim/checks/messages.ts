@@ -33,7 +33,7 @@ export class CeilingHolds implements Witness {
     if (!this.hasForgotten(machine) && clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[machine]} shakes hands with clock ${clock}, ceiling ${ceiling}`);
   }
 
-  /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 16). */
+  /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 3.2). */
   private hasForgotten(machine: number): boolean {
     return this.lives[machine] !== 1 && this.ceilingOf(machine) === 0;
   }

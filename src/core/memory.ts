@@ -3,7 +3,7 @@
  * used, nor which tokens its votes allowed. It learns from peers that do remember.
  * Law: it neither lends nor asks before its clock exceeds every token that a vote of its earlier life could have allowed, as far
  * as those who remember can tell; and it never waits for that longer than a second lease, for a lost disk stops no cluster.
- * Source: protocol.md section 16.2.
+ * Source: protocol.md section 3.2.
  *
  * Why it works. Every earlier token T was taken under a quorum, with T at most SLACK above each of its clocks. Those who
  * remember and were heard meet every quorum, so one of them had sent a clock of at least T - SLACK. It was heard *after* the
