@@ -29,6 +29,9 @@ export class Echo {
       self: end.self,
       cluster: 'echo',
       digest: 'echo',
+      layout: 'echo',
+      leaseMs: 5_000,
+      remembers: false,
       peers: new Map(Object.entries(end.peers)),
       server: this.server,
       log: silentLog,
@@ -44,6 +47,8 @@ export class Echo {
       duplicate: () => undefined,
       clock: () => this.clock,
       silentForMs: () => 0,
+      knowsClock: () => true,
+      muteReason: () => null,
     });
   }
 

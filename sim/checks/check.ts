@@ -36,6 +36,8 @@ export type Check =
   | 'fenced'
   /** Nobody loses a lock that was not stolen: without faults never, and in `steadfast` runs not while a quorum lives. */
   | 'keeps'
+  /** A holder is robbed only for a request that waited for the lock when the hold had begun. */
+  | 'stolen-for-somebody'
   /** No request is named like an earlier one. */
   | 'request-unique';
 

@@ -8,6 +8,7 @@
 import { violated } from './check';
 import type { Openings } from './openings';
 import type { Scene } from './scene';
+import type { TokenPromise } from './token-promise';
 import type { Entry, Witness, Write } from './witness';
 
 /** Numbers of events: when a holder entered, and when the request was sent that it entered by. */
@@ -22,7 +23,7 @@ export class Fenced implements Witness {
   /** Per lock: of all writes that were accepted, the one whose request was sent last. */
   private readonly latest: ({ readonly write: Write; readonly openedAt: number } | null)[];
 
-  constructor(private readonly scene: Scene, private readonly openings: Openings) {
+  constructor(private readonly scene: Scene, private readonly promise: TokenPromise, private readonly openings: Openings) {
     this.latest = scene.locks.map(() => null);
   }
 
@@ -34,7 +35,7 @@ export class Fenced implements Witness {
     const { lock, token, hold } = write;
     const when = this.holders[hold.number];
     if (when === undefined) throw new RangeError(`a write of ${writerOf(write)}, which did not enter`);
-    if (!isAccepted) return;
+    if (!isAccepted || this.promise.isVoid) return;
     const latest = this.latest[lock] ?? null;
     if (latest !== null && latest.openedAt > when.enteredAt) {
       violated('fenced', `a write of ${writerOf(write)} (lock ${this.scene.locks[lock]}, token ${token}) was accepted after one of ${writerOf(latest.write)} `

@@ -4,22 +4,38 @@
  * request is named like an earlier one.
  * Must never look into the core.
  */
+import { clockLockOf } from '../../src/core';
 import type { Grant, LamportTime, Message, Release, Request } from '../../src/core';
 import { violated } from './check';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
 export class CeilingHolds implements Witness {
-  constructor(private readonly scene: Scene) {}
+  /** How many lives each node has begun. */
+  private readonly lives: number[];
 
-  sending(from: number, _to: number, _lock: number, { clock }: Message): void {
+  constructor(private readonly scene: Scene) {
+    this.lives = scene.nodeIds.map(() => 0);
+  }
+
+  started(machine: number): void {
+    this.lives[machine] = (this.lives[machine] ?? 0) + 1;
+  }
+
+  sending(from: number, _to: number, _lock: number, { clock, lock }: Message): void {
     const ceiling = this.ceilingOf(from);
+    if (this.hasForgotten(from) && lock === clockLockOf(this.scene.nodeIds[from] ?? '')) return;
     if (clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[from]} sent clock ${clock} with ceiling ${ceiling} on disk`);
   }
 
   introduced(machine: number, clock: number): void {
     const ceiling = this.ceilingOf(machine);
-    if (clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[machine]} shakes hands with clock ${clock}, ceiling ${ceiling}`);
+    if (!this.hasForgotten(machine) && clock > ceiling) violated('ceiling-holds', `${this.scene.nodeIds[machine]} shakes hands with clock ${clock}, ceiling ${ceiling}`);
+  }
+
+  /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 3.2). */
+  private hasForgotten(machine: number): boolean {
+    return this.lives[machine] !== 1 && this.ceilingOf(machine) === 0;
   }
 
   private ceilingOf(machine: number): number {
@@ -28,10 +44,15 @@ export class CeilingHolds implements Witness {
 }
 
 export class GrantRises implements Witness {
-  private readonly given: readonly GrantsGiven[];
+  private readonly given: GrantsGiven[];
 
-  constructor({ nodeIds }: Scene) {
-    this.given = nodeIds.map((id) => new GrantsGiven(id));
+  constructor(private readonly scene: Scene) {
+    this.given = scene.nodeIds.map((id) => new GrantsGiven(id));
+  }
+
+  /** What it gave before it lost its memory nobody can count on any more; but where its clock is above that, the numbers rise on. */
+  joined(machine: number): void {
+    if ((this.given[machine]?.highest ?? 0) >= clockOf(this.scene, machine)) this.given[machine] = new GrantsGiven(this.scene.nodeIds[machine] ?? '');
   }
 
   sending(from: number, _to: number, _lock: number, message: Message): void {
@@ -40,10 +61,14 @@ export class GrantRises implements Witness {
 }
 
 export class RequestUnique implements Witness {
-  private readonly named: readonly RequestsNamed[];
+  private readonly named: RequestsNamed[];
 
-  constructor({ nodeIds }: Scene) {
-    this.named = nodeIds.map((id) => new RequestsNamed(id));
+  constructor(private readonly scene: Scene) {
+    this.named = scene.nodeIds.map((id) => new RequestsNamed(id));
+  }
+
+  joined(machine: number): void {
+    if ((this.named[machine]?.highest ?? 0) >= clockOf(this.scene, machine)) this.named[machine] = new RequestsNamed(this.scene.nodeIds[machine] ?? '');
   }
 
   sending(from: number, _to: number, lock: number, message: Message): void {
@@ -51,9 +76,14 @@ export class RequestUnique implements Witness {
   }
 }
 
+function clockOf({ core, places }: Scene, machine: number): LamportTime {
+  const node = places[machine]?.node ?? null;
+  return node === null ? 0 : core.inspectNode(node).clock;
+}
+
 /** The grants that one arbiter gave. */
 class GrantsGiven {
-  private highest = 0;
+  highest = 0;
   private readonly recent = new Recent<Grant>();
 
   constructor(private readonly arbiter: string) {}
@@ -77,6 +107,7 @@ class GrantsGiven {
 
 /** The requests that one node named. */
 class RequestsNamed {
+  highest = 0;
   private readonly recent = new Recent<number | 'over'>();
 
   constructor(private readonly node: string) {}
@@ -89,6 +120,7 @@ class RequestsNamed {
       violated('request-unique', `${this.node} asks for lock ${message.lock} under timestamp ${timestamp} again`);
     }
     this.recent.set(timestamp, kind === 'request' ? lock : 'over');
+    this.highest = Math.max(this.highest, timestamp);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Grant, LamportTime, LockView, Message, Mode, NodeId, Token } from 
 import { violated } from './check';
 import type { LeaseInside } from './lease-inside';
 import type { Hold, Scene } from './scene';
+import type { TokenPromise } from './token-promise';
 import type { Entry, Renewal, Witness } from './witness';
 
 /** A token, and the request that has it. */
@@ -37,6 +38,7 @@ export class TokenCovered implements Witness {
 
   constructor(
     private readonly scene: Scene,
+    private readonly promise: TokenPromise,
     /** Told of each hold before this one is. */
     private readonly leaseInside: LeaseInside,
     private readonly slack: number,
@@ -70,7 +72,7 @@ export class TokenCovered implements Witness {
     }
     for (const mode of ['exclusive', 'shared'] as const) {
       const { machine, timestamp: relying, token } = highest[mode];
-      if (clock >= token || (machine === to && relying === timestamp)) continue;
+      if (clock >= token || this.promise.isVoid || (machine === to && relying === timestamp)) continue;
       const lent = this.modeLent(arbiter, to, lock, grant);
       if (lent === null || (mode === 'shared' && lent === 'shared')) continue; // Readers may have tokens in any order.
       violated('token-covered', `${this.scene.nodeIds[arbiter]} lends lock ${this.scene.locks[lock]} to ${this.scene.nodeIds[to]} with clock ${clock}, `
@@ -105,7 +107,7 @@ export class TokenCovered implements Witness {
       mark.timestamp = timestamp;
       mark.token = token;
     });
-    if (this.scene.coterie.containsQuorum(covering)) return;
+    if (this.promise.isVoid || this.scene.coterie.containsQuorum(covering)) return;
     violated('token-covered', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]} with token ${token}, `
       + `but only {${[...covering].join(',')}} would lend it on above that, should it die`);
   }

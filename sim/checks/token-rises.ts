@@ -7,6 +7,7 @@ import { violated } from './check';
 import type { Openings } from './openings';
 import { describeHold, ofLock } from './scene';
 import type { Hold, Scene } from './scene';
+import type { TokenPromise } from './token-promise';
 import type { Entry, Witness } from './witness';
 
 export class TokenRises implements Witness {
@@ -14,6 +15,7 @@ export class TokenRises implements Witness {
 
   constructor(
     private readonly scene: Scene,
+    private readonly promise: TokenPromise,
     /** With clocks beyond the drift bound a token need only exceed those of holders that could have been known. */
     private readonly openings: Openings | null,
   ) {
@@ -25,7 +27,7 @@ export class TokenRises implements Witness {
     const { events } = this.scene;
     const highest = ofLock(this.highest, lock);
     const floor = highest.before(this.openings === null ? events : this.openings.eventOf(entry) - 1, hold.mode);
-    if (hold.token <= floor) violated('token-rises', `${describeHold(this.scene, lock, hold)} entered after token ${floor}`);
+    if (hold.token <= floor && !this.promise.isVoid) violated('token-rises', `${describeHold(this.scene, lock, hold)} entered after token ${floor}`);
     highest.add(events, hold);
   }
 }

@@ -17,7 +17,9 @@ import { NoResidue } from './no-residue';
 import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import type { Scene } from './scene';
+import { StolenForSomebody } from './stolen-for-somebody';
 import { TokenCovered } from './token-covered';
+import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
 import type { Witness } from './witness';
 
@@ -43,6 +45,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
   const isFrugal = profile === 'frugal';
   const isAdrift = profile === 'adrift';
   const openings = new Openings(scene);
+  const promise = new TokenPromise(scene);
   const leaseInside = skipsLeaseInside || isAdrift ? null : new LeaseInside(scene);
   return [
     new NoStorm(scene),
@@ -51,16 +54,18 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...accounts.first,
     new CallersKnown(scene),
     openings,
+    promise,
     new CeilingHolds(scene),
     new GrantRises(scene),
     new RequestUnique(scene),
     new Exclusion(scene, !isAdrift),
-    new TokenRises(scene, isAdrift ? openings : null),
+    new TokenRises(scene, promise, isAdrift ? openings : null),
+    new StolenForSomebody(scene),
     new Deadlock(scene),
     ...(isCalm ? [new Fairness(scene)] : []),
     new LostAtOnce(scene),
-    ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, leaseInside, plan.slack)]),
-    new Fenced(scene, openings),
+    ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, promise, leaseInside, plan.slack)]),
+    new Fenced(scene, promise, openings),
     new NoResidue(scene, plan),
     ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
     new Progress(scene, plan),

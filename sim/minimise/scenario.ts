@@ -53,6 +53,7 @@ function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said
             return [`${effect.kind} ${effect.lock}`];
           case 'wake':
           case 'reserveCeiling':
+          case 'joined':
             return [];
         }
       });
@@ -80,6 +81,7 @@ function saidIn(recording: Recording, node: number): string {
         return [`${kind} ${locks[lock ?? 0]}`];
       case 'wake':
       case 'reserveCeiling':
+      case 'joined':
         return [];
     }
   };
@@ -179,6 +181,8 @@ class Conversation {
         return [`down ${this.nodeName(event.peer ?? node)} at ${id}`];
       case 'slept':
         throw new ScenarioError('a scenario knows no machines that sleep');
+      case 'silence':
+        throw new ScenarioError('a scenario knows no drivers that keep a node silent');
       case 'ceilingReserved':
         return []; // At once, in a scenario.
     }

@@ -78,7 +78,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-by-own-clock',
     what: 'a Grant names a time of the arbiter, and the requester counts from there',
-    changes: [arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.nowMs,'), votes(...BELIEVES_ANY_TIME)],
+    changes: [arbiter('grant: grant.number,\n      sentAtMs: grant.sentAtMs,', 'grant: grant.number,\n      sentAtMs: this.context.nowMs,'), votes(...BELIEVES_ANY_TIME)],
     caughtBy: ['lease-inside'],
   },
   {
@@ -89,7 +89,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       node('this.started = true;\n', 'this.started = true;\n        this.wallAheadMs = Math.floor(this.birth.wallClockUs / 1000) - event.nowMs;\n'),
       node('return this.nowMs + this.sleptMs;', 'return this.nowMs + this.sleptMs + this.wallAheadMs;'),
       node('this.requesters.earliestMs - this.sleptMs,', 'this.requesters.earliestMs - this.sleptMs - this.wallAheadMs,'),
-      arbiter('sentAtMs: grant.sentAtMs,', 'sentAtMs: this.context.requesterNowMs,'),
+      arbiter('grant: grant.number,\n      sentAtMs: grant.sentAtMs,', 'grant: grant.number,\n      sentAtMs: this.context.requesterNowMs,'),
       votes(...BELIEVES_ANY_TIME),
     ],
     caughtBy: ['lease-inside'],
@@ -240,7 +240,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'inquires-one-reader',
     what: 'of several readers only the first is asked to give way',
-    changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n      });\n      return;")],
+    changes: [arbiter("kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n        sentAtMs: grant.sentAtMs,\n      });", "kind: 'inquire',\n        lock: arbiter.lock,\n        clock: this.context.clock.now,\n        timestamp: grant.request.timestamp,\n        grant: grant.number,\n        contender,\n        sentAtMs: grant.sentAtMs,\n      });\n      return;")],
     caughtBy: ['deadlock'],
   },
   {

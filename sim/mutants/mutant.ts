@@ -10,7 +10,7 @@ import type { RunOptions } from '../plan/draw';
 export type CheckName = Check | LocalInvariant;
 
 /** Files of src/core that mutants change. */
-export type CoreFile = 'arbiter' | 'asking' | 'clock' | 'deadlines' | 'lease-times' | 'node' | 'priority' | 'reach' | 'requester' | 'votes';
+export type CoreFile = 'arbiter' | 'asking' | 'clock' | 'deadlines' | 'lease-times' | 'memory' | 'node' | 'priority' | 'reach' | 'requester' | 'votes';
 
 /** One piece of source text that stands in the file exactly once, and what stands there instead. */
 export interface Change {
@@ -51,3 +51,6 @@ export const TOKEN_FALLS = ['token-covered', 'token-rises', 'fenced'] as const s
 export function inFile(file: CoreFile): (replace: string, by: string) => Change {
   return (replace, by) => ({ file, replace, by });
 }
+
+/** Without it, who waits for votes that never come asks others a lease later, which heals much that would else be seen. */
+export const NO_BACKSTOP: Change = inFile('requester')('if (requesterNowMs < phase.patientUntilMs) return;', 'return;');

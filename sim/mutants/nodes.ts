@@ -1,11 +1,18 @@
 /** What can go wrong in a node as a whole: planted bugs in its clock, its ceiling, its timers, its starts and whom it can reach. */
-import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
+import type { RunOptions } from '../plan/draw';
+import { NO_BACKSTOP, inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const clock = inFile('clock');
 const deadlines = inFile('deadlines');
+const memory = inFile('memory');
 const node = inFile('node');
 const reach = inFile('reach');
+
+/** Disks are lost, at times with wall clocks behind, while others go on. */
+const FORGETFUL: RunOptions = {
+  nodes: 3, locks: 1, callers: 2, slack: 400, ceilingBlock: 20, leaseMs: 200, faults: { wipe: 15, isolate: 20, wall: 1, linger: 0.3, deaf: 0.3 },
+};
 
 export const NODE_MUTANTS: readonly Mutant[] = [
   {
@@ -23,19 +30,23 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'born-without-file',
     what: 'a start looks at the wall clock alone',
-    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.wallClockUs + slack + 1;')],
+    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;', 'birth.wallClockUs + 1;')],
     caughtBy: ['grant-rises', ...TOKEN_FALLS],
   },
   {
     name: 'born-without-wall-clock',
-    what: 'a start looks at the ceiling file alone',
-    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'birth.ceilingOnDisk + slack + 1;')],
+    what: 'a node that lost its memory, and could hear too few, does not look at the wall clock either',
+    changes: [
+      clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;', 'birth.ceilingOnDisk + 1;'),
+      node("if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);", ''),
+    ],
     caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    hunt: FORGETFUL,
   },
   {
     name: 'born-without-slack',
     what: 'a start does not jump past the tokens that its earlier life allowed',
-    changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + slack + 1;', 'Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;')],
+    changes: [node('this.clock.reach(earlierClock + Math.max(this.settings.slack, this.birth.slackBefore ?? 0) + 1);', 'this.clock.reach(earlierClock);')],
     caughtBy: TOKEN_FALLS,
     // Tokens far above the ceiling of an arbiter that has not heard of them, and dies.
     hunt: { nodes: 3, slack: 400, ceilingBlock: 20, leaseMs: 200, faults: { isolate: 20, crash: 15, wall: 1 } },
@@ -43,13 +54,13 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'sends-above-ceiling',
     what: 'messages do not wait for the ceiling to be on disk',
-    changes: [node('if (message.clock > this.clock.ceiling) {', 'if (message.clock < 0) {')],
+    changes: [node('if (message.clock > this.clock.ceiling && this.memory.isKnown) {', 'if (message.clock < 0) {')],
     caughtBy: ['ceiling-holds'],
   },
   {
     name: 'ceiling-not-synced',
     what: 'a ceiling counts as written when the write begins',
-    changes: [clock('this.ceilingAskedFor = this.value + this.ceilingBlock;', 'this.ceilingAskedFor = this.ceilingOnDisk = this.value + this.ceilingBlock;')],
+    changes: [clock('this.ceilingAskedFor = this.value + this.block;', 'this.ceilingAskedFor = this.ceilingOnDisk = this.value + this.block;')],
     caughtBy: ['ceiling-holds'],
   },
   {
@@ -61,7 +72,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'own-votes-above-ceiling',
     what: 'what a node tells itself does not wait for the ceiling',
-    changes: [node('if (message.clock > this.clock.ceiling) {', 'if (to !== this.settings.self && message.clock > this.clock.ceiling) {')],
+    changes: [node('if (message.clock > this.clock.ceiling && this.memory.isKnown) {', 'if (to !== this.settings.self && message.clock > this.clock.ceiling && this.memory.isKnown) {')],
     caughtBy: TOKEN_FALLS,
     // A node that is a quorum by itself.
     hunt: { nodes: 1, faults: { crash: 15, wall: 1, disk: 0.2 } },
@@ -69,19 +80,19 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'handshake-above-ceiling',
     what: 'a handshake tells a clock that is not on disk',
-    changes: [node('return Math.min(clock.now, clock.ceiling);', 'return clock.now;')],
+    changes: [node('return this.memory.isKnown ? Math.min(this.clock.now, this.clock.ceiling) : this.clock.now;', 'return this.clock.now;')],
     caughtBy: ['ceiling-holds'],
   },
   {
     name: 'silent-half-a-lease',
     what: 'after a restart an arbiter is silent for half a lease',
-    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs + this.settings.leaseMs / 2;')],
+    changes: [node('this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);', 'this.bornSilentUntilMs = nowMs + this.settings.leaseMs / 2;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'wiped-disk-is-a-first-start',
     what: 'a node without a ceiling file lends at once',
-    changes: [node('if (this.birth.firstStart) {', 'if (this.birth.firstStart || this.birth.ceilingOnDisk === 0) {')],
+    changes: [node('if (birth.firstStart) {', 'if (birth.firstStart || birth.ceilingOnDisk === 0) {')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -130,8 +141,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'asks-the-dead',
-    what: 'the voting set is asked, also while a member of it is down',
-    changes: [reach('const isReachable = !votingSet.some((node) => this.down.has(node));', 'const isReachable = votingSet.length > 0;')],
+    what: 'the voting set is asked, also while a member of it is down, and nobody loses hope in those asked',
+    changes: [NO_BACKSTOP, reach('const isReachable = !votingSet.some((node) => this.down.has(node));', 'const isReachable = votingSet.length > 0;')],
     caughtBy: ['progress'],
   },
   {
@@ -148,8 +159,42 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'silence-ends-unnoticed',
-    what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it',
-    changes: [node('while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();', 'while (this.reach.endSilence(event.nowMs)) continue;')],
+    what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it, and nobody loses hope in those asked',
+    changes: [NO_BACKSTOP, node('while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();', 'while (this.reach.endSilence(event.nowMs)) continue;')],
+    caughtBy: ['progress'],
+  },
+  {
+    name: 'learns-from-too-few',
+    what: 'a node that lost its memory believes the first peer that answers',
+    changes: [memory('return !coterie.containsQuorum(others);', 'return coterie.containsQuorum(others) || true;')],
+    caughtBy: TOKEN_FALLS,
+    hunt: FORGETFUL,
+  },
+  {
+    name: 'learns-before-its-silence-ends',
+    what: 'a node that lost its memory asks while votes of its earlier life are still valid',
+    changes: [memory("this.state = { kind: 'waiting', untilMs };", "this.state = { kind: 'waiting', untilMs: this.context.nowMs };")],
+    caughtBy: ['request-unique', ...VOTE_LENT_TWICE, ...TOKEN_FALLS],
+    hunt: FORGETFUL,
+  },
+  {
+    name: 'joins-without-slack',
+    what: 'a node that lost its memory begins at the highest clock that it heard',
+    changes: [node('this.jumpFrom(clock.now);', 'this.isJumpDue = false;')],
+    caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    hunt: { nodes: 3, slack: 400, ceilingBlock: 20, leaseMs: 200, faults: { isolate: 20, wipe: 15, wall: 1 } },
+  },
+  {
+    name: 'forgotten-life-answers',
+    what: 'a node that lost its memory says of requests that may be its own that they are over',
+    changes: [inFile('asking')(' || !context.takesPart', '')],
+    caughtBy: ['ceiling-holds', ...VOTE_LENT_TWICE],
+    hunt: FORGETFUL,
+  },
+  {
+    name: 'mute-waits-for-ever',
+    what: 'who waits beside a node that is up and mute asks nobody else, and its driver lets it look alive',
+    changes: [inFile('requester')('if (requesterNowMs < phase.patientUntilMs) return;', 'return;'), node('return this.heldBackSinceMs !== null &&', 'return this.heldBackSinceMs === null &&')],
     caughtBy: ['progress'],
   },
 ];

@@ -1,6 +1,6 @@
 /** What can go wrong in a requester: planted bugs in requester.ts, in its lease times and in how it asks. */
 import type { RunOptions } from '../plan/draw';
-import { inFile, VOTE_LENT_TWICE } from './mutant';
+import { NO_BACKSTOP, inFile, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const asking = inFile('asking');
@@ -15,7 +15,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'mode-ignored-on-reentry',
     what: 'a writer enters under the grants of a reader',
     changes: [
-      requester('if (first.mode !== request.mode || request.contended', 'if (request.contended'),
+      requester('first.mode === request.mode && !request.contended && entry', '!request.contended && entry'),
       requester('const { mode } = phase.request;', 'const mode = line[0]?.mode ?? phase.request.mode;'),
     ],
     caughtBy: ['exclusion'],
@@ -24,7 +24,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'hand-over-starves-others',
     what: 'a lock passes from one local caller to the next while other nodes wait',
     changes: [
-      requester('first.mode !== request.mode || request.contended ||', 'first.mode !== request.mode ||'),
+      requester('first.mode === request.mode && !request.contended && entry', 'first.mode === request.mode && entry'),
       requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && (!request.contended || this.line.length > 0) && mayKeep) {'),
     ],
     caughtBy: ['progress'],
@@ -88,7 +88,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'enters-again-at-the-last-moment',
     what: 'a kept lock is entered again however little of its lease is left',
-    changes: [requester('entry.token + 1 > entry.tokenMax || endsSoon)', 'entry.token + 1 > entry.tokenMax)')],
+    changes: [requester('entry.token + 1 <= entry.tokenMax && this.isUsable(entry)', 'entry.token + 1 <= entry.tokenMax')],
     caughtBy: ['keeps'],
     hunt: { profile: 'frugal' },
   },
@@ -119,7 +119,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'theft-refused',
     what: 'a holder takes the Inquire for one that steals for one that it need not answer',
-    changes: [requester("if (message.contender.claim !== 'steals') return;", 'return;')],
+    changes: [requester("if (message.contender.claim !== 'steals') return this.spread(phase);", 'return;')],
     caughtBy: ['progress'],
     hunt: { profile: 'calm' },
   },
@@ -215,8 +215,8 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'waits-for-the-dead',
-    what: 'whoever waits asks no others when those asked go down',
-    changes: [requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'held') return;\n    askToo(")],
+    what: 'whoever waits asks no others when those asked go down, and nobody loses hope in those asked',
+    changes: [NO_BACKSTOP, requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'held') return;\n    askToo(")],
     caughtBy: ['progress'],
   },
   {
@@ -231,14 +231,14 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-trusts-who-is-up',
     what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
-    changes: [requester('return request.contended || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;')],
+    changes: [requester('return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holder-spreads-too-late',
     what: 'whoever is inside asks everybody only when nothing is renewed, not as soon as others wait',
-    changes: [requester('return request.contended || validUntilMs <', 'return validUntilMs <')],
+    changes: [requester('return request.contended || !request.keep || validUntilMs <', 'return validUntilMs <')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
@@ -260,5 +260,17 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a hold is prolonged only by the arbiters that it began with',
     changes: [votes('if (this.voteOf(from, message).clock + this.settings.slack < token)', 'if (!this.inHand.has(from) || this.voteOf(from, message).clock + this.settings.slack < token)')],
     caughtBy: ['keeps'],
+  },
+  {
+    name: 'thief-by-hearsay',
+    what: 'a holder obeys whoever says that a thief waits',
+    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return contender !== null || from === null || sentAtMs >= sinceMs;')],
+    caughtBy: ['stolen-for-somebody'],
+  },
+  {
+    name: 'thief-by-an-old-answer',
+    what: 'a holder obeys an order from before it entered',
+    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return from === contender.request.node && sentAtMs >= 0 * sinceMs;')],
+    caughtBy: ['stolen-for-somebody'],
   },
 ];

@@ -1,5 +1,5 @@
 /** The core without one rule each: the odd ones of protocol.md section 11. */
-import { inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
+import { NO_BACKSTOP, inFile, TOKEN_FALLS, VOTE_LENT_TWICE } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
@@ -29,20 +29,20 @@ export const RULES: readonly Mutant[] = [
   },
   {
     name: 'repeat-does-not-inquire',
-    what: 'a repeated Request makes the arbiter inquire no more than the first did',
-    changes: [arbiter('this.inquireFor(arbiter, waiter, isRepeat);', 'this.inquireFor(arbiter, waiter, false);')],
+    what: 'a repeated Request makes the arbiter inquire no more than the first did, and nobody loses hope in those asked',
+    changes: [NO_BACKSTOP, arbiter('this.inquireFor(arbiter, waiter, isRepeat);', 'this.inquireFor(arbiter, waiter, false);')],
     caughtBy: ['deadlock', 'progress'],
   },
   {
     name: 'answers-for-earlier-life',
     what: 'a restarted node releases what its earlier life held',
-    changes: [asking('if (message.timestamp < context.clock.bornAt)', 'if (message.timestamp < 0)')],
+    changes: [asking('if (message.timestamp < context.clock.bornAt ||', 'if (message.timestamp < 0 ||')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
-    changes: [node('this.silentUntilMs = this.nowMs + this.settings.leaseMs;', 'this.silentUntilMs = this.nowMs;')],
+    changes: [node('this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);', 'this.bornSilentUntilMs = nowMs;')],
     caughtBy: VOTE_LENT_TWICE,
   },
   {

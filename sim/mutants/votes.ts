@@ -86,7 +86,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-yields',
     what: 'a holder gives its vote back to an older contender',
-    changes: [requester("if (message.contender.claim !== 'steals') return;", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, this.lock, request, message.grant);")],
+    changes: [requester("if (message.contender.claim !== 'steals') return this.spread(phase);", "if (message.contender.claim !== 'steals') return sendYield(this.context, from, this.lock, request, message.grant);")],
     caughtBy: VOTE_LENT_TWICE,
   },
   {
@@ -158,7 +158,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
   {
     name: 'token-room-ignored',
     what: 'entering again takes tokens beyond what the votes allow',
-    changes: [requester('entry.token + 1 > entry.tokenMax', 'entry.token < 0')],
+    changes: [requester('entry.token + 1 <= entry.tokenMax', 'entry.token > 0')],
     caughtBy: TOKEN_FALLS,
   },
   {

@@ -76,6 +76,8 @@ function describeEvent(event: Event, text: (message: Message) => string, clock: 
       return `ceiling ${clock(event.ceiling)} is on disk`;
     case 'slept':
       return `slept ${event.byMs} ms`;
+    case 'silence':
+      return event.untilMs === null ? 'is to be silent' : `is to be silent until ${event.untilMs}`;
   }
 }
 
@@ -95,6 +97,8 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
       return `wake me at ${effect.atMs}`;
     case 'reserveCeiling':
       return `reserve ceiling ${clock(effect.ceiling)}`;
+    case 'joined':
+      return `takes part, by ${effect.by}`;
     case 'ignored':
       return `ignored: ${effect.reason}`;
   }

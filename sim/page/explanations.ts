@@ -15,6 +15,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'deadlock': 'Nobody may wait in a circle once all messages have arrived: an Inquire must have broken it. Nothing but the end of a lease would move those that wait.',
   'fairness': 'A request that its whole voting set knows may be overtaken only by the few younger ones whose votes were under way already.',
   'fenced': 'A resource that accepts a write only with a token at least as large as any that it has seen must never accept one of a holder that was already followed. That is what tokens are for.',
+  'stolen-for-somebody': 'A lock may be taken from its holder only for a request that still wants it.',
   'keeps': 'Without faults nobody may lose a lock that was not stolen: it is renewed in time.',
   'request-unique': 'No request may have the name of an earlier one: else what is said of the one counts for the other.',
   'self-delivery': 'A node must never receive its own messages from the network: it handles them within the step that sends them.',

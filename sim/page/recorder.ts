@@ -204,6 +204,8 @@ export class Recorder {
         return { kind: 'ceilingReserved', ceiling: event.ceiling };
       case 'slept':
         return { kind: 'slept', byMs: event.byMs };
+      case 'silence':
+        return { kind: 'silence', ...(event.untilMs === null ? {} : { untilMs: event.untilMs - (this.bornAtMs[node] ?? 0) }) };
       case 'wake':
       case 'stop':
         return { kind: event.kind };
@@ -225,6 +227,7 @@ export class Recorder {
       case 'wake':
         return shiftTimes(effect, bornAtMs);
       case 'reserveCeiling':
+      case 'joined':
         return effect;
     }
   }

@@ -78,6 +78,8 @@ export interface RecordedEvent {
   readonly silentForMs?: number;
   readonly ceiling?: number;
   readonly byMs?: number;
+  /** Of `silence`: absent when it lasts until further notice. */
+  readonly untilMs?: number;
   /** Of `start`: whether the node has run before. */
   readonly life?: number;
 }

@@ -93,7 +93,7 @@ export function describeLost({ machine, how }: LostMachine, name: NameOf): strin
 }
 
 const LOST: Readonly<Record<LostMachine['how'], string>> = {
-  dead: 'is dead for ever', frozen: 'is frozen for ever', cut: 'is cut off for ever',
+  dead: 'is dead for ever', frozen: 'is frozen for ever', cut: 'is cut off for ever', mute: 'is up for ever, and its disk is full',
 };
 
 /** What the node does. */

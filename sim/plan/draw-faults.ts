@@ -79,7 +79,7 @@ export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensit
       // Sometimes several nodes go at about the same time.
       const count = random.chance(250_000) ? random.between(1, nodes) : 1;
       for (let i = 0; i < count; i++) {
-        const isSetBack = random.chance(toPpm(intensities.wall)) && (how === 'crash' || how === 'stop');
+        const isSetBack = random.chance(toPpm(intensities.wall)) && how !== 'stale';
         faults.push({
           kind: 'crash',
           atUs: Math.min(durationUs - 1, atUs + random.below(leaseUs / 50)),
@@ -143,7 +143,7 @@ export function drawLostForEver(random: Random, coterie: Coterie): Pick<Plan, 'l
   const candidates = coterie.nodes.map((id, machine) => ({ id, machine, place: random.next() })).sort((a, b) => a.place - b.place);
   for (const { id, machine } of candidates) {
     const isLost = random.chance(700_000);
-    const how = random.pick(['dead', 'frozen', 'cut'] as const);
+    const how = random.pick(['dead', 'frozen', 'cut', 'mute'] as const);
     if (!isLost || !coterie.containsQuorum(new Set([...core].filter((other) => other !== id)))) continue;
     core.delete(id);
     lostForEver.push({ machine, how });

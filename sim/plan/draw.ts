@@ -2,7 +2,7 @@
  * From a seed to a plan. What the options leave open is drawn: each parameter from a stream of its own,
  * so that fixing one leaves the others as they were.
  */
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK } from '../../src/core';
+import { ceilingBlockOf, slackOf } from '../../src/core';
 import { DRIFT_MAX_PPM, drawRate, drawWildRate } from './clock-rates';
 import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
@@ -37,7 +37,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
   const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
-  const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, DEFAULT_SLACK]) : DEFAULT_SLACK;
+  const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(leasesMin, leasesMax) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
@@ -60,10 +60,10 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     retryMs: Math.max(1, Math.floor(leaseMs / 3)),
     driftMaxPpm: DRIFT_MAX_PPM,
     slack,
-    ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, DEFAULT_CEILING_BLOCK]) : DEFAULT_CEILING_BLOCK),
+    ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
     durationUs,
-    // A wiped disk is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 3).
-    uptimeUs: intensities.wipe + intensities.stale + intensities.corrupt > 0 || stream('uptime').chance(500_000) ? DAY_US : 0,
+    // An older file is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 18).
+    uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(context),

@@ -127,10 +127,11 @@ export interface CallerPlan {
  */
 export type Death = 'crash' | 'stop' | 'wipe' | 'stale' | 'corrupt';
 
-/** What becomes of a node that is not healed: it is dead, it is frozen, or its links are cut both ways. */
+/** What becomes of a node that is not healed: it is dead, it is frozen, its links are cut both ways, or it is up and its
+ * disk takes nothing any more. */
 export interface LostMachine {
   readonly machine: number;
-  readonly how: 'dead' | 'frozen' | 'cut';
+  readonly how: 'dead' | 'frozen' | 'cut' | 'mute';
 }
 
 export type Partition = 'split' | 'isolate' | 'oneway' | 'flap' | 'ring';

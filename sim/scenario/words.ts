@@ -112,6 +112,8 @@ export function describeEffect(node: NodeId, effect: Effect, wording: Wording = 
       return `${node} recalls ${effect.lock}${as(effect.caller)}${effect.thief === undefined ? '' : `: stolen by ${effect.thief.node}`}`;
     case 'ignored':
       return `${node} drops ${describeMessage(effect.message, wording)} of ${effect.from}: ${effect.reason}`;
+    case 'joined':
+      return `${node} takes part, as ${effect.by === 'peers' ? 'its peers remember' : 'the wall clock goes'}`;
     case 'wake':
     case 'reserveCeiling':
       return null;

@@ -4,6 +4,9 @@ import { DETECT } from './items';
 import type { Machine } from './machine';
 import type { Stage, Step } from './stage';
 
+/** So many times a node that may be mute is looked at, once in each retry interval. */
+const MUTE_LOOKS = 60;
+
 export class Detection {
   private readonly random: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
@@ -28,6 +31,16 @@ export class Detection {
       if (other === peer) continue;
       this.look(other, peer);
       this.look(peer, other);
+    }
+  }
+
+  /** Its peers look at it again and again: each sign of life says whether it can speak. */
+  watch(peer: number): void {
+    const { agenda, nowUs, plan, places, network } = this.stage;
+    const everyUs = plan.retryMs * 1000;
+    for (let other = 0; other < places.length; other++) {
+      if (other === peer) continue;
+      for (let turn = 1; turn <= MUTE_LOOKS; turn++) agenda.push(nowUs + turn * everyUs + this.random.below(everyUs), DETECT, network.link(other, peer), 0);
     }
   }
 
@@ -64,7 +77,7 @@ export class Detection {
     const peer = this.stage.machine(link % places.length);
     const back = network.link(peer.index, machine.index);
     const isReached = peer.node !== null && peer.frozenUntilUs <= nowUs && !peer.isAsleep
-      && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
+      && !core.isMute(peer.node, this.stage.nowMsAt(peer)) && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
     const seenLife = this.seenLife[link] ?? 0;
     const nowMs = this.stage.nowMsAt(machine);
     // A peer that restarted in between broke the connection.
@@ -78,7 +91,8 @@ export class Detection {
       const clock = core.durableClock(peer.node);
       witnesses.introduced(peer.index, clock);
       const silentForMs = core.silentForMs(peer.node, this.stage.nowMsAt(peer));
-      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs });
+      const remembers = core.remembers(peer.node);
+      this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs, ...(remembers ? {} : { remembers }) });
     }
   }
 }

@@ -21,7 +21,7 @@ export class Disk {
     if (machine.life !== life || machine.node === null || ceiling <= machine.ceilingOnDisk) return;
     machine.ceilingBefore = machine.ceilingOnDisk;
     machine.ceilingOnDisk = ceiling;
-    machine.isDiskBlank = false;
+    machine.isFileOld = false;
   }
 
   /** The node hears that it is on disk. */
@@ -62,20 +62,21 @@ export class Disk {
     if (writeLands && !this.isFull(machine)) this.write(machine, machine.life, machine.ceilingUnderWay);
   }
 
-  /** The wall clock at which a node starts, and what is on its disk by then. Each makes up for the other; nothing does for both. */
+  /**
+   * The wall clock at which a node starts, and what is on its disk by then. Nothing covers an older file but a wall clock that
+   * has overtaken the Lamport clock: nobody can tell that it is old.
+   */
   prepare(machine: Machine, wallBackUs: number): number {
     const { plan, nowUs, witnesses } = this.stage;
     const { wallSkewUs } = present(plan.machines[machine.index], 'machine', machine.index);
-    const backUs = machine.life === 0 ? plan.uptimeUs : machine.isDiskBlank ? 0 : wallBackUs;
-    const wallClockUs = WALL_CLOCK_START_US + nowUs + wallSkewUs - backUs;
+    const backUs = machine.life === 0 ? plan.uptimeUs : machine.isFileOld ? 0 : wallBackUs;
+    machine.wallAheadUs = wallSkewUs - backUs;
+    const wallClockUs = WALL_CLOCK_START_US + nowUs + machine.wallAheadUs;
     if (machine.wipedAtClock !== null) {
-      // The wall clock stands in for a wiped disk, provided that it has overtaken the Lamport clock.
-      if (wallClockUs >= machine.wipedAtClock) {
-        machine.ceilingOnDisk = machine.ceilingLeft;
-        machine.isDiskBlank = true;
-      } else {
-        witnesses.happened('wipesNotCovered');
-      }
+      const isCovered = wallClockUs >= machine.wipedAtClock;
+      if (!isCovered) witnesses.happened('wipesNotCovered');
+      if (isCovered || machine.ceilingLeft === 0) machine.ceilingOnDisk = machine.ceilingLeft;
+      machine.isFileOld = isCovered && machine.ceilingLeft > 0;
       machine.wipedAtClock = null;
     }
     return wallClockUs;

@@ -144,8 +144,17 @@ export class Faults {
           network.cut(network.link(index, other));
           network.cut(network.link(other, index));
         }
+        break;
+      case 'mute':
+        machine.diskFullUntilUs = Infinity;
+        machine.frozenUntilUs = 0;
+        if (machine.isAsleep) this.parts.sleep.awake(machine);
+        this.parts.sleep.thaw(machine);
+        break;
     }
     machine.isLostForEver = true;
     this.parts.detection.lookFromAll(index);
+    // A node that is up is found mute only when it had something to say.
+    if (how === 'mute') this.parts.detection.watch(index);
   }
 }

@@ -26,11 +26,12 @@ export interface Machine extends Place {
   life: number;
   silentUntilMs: number;
   ceilingOnDisk: number;
+  wallAheadUs: number;
   ceilingUnderWay: number;
   /** The Lamport clock when the disk was wiped; null but for the time until the next start. */
   wipedAtClock: number | null;
-  /** It was wiped, or an older file put back, and no ceiling has been written since. */
-  isDiskBlank: boolean;
+  /** An older file was put back, and no ceiling has been written since. */
+  isFileOld: boolean;
   /** What the last ceiling on disk replaced. */
   ceilingBefore: number;
   /** What is on disk after the loss of the last file: an older one, or none. */
@@ -95,10 +96,10 @@ export function newMachine({ seed, machines }: Plan, index: number, id: string):
     node: null,
     life: 0,
     silentUntilMs: 0,
-    ceilingOnDisk: 0,
+    ceilingOnDisk: 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
     wipedAtClock: null,
-    isDiskBlank: false,
+    isFileOld: false,
     ceilingBefore: 0,
     ceilingLeft: 0,
     isFileCorrupt: false,

@@ -2,6 +2,7 @@
  * What the parts of the world share: the true time, what is still to happen, machines and callers, and who watches.
  * It looks things up and tells of them; it makes nothing happen by itself.
  */
+import { clockLockOf } from '../../src/core';
 import type { Event, LockName, LockView, NodeId } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { RunPhase, Scene } from '../checks/scene';
@@ -38,7 +39,9 @@ export class Stage implements Scene {
   constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
     this.coterie = coterieOf(plan.family, plan.machines.length);
     this.nodeIds = nodeIdsOf(plan.machines.length);
-    this.locks = lockNamesOf(plan.locks);
+    // Nodes without memory ask for theirs; a node may die before its first ceiling is on disk.
+    const forgets = plan.faults.some(({ kind }) => kind === 'crash');
+    this.locks = [...lockNamesOf(plan.locks), ...(forgets ? this.nodeIds.map(clockLockOf) : [])];
     this.lockIndex = new Map(this.locks.map((lock, index) => [lock, index]));
     this.places = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
     this.callers = plan.callers.map(({ machine, wishes }, index) => newCaller(this.machine(machine), index, wishes));

@@ -49,7 +49,7 @@ export function nodeCommand(): Command {
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
     .option('--insecure', 'listen beyond this machine without TLS, in a network that you trust')
     .optionsGroup('Across restarts:')
-    .option('--data-dir <dir>', "where the node keeps the ceiling of its clock (default: ./maekawa-data/<id>)")
+    .option('--data-dir <dir>', 'where the node keeps what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
     .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease, and tokens may fall')
     .option('--first-start', 'nobody has ever run this cluster: lend the vote at once, not after one silent lease')
     .optionsGroup('What it reports:')
@@ -65,8 +65,9 @@ export function nodeCommand(): Command {
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Each node of the configuration is one such process. All nodes are equal: each asks for locks, and each lends its vote. Give all of them the same file. Nodes with different files refuse each other and log why; to change the file, stop all nodes first.',
-      'After a restart a node lends no vote for one lease, because it may have lent it just before. Meanwhile the others are asked; then it takes part again by itself. --first-start skips this wait. Use it only when nobody has ever run this cluster: in any other case it can let two holders in.',
+      'Each node of the configuration is one such process. All nodes are equal: each asks for locks, and each lends its vote. Give all of them the same file. Nodes with different files refuse each other and log why. To change nodes or quorums, stop all nodes and run `maekawa quorums change`: before that, a node does not start with others than it last ran with, if its data directory remembers them.',
+      'After a restart a node lends no vote for one lease, because it may have lent it just before. Meanwhile the others are asked; then it takes part again by itself. --first-start skips this wait. Use it only when nobody has ever run this cluster: in any other case it can let two holders in. A node that ran before ignores it and logs why; one that hears of an earlier life from a peer is silent like any other.',
+      'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
       'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, a second Ctrl-C stops it at once.',
     ],
     exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],

@@ -111,7 +111,7 @@ function writeOnce(path: string, text: string, mayOverwrite: boolean): void {
 }
 
 /** Like JSON.stringify, but what fits on a line and holds no further lists or objects stands on one. */
-function formatJson(value: unknown, indent = ''): string {
+export function formatJson(value: unknown, indent = ''): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const isList = Array.isArray(value);
   const parts = Object.entries(value).map(([key, each]) => {

@@ -1,20 +1,22 @@
-/** `maekawa quorums`: writes a configuration, checks one, says what its quorums are worth. */
+/** `maekawa quorums`: writes a configuration, checks one, says what its quorums are worth, lets one take another's place. */
 import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { withManual } from './manual';
 import { countOf, fileArgument } from './quorums-common';
 import type { Output } from './quorums-common';
+import { changeCommand } from './quorums-change';
 import { describeCommand } from './quorums-describe';
 import { initCommand } from './quorums-init';
 
 /** The actions throw LockError `config` for a faulty file or impossible options. */
 export function quorumsCommand(output: Output = process.stdout): Command {
   const command = new Command('quorums')
-    .description('write, check and describe a configuration')
+    .description('write, check, describe and change a configuration')
     .addCommand(initCommand(output))
     .addCommand(checkCommand(output))
-    .addCommand(describeCommand(output));
+    .addCommand(describeCommand(output))
+    .addCommand(changeCommand(output));
   return withManual(command, {
     description: ['A configuration names the nodes of a cluster and says how they form quorums. Any two quorums must share a node: that makes a lock exclusive. maekawa refuses a file in which two quorums share none.'],
     exitCodes: ['usage'],
@@ -22,6 +24,7 @@ export function quorumsCommand(output: Output = process.stdout): Command {
       ['maekawa quorums init --nodes 5'],
       ['maekawa quorums check'],
       ['maekawa quorums describe'],
+      ['maekawa quorums change quorums.json seven.json'],
     ],
   });
 }

@@ -40,6 +40,7 @@ export function statusCommand(): Command {
   return withManual(command, {
     description: [
       'Asks every node of the configuration. HELD and WANTED count the locks of its own callers. LENT counts the locks for which it lends its vote, QUEUED the requests that wait for its vote. ENTRIES counts how often a lock was entered through it. The locks in use follow: a `retained` lock was released and keeps its votes until somebody else asks; a `recalled` lock was taken from clients who have not given it back yet. A node that is up may still be unable to lend its vote, if it cannot write its data directory: see its log.',
+      'Between the two tables stands what a node has to tell its operator, such as that nodes with another configuration serve beside it.',
     ],
     exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
     examples: [
@@ -120,6 +121,7 @@ function describe(configuration: Configuration, answers: readonly NodeAnswer[]):
   return [
     `cluster ${configuration.cluster}: ${up} of ${answers.length} nodes are up; ${quorum}`,
     nodes,
+    ...answers.flatMap((each) => (each.up ? each.status.notices.map((notice) => `${each.id}: ${notice}`) : [])),
     ...(locks.length === 0 ? [] : ['', formatTable(['LOCK', 'NODE', 'STATE', 'TOKEN', 'INSIDE', 'WAITING', 'VALID FOR'], locks)]),
   ].join('\n');
 }

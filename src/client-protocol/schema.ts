@@ -98,6 +98,8 @@ export interface StatusReply {
   readonly received: readonly CountMessage[];
   readonly ignored: readonly CountMessage[];
   readonly entries: number;
+  readonly layout: string;
+  readonly notices: readonly string[];
 }
 
 export interface LockInfoMessage {

@@ -34,7 +34,7 @@ export interface RemoteLocks {
 
 /**
  * The locks of a cluster for a process that is no node. Does not wait for a connection: each request finds a node
- * that answers. Does not check that the addresses belong to the cluster that you mean.
+ * that answers. The nodes check which cluster you mean only if you say so (`cluster`).
  * @throws LockError `config` when no address is given or a TLS file cannot be read, TypeError for options of a wrong type
  */
 export function connect(options: ConnectOptions): RemoteLocks {

@@ -9,10 +9,10 @@ import { buildCoterie } from '../quorum';
 import type { Coterie, FamilyLayout } from '../quorum';
 import { describeJsonFault } from './json';
 import { validate } from './validate';
-import type { ConfigurationFile, Fault, NodeAddress } from './validate';
+import type { ConfigurationFile, Fault, LayoutChange, NodeAddress } from './validate';
 
 export { DEFAULT_DRIFT_MAX, DEFAULT_LEASE_MS, validate } from './validate';
-export type { ConfigurationFile, Fault, NodeAddress } from './validate';
+export type { ConfigurationFile, Fault, LayoutChange, NodeAddress } from './validate';
 
 /** A configuration without faults: who the nodes are, which sets of them are quorums, how long a lease is. */
 export interface Configuration {
@@ -27,8 +27,12 @@ export interface Configuration {
   readonly retryMs: number;
   /** By which ratio the rates of local clocks may differ. Default 0.01. */
   readonly driftMax: number;
-  /** Equal on two nodes if and only if they agree on all that must agree: ids, quorums, lease and drift. */
+  /** By which act this layout took the place of another one, if it did. */
+  readonly change?: LayoutChange;
+  /** Equal on two nodes if and only if they agree on all that must agree: ids, quorums, lease, drift and change. */
   readonly digest: string;
+  /** Equal for two configurations if and only if they have the same node ids and quorums. Under two layouts, two may hold one lock. */
+  readonly layout: string;
 }
 
 const built = new WeakSet<object>();
@@ -70,7 +74,7 @@ export function parseConfiguration(value: unknown, source: string): Configuratio
   if ('faults' in result) throw new LockError('config', describeFaults(source, result.faults));
   const { file } = result;
   const coterie = buildCoterie(file.nodes.map((node) => node.id), file.quorums);
-  const configuration: Configuration = { ...file, coterie, digest: digestOf(file) };
+  const configuration: Configuration = { ...file, coterie, digest: digestOf(file), layout: layoutOf(file) };
   built.add(configuration);
   return configuration;
 }
@@ -82,10 +86,25 @@ export function describeFaults(source: string, faults: readonly Fault[]): string
 }
 
 /** Only what nodes must agree on: addresses may differ with the network they are seen from. */
-function digestOf({ nodes, quorums, leaseMs, driftMax }: ConfigurationFile): string {
+function digestOf({ nodes, quorums, leaseMs, driftMax, change }: ConfigurationFile): string {
+  const act = change === undefined ? [] : [[change.from, change.silentMs, change.clock]];
+  return hashOf([nodes.map((node) => node.id), ordered(quorums), leaseMs, driftMax, ...act]);
+}
+
+/** Which sets of nodes are quorums. In a plane that depends on the order of the nodes, elsewhere it does not. */
+function layoutOf({ nodes, quorums }: ConfigurationFile): string {
+  const ids = nodes.map((node) => node.id);
+  return hashOf([quorums.family === 'plane' ? ids : ids.sort(), ordered(quorums)]);
+}
+
+/** The same whatever the order in which a file names its parts. */
+function ordered(quorums: FamilyLayout): unknown {
   const layout = quorums.family === 'explicit'
     ? { ...quorums, sets: Object.entries(quorums.sets).sort(([a], [b]) => (a < b ? -1 : 1)) }
     : quorums;
-  const agreed = JSON.stringify([nodes.map((node) => node.id), Object.entries(layout).sort(), leaseMs, driftMax]);
-  return createHash('sha256').update(agreed).digest('hex').slice(0, 16);
+  return Object.entries(layout).sort();
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }

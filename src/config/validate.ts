@@ -22,6 +22,19 @@ export interface NodeAddress {
   readonly address: string;
 }
 
+/**
+ * The act by which another layout takes the place of one that ran (protocol.md section 16.2): whoever wrote it states that
+ * every node of the old one is stopped. `maekawa quorums change` writes it.
+ */
+export interface LayoutChange {
+  /** The layout that ran before. */
+  readonly from: string;
+  /** For how long a vote lent under it may be on loan: a new member is silent that long. */
+  readonly silentMs: number;
+  /** A Lamport time that is above all those used under it. */
+  readonly clock: number;
+}
+
 /** The content of a file without faults, defaults filled in. */
 export interface ConfigurationFile {
   readonly cluster: string;
@@ -30,6 +43,7 @@ export interface ConfigurationFile {
   readonly leaseMs: number;
   readonly retryMs: number;
   readonly driftMax: number;
+  readonly change?: LayoutChange;
 }
 
 export const DEFAULT_LEASE_MS = 5_000;
@@ -37,18 +51,22 @@ export const DEFAULT_DRIFT_MAX = 0.01;
 
 const LEASE_MS_MIN = 50;
 const MS_MAX = 86_400_000;
+/** Twice the clock that a node may begin with, and as far below what a peer accepts. */
+const CHANGE_CLOCK_MAX = 2 ** 53 - 2 ** 41;
 /** It goes into every handshake. */
 const CLUSTER_NAME_LENGTH_MAX = 200;
 const DRIFT_MAX_MAX = 0.2;
 /** A remedy names no more nodes than this. */
 const IDS_NAMED_MAX = 12;
 
-const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax'];
+const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax', 'change'];
 const NODE_KEYS = ['id', 'address'];
+const CHANGE_KEYS = ['from', 'silentMs', 'clock'];
 const QUORUM_KEYS = { grid: ['family', 'columns'], majority: ['family'], plane: ['family'], explicit: ['family', 'sets'] };
 const FAMILIES = Object.keys(QUORUM_KEYS);
 
 const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const LAYOUT_PATTERN = /^[0-9a-f]{16}$/;
 const ADDRESS_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 
 /** The configuration, or everything that is wrong with it. */
@@ -69,8 +87,9 @@ export function validate(value: unknown): { readonly file: ConfigurationFile } |
   const nodes = checkNodes(value['nodes'], fault);
   const quorums = checkQuorums(value['quorums'], nodes.map((node) => node.id), fault);
   const times = checkTimes(value, fault);
-  if (faults.length > 0 || !isNamed || quorums === null || times === null) return { faults };
-  return { file: { cluster, nodes, quorums, ...times } };
+  const change = value['change'] === undefined ? undefined : checkChange(value['change'], fault);
+  if (faults.length > 0 || !isNamed || quorums === null || times === null || change === null) return { faults };
+  return { file: { cluster, nodes, quorums, ...times, ...(change === undefined ? {} : { change }) } };
 }
 
 type Report = (path: string, problem: string, remedy: string) => void;
@@ -92,6 +111,23 @@ function checkTimes(value: Record<string, unknown>, fault: Report): Pick<Configu
       `make leaseMs at least ${Math.max(LEASE_MS_MIN, 3 * retryMs)}, or retryMs at most ${Math.floor(leaseMs / 3)}`);
   }
   return { leaseMs, retryMs, driftMax };
+}
+
+function checkChange(value: unknown, fault: Report): LayoutChange | null {
+  const remedy = 'let `maekawa quorums change OLD.json NEW.json` write it, or leave it out';
+  if (!isJsonObject(value)) {
+    fault('change', `is ${kindOf(value)}`, remedy);
+    return null;
+  }
+  checkKeys(value, 'change', CHANGE_KEYS, fault);
+  const { from, silentMs, clock } = value;
+  const isLayout = typeof from === 'string' && LAYOUT_PATTERN.test(from);
+  if (!isLayout) fault('change.from', from === undefined ? 'is missing' : `is ${show(from)}`, remedy);
+  const isSilence = isWholeMs(silentMs, LEASE_MS_MIN);
+  if (!isSilence) fault('change.silentMs', silentMs === undefined ? 'is missing' : `is ${show(silentMs)}`, remedy);
+  const isClock = Number.isSafeInteger(clock) && (clock as number) >= 1 && (clock as number) <= CHANGE_CLOCK_MAX;
+  if (!isClock) fault('change.clock', clock === undefined ? 'is missing' : `is ${show(clock)}`, remedy);
+  return isLayout && isSilence && isClock ? { from, silentMs, clock: clock as number } : null;
 }
 
 function checkNodes(value: unknown, fault: Report): NodeAddress[] {

@@ -8,6 +8,7 @@ import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
 import { broken } from './invariants';
+import { clockLockOf } from './memory';
 import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
 import { doesHold, doesSteal, hasPriority, isCompatible, isSameRequest } from './priority';
 
@@ -108,6 +109,7 @@ export class Arbiters {
       this.fill(arbiter);
       this.inquireFor(arbiter, waiter, isRepeat);
     }
+    this.orderForOwnThief(from, message);
     this.settle(arbiter);
   }
 
@@ -149,6 +151,15 @@ export class Arbiters {
       this.dropExpired(due);
       this.fill(due);
       this.settle(due);
+    }
+  }
+
+  /** The silence ends at another time than before, or is over. */
+  onSilence(): void {
+    for (const arbiter of [...this.byLock.values()]) {
+      this.dropExpired(arbiter);
+      this.fill(arbiter);
+      this.settle(arbiter);
     }
   }
 
@@ -220,7 +231,7 @@ export class Arbiters {
 
   /** Grant to the oldest while it is compatible. Stops at the first that is not, so that no writer starves. */
   private fill(arbiter: Arbiter): void {
-    if (this.isSilent()) return;
+    if (!this.lendsTo(arbiter)) return;
     const { clock, nowMs, settings } = this.context;
     for (let oldest = arbiter.queue[0]; oldest !== undefined; oldest = arbiter.queue[0]) {
       if (conflictsWithAny(arbiter.grants, oldest.mode)) return;
@@ -274,8 +285,23 @@ export class Arbiters {
         timestamp: grant.request.timestamp,
         grant: grant.number,
         contender,
+        sentAtMs: grant.sentAtMs,
       });
     }
+  }
+
+  /**
+   * Other arbiters know a thief by hearsay that may be old. Its own node knows whether it still waits, so a holder that heard
+   * of it asks there, and obeys this answer alone (protocol.md section 12).
+   */
+  private orderForOwnThief(holder: NodeId, { lock, timestamp, claim, sentAtMs }: Request): void {
+    if (!doesHold(claim)) return;
+    const thief = this.context.thiefOf(lock);
+    if (thief === null) return;
+    const { clock } = this.context;
+    this.context.send(holder, {
+      kind: 'inquire', lock, clock: clock.now, timestamp, grant: clock.now, contender: { request: thief, claim: 'steals' }, sentAtMs,
+    });
   }
 
   /** A thief that waits gives its order with every renewal, and so also to an older thief that has entered by now. */
@@ -292,7 +318,7 @@ export class Arbiters {
   private takeBackIn(arbiter: Arbiter, request: RequestId, message: Request): boolean {
     const { nowMs, clock, settings } = this.context;
     const number = message.heldGrant;
-    if (number === null || number >= clock.bornAt || !this.isSilent()) return false;
+    if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;
     const conflicting = arbiter.grants.filter((grant) => !isCompatible(grant.mode, message.mode));
     if (conflicting.some((grant) => grant.number > number)) return false;
     for (const grant of conflicting) removeItem(arbiter.grants, grant);
@@ -309,6 +335,12 @@ export class Arbiters {
 
   private isSilent(): boolean {
     return this.context.nowMs < this.context.silentUntilMs;
+  }
+
+  /** Silent, it still lets a node without memory hear its clock: that lock nobody else asks for, and it protects nothing. */
+  private lendsTo(arbiter: Arbiter): boolean {
+    if (!this.isSilent()) return true;
+    return this.context.takesPart && arbiter.queue.every(({ request }) => arbiter.lock === clockLockOf(request.node));
   }
 }
 

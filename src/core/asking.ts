@@ -50,6 +50,6 @@ export function sendRelease(context: Context, to: NodeId, lock: LockName, timest
 /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */
 export function answerUnknown(context: Context, from: NodeId, message: Grant | Inquire): void {
   // What an earlier life held its client may still use: it must run out by itself (protocol.md section 11).
-  if (message.timestamp < context.clock.bornAt) context.ignore(from, message, 'request of an earlier life');
+  if (message.timestamp < context.clock.bornAt || !context.takesPart) context.ignore(from, message, 'request of an earlier life');
   else sendRelease(context, from, message.lock, message.timestamp);
 }

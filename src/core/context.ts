@@ -5,7 +5,7 @@
 import type { Coterie, NodeId } from '../quorum/coterie';
 import type { LamportClock } from './clock';
 import type { Effect } from './events';
-import type { Message } from './messages';
+import type { LockName, Message, RequestId } from './messages';
 import type { Reach } from './reach';
 
 /** What a node is told once. All times in whole milliseconds. */
@@ -18,9 +18,9 @@ export interface CoreSettings {
   readonly retryMs: number;
   /** Local clocks advance at rates that differ by less than this ratio, e.g. 0.01. */
   readonly driftMax: number;
-  /** SLACK of protocol.md section 7: how far the clocks of a quorum may be apart. Default 2^24. */
+  /** SLACK of protocol.md section 7: how far the clocks of a quorum may be apart. `slackOf` the lease, the same on every node. */
   readonly slack: number;
-  /** How many clock values one write of the ceiling reserves. Default 2^20. */
+  /** How many clock values one write of the ceiling reserves at most. `ceilingBlockOf` the lease. */
   readonly ceilingBlock: number;
   /** Keep the grants of a lock that was released until someone asks (protocol.md section 9). Default true. */
   readonly retain: boolean;
@@ -35,10 +35,14 @@ export interface Context {
   readonly nowMs: number;
   /** The requesters' time: what the node's clock ran, and what the machine slept. */
   readonly requesterNowMs: number;
-  /** Until when (in `nowMs`) this node's arbiters lend no vote: one lease after a restart. */
+  /** Until when (in `nowMs`) this node's arbiters lend no vote: after a restart, and while their driver says so. Infinity while that is not known. */
   readonly silentUntilMs: number;
+  /** Whether it knows which clock values it has used (memory.ts): before, it neither lends nor asks. */
+  readonly takesPart: boolean;
   /** Whom to ask. */
   readonly reach: Reach;
+  /** A request of this very node that waits to steal the lock; or null. */
+  thiefOf(lock: LockName): RequestId | null;
   /** To a peer as an effect; to this node itself by way of its own queue, within the same step. */
   send(to: NodeId, message: Message): void;
   emit(effect: Effect): void;

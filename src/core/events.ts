@@ -38,12 +38,25 @@ export type Event =
    * The connection to a peer works. From its handshake: its Lamport clock, and for how much longer its
    * arbiters lend nothing after a restart (default 0); until then others are asked where that will do.
    */
-  | { readonly kind: 'peerUp'; readonly nowMs: number; readonly peer: NodeId; readonly clock: LamportTime; readonly silentForMs?: number }
+  | {
+      readonly kind: 'peerUp';
+      readonly nowMs: number;
+      readonly peer: NodeId;
+      readonly clock: LamportTime;
+      readonly silentForMs?: number;
+      /** It knows which clock values it has used. Default true. */
+      readonly remembers?: boolean;
+    }
   | { readonly kind: 'peerDown'; readonly nowMs: number; readonly peer: NodeId }
   /** A ceiling that `reserveCeiling` asked for is safely on disk. */
   | { readonly kind: 'ceilingReserved'; readonly nowMs: number; readonly ceiling: LamportTime }
   /** The time that `wake` asked for has come. Early or superfluous ones do no harm. */
   | { readonly kind: 'wake'; readonly nowMs: number }
+  /**
+   * The driver's word beside the silence that a life begins with (which it never shortens): this node's arbiters lend
+   * nothing new before `untilMs`, or with null until the driver says otherwise. The last word counts.
+   */
+  | { readonly kind: 'silence'; readonly nowMs: number; readonly untilMs: number | null }
   /**
    * The machine slept for about `byMs` while `nowMs` stood still. Requesters count it (their grants
    * ran out meanwhile), arbiters do not (a vote lent is lent for a full lease of running time):
@@ -87,6 +100,11 @@ export type Effect =
   | { readonly kind: 'wake'; readonly atMs: number }
   /** Put this ceiling on disk, then answer `ceilingReserved`. */
   | { readonly kind: 'reserveCeiling'; readonly ceiling: LamportTime }
+  /**
+   * A node without memory takes part from now on, above every token that its earlier life can have allowed: as peers know that
+   * remember, or, where too few of them could be heard, as far as the wall clocks go.
+   */
+  | { readonly kind: 'joined'; readonly by: 'peers' | 'wall clock' }
   /** A message was dropped, and why. For traces, metrics and tests; nothing to be done. */
   | { readonly kind: 'ignored'; readonly from: NodeId; readonly message: Message; readonly reason: string };
 

@@ -8,9 +8,9 @@
  * ```ts
  * const settings = {
  *   self: 'n1', coterie: buildCoterie(['n1', 'n2', 'n3'], { family: 'majority' }), leaseMs: 3000, retryMs: 1000,
- *   driftMax: 0.01, slack: 100, ceilingBlock: 1000, retain: true,
+ *   driftMax: 0.01, slack: 100, ceilingBlock: 64_000, retain: true,
  * };
- * const n1 = createNode(settings, { ceilingOnDisk: 0, wallClockUs: 0, firstStart: true });
+ * const n1 = createNode(settings, { ceilingOnDisk: 0, wallClockUs: 100, firstStart: true });
  *
  * // A life begins. No message may carry a clock above the ceiling that is on disk.
  * step(n1, { kind: 'start', nowMs: 0 });
@@ -41,7 +41,7 @@
  * // The caller is done. Nobody else wants the lock, so n1 says nothing and keeps the grants, until n3 asks n2.
  * step(n1, { kind: 'release', nowMs: 1500, lock: 'a', caller: 1 });
  * step(n1, { kind: 'message', nowMs: 1600, from: 'n2', message: { kind: 'inquire', lock: 'a', clock: 220, timestamp: 202,
- *   grant: 205, contender: { request: { timestamp: 215, node: 'n3' }, claim: 'waits' } } });
+ *   grant: 205, contender: { request: { timestamp: 215, node: 'n3' }, claim: 'waits' }, sentAtMs: 1010 } });
  * // → { kind: 'send', to: 'n2', message: { kind: 'release', lock: 'a', clock: 221, timestamp: 202 } }
  * ```
  */
@@ -58,9 +58,13 @@ export { HeldLock, believedUntilMs } from './held-lock';
 export type { Validity } from './held-lock';
 export { ServedLock } from './served-lock';
 export type { EndCause, ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
+export { FORMER_SLACK, ceilingBlockOf, slackOf } from './clock';
+export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {
-  DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode, durableClock, inspectLock, inspectNode, lockNames, silentForMs, step,
+  createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
+export { Candidacy } from './candidacy';
+export type { CandidacyOrder, CandidacySettings, RivalAnswer, RivalView, Standing } from './candidacy';
 export type { Birth, LockNode, LockView, NodeView } from './node';

@@ -94,8 +94,10 @@ export interface Inquire {
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
   readonly grant: LamportTime;
-  /** The request that wants the vote. If it `steals`, a holder is not asked but told to give the lock up. */
+  /** The request that wants the vote. If it `steals`, a holder is told to give the lock up, and does so when its own node confirms that. */
   readonly contender: Contender;
+  /** `sentAtMs` of the newest Request that this arbiter has heard from the one that it asks. */
+  readonly sentAtMs: number;
 }
 
 /** Requester to arbiter: I give this grant back and still wait. */

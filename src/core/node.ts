@@ -11,30 +11,38 @@ import { LamportClock } from './clock';
 import type { Context, CoreSettings } from './context';
 import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
-import type { LamportTime, LockName, Message } from './messages';
+import { Memory } from './memory';
+import type { LamportTime, LockName, Message, RequestId } from './messages';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requesters';
 
-export const DEFAULT_SLACK = 2 ** 24;
-export const DEFAULT_CEILING_BLOCK = 2 ** 20;
-
 /** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
 const HELD_BACK_MAX = 10_000;
+
+/** The longest lease that there is, and so the longest silence that a peer may tell of: one day. */
+const SILENCE_MAX_MS = 86_400_000;
 
 const NO_EFFECTS: readonly Effect[] = [];
 
 /** What a node's life begins with. */
 export interface Birth {
-  /** The ceiling found in the data directory, 0 when there is none. */
+  /** The ceiling found in the data directory, 0 when there is none: then it has no memory, and learns from peers (memory.ts). */
   readonly ceilingOnDisk: LamportTime;
-  /** The wall clock in microseconds; it stands in for a ceiling that was wiped. */
+  /**
+   * The wall clock in microseconds; it stands in for a ceiling that was wiped, where peers cannot. Or a higher clock value that
+   * all earlier ones are known to be below (`change.clock` of a configuration).
+   */
   readonly wallClockUs: number;
   /**
-   * This node has never run before, so no vote of it can be on loan: it may lend at once. Otherwise
-   * its arbiters lend nothing for one lease (protocol.md section 16).
+   * The cluster is new, nobody has ever run: no vote of this node can be on loan, and it may lend at once. Otherwise its
+   * arbiters lend nothing for `silentMs` (protocol.md section 16).
    */
   readonly firstStart: boolean;
+  /** How long a vote of an earlier life may be on loan still, where that is longer than the lease. Default: the lease. */
+  readonly silentMs?: number;
+  /** The SLACK of earlier lives, where that was larger. Default: that of the settings. */
+  readonly slackBefore?: number;
 }
 
 /** What one node knows of one lock. For status pages and checkers. */
@@ -67,26 +75,39 @@ class CoreNode implements Context, LockNode {
   nowMs = 0;
   silentUntilMs = 0;
 
+  private readonly memory: Memory;
+  /** Until when the silence lasts with which this life began; nothing shortens it. */
+  private bornSilentUntilMs = 0;
+  /** Until when its driver wants it silent. */
+  private askedSilentUntilMs = -Infinity;
+  /** Its clock is not yet above the tokens that its earlier life may have allowed. */
+  private isJumpDue = true;
   private readonly arbiters: Arbiters;
   private readonly requesters: Requesters;
   private readonly peers: ReadonlySet<NodeId>;
   private sleptMs = 0;
   private started = false;
+  private startedMs = 0;
+  /** When its silence is planned to end, as peers are told; and that it is over, once. */
+  private silence: { readonly plannedUntilMs: number } | null = null;
   private effects: Effect[] = [];
   /** Messages to this node itself: handled within the step that sent them, never on a wire. */
   private readonly toSelf: Message[] = [];
   /** Messages with a clock above the ceiling on disk, in order. */
   private heldBack: { readonly to: NodeId; readonly message: Message }[] = [];
+  /** Since when something is held back; null while nothing is. */
+  private heldBackSinceMs: number | null = null;
   private wakeAtMs = Infinity;
 
   constructor(
     readonly settings: CoreSettings,
     private readonly birth: Birth,
   ) {
-    const { coterie, self, slack, ceilingBlock } = settings;
-    this.clock = new LamportClock(birth, slack, ceilingBlock);
+    const { coterie, self, ceilingBlock } = settings;
+    this.clock = new LamportClock(birth, ceilingBlock);
     this.peers = new Set(coterie.nodes.filter((node) => node !== self));
     this.reach = new Reach(settings);
+    this.memory = new Memory(this);
     this.arbiters = new Arbiters(this);
     this.requesters = new Requesters(this);
   }
@@ -95,10 +116,29 @@ class CoreNode implements Context, LockNode {
     return this.nowMs + this.sleptMs;
   }
 
+  get takesPart(): boolean {
+    return this.memory.isKnown;
+  }
+
+  /** As peers are told it. */
+  silentForMs(nowMs: number): number {
+    return this.silence === null ? 0 : Math.max(0, this.silence.plannedUntilMs - nowMs);
+  }
+
+  isMute(nowMs: number): boolean {
+    return this.heldBackSinceMs !== null && nowMs - this.heldBackSinceMs >= this.settings.retryMs;
+  }
+
+  get toldClock(): LamportTime {
+    return this.memory.isKnown ? Math.min(this.clock.now, this.clock.ceiling) : this.clock.now;
+  }
+
   handle(event: Event): readonly Effect[] {
     if (this.started !== (event.kind !== 'start')) broken('started-once', `${event.kind} comes out of turn`);
     if (this.started && event.nowMs < this.nowMs) broken('time-forward', `${event.nowMs} after ${this.nowMs}`);
     this.nowMs = event.nowMs;
+    // Before all else: nothing may be lent after the silence with a clock from before.
+    this.endSilenceInTime();
     this.dispatch(event);
     // Handling one may send further ones: the loop runs over these too.
     for (const message of this.toSelf) this.receive(this.settings.self, message);
@@ -125,7 +165,8 @@ class CoreNode implements Context, LockNode {
         return this.receive(event.from, event.message);
       case 'peerUp':
         this.clock.witness(event.clock);
-        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, this.settings.leaseMs));
+        this.memory.peerUp(event.peer, event.remembers ?? true);
+        return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, SILENCE_MAX_MS));
       case 'peerDown':
         if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
         return;
@@ -141,6 +182,8 @@ class CoreNode implements Context, LockNode {
       case 'slept':
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
+      case 'silence':
+        return this.onSilence(event.untilMs ?? Infinity);
       case 'stop':
         return this.requesters.stop(event.inUse);
       default:
@@ -148,14 +191,68 @@ class CoreNode implements Context, LockNode {
     }
   }
 
-  /** After a restart this node's arbiters lend nothing for one lease (protocol.md section 5). */
+  /** After a restart this node's arbiters lend nothing for as long as a vote may be on loan (protocol.md section 16). */
   private beginSilence(): void {
-    if (this.birth.firstStart) {
-      this.silentUntilMs = this.nowMs;
+    const { birth, nowMs } = this;
+    this.startedMs = nowMs;
+    this.silentUntilMs = nowMs;
+    if (birth.firstStart) {
+      this.isJumpDue = false;
     } else {
-      this.silentUntilMs = this.nowMs + this.settings.leaseMs;
-      this.reach.beginOwnSilence(this.silentUntilMs);
+      this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);
+      if (birth.ceilingOnDisk === 0) this.memory.lose(this.bornSilentUntilMs);
     }
+    this.keepSilence();
+  }
+
+  /** The driver's word. What is lent already stays lent; who waits is served when the silence is over. */
+  private onSilence(untilMs: number): void {
+    this.askedSilentUntilMs = untilMs;
+    this.keepSilence();
+    this.endSilenceInTime();
+    while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();
+    this.arbiters.onSilence();
+  }
+
+  /** Until what both ask for, and until it takes part. */
+  private keepSilence(): void {
+    const plannedUntilMs = Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs);
+    if (plannedUntilMs <= this.nowMs && this.silence === null) return;
+    this.silence = { plannedUntilMs };
+    this.silentUntilMs = this.memory.isKnown ? plannedUntilMs : Infinity;
+    this.reach.beginOwnSilence(plannedUntilMs);
+  }
+
+  private endSilenceInTime(): void {
+    if (this.silence === null) return;
+    if (!this.memory.isKnown && this.memory.onTime()) this.join('wall clock');
+    if (this.memory.isKnown && this.nowMs >= this.silentUntilMs) this.endSilence();
+  }
+
+  /** A node without memory has learned what it can: all that was before belongs to an earlier life. */
+  private join(by: 'peers' | 'wall clock'): void {
+    const { clock, birth } = this;
+    if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);
+    this.memory.settle();
+    this.jumpFrom(clock.now);
+    clock.beginAgain();
+    this.silentUntilMs = this.silence?.plannedUntilMs ?? this.nowMs;
+    this.emit({ kind: 'joined', by });
+    this.requesters.onJoined();
+    this.endSilenceInTime();
+  }
+
+  private endSilence(): void {
+    this.silence = null;
+    this.silentUntilMs = this.nowMs;
+    if (this.isJumpDue) this.jumpFrom(this.clock.bornAt);
+    this.arbiters.onSilence();
+  }
+
+  /** Votes of the earlier life, none of them valid any more, allowed tokens up to SLACK above its clock: every Grant from now on exceeds these. */
+  private jumpFrom(earlierClock: LamportTime): void {
+    this.isJumpDue = false;
+    this.clock.reach(earlierClock + Math.max(this.settings.slack, this.birth.slackBefore ?? 0) + 1);
   }
 
   /** A silent peer is told of what it may take back in, but others are asked for new votes. */
@@ -173,7 +270,9 @@ class CoreNode implements Context, LockNode {
       case 'release':
         return this.arbiters.onRelease(from, message);
       case 'grant':
-        return this.requesters.onGrant(from, message);
+        if (!this.memory.isAbout(message)) return this.requesters.onGrant(from, message);
+        if (this.memory.onGrant(from, message)) this.join('peers');
+        return;
       case 'inquire':
         return this.requesters.onInquire(from, message);
       default:
@@ -184,13 +283,19 @@ class CoreNode implements Context, LockNode {
   send(to: NodeId, message: Message): void {
     // To itself too: a vote of its own above the ceiling would allow a token that it forgets in a crash.
     // Clocks only rise, so nothing overtakes what is held back.
-    if (message.clock > this.clock.ceiling) {
+    // What a node says that does not take part yet allows nobody anything.
+    if (message.clock > this.clock.ceiling && this.memory.isKnown) {
+      this.heldBackSinceMs ??= this.nowMs;
       if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
     } else {
       this.effects.push({ kind: 'send', to, message });
     }
+  }
+
+  thiefOf(lock: LockName): RequestId | null {
+    return this.requesters.thiefOf(lock);
   }
 
   emit(effect: Effect): void {
@@ -213,18 +318,21 @@ class CoreNode implements Context, LockNode {
   }
 
   private sendHeldBack(): void {
-    const { heldBack } = this;
+    const { heldBack, heldBackSinceMs } = this;
     this.heldBack = [];
+    this.heldBackSinceMs = null;
     for (const { to, message } of heldBack) this.send(to, message);
+    if (this.heldBackSinceMs !== null) this.heldBackSinceMs = heldBackSinceMs;
   }
 
   private askForCeiling(): void {
-    const ceiling = this.clock.ceilingToReserve();
+    // What is on disk says that its node remembers.
+    const ceiling = this.memory.isKnown ? this.clock.ceilingToReserve() : null;
     if (ceiling !== null) this.effects.push({ kind: 'reserveCeiling', ceiling });
   }
 
   private askForWake(): void {
-    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs);
+    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs, this.memory.earliestMs);
     if (atMs >= this.wakeAtMs) return;
     this.wakeAtMs = atMs;
     this.effects.push({ kind: 'wake', atMs });
@@ -251,19 +359,31 @@ export function step(node: LockNode, event: Event): readonly Effect[] {
 
 /** The Lamport clock as far as it may be told to others: never above the ceiling on disk. */
 export function durableClock(node: LockNode): LamportTime {
-  const { clock } = insideOf(node);
-  return Math.min(clock.now, clock.ceiling);
+  return insideOf(node).toldClock;
 }
 
-/** For how much longer this node's arbiters lend nothing: what it tells its peers in a handshake. */
+/** For how much longer this node's arbiters lend nothing; Infinity when that is for its driver to say. */
 export function silentForMs(node: LockNode, nowMs: number): number {
-  return Math.max(0, insideOf(node).silentUntilMs - nowMs);
+  return insideOf(node).silentForMs(nowMs);
 }
 
 /** What this node knows of itself. */
 export function inspectNode(node: LockNode): NodeView {
   const { settings, clock } = insideOf(node);
   return { id: settings.self, clock: clock.now, ceiling: clock.ceiling };
+}
+
+/**
+ * Whether this node is up and can say nothing: for a retry interval its ceiling could not be written. Its driver must not let
+ * it look alive then, so that its peers ask others (protocol.md section 17).
+ */
+export function isMute(node: LockNode, nowMs: number): boolean {
+  return insideOf(node).isMute(nowMs);
+}
+
+/** Whether this node remembers which clock values it has used, or has learned it: what it tells its peers in a handshake. */
+export function remembers(node: LockNode): boolean {
+  return insideOf(node).takesPart;
 }
 
 /** Every lock that this node knows anything of. */

@@ -50,6 +50,10 @@ export interface Waiting {
   readonly request: OpenRequest;
   /** Clocks found too far apart are brought together at once the first time only (protocol.md section 11). */
   clocksBroughtTogether: boolean;
+  /** And votes that end too soon to enter with are renewed at once the first time only. */
+  votesRenewed: boolean;
+  /** Until then those asked may be expected to answer; then others are asked too, and again a lease later. */
+  patientUntilMs: number;
 }
 
 /** Callers may be inside, or enter again: votes that are valid contain a quorum until `validUntilMs`. */
@@ -60,6 +64,8 @@ export interface Entry extends Entitlement {
 /** Callers are inside. */
 export interface Held extends Entry {
   readonly state: 'held';
+  /** Since when. */
+  readonly sinceMs: number;
   readonly inside: Holder[];
 }
 

@@ -48,6 +48,7 @@ export class Reach {
   beginOwnSilence(untilMs: number): void {
     this.silent.set(this.settings.self, untilMs);
     this.down.add(this.settings.self);
+    this.choosePreferred();
   }
 
   /** A connection works. Returns whether that is news; of a peer that is silent it is already known. */
@@ -86,6 +87,12 @@ export class Reach {
     const { self, coterie } = this.settings;
     if (coterie.containsQuorum(new Set(asked.filter((node) => !this.down.has(node))))) return [];
     return coterie.quorumAvoiding(self, this.down) ?? [];
+  }
+
+  /** A quorum without those, who are up and grant nothing; nobody when there is none. */
+  without(mute: readonly NodeId[]): readonly NodeId[] {
+    const { self, coterie } = this.settings;
+    return coterie.quorumAvoiding(self, new Set([...this.down, ...mute])) ?? [];
   }
 
   /** Every node that is up and whose vote counts for anything. A node may be in no quorum at all. */

@@ -35,7 +35,7 @@ import type { HasDeadline } from './deadlines';
 import type { AcquireEvent, CallerId, Thief } from './events';
 import { assertNever } from './invariants';
 import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
-import type { Grant, Inquire, LamportTime, LockName, NodeId, Token } from './messages';
+import type { Grant, Inquire, LamportTime, LockName, NodeId, RequestId, Token } from './messages';
 import { viewOf } from './phases';
 import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Waiting } from './phases';
 import { claimOf, hasPriority } from './priority';
@@ -63,8 +63,14 @@ export class Requester implements HasDeadline {
     return viewOf(this.phase, this.line, this.context.requesterNowMs - this.context.nowMs);
   }
 
+  /** Nothing is in the protocol, and nobody waits. */
   get isIdle(): boolean {
-    return this.phase.state === 'idle';
+    return this.phase.state === 'idle' && this.line.length === 0;
+  }
+
+  /** The request that waits to steal the lock; or null. */
+  get thief(): RequestId | null {
+    return this.phase.state === 'waiting' && this.phase.request.steals ? this.phase.request.id : null;
   }
 
   /** When something is to be done without any message; or Infinity. */
@@ -72,7 +78,8 @@ export class Requester implements HasDeadline {
     const { phase } = this;
     switch (phase.state) {
       case 'idle':
-        return this.noKeepUntilMs;
+        // Callers wait until this node takes part.
+        return this.line.length > 0 ? Infinity : this.noKeepUntilMs;
       case 'waiting':
         return this.repeatAtMs(phase);
       case 'held':
@@ -166,6 +173,14 @@ export class Requester implements HasDeadline {
     const needsOthers = phase.state === 'held' && this.needsOthers(phase);
     askAll(this.context, this.lock, phase);
     if (needsOthers) askToo(this.context, this.context.reach.everybody(), this.lock, phase);
+    if (phase.state === 'waiting') this.loseNoHope(phase);
+  }
+
+  /** Callers that asked before this node took part ask now, under ids that no earlier life can have used. */
+  onJoined(): void {
+    const { line } = this;
+    line.forEach((caller, place) => (line[place] = { ...caller, timestamp: this.context.clock.tick() }));
+    this.joinOrAdvance();
   }
 
   /** Give everything back, so that nobody has to wait for a lease to end; or, while it is in use elsewhere, say nothing. */
@@ -201,7 +216,11 @@ export class Requester implements HasDeadline {
         const before = phase.validUntilMs;
         this.countForEntry(from, phase, message);
         // For longer, or for less: a new grant may answer an older Request.
-        if (phase.validUntilMs !== before) this.tellRenewed(phase);
+        if (phase.validUntilMs !== before) {
+          this.tellRenewed(phase);
+          this.joinOrAdvance();
+        }
+        if (message.contended) this.spread(phase);
         return;
       }
       case 'retained':
@@ -236,9 +255,20 @@ export class Requester implements HasDeadline {
       phase.clocksBroughtTogether = true;
       return askAll(this.context, this.lock, phase);
     }
+    // Held means usable: with less of the lease left it could be lost again before its renewal is back.
+    if (!this.isUsable(allowed)) {
+      if (phase.votesRenewed) return;
+      phase.votesRenewed = true;
+      return askAll(this.context, this.lock, phase);
+    }
     const held = this.enter(request, allowed, allowed.token);
     // While it waited it obeyed no younger thief: those that still want the lock shall say so again.
     if (request.steals) askAll(this.context, this.lock, held);
+  }
+
+  /** Whether as much of the lease is left as an entry needs: a tenth. */
+  private isUsable({ validUntilMs }: Entitlement): boolean {
+    return validUntilMs - this.context.requesterNowMs >= reentryLeftMs(this.context.settings.leaseMs);
   }
 
   private answerInquire(from: NodeId, phase: OpenPhase, message: Inquire): void {
@@ -246,7 +276,8 @@ export class Requester implements HasDeadline {
     switch (phase.state) {
       case 'held':
         // Noted: the lock will be released for real. One that stole it before has lost it by now.
-        if (message.contender.claim !== 'steals') return;
+        if (message.contender.claim !== 'steals') return this.spread(phase);
+        if (!this.isConfirmed(from, phase, message)) return this.askThief(phase, message.contender.request.node);
         this.takeAway(phase, { node: message.contender.request.node });
         return this.joinOrAdvance();
       case 'retained':
@@ -264,6 +295,30 @@ export class Requester implements HasDeadline {
       default:
         return assertNever(phase);
     }
+  }
+
+  /**
+   * Whether a thief still wants the lock: its own node says so, and heard from this holder when that was inside already. Any
+   * other order may be late, for a thief that is long done; nobody is robbed for it (protocol.md section 12).
+   */
+  private isConfirmed(from: NodeId, { sinceMs }: Held, { contender, sentAtMs }: Inquire): boolean {
+    return from === contender.request.node && sentAtMs >= sinceMs;
+  }
+
+  private askThief(phase: Held, node: NodeId): void {
+    // Of this node's own thieves it knows by itself.
+    if (node === this.context.settings.self) return;
+    if (!phase.request.asked.includes(node)) phase.request.asked.push(node);
+    ask(this.context, node, this.lock, phase);
+  }
+
+  /**
+   * Somebody waits: when its node dies, votes lent to it cannot be had for a lease, and this holder may need them then. One
+   * that is younger than a repeat asks with that (rule holder-spreads): short holds do not pay with messages to everybody.
+   */
+  private spread(phase: Held): void {
+    if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;
+    askToo(this.context, this.context.reach.everybody(), this.lock, phase);
   }
 
   private noteContention(request: OpenRequest): void {
@@ -289,12 +344,24 @@ export class Requester implements HasDeadline {
   }
 
   /**
-   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait: when a node of
-   * theirs dies together with an arbiter of this one, the votes lent to it cannot be had before the lease ends. Or no quorum
-   * answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
+   * Whether a holder that repeats its Request needs further votes (rule holder-spreads). Others wait, or may without its being
+   * told, for it asked without `keep`: when a node of theirs dies together with an arbiter of this one, the votes lent to it cannot
+   * be had before the lease ends. Or no quorum answered the last time, though whoever was asked is up: a vote may be lent to one that is gone.
    */
   private needsOthers({ request, validUntilMs }: Held): boolean {
-    return request.contended || validUntilMs < request.askedAtMs + validForMs(this.context.settings);
+    return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);
+  }
+
+  /**
+   * Whoever was asked a lease ago and has granted nothing lent its vote for long, or is up and mute. One further quorum is
+   * asked that does without them, and no other for a lease: it may be the former (protocol.md section 17).
+   */
+  private loseNoHope(phase: Waiting): void {
+    const { requesterNowMs, settings, reach } = this.context;
+    if (requesterNowMs < phase.patientUntilMs) return;
+    phase.patientUntilMs = requesterNowMs + settings.leaseMs;
+    const granted = new Set(phase.request.votes.arbiters);
+    askToo(this.context, reach.without(phase.request.asked.filter((node) => !granted.has(node))), this.lock, phase);
   }
 
   // --- from one phase to another --------------------------------------------------------------
@@ -306,13 +373,14 @@ export class Requester implements HasDeadline {
     if (first === undefined) return;
     switch (phase.state) {
       case 'idle':
-        return this.start(first);
+        if (this.context.takesPart) this.start(first);
+        return;
       case 'waiting':
       case 'recalled':
         return;
       case 'held':
         // Local readers ride on the request that holds, while that keeps nobody waiting.
-        if (first.mode === 'shared' && phase.request.mode === 'shared' && !phase.request.contended) {
+        if (first.mode === 'shared' && phase.request.mode === 'shared' && !phase.request.contended && this.isUsable(phase)) {
           this.letIn(phase);
         }
         return;
@@ -335,7 +403,9 @@ export class Requester implements HasDeadline {
       askedAtMs: requesterNowMs,
       contended: false,
     };
-    const phase: Waiting = { state: 'waiting', request, clocksBroughtTogether: false };
+    const phase: Waiting = {
+      state: 'waiting', request, clocksBroughtTogether: false, votesRenewed: false, patientUntilMs: requesterNowMs + settings.leaseMs,
+    };
     this.phase = phase;
     askAll(this.context, this.lock, phase);
   }
@@ -345,7 +415,7 @@ export class Requester implements HasDeadline {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, inside: [] };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [] };
     this.phase = phase;
     this.letIn(phase);
     return phase;
@@ -380,9 +450,8 @@ export class Requester implements HasDeadline {
   /** Enter again under the same request, without a message (protocol.md section 9). */
   private reenter(entry: Entry, first: Caller): void {
     const { request } = entry;
-    const leftMs = entry.validUntilMs - this.context.requesterNowMs;
-    const endsSoon = leftMs < reentryLeftMs(this.context.settings.leaseMs);
-    if (first.mode !== request.mode || request.contended || entry.token + 1 > entry.tokenMax || endsSoon) {
+    const isSameEntry = first.mode === request.mode && !request.contended && entry.token + 1 <= entry.tokenMax && this.isUsable(entry);
+    if (!isSameEntry || !this.context.clock.mayTickFreely(this.context.nowMs)) {
       this.end(request);
       return this.start(first);
     }

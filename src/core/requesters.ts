@@ -7,7 +7,7 @@ import { answerUnknown } from './asking';
 import type { Context } from './context';
 import { Deadlines } from './deadlines';
 import type { AcquireEvent, CallerId } from './events';
-import type { Grant, Inquire, LockName, NodeId } from './messages';
+import type { Grant, Inquire, LockName, NodeId, RequestId } from './messages';
 import type { RequesterView } from './phases';
 import { Requester } from './requester';
 
@@ -34,6 +34,11 @@ export class Requesters {
 
   view(lock: LockName): RequesterView | null {
     return this.byLock.get(lock)?.view() ?? null;
+  }
+
+  /** A request of this node that waits to steal the lock; or null. */
+  thiefOf(lock: LockName): RequestId | null {
+    return this.byLock.get(lock)?.thief ?? null;
   }
 
   acquire(event: AcquireEvent): void {
@@ -77,6 +82,13 @@ export class Requesters {
 
   onPeerUp(peer: NodeId): void {
     for (const requester of this.byLock.values()) requester.onPeerUp(peer);
+  }
+
+  onJoined(): void {
+    for (const requester of this.byLock.values()) {
+      requester.onJoined();
+      this.settle(requester);
+    }
   }
 
   onSlept(): void {

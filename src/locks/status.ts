@@ -14,6 +14,10 @@ export interface NodeStatus {
   readonly cluster: string;
   /** Digest of the configuration; equal on all nodes of a cluster. */
   readonly digest: string;
+  /** Digest of the node ids and quorums alone: a node starts with another one only after `maekawa quorums change`. */
+  readonly layout: string;
+  /** What an operator must know now, in words: such as that nodes with another configuration serve beside it. Most often none. */
+  readonly notices: readonly string[];
   /** For how long it has run. */
   readonly uptimeMs: number;
   /** Its Lamport clock, as far as others may know it: never above the ceiling that its data directory keeps. */

@@ -1,12 +1,13 @@
 /** A node out of its parts: the core, what drives it, and the locks that people use. Nothing is started yet. */
 import type { Configuration } from '../config';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../core';
+import { Candidacy, ceilingBlockOf, createNode, slackOf } from '../core';
 import type { Birth, CoreSettings, NodeId } from '../core';
 import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
 import type { Logger } from '../log';
 import type { Transport } from '../transport/transport';
 import type { DataDirectory } from '../runtime/data-directory';
+import type { LifeToCome } from './earlier-life';
 import type { NodeTime } from '../runtime/monotonic-time';
 import { Runtime } from '../runtime/runtime';
 import type { TraceWriter } from '../runtime/trace-writer';
@@ -19,8 +20,10 @@ export interface NodeParts {
   readonly time: NodeTime;
   readonly log: Logger;
   readonly retain: boolean;
-  /** It never ran before: no vote of it can be on loan. */
+  /** No node of the cluster ever ran: no vote of this one can be on loan. */
   readonly firstStart: boolean;
+  /** How this life begins after the last one. Left out, as in a test of one configuration: with the lease as it is, and at once. */
+  readonly life?: LifeToCome;
   readonly queryPeers: ManagerParts['queryPeers'];
   readonly watchPeers: ManagerParts['watchPeers'];
   /** Records this life; closed at its end. */
@@ -29,6 +32,7 @@ export interface NodeParts {
 
 export interface AssembledNode {
   readonly runtime: Runtime;
+  readonly candidacy?: Candidacy;
   readonly manager: NodeLockManager;
   /** Whether the nodes in reach contain a quorum. */
   readonly hasQuorum: () => boolean;
@@ -38,20 +42,26 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
-    self: id, coterie, leaseMs, retryMs, driftMax, slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
+    self: id, coterie, leaseMs, retryMs, driftMax, slack: slackOf(leaseMs), ceilingBlock: ceilingBlockOf(leaseMs), retain,
   };
+  const { life } = parts;
   const birth: Birth = {
     ceilingOnDisk: dataDirectory.ceiling,
-    wallClockUs: time.wallClockUs(),
+    wallClockUs: Math.max(time.wallClockUs(), life?.clockFloor ?? 0),
     firstStart: parts.firstStart && !dataDirectory.existed,
+    ...(life === undefined ? {} : { silentMs: life.silentMs, slackBefore: life.slackBefore }),
   };
+  const candidacy = life === undefined ? undefined : new Candidacy({
+    self: id, coterie, leaseMs, startedAtMs: time.nowMs(), silentMs: life.silentMs, firstStart: birth.firstStart,
+  });
+  const guard = life === undefined || candidacy === undefined ? {} : { candidacy, terms: life };
   const core = createNode(settings, birth);
   trace?.begin({ id, configuration, settings, birth, nowMs: time.nowMs() });
   const recording = trace === undefined ? {} : { record: trace.record.bind(trace) };
-  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, ...recording });
+  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, ...recording, ...guard });
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
   const pause = (forMs: number): Promise<void> => time.pause(forMs);
-  return { runtime, hasQuorum, manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause }) };
+  return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause }) };
 }

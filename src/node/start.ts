@@ -4,6 +4,7 @@
 import { isObject, shown } from '../arguments';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
 import type { Configuration } from '../config';
+import { slackOf } from '../core';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
@@ -21,6 +22,10 @@ import type { Listening } from '../transport/server';
 import { loadTls } from '../transport/tls';
 import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
+import { lifeToCome } from './earlier-life';
+import type { LifeToCome } from './earlier-life';
+import { NoticeLog, noticesOf } from './notices';
+import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
 import { MonotonicTime } from '../runtime/monotonic-time';
@@ -45,7 +50,9 @@ export interface StartOptions {
   readonly ephemeral?: boolean;
   /**
    * Nobody has ever run this cluster, so the node lends its vote at once and not after one silent lease. Default
-   * false. Set it only when that is true: after a crash, or a change of members, it can let two holders in.
+   * false. Set it only when that is true: otherwise it can let two holders in. A node whose data directory remembers a
+   * life ignores it, and one that hears of an earlier life from a peer is silent like any other. LockError `config`
+   * together with a configuration that has a `change`.
    */
   readonly firstStart?: boolean;
   /** Mutual TLS between nodes. Without it the node listens on loopback only, unless `insecure`. */
@@ -114,17 +121,34 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
     : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
+  let life: LifeToCome;
+  try {
+    life = lifeToCome({ id, configuration, slack: slackOf(configuration.leaseMs), directory: dataDirectory, firstStart: options.firstStart === true });
+  } catch (error) {
+    await dataDirectory.close();
+    throw error;
+  }
+  for (const { level, text } of life.remarks) log[level](text);
   const tracing = options.traceFile === undefined ? {} : { trace: await openTrace(options.traceFile, log, dataDirectory) };
   const server = createServer();
-  const { cluster, digest } = configuration;
-  const transport = new GrpcTransport({ self: id, cluster, digest, peers: addresses, server, log, ...tls });
+  const { cluster, digest, layout, leaseMs } = configuration;
+  const remembers = dataDirectory.existed;
+  const transport = new GrpcTransport({ self: id, cluster, digest, layout, leaseMs, remembers, peers: addresses, server, log, ...tls });
   const peers = new PeerClients(addresses, { ...tls, cluster });
-  const { runtime, manager, hasQuorum } = assembleNode({
-    id, configuration, transport, dataDirectory, log, retain, time, firstStart: options.firstStart === true, ...tracing,
+  const { runtime, manager, hasQuorum, candidacy } = assembleNode({
+    id, configuration, transport, dataDirectory, log, retain, time, life, firstStart: life.firstStart, ...tracing,
     queryPeers: () => peers.query(),
     watchPeers: (name, listener) => peers.watch(name, listener),
   });
 
+  const notices = (): Notice[] => (candidacy === undefined ? [] : noticesOf(layout, candidacy));
+  const noticeLog = new NoticeLog(log);
+  let hasBegun = false;
+  runtime.onCandidacy = () => {
+    noticeLog.write(notices(), runtime.nowMs());
+    if (hasBegun !== candidacy?.hasBegun && listening !== undefined) log.info(hasBegun ? 'lends no vote for now' : 'lends its vote from now on');
+    hasBegun = candidacy?.hasBegun === true;
+  };
   const startedAtMs = runtime.nowMs();
   const address = options.listen ?? ownAddress;
   const node = {
@@ -140,6 +164,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
         id,
         cluster,
         digest,
+        layout,
+        notices: notices().map(({ text }) => text),
         uptimeMs: nowMs - startedAtMs,
         clock: runtime.clock(),
         peers: transport.peers(),
@@ -173,7 +199,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     health.setServing(hasQuorum());
     const silence = runtime.silentForMs();
     log.info(
-      { cluster, digest, leaseMs: configuration.leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
+      { cluster, digest, layout, leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },
       `node ${id} listens on ${node.address}${silence > 0 ? `; it lends its vote in ${silence} ms, because it may have lent it before it restarted` : ''}`,
     );
   } catch (error) {

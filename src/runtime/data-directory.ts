@@ -1,5 +1,6 @@
 /**
- * The one durable number of a node: the ceiling of its Lamport clock (protocol.md section 3).
+ * What a node must not forget: the ceiling of its Lamport clock, and under which terms it last lent its vote (protocol.md
+ * section 3, and protocol.md section 16).
  * Law: the ceiling on disk never falls, and what cannot be trusted is an error, never a silent zero;
  * no two processes use one directory at a time.
  */
@@ -7,16 +8,27 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import { lockDirectory } from './directory-lock';
 import type { DirectoryLock } from './directory-lock';
+
+/** Under which terms a node lends its vote: what its next life must know, for votes lent in this one may be on loan then. */
+export interface LendingTerms {
+  readonly leaseMs: number;
+  readonly slack: number;
+  /** As in a Configuration; null: none is known, or none was lent under. */
+  readonly layout: string | null;
+}
 
 export interface DataDirectory {
   /** The ceiling found on disk; 0 when there was none. */
   readonly ceiling: LamportTime;
   /** A ceiling was found: this node ran before. */
   readonly existed: boolean;
+  /** The terms found on disk; null when there were none, or an earlier version wrote the file. */
+  readonly terms: LendingTerms | null;
   /**
    * Aborts, with a LockError `storage`, when another process took the directory, which happens only to one
    * that was frozen where nobody could see it. Left out where it cannot happen.
@@ -27,13 +39,19 @@ export interface DataDirectory {
    * one that does not exceed what is there. Rejects when it cannot be written.
    */
   reserve(ceiling: LamportTime): Promise<void>;
+  /** Put the terms on disk in place of the last ones. Resolves when they are there. Rejects when they cannot be written. */
+  remember(terms: LendingTerms): Promise<void>;
   /** Let other processes use the directory. Waits for writes under way. Idempotent. */
   close(): Promise<void>;
 }
 
 const FILE = 'ceiling';
 const TEMPORARY = 'ceiling.new';
-const VERSION = 'maekawa-ceiling-1';
+const VERSION = 'maekawa-ceiling-2';
+/** It knew nothing of terms. */
+const VERSION_BEFORE = 'maekawa-ceiling-1';
+/** Stands for a lease or a layout that is not known. */
+const UNKNOWN = '-';
 
 /** @throws LockError `storage` when the directory is in use, not writable, or its file is corrupt */
 export async function openDataDirectory(directory: string): Promise<DataDirectory> {
@@ -45,10 +63,10 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   }
   const lock = await lockDirectory(path);
   try {
-    const ceiling = readCeiling(join(path, FILE));
+    const found = readFile(join(path, FILE));
     // Left by a crash while it was written: nothing that counts.
     if (readdirSync(path).includes(TEMPORARY)) rmSync(join(path, TEMPORARY));
-    return new Directory(path, ceiling ?? 0, ceiling !== null, lock);
+    return new Directory(path, found, lock);
   } catch (error) {
     lock.release();
     if (error instanceof LockError) throw error;
@@ -58,33 +76,53 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
 
 /** Keeps nothing: for tests, and nodes that may be silent for one lease after every start. */
 export function ephemeralDirectory(): DataDirectory {
-  return { ceiling: 0, existed: false, reserve: () => Promise.resolve(), close: () => Promise.resolve() };
+  return { ceiling: 0, existed: false, terms: null, reserve: () => Promise.resolve(), remember: () => Promise.resolve(), close: () => Promise.resolve() };
+}
+
+/** What the file says. */
+interface Content {
+  readonly ceiling: LamportTime;
+  readonly terms: LendingTerms | null;
 }
 
 class Directory implements DataDirectory {
   private readonly taking = new AbortController();
   readonly taken = this.taking.signal;
-  private onDisk: LamportTime;
+  readonly ceiling: LamportTime;
+  readonly existed: boolean;
+  readonly terms: LendingTerms | null;
+  private onDisk: Content;
   /** Writes happen one after the other. */
   private writing: Promise<void> = Promise.resolve();
   private closing: Promise<void> | null = null;
 
   constructor(
     private readonly path: string,
-    readonly ceiling: LamportTime,
-    readonly existed: boolean,
+    found: Content | null,
     private readonly lock: DirectoryLock,
   ) {
-    this.onDisk = ceiling;
+    this.onDisk = found ?? { ceiling: 0, terms: null };
+    this.existed = found !== null;
+    ({ ceiling: this.ceiling, terms: this.terms } = this.onDisk);
     lock.taken.addEventListener('abort', () => this.taking.abort(this.takenError()));
   }
 
   reserve(ceiling: LamportTime): Promise<void> {
+    return this.change(({ terms, ...now }) => (ceiling <= now.ceiling ? null : { ceiling, terms }));
+  }
+
+  remember(terms: LendingTerms): Promise<void> {
+    return this.change(({ ceiling, terms: now }) => (isDeepStrictEqual(terms, now) ? null : { ceiling, terms }));
+  }
+
+  /** Changes happen one after the other; each begins with what the last one left. */
+  private change(next: (now: Content) => Content | null): Promise<void> {
     if (this.closing !== null) return Promise.reject(new LockError('closed', `the data directory ${this.path} is closed`));
     const written = this.writing.then(async () => {
-      if (ceiling <= this.onDisk) return;
-      await this.write(ceiling);
-      this.onDisk = ceiling;
+      const content = next(this.onDisk);
+      if (content === null) return;
+      await this.write(content);
+      this.onDisk = content;
     });
     this.writing = written.catch(() => undefined);
     return written;
@@ -100,13 +138,13 @@ class Directory implements DataDirectory {
   }
 
   /** The file is either the old one or the new one, whatever happens meanwhile; and the new one once this resolves. */
-  private async write(ceiling: LamportTime): Promise<void> {
+  private async write(content: Content): Promise<void> {
     const temporary = join(this.path, TEMPORARY);
     try {
       if (!this.lock.isHeld()) throw this.takenError();
       const file = await open(temporary, 'w', 0o600);
       try {
-        await file.writeFile(formatCeiling(ceiling));
+        await file.writeFile(format(content));
         await file.sync();
       } finally {
         await file.close();
@@ -159,13 +197,17 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function formatCeiling(ceiling: LamportTime): string {
-  const content = `${VERSION} ${ceiling}`;
+function format({ ceiling, terms }: Content): string {
+  return signed([VERSION, ceiling, terms?.leaseMs ?? UNKNOWN, terms?.slack ?? UNKNOWN, terms?.layout ?? UNKNOWN]);
+}
+
+function signed(words: readonly (string | number)[]): string {
+  const content = words.join(' ');
   return `${content} ${checksum(content)}\n`;
 }
 
 /** Null when there is no file. */
-function readCeiling(path: string): LamportTime | null {
+function readFile(path: string): Content | null {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -173,20 +215,36 @@ function readCeiling(path: string): LamportTime | null {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  const [version = '', digits = '', sum = ''] = text.trimEnd().split(' ');
-  if (version.startsWith('maekawa-ceiling-') && version !== VERSION) {
+  const words = text.trimEnd().split(' ').slice(0, -1);
+  const version = text.split(' ', 1)[0] ?? '';
+  if (version.startsWith('maekawa-ceiling-') && version !== VERSION && version !== VERSION_BEFORE) {
     throw new LockError('storage', `${path} was written by another version (${version}, this one knows ${VERSION}). Start the version that wrote it`);
   }
-  const ceiling = Number(digits);
-  if (text !== formatCeiling(ceiling) || sum !== checksum(`${version} ${digits}`) || !Number.isSafeInteger(ceiling) || ceiling < 0) {
-    throw new LockError(
-      'storage',
-      `${path} is corrupt, so this node does not know which clock values it has used. Check the disk and this machine's wall clock. ` +
-        'If you then delete the file, the node is silent for one lease and starts its clock from the wall clock; tokens may fall, ' +
-        'and a resource that checks them may refuse the next holders',
-    );
-  }
-  return ceiling;
+  const content = text === signed(words) ? contentOf(words) : null;
+  if (content !== null) return content;
+  throw new LockError(
+    'storage',
+    `${path} is corrupt, so this node does not know which clock values it has used, nor under which lease and quorums it lent its vote. ` +
+      "Check the disk and this machine's wall clock. If you then delete the file, the node has no memory: it is silent for one lease as configured and learns from its peers " +
+      'which tokens may be in use. Where too few of them remember, tokens may fall, and a resource that checks them may refuse the next holders; and if it ran under a ' +
+      'longer lease or other quorums, two may hold one lock',
+  );
+}
+
+/** Null for words that nobody writes. */
+function contentOf([version, ...words]: readonly string[]): Content | null {
+  const [ceilingText = '', leaseText = UNKNOWN, slackText = UNKNOWN, layoutText = UNKNOWN] = words;
+  const ceiling = numberOf(ceilingText);
+  if (ceiling === null || words.length !== (version === VERSION ? 4 : 1)) return null;
+  if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN) return { ceiling, terms: null };
+  const [leaseMs, slack] = [numberOf(leaseText), numberOf(slackText)];
+  if (leaseMs === null || slack === null || !/^(-|[0-9a-f]{16})$/.test(layoutText)) return null;
+  return { ceiling, terms: { leaseMs, slack, layout: layoutText === UNKNOWN ? null : layoutText } };
+}
+
+function numberOf(digits: string): number | null {
+  const value = Number(digits);
+  return String(value) === digits && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
 function checksum(content: string): string {

@@ -3,16 +3,16 @@
  * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
-import { durableClock, inspectLock, lockNames, silentForMs, step } from '../core';
+import { durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
-  CallerId, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
+  CallerId, Candidacy, CandidacyOrder, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
 import { assertNever } from '../core';
 import { LockError } from '../errors';
 import type { Logger } from '../log';
 import { lockNameFault } from '../lock-name';
-import type { Transport } from '../transport/transport';
-import type { DataDirectory } from './data-directory';
+import type { Greeting, Transport } from '../transport/transport';
+import type { DataDirectory, LendingTerms } from './data-directory';
 import type { NodeTime } from './monotonic-time';
 
 /** How long to wait before a ceiling that could not be written is written again. */
@@ -50,6 +50,10 @@ export interface RuntimeParts {
   readonly dataDirectory: DataDirectory;
   readonly time: NodeTime;
   readonly log: Logger;
+  /** When this node may begin to lend its vote. Left out where every node has the same configuration: as soon as the core does. */
+  readonly candidacy?: Candidacy;
+  /** What the data directory says until the node lends its vote, and from then on. */
+  readonly terms?: { readonly whileSilent: LendingTerms; readonly whenLending: LendingTerms };
   /** Told of each event and its effects, or of null when the core threw. */
   readonly record?: (event: Event, effects: readonly Effect[] | null) => void;
 }
@@ -68,6 +72,10 @@ export class Runtime {
   readonly stops = new AbortController();
   /** Called after each change of which peers are up. */
   onReach: () => void = () => undefined;
+  /** It lost its memory, and too few peers could tell: its tokens exceed earlier ones as far as the wall clocks agree. */
+  restsOnWallClocks = false;
+  /** Called when the node has heard something of other configurations, or has begun to lend its vote. */
+  onCandidacy: () => void = () => undefined;
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -82,6 +90,8 @@ export class Runtime {
   /** Why the ceiling could not be written the last time; null when it was. */
   private ceilingFault: string | null = null;
   private forgetCeiling: () => void = () => undefined;
+  private forgetCandidacyWake: () => void = () => undefined;
+  private forgetTerms: () => void = () => undefined;
   private started = false;
   private closed: LockError | null = null;
   private readonly logsMessages: boolean;
@@ -95,7 +105,9 @@ export class Runtime {
   /** Begin the node's life: reserve a ceiling, then let the transport connect. */
   async start(): Promise<void> {
     const { core, dataDirectory, transport } = this.parts;
-    const effects = this.step({ kind: 'start', nowMs: this.nowMs() });
+    const { candidacy, terms } = this.parts;
+    const effects = [...this.step({ kind: 'start', nowMs: this.nowMs() })];
+    if (candidacy !== undefined) effects.push(...this.step({ kind: 'silence', nowMs: this.nowMs(), untilMs: null }));
     this.started = true;
     const { taken } = dataDirectory;
     taken?.addEventListener('abort', () => this.halt(taken.reason as LockError));
@@ -106,6 +118,7 @@ export class Runtime {
       else this.perform(effect);
     }
     // After all else that the start asks for: callers may come meanwhile, and what these ask for is newer.
+    if (terms !== undefined) await dataDirectory.remember(terms.whileSilent);
     for (const ceiling of ceilings) {
       await dataDirectory.reserve(ceiling);
       if (this.closed !== null) throw this.closed;
@@ -113,12 +126,25 @@ export class Runtime {
     }
     transport.start({
       message: (from, message) => this.onMessage(from, message),
-      peerUp: (peer, clock, silentMs) => this.onPeerUp(peer, clock, silentMs),
+      peerUp: (peer, greeting) => this.onPeerUp(peer, greeting),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
       duplicate: (peer, reason) => this.onDuplicate(peer, reason),
-      clock: () => durableClock(core),
+      // Before the first ceiling is on disk it knows of none that it may tell.
+      clock: () => Math.max(1, durableClock(core)),
       silentForMs: () => this.silentForMs(),
+      knowsClock: () => remembers(core),
+      muteReason: () => this.muteReason(),
+      ...(candidacy === undefined ? {} : {
+        rivals: {
+          dialStarts: (peer) => candidacy.dialStarts(peer),
+          dialFailed: (peer) => this.follow((nowMs) => candidacy.dialFails(peer, nowMs)),
+          rivalAnswered: (peer, answer) => this.follow((nowMs) => candidacy.rivalAnswers(peer, answer, nowMs)),
+          strangerCalled: (peer) => this.follow((nowMs) => candidacy.strangerCalls(peer, nowMs)),
+          standing: () => candidacy.standing,
+        },
+      }),
     });
+    if (candidacy !== undefined) this.follow((nowMs) => candidacy.advance(nowMs));
   }
 
   nowMs(): number {
@@ -179,9 +205,16 @@ export class Runtime {
     return inspectLock(this.parts.core, lock);
   }
 
-  /** For how much longer this node lends no vote. */
+  /** For how much longer this node lends no vote, as far as it can know. */
   silentForMs(): number {
-    return silentForMs(this.parts.core, this.nowMs());
+    const nowMs = this.nowMs();
+    return this.parts.candidacy?.silentForMs(nowMs) ?? silentForMs(this.parts.core, nowMs);
+  }
+
+  /** Why this node can say nothing; or null. */
+  muteReason(): string | null {
+    if (!isMute(this.parts.core, this.nowMs())) return null;
+    return `node ${this.parts.id} can say nothing: ${this.ceilingFault ?? 'its disk does not answer'}`;
   }
 
   clock(): LamportTime {
@@ -211,6 +244,8 @@ export class Runtime {
     this.forgetWake();
     this.forgetSleepWatch();
     this.forgetCeiling();
+    this.forgetCandidacyWake();
+    this.forgetTerms();
     const reason = this.closed ?? new LockError('closed', 'the node stopped');
     const callers = [...this.callers.values()];
     this.callers.clear();
@@ -226,10 +261,13 @@ export class Runtime {
     this.handle({ kind: 'message', nowMs: this.nowMs(), from, message });
   }
 
-  private onPeerUp(peer: NodeId, clock: LamportTime, silentMs: number): void {
+  private onPeerUp(peer: NodeId, { clock, silentForMs, knowsClock, knowsEarlierLife = false }: Greeting): void {
     if (this.closed !== null) return;
+    const { candidacy } = this.parts;
+    if (candidacy !== undefined && knowsEarlierLife) this.follow((nowMs) => candidacy.contradicts(peer, nowMs));
     this.down.delete(peer);
-    this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs: silentMs });
+    this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs, ...(knowsClock ? {} : { remembers: false }) });
+    if (candidacy !== undefined) this.follow((nowMs) => candidacy.peerUp(peer, nowMs));
     this.onReach();
   }
 
@@ -237,7 +275,53 @@ export class Runtime {
     if (this.closed !== null) return;
     this.down.set(peer, reason);
     this.handle({ kind: 'peerDown', nowMs: this.nowMs(), peer });
+    const { candidacy } = this.parts;
+    if (candidacy !== undefined) this.follow((nowMs) => candidacy.peerDown(peer, nowMs));
     this.onReach();
+  }
+
+  /** Hear what the candidacy makes of it, and do as it says. */
+  private follow(hear: (nowMs: number) => readonly CandidacyOrder[]): void {
+    if (this.closed !== null) return;
+    for (const order of hear(this.nowMs())) this.obey(order);
+    this.onCandidacy();
+  }
+
+  private obey(order: CandidacyOrder): void {
+    const { candidacy, transport } = this.parts;
+    switch (order.kind) {
+      case 'silence':
+        return this.handle({ kind: 'silence', nowMs: this.nowMs(), untilMs: order.untilMs });
+      case 'probe':
+        // Not within the transport's own call: what it dials may have an answer at once.
+        setImmediate(() => this.closed ?? transport.probe?.());
+        return;
+      case 'prepare':
+        return this.writeTerms();
+      case 'wake':
+        this.forgetCandidacyWake();
+        this.forgetCandidacyWake = this.schedule(() => {
+          if (candidacy !== undefined) this.follow((nowMs) => candidacy.advance(nowMs));
+        }, Math.max(1, order.atMs - this.nowMs()));
+        return;
+      default:
+        assertNever(order);
+    }
+  }
+
+  /** No vote is lent before the next life can know under which terms. */
+  private writeTerms(): void {
+    const { candidacy, terms, dataDirectory, log } = this.parts;
+    if (candidacy === undefined) return;
+    const written = terms === undefined ? Promise.resolve() : dataDirectory.remember(terms.whenLending);
+    written.then(
+      () => this.follow((nowMs) => candidacy.termsAreWritten(nowMs)),
+      (error: unknown) => {
+        if (this.closed !== null) return;
+        log.error(`cannot write the data directory; this node lends no vote until it can: ${error instanceof Error ? error.message : String(error)}`);
+        this.forgetTerms = this.schedule(() => this.writeTerms(), CEILING_RETRY_MS);
+      },
+    );
   }
 
   private onDuplicate(peer: NodeId, reason: string): void {
@@ -328,6 +412,8 @@ export class Runtime {
         return this.setTimer(effect.atMs);
       case 'reserveCeiling':
         return this.reserve(effect.ceiling);
+      case 'joined':
+        return this.onJoined(effect.by);
       case 'ignored': {
         const { ignored } = this.counts;
         ignored[effect.reason] = (ignored[effect.reason] ?? 0) + 1;
@@ -339,6 +425,19 @@ export class Runtime {
       }
       default:
         return assertNever(effect);
+    }
+  }
+
+  private onJoined(by: 'peers' | 'wall clock'): void {
+    this.restsOnWallClocks = by === 'wall clock';
+    const { log } = this.parts;
+    if (by === 'peers') {
+      log.info('this node had no memory of earlier clock values; it has learned from its peers which tokens may be in use, and takes part now');
+    } else {
+      log.warn(
+        'this node has no memory of earlier clock values, and too few peers that remember could be heard. It takes part now: ' +
+          "its tokens exceed earlier ones only if the machines' wall clocks agree to within a lease",
+      );
     }
   }
 

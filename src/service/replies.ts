@@ -25,6 +25,8 @@ export function statusReply(node: ServedNode): StatusReply {
     received: countMessages(status.messages.received),
     ignored: countMessages(status.messages.ignored),
     entries: status.entries,
+    layout: status.layout,
+    notices: status.notices,
   };
 }
 

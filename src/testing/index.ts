@@ -249,6 +249,8 @@ class MemoryNode implements TestNode {
     return {
       ceiling: this.ceilingOnDisk,
       existed: this.ceilingOnDisk > 0,
+      terms: null,
+      remember: () => Promise.resolve(),
       reserve: (ceiling) => {
         this.ceilingOnDisk = Math.max(this.ceilingOnDisk, ceiling);
         return Promise.resolve();

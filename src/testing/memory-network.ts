@@ -69,7 +69,7 @@ export class MemoryNetwork {
   private introduce(to: NodeId, peer: NodeId): void {
     const handlers = this.running.get(peer);
     if (handlers === undefined) return;
-    this.running.get(to)?.peerUp(peer, handlers.clock(), handlers.silentForMs());
+    this.running.get(to)?.peerUp(peer, { clock: handlers.clock(), silentForMs: handlers.silentForMs(), knowsClock: handlers.knowsClock() });
   }
 
   private tellDown(to: NodeId, peer: NodeId, reason: string): void {

@@ -4,6 +4,7 @@
  * with any fault is refused whole, with a reason. The format is proto/maekawa/v1/peer.proto; a test
  * holds the two together.
  */
+import type { Standing } from '../core/candidacy';
 import { assertNever } from '../core/invariants';
 import type { Claim, LamportTime, Message, MessageKind, Mode, NodeId } from '../core/messages';
 import { claimOf, doesHold, doesSteal } from '../core/priority';
@@ -11,7 +12,7 @@ import { lockNameBytesMax, lockNameFault } from '../lock-name';
 import { WireFault, WireReader, WireWriter } from './wire';
 
 /** The version in a Hello. Raised by any change to the other messages. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** The largest frame that is accepted, in bytes. */
 export const frameBytesMax = 2 ** 20;
@@ -34,6 +35,16 @@ export interface Hello {
   readonly incarnation: string;
   /** For how much longer the sender lends no vote. */
   readonly silentForMs: number;
+  /** Which sets of nodes are quorums, as a digest. */
+  readonly layout: string;
+  /** The sender ran before: its data directory says so. */
+  readonly remembers: boolean;
+  /** It knows which clock values it has used: it has a memory, or has learned. */
+  readonly knowsClock: boolean;
+  /** In this life of the sender the receiver, or an earlier life of it, was connected. */
+  readonly hasMet: boolean;
+  readonly standing: Standing;
+  readonly leaseMs: number;
 }
 
 export type Frame =
@@ -64,7 +75,16 @@ const enum HelloTag {
   clock = (6 << 3) | 1,
   incarnation = (7 << 3) | 2,
   silentForMs = (8 << 3) | 0,
+  layout = (9 << 3) | 2,
+  remembers = (10 << 3) | 0,
+  hasMet = (11 << 3) | 0,
+  standing = (12 << 3) | 0,
+  leaseMs = (13 << 3) | 0,
+  knowsClock = (14 << 3) | 0,
 }
+
+/** As the wire numbers them. */
+const standings: readonly Standing[] = ['none', 'wishes', 'serves'];
 
 const enum KindTag {
   request = (1 << 3) | 2,
@@ -98,7 +118,7 @@ const fieldsOf = {
   request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals, Tag.holds),
   grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended),
   release: bits(Tag.lock, Tag.clock, Tag.timestamp),
-  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
+  inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
 
@@ -142,6 +162,7 @@ export class FrameBuilder {
         break;
       case 'inquire':
         writer.fixed64(Tag.grant, message.grant);
+        writer.fixed64(Tag.sentAtMs, message.sentAtMs);
         writer.fixed64(Tag.contenderTimestamp, message.contender.request.timestamp);
         writer.text(Tag.contenderNode, message.contender.request.node);
         this.addClaim(message.contender.claim);
@@ -183,9 +204,9 @@ function kindTag(message: Message): KindTag {
 }
 
 export function encodeHello(hello: Hello): Buffer {
-  const { node, peer, cluster, digest, incarnation } = hello;
+  const { node, peer, cluster, digest, incarnation, layout } = hello;
   const writer = new WireWriter();
-  writer.reserve(64 + 3 * (node + peer + cluster + digest + incarnation).length);
+  writer.reserve(64 + 3 * (node + peer + cluster + digest + incarnation + layout).length);
   const start = writer.begin(FrameTag.hello);
   writer.varint(HelloTag.protocolVersion, hello.protocolVersion);
   writer.text(HelloTag.node, node);
@@ -195,6 +216,12 @@ export function encodeHello(hello: Hello): Buffer {
   writer.fixed64(HelloTag.clock, hello.clock);
   writer.text(HelloTag.incarnation, incarnation);
   writer.varint(HelloTag.silentForMs, hello.silentForMs);
+  writer.text(HelloTag.layout, layout);
+  if (hello.remembers) writer.varint(HelloTag.remembers, 1);
+  if (hello.hasMet) writer.varint(HelloTag.hasMet, 1);
+  writer.varint(HelloTag.standing, standings.indexOf(hello.standing));
+  writer.varint(HelloTag.leaseMs, hello.leaseMs);
+  if (hello.knowsClock) writer.varint(HelloTag.knowsClock, 1);
   writer.end(start);
   return writer.take();
 }
@@ -348,11 +375,12 @@ export class FrameDecoder {
         checkFields('inquire', seen);
         checkTime('grant', grant, clock);
         checkTime('contender timestamp', contenderTimestamp, clock);
+        checkSentAt(sentAtMs);
         if (!this.nodes.has(contenderNode)) {
           throw new WireFault(`contender ${JSON.stringify(contenderNode)} is not a node of the configuration`);
         }
         const contender = { request: { timestamp: contenderTimestamp, node: contenderNode }, claim: claimOf(steals, holds) };
-        return { kind: 'inquire', lock, clock, timestamp, grant, contender };
+        return { kind: 'inquire', lock, clock, timestamp, grant, contender, sentAtMs };
       }
       case KindTag.yield:
         checkFields('yield', seen);
@@ -366,7 +394,10 @@ export class FrameDecoder {
   private hello(): Hello {
     const { reader } = this;
     const end = reader.end();
-    const hello = { protocolVersion: 0, node: '', peer: '', cluster: '', digest: '', clock: 0, incarnation: '', silentForMs: 0 };
+    const hello = {
+      protocolVersion: 0, node: '', peer: '', cluster: '', digest: '', clock: 0, incarnation: '', silentForMs: 0,
+      layout: '', remembers: false, hasMet: false, standing: 'none' as Standing, leaseMs: 0, knowsClock: false,
+    };
     while (reader.position < end) {
       const tag = reader.tag();
       switch (tag) {
@@ -393,6 +424,25 @@ export class FrameDecoder {
           break;
         case HelloTag.silentForMs:
           hello.silentForMs = reader.varint();
+          break;
+        case HelloTag.layout:
+          hello.layout = reader.text('the layout', textBytesMax);
+          break;
+        case HelloTag.remembers:
+          hello.remembers = reader.varint() > 0;
+          break;
+        case HelloTag.hasMet:
+          hello.hasMet = reader.varint() > 0;
+          break;
+        case HelloTag.standing:
+          // One that a later version added claims more than this one knows of.
+          hello.standing = standings[reader.varint()] ?? 'serves';
+          break;
+        case HelloTag.knowsClock:
+          hello.knowsClock = reader.varint() > 0;
+          break;
+        case HelloTag.leaseMs:
+          hello.leaseMs = reader.varint();
           break;
         default:
           reader.skip(tag & 7);

@@ -9,8 +9,8 @@ import { randomUUID } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import type { Message, NodeId } from '../core/messages';
 import type { Logger } from '../log';
-import { FrameDecoder, type Frame } from './codec';
-import { helloRefusal, type Identity, type Refusal } from './handshake';
+import { FrameDecoder, encodeHello, protocolVersion, type Frame, type Hello } from './codec';
+import { helloRefusal, isRival, type Identity, type Refusal } from './handshake';
 import { linkTiming, PeerLink, type LinkTiming } from './peer-link';
 import { AcceptedStream, DialledStream, peerService } from './peer-stream';
 import { certificateFault, type TlsMaterial } from './tls';
@@ -19,8 +19,12 @@ import type { PeerStatus, Transport, TransportHandlers } from './transport';
 export interface GrpcTransportOptions {
   readonly self: NodeId;
   readonly cluster: string;
-  /** Of the configuration; equal on all nodes. */
+  /** Of the configuration; equal on all nodes, as are the layout and the lease. */
   readonly digest: string;
+  readonly layout: string;
+  readonly leaseMs: number;
+  /** This node ran before: its data directory says so. */
+  readonly remembers: boolean;
   /** `host:port` of every other node; names are resolved anew with each dial. An entry of `self` is ignored. */
   readonly peers: ReadonlyMap<NodeId, string>;
   /** Carries the peer service from now on. Its owner binds it, and shuts it down after `stop`. */
@@ -33,6 +37,9 @@ export interface GrpcTransportOptions {
   readonly timing?: Partial<LinkTiming>;
 }
 
+/** So many reasons for a refusal are remembered: whoever can connect may make up new ones. */
+const strangerReasonsMax = 100;
+
 /** A stop waits that long for peers to see it. */
 const stopMsMax = 300;
 
@@ -44,13 +51,14 @@ export class GrpcTransport implements Transport {
   private readonly flushDue: PeerLink[] = [];
   /** Accepted, hello not yet received; and for how many ticks. */
   private readonly strangers = new Map<AcceptedStream, number>();
+  private handlers: TransportHandlers | null = null;
   private phase: 'starting' | 'running' | 'stopped' = 'starting';
   private ticker: NodeJS.Timeout | null = null;
-  private strangerReasonLogged: string | null = null;
+  private readonly strangerReasonsLogged = new Set<string>();
 
   constructor(private readonly options: GrpcTransportOptions) {
-    const { self, cluster, digest, peers } = options;
-    this.identity = { self, cluster, digest, incarnation: randomUUID(), nodes: new Set([self, ...peers.keys()]) };
+    const { self, cluster, digest, layout, leaseMs, remembers, peers } = options;
+    this.identity = { self, cluster, digest, layout, leaseMs, remembers, incarnation: randomUUID(), nodes: new Set([self, ...peers.keys()]) };
     this.decoder = new FrameDecoder(this.identity.nodes);
     this.timing = { ...linkTiming, ...options.timing };
     options.server.addService(peerService, {
@@ -61,6 +69,7 @@ export class GrpcTransport implements Transport {
   start(handlers: TransportHandlers): void {
     if (this.phase !== 'starting') throw new Error('a transport starts once');
     this.phase = 'running';
+    this.handlers = handlers;
     const context = {
       identity: this.identity,
       handlers,
@@ -68,6 +77,7 @@ export class GrpcTransport implements Transport {
       timing: this.timing,
       random: this.options.random ?? Math.random,
       dial: (peer: NodeId) => this.dial(peer),
+      helloTo: (peer: NodeId, hasMet: boolean) => helloOf(this.identity, handlers, peer, hasMet),
       flushSoon: (link: PeerLink) => this.flushSoon(link),
     };
     for (const peer of this.options.peers.keys()) {
@@ -84,6 +94,10 @@ export class GrpcTransport implements Transport {
     const link = this.links.get(to);
     if (link === undefined) throw new Error(`there is no peer ${to}`);
     link.send(message);
+  }
+
+  probe(): void {
+    for (const link of this.links.values()) link.probe();
   }
 
   /** Handlers are not called any more once this was called. */
@@ -146,8 +160,20 @@ export class GrpcTransport implements Transport {
     }
     const { hello } = frame;
     const refusal = helloRefusal(hello, this.identity, null) ?? this.certificateRefusal(stream, hello.node);
-    if (refusal !== null) return this.refuseStranger(stream, refusal);
+    if (refusal !== null) {
+      this.answerRival(stream, hello);
+      return this.refuseStranger(stream, refusal);
+    }
     this.links.get(hello.node)?.offer(stream, hello); // every node of the identity but self has a link
+  }
+
+  /** A node of another configuration that dials us may ask whether we serve. What it says of itself counts for nothing. */
+  private answerRival(stream: AcceptedStream, hello: Hello): void {
+    const { handlers, identity } = this;
+    if (handlers === null || hello.peer !== identity.self || !isRival(hello, identity, hello.node)) return;
+    if (this.certificateRefusal(stream, hello.node) !== null) return;
+    if (this.links.has(hello.node)) handlers.rivals?.strangerCalled(hello.node);
+    stream.write(helloOf(identity, handlers, hello.node, false));
   }
 
   private certificateRefusal(stream: AcceptedStream, node: NodeId): Refusal | null {
@@ -159,9 +185,10 @@ export class GrpcTransport implements Transport {
 
   private refuseStranger(stream: AcceptedStream, refusal: Refusal): void {
     const { code, reason } = refusal;
-    // The same one comes again and again: once is enough to be seen.
-    const level = reason === this.strangerReasonLogged ? 'debug' : 'warn';
-    this.strangerReasonLogged = reason;
+    // The same ones come again and again: once is enough to be seen.
+    const level = this.strangerReasonsLogged.has(reason) ? 'debug' : 'warn';
+    if (this.strangerReasonsLogged.size >= strangerReasonsMax) this.strangerReasonsLogged.clear();
+    this.strangerReasonsLogged.add(reason);
     this.options.log[level]({ address: stream.remoteAddress, reason, code: grpc.status[code] }, 'refused a stream');
     stream.end(refusal);
   }
@@ -172,7 +199,11 @@ export class GrpcTransport implements Transport {
   }
 
   private tick(): void {
-    for (const link of this.links.values()) link.tick();
+    const mute = this.handlers?.muteReason() ?? null;
+    for (const link of this.links.values()) {
+      if (mute === null) link.tick();
+      else link.beMute(mute);
+    }
     for (const [stream, ticks] of this.strangers) {
       this.strangers.set(stream, ticks + 1);
       if (ticks < this.timing.silentTicksMax) continue;
@@ -193,4 +224,12 @@ export class GrpcTransport implements Transport {
       link.flush();
     }
   }
+}
+
+function helloOf(identity: Identity, handlers: TransportHandlers, peer: NodeId, hasMet: boolean): Buffer {
+  const { self: node, cluster, digest, incarnation, layout, leaseMs, remembers } = identity;
+  return encodeHello({
+    protocolVersion, node, peer, cluster, digest, clock: handlers.clock(), incarnation, silentForMs: handlers.silentForMs(),
+    layout, leaseMs, remembers, hasMet, standing: handlers.rivals?.standing() ?? 'none', knowsClock: handlers.knowsClock(),
+  });
 }

@@ -11,6 +11,10 @@ export interface Identity {
   readonly self: NodeId;
   readonly cluster: string;
   readonly digest: string;
+  readonly layout: string;
+  readonly leaseMs: number;
+  /** This node ran before: its data directory says so. */
+  readonly remembers: boolean;
   /** Random, new in each life of the node. */
   readonly incarnation: string;
   /** Every node of the configuration. */
@@ -39,7 +43,7 @@ export function helloRefusal(hello: Hello, mine: Identity, dialled: NodeId | nul
   if (hello.digest !== mine.digest) {
     return differs(
       `configuration differs: ${self} has digest ${quote(mine.digest)}, ${node} has ${quote(hello.digest)}; ` +
-        'nodes, quorums, lease and drift must be the same on all nodes',
+        `nodes, quorums, lease, drift and change must be the same on all nodes${hello.layout === mine.layout ? ' (nodes and quorums are)' : ''}`,
     );
   }
   if (dialled !== null && hello.node !== dialled) return impostor(`${self} dialled ${dialled}, but ${node} answered; check the address of ${dialled}`);
@@ -49,6 +53,14 @@ export function helloRefusal(hello: Hello, mine: Identity, dialled: NodeId | nul
   if (hello.incarnation === '') return { code: status.INVALID_ARGUMENT, reason: 'incarnation is missing' };
   const clockFault = lamportTimeFault('clock', hello.clock);
   return clockFault === null ? null : { code: status.INVALID_ARGUMENT, reason: clockFault };
+}
+
+/**
+ * Whether it is the node that we dialled, of this cluster, under another configuration: one that may lend votes for the same
+ * locks (protocol.md section 17.1).
+ */
+export function isRival(hello: Hello, mine: Identity, dialled: NodeId): boolean {
+  return hello.protocolVersion === protocolVersion && hello.cluster === mine.cluster && hello.node === dialled && hello.digest !== mine.digest;
 }
 
 /** What the peer said last will not change by itself: try again slowly. */

@@ -5,10 +5,10 @@
  */
 import { status } from '@grpc/grpc-js';
 import { assertNever } from '../core/invariants';
-import type { LamportTime, Message, NodeId } from '../core/messages';
+import type { Message, NodeId } from '../core/messages';
 import type { Logger } from '../log';
-import { emptyFrame, encodeHello, protocolVersion, type FrameDecoder, type Hello } from './codec';
-import { helloRefusal, isLasting, type Identity, type Refusal } from './handshake';
+import { emptyFrame, type FrameDecoder, type Hello } from './codec';
+import { helloRefusal, isLasting, isRival, type Identity, type Refusal } from './handshake';
 import { Outbox } from './outbox';
 import type { PeerStream } from './peer-stream';
 import type { TransportHandlers } from './transport';
@@ -26,6 +26,8 @@ export interface LinkTiming {
   readonly redialMsMax: number;
   /** Wait that long after a refusal that will not change by itself. */
   readonly refusedRedialMs: number;
+  /** Wait that long before dialling a node of another configuration again: others may wait for what it says. */
+  readonly rivalRedialMs: number;
 }
 
 export const linkTiming: LinkTiming = {
@@ -35,6 +37,7 @@ export const linkTiming: LinkTiming = {
   redialMsMin: 50,
   redialMsMax: 2_000,
   refusedRedialMs: 10_000,
+  rivalRedialMs: 500,
 };
 
 /** What the links of one transport share. */
@@ -45,6 +48,8 @@ export interface LinkContext {
   readonly timing: LinkTiming;
   readonly random: () => number;
   dial(peer: NodeId): PeerStream;
+  /** The first frame of this node. */
+  helloTo(peer: NodeId, hasMet: boolean): Buffer;
   /** Call `flush` of this link at the end of this turn of the event loop. */
   flushSoon(link: PeerLink): void;
 }
@@ -53,6 +58,8 @@ type LinkState =
   | { readonly state: 'down'; readonly redial: NodeJS.Timeout }
   | { readonly state: 'dialling'; readonly stream: PeerStream; ticks: number }
   | { readonly state: 'up'; readonly stream: PeerStream; readonly incarnation: string; silentTicks: number; quietTicks: number }
+  /** This node can say nothing, so it must not look alive: it neither dials nor accepts. */
+  | { readonly state: 'mute' }
   /** Not started yet, or stopped for good. */
   | { readonly state: 'stopped' };
 
@@ -65,6 +72,8 @@ export class PeerLink {
   private waiting: { readonly stream: PeerStream; readonly hello: Hello } | null = null;
   private readonly outbox = new Outbox();
   private failedDials = 0;
+  /** The peer is connected, or was in this life. */
+  private hasMet = false;
   /** Ticks since the peer first said that another process has our id; null while it does not. */
   private duplicateTicks: number | null = null;
   private reasonDown: string | null = 'not connected yet';
@@ -117,6 +126,13 @@ export class PeerLink {
     }
   }
 
+  /** Dial now what would be dialled later. */
+  probe(): void {
+    if (this.link.state !== 'down') return;
+    clearTimeout(this.link.redial);
+    this.dial();
+  }
+
   /** The peer dialled us, and its hello is in order. */
   offer(stream: PeerStream, hello: Hello): void {
     const { link } = this;
@@ -129,6 +145,8 @@ export class PeerLink {
         return this.accept(stream, hello);
       case 'up':
         return this.keepWaiting(stream, hello);
+      case 'mute':
+        return stream.end(unavailable(this.context.handlers.muteReason() ?? 'it is mute'));
       case 'stopped':
         return stream.end(unavailable(`${this.context.identity.self} is shutting down`));
       default:
@@ -136,8 +154,26 @@ export class PeerLink {
     }
   }
 
-  /** Every `tickMs`. */
+  /** This node can say nothing: its peers must not wait for it. They hear why. */
+  beMute(reason: string): void {
+    const { link, waiting } = this;
+    if (link.state === 'mute' || link.state === 'stopped') return;
+    this.link = { state: 'mute' };
+    this.waiting = null;
+    this.outbox.clear();
+    this.reasonDown = reason;
+    waiting?.stream.end(unavailable(reason));
+    if (link.state === 'down') clearTimeout(link.redial);
+    if (link.state === 'dialling') link.stream.cut(reason);
+    if (link.state !== 'up') return;
+    link.stream.handlers = { frame: () => undefined, written: () => undefined, ended: () => undefined };
+    link.stream.end(unavailable(reason));
+    this.context.handlers.peerDown(this.peer, reason);
+  }
+
+  /** Every `tickMs`, while this node can speak. */
   tick(): void {
+    if (this.link.state === 'mute') this.dial();
     const { link, waiting } = this;
     const { timing } = this.context;
     if (this.duplicateTicks !== null) this.duplicateTicks++;
@@ -179,6 +215,7 @@ export class PeerLink {
   }
 
   private dial(): void {
+    this.context.handlers.rivals?.dialStarts(this.peer);
     const stream = this.context.dial(this.peer);
     this.link = { state: 'dialling', stream, ticks: 0 };
     stream.handlers = {
@@ -186,7 +223,7 @@ export class PeerLink {
       written: () => undefined,
       ended: (end) => this.fail(end),
     };
-    stream.write(this.hello());
+    stream.write(this.context.helloTo(this.peer, this.hasMet));
   }
 
   private answered(stream: PeerStream, bytes: Buffer): void {
@@ -194,8 +231,11 @@ export class PeerLink {
     const frame = decoder.decode(bytes);
     switch (frame.kind) {
       case 'hello': {
-        const refusal = helloRefusal(frame.hello, identity, this.peer);
-        return refusal === null ? this.use(stream, frame.hello) : this.refuse(stream, refusal);
+        const { hello } = frame;
+        const refusal = helloRefusal(hello, identity, this.peer);
+        if (refusal === null) return this.use(stream, hello);
+        stream.end(refusal);
+        return this.fail(refusal, isRival(hello, identity, this.peer) ? hello : null);
       }
       case 'goodbye':
         stream.end(unavailable('goodbye'));
@@ -211,7 +251,7 @@ export class PeerLink {
 
   private accept(stream: PeerStream, hello: Hello): void {
     if (this.link.state === 'down') clearTimeout(this.link.redial);
-    stream.write(this.hello());
+    stream.write(this.context.helloTo(this.peer, this.hasMet));
     this.use(stream, hello);
   }
 
@@ -227,7 +267,11 @@ export class PeerLink {
       ended: (end) => this.fail(end),
     };
     this.log.info({ address: stream.remoteAddress }, 'connected');
-    this.context.handlers.peerUp(this.peer, hello.clock, hello.silentForMs);
+    // One that met this node before the first time met another life of it.
+    const knowsEarlierLife = hello.remembers || (hello.hasMet && !this.hasMet);
+    this.hasMet = true;
+    const { clock, silentForMs, knowsClock } = hello;
+    this.context.handlers.peerUp(this.peer, { clock, silentForMs, knowsClock, knowsEarlierLife });
   }
 
   private received(stream: PeerStream, bytes: Buffer): void {
@@ -268,19 +312,27 @@ export class PeerLink {
     this.fail(refusal);
   }
 
-  /** The stream in use or in the making is over. */
-  private fail({ code, reason }: Refusal): void {
+  /** The stream in use or in the making is over; with the answer, if a node of another configuration gave it. */
+  private fail({ code, reason }: Refusal, rival: Hello | null = null): void {
     const { link, waiting } = this;
     this.reasonDown = reason;
     this.outbox.clear();
-    this.link = { state: 'down', redial: setTimeout(() => this.dial(), this.redialDelayMs(code)).unref() };
+    this.link = { state: 'down', redial: setTimeout(() => this.dial(), this.redialDelayMs(code, rival !== null)).unref() };
     const isNews = link.state === 'up' || reason !== this.reasonLogged;
     this.reasonLogged = reason;
     this.log[isNews ? 'warn' : 'debug']({ reason, code: status[code] }, link.state === 'up' ? 'connection lost' : 'not connected');
     this.waiting = null;
     if (link.state === 'up') this.context.handlers.peerDown(this.peer, reason);
+    if (link.state === 'dialling') this.reportDial(rival);
     if (code === status.ALREADY_EXISTS) this.refusedAsDuplicate(reason);
     if (waiting !== null) this.offer(waiting.stream, waiting.hello);
+  }
+
+  private reportDial(rival: Hello | null): void {
+    const { rivals } = this.context.handlers;
+    if (rival === null) return rivals?.dialFailed(this.peer);
+    const { standing, leaseMs, layout } = rival;
+    rivals?.rivalAnswered(this.peer, { standing, leaseMs, layout });
   }
 
   /** It may be an earlier life of this node that the peer takes for alive. It does not do so for long. */
@@ -289,20 +341,12 @@ export class PeerLink {
     if (this.duplicateTicks > this.context.timing.silentTicksMax) this.context.handlers.duplicate(this.peer, reason);
   }
 
-  private redialDelayMs(code: status): number {
+  private redialDelayMs(code: status, isOfRival: boolean): number {
     const { timing, random } = this.context;
-    const delayMs = isLasting(code)
-      ? timing.refusedRedialMs
+    const delayMs = isOfRival ? timing.rivalRedialMs
+      : isLasting(code) ? timing.refusedRedialMs
       : Math.min(timing.redialMsMax, timing.redialMsMin * 2 ** this.failedDials++);
     return delayMs * (1 - random() / 2);
-  }
-
-  private hello(): Buffer {
-    const { identity, handlers } = this.context;
-    const { self: node, cluster, digest, incarnation } = identity;
-    const clock: LamportTime = handlers.clock();
-    const silentForMs = handlers.silentForMs();
-    return encodeHello({ protocolVersion, node, peer: this.peer, cluster, digest, clock, incarnation, silentForMs });
   }
 }
 

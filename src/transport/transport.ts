@@ -3,13 +3,40 @@
  * and so can an in-memory router. A transport may lose, repeat, delay and reorder messages (the
  * protocol heals that) and must never deliver one that was not validated.
  */
+import type { RivalAnswer, Standing } from '../core/candidacy';
 import type { LamportTime, Message, NodeId } from '../core/messages';
+
+/** What a node must hear of peers that may serve under another configuration (protocol.md section 17.1). */
+export interface RivalHandlers {
+  /** The peer is dialled; what it answers, it says after this. The dial ends with `peerUp`, `dialFailed` or `rivalAnswered`. */
+  dialStarts(peer: NodeId): void;
+  /** It cannot be reached, or there is no talking to it. */
+  dialFailed(peer: NodeId): void;
+  /** It was dialled, and runs under another configuration of this cluster. */
+  rivalAnswered(peer: NodeId, answer: RivalAnswer): void;
+  /** Somebody who claims to be the peer, under another configuration, dialled this node. */
+  strangerCalled(peer: NodeId): void;
+  /** What to say of this node in a handshake. */
+  standing(): Standing;
+}
+
+/** What a peer says of itself in its handshake. */
+export interface Greeting {
+  /** Its Lamport clock. */
+  readonly clock: LamportTime;
+  /** For how much longer it lends no vote. */
+  readonly silentForMs: number;
+  /** It knows which clock values it has used. */
+  readonly knowsClock: boolean;
+  /** It knows of an earlier life, of its own or of this node. Default false. */
+  readonly knowsEarlierLife?: boolean;
+}
 
 export interface TransportHandlers {
   /** A validated message of a peer. Messages of one frame come one after another, in order. */
   message(from: NodeId, message: Message): void;
-  /** A stream to the peer works. From its handshake: its Lamport clock, and for how long it lends no vote. */
-  peerUp(peer: NodeId, clock: LamportTime, silentForMs: number): void;
+  /** A stream to the peer works. */
+  peerUp(peer: NodeId, greeting: Greeting): void;
   /** The stream to the peer ended or its keepalive was missed. */
   peerDown(peer: NodeId, reason: string): void;
   /** Another process with this node's id is connected to the peer, and has been for too long to be an earlier life. */
@@ -18,6 +45,15 @@ export interface TransportHandlers {
   clock(): LamportTime;
   /** For how much longer this node lends no vote, for a handshake. */
   silentForMs(): number;
+  /** Whether it knows which clock values it has used, for a handshake. */
+  knowsClock(): boolean;
+  /**
+   * Why this node can say nothing, or null when it can. A node that is mute must not look alive: its peers would wait for it
+   * beside a healthy quorum (protocol.md section 17).
+   */
+  muteReason(): string | null;
+  /** For a node that looks out for peers under other configurations; without them it has no standing. */
+  readonly rivals?: RivalHandlers;
 }
 
 export interface Transport {
@@ -25,6 +61,8 @@ export interface Transport {
   start(handlers: TransportHandlers): void;
   /** Hand over a message. Never throws for a peer that is down or slow: the message is dropped. */
   send(to: NodeId, message: Message): void;
+  /** Dial every peer that is not connected, now and not when it is due. */
+  probe?(): void;
   /** Send what is buffered, end every stream so that peers notice at once, and close. */
   stop(): Promise<void>;
 }

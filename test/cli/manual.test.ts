@@ -134,7 +134,7 @@ describe('completion', () => {
     ['maekawa lock x --also ', ['invoices']],
     ['maekawa lock --node ', ['n1', 'n2', 'n3']],
     ['maekawa node --id n', ['n1', 'n2', 'n3']],
-    ['maekawa quorums ', ['init', 'check', 'describe']],
+    ['maekawa quorums ', ['init', 'check', 'describe', 'change']],
     ['maekawa quorums init --family ', ['grid', 'majority', 'plane', 'explicit']],
     ['maekawa lock x --config q', ['quorums with blank.json']],
     ['maekawa lock --wait ', []],

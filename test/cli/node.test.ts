@@ -86,6 +86,20 @@ describe('maekawa node: what is wrong is said in one line, with an exit code of 
     expect(await next.ended).toBe(0);
   });
 
+  test('other nodes or quorums than it last ran with; and --first-start of a configuration that took the place of another', async () => {
+    const [data, one, changed] = [join(directory, 'layouts'), join(directory, 'one.json'), join(directory, 'changed.json')];
+    const file = { nodes: [{ id: 'n1', address: '127.0.0.1:39801' }], quorums: { family: 'majority' } };
+    writeFileSync(one, JSON.stringify(file));
+    writeFileSync(changed, JSON.stringify({ ...file, change: { from: '0123456789abcdef', silentMs: 5_000, clock: 1 } }));
+    const args = ['--id', 'n1', '--listen', '127.0.0.1:0', '--data-dir', data];
+    const first = node('--config', one, ...args, '--first-start');
+    await first.prints(/lends its vote from now on/);
+    first.signal('SIGTERM');
+    await first.ended;
+    await fails(node(...args), 64, /^maekawa: node n1 last lent its vote under layout [0-9a-f]{16}, and the configuration is layout [0-9a-f]{16}.*`maekawa quorums change OLD\.json NEW\.json`\n$/);
+    await fails(node('--config', changed, ...args, '--ephemeral', '--first-start'), 64, /^maekawa: --first-start says that no node of this cluster ever ran/);
+  });
+
   test('a node goes on when nobody reads its log any more, and ends when it cannot write its work down', async () => {
     const [alone, place] = [join(directory, 'alone.json'), join(directory, 'work')];
     const work = join(place, 'lines');

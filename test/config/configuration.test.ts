@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../../src/config';
+import type { Configuration } from '../../src/config';
 import { LockError } from '../../src/errors';
 import { configurationOf } from './configurations';
 
@@ -69,6 +70,52 @@ describe('digest', () => {
     const sets = { n1: ['n1', 'n2'], n2: ['n1', 'n2'] };
     expect(digestOf({ ...configurationOf(2), quorums: { family: 'explicit', sets: { n2: sets.n2, n1: sets.n1 } } }))
       .toBe(digestOf({ ...configurationOf(2), quorums: { family: 'explicit', sets } }));
+  });
+});
+
+describe('layout', () => {
+  const base = { ...configurationOf(4), quorums: { family: 'grid', columns: [['n1', 'n2'], ['n3', 'n4']] } };
+  const layoutOf = (value: unknown): string => parseConfiguration(value, 'test').layout;
+
+  test('node ids and quorums alone make it', () => {
+    expect(layoutOf(base)).toMatch(/^[0-9a-f]{16}$/);
+    expect(layoutOf({ ...base, leaseMs: 4_999, driftMax: 0.02, retryMs: 100, cluster: 'other' })).toBe(layoutOf(base));
+    expect(layoutOf({ ...base, nodes: base.nodes.map(({ id }, index) => ({ id, address: `h:${9000 + index}` })) })).toBe(layoutOf(base));
+    expect(layoutOf({ ...base, quorums: { family: 'majority' } })).not.toBe(layoutOf(base));
+    expect(layoutOf({ ...base, quorums: { family: 'grid', columns: [['n1', 'n3'], ['n2', 'n4']] } })).not.toBe(layoutOf(base));
+    expect(layoutOf({ ...configurationOf(5), quorums: { family: 'majority' } })).not.toBe(layoutOf({ ...base, quorums: { family: 'majority' } }));
+  });
+
+  test('the order of the nodes counts in a plane, where it makes the quorums, and nowhere else', () => {
+    const reversed = (file: ReturnType<typeof configurationOf>): object => ({ ...file, nodes: [...file.nodes].reverse() });
+    const plane = { ...configurationOf(7), quorums: { family: 'plane' } };
+    expect(layoutOf({ ...reversed(plane), quorums: plane.quorums })).not.toBe(layoutOf(plane));
+    expect(layoutOf({ ...reversed(base), quorums: base.quorums })).toBe(layoutOf(base));
+  });
+});
+
+describe('change', () => {
+  const act = { from: '0123456789abcdef', silentMs: 20_000, clock: 1_800_000_000_000_000 };
+  const parse = (change: unknown): Configuration => parseConfiguration({ ...configurationOf(3), change }, 'test');
+
+  test('is kept, and is part of what nodes must agree on; the layout is the same with and without it', () => {
+    const [without, changed] = [parseConfiguration(configurationOf(3), 'test'), parse(act)];
+    expect(changed.change).toEqual(act);
+    expect(without).not.toHaveProperty('change');
+    expect(changed.layout).toBe(without.layout);
+    const digests = [without, changed, parse({ ...act, clock: act.clock + 1 }), parse({ ...act, silentMs: 1_000 }), parse({ ...act, from: 'fedcba9876543210' })];
+    expect(new Set(digests.map(({ digest }) => digest)).size).toBe(5);
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['no object', 'yes', /^test: change is a text: let `maekawa quorums change OLD\.json NEW\.json` write it, or leave it out$/],
+    ['empty', {}, /change\.from is missing.*change\.silentMs is missing.*change\.clock is missing/s],
+    ['another layout', { ...act, from: 'ABC' }, /change\.from is "ABC"/],
+    ['no time at all', { ...act, silentMs: 0 }, /change\.silentMs is 0/],
+    ['a clock that peers would refuse', { ...act, clock: 2 ** 53 - 2 ** 40 }, /change\.clock is \d+/],
+    ['misspelt', { ...act, silentMS: 1 }, /change\.silentMS is not a setting: did you mean silentMs\?/],
+  ])('%s: a fault', (_what, change, message) => {
+    expectConfigError(() => parse(change), message);
   });
 });
 

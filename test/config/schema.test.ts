@@ -29,7 +29,9 @@ describe('quorums.schema.json', () => {
   test('refuses nothing that the validator accepts', () => {
     const settings = fc.record({
       $schema: fc.jsonValue(), cluster: fc.jsonValue(), leaseMs: near(50, 5_000, 86_400_000), retryMs: near(1, 100), driftMax: near(0, 0.01, 0.2),
-      colour: fc.jsonValue(), nodes: fc.jsonValue(), quorums: fc.oneof(fc.jsonValue(), fc.record({ family: fc.constantFrom('grid', 'majority', 'plane', 'explicit') })),
+      colour: fc.jsonValue(), change: fc.oneof(fc.jsonValue(), fc.record({
+        from: fc.constantFrom('0123456789abcdef', 'x', 1), silentMs: near(50, 86_400_000), clock: near(1, 2 ** 53 - 2 ** 41),
+      }, { requiredKeys: ['from', 'clock'] })), nodes: fc.jsonValue(), quorums: fc.oneof(fc.jsonValue(), fc.record({ family: fc.constantFrom('grid', 'majority', 'plane', 'explicit') })),
     }, { requiredKeys: [] });
     holds(fc.property(settings, (drawn) => {
       const configuration = { ...configurationOf(3), ...drawn };
@@ -52,6 +54,8 @@ describe('quorums.schema.json', () => {
     ['an address without port', { ...configurationOf(1), nodes: [{ id: 'n1', address: 'localhost' }] }],
     ['a lease in text', { ...configurationOf(3), leaseMs: '5s' }],
     ['a lease that is too short', { ...configurationOf(3), leaseMs: 10 }],
+    ['a change without a clock', { ...configurationOf(3), change: { from: '0123456789abcdef', silentMs: 5_000 } }],
+    ['a change from nowhere', { ...configurationOf(3), change: { from: '', silentMs: 5_000, clock: 1 } }],
     ['a drift of 100 %', { ...configurationOf(3), driftMax: 1 }],
   ];
 

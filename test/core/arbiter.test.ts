@@ -1,6 +1,6 @@
 /** The arbiter: who gets this node's vote (protocol.md section 5). */
 import { QUEUE_MAX } from '../../src/core/arbiter';
-import { BORN_AT, LEASE_MS, RETRY_MS, SLACK, TestNode, grantNumber, only, release, request, yieldOf } from './harness';
+import { LEASE_MS, RETRY_MS, SLACK, TestNode, grantNumber, only, release, request, yieldOf } from './harness';
 
 describe('arbiter: Request (protocol.md section 5)', () => {
   test('arbiter: lends a free vote at once, under a new number (protocol.md section 5)', () => {
@@ -188,7 +188,7 @@ describe('arbiter: Inquire (protocol.md section 5)', () => {
     const number = grantNumber(n1.receives('n2', request(200)));
     const outcome = n1.receives('n3', request(190));
     expect(outcome.sent()).toEqual([
-      { to: 'n2', kind: 'inquire', lock: 'a', clock: n1.clock, timestamp: 200, grant: number, contender: { request: { timestamp: 190, node: 'n3' }, claim: 'waits' } },
+      { to: 'n2', kind: 'inquire', lock: 'a', clock: n1.clock, timestamp: 200, grant: number, contender: { request: { timestamp: 190, node: 'n3' }, claim: 'waits' }, sentAtMs: 0 },
     ]);
   });
 
@@ -604,7 +604,7 @@ describe('arbiter: a new life (protocol.md section 5)', () => {
 
   test('arbiter: a number of this life is no grant of an earlier one (protocol.md section 5)', () => {
     const n1 = restarted();
-    const bornAt = 1000 + BORN_AT;
+    const bornAt = 1001;
     expect(n1.receives('n2', request(800, { heldGrant: bornAt })).sentOf('grant')).toEqual([]);
     expect(n1.receives('n2', request(800, { heldGrant: bornAt - 1 })).sentOf('grant')).toHaveLength(1);
   });

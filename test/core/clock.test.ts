@@ -2,7 +2,7 @@
 import { createNode, durableClock, inspectNode, silentForMs, step } from '../../src/core';
 import type { CoreSettings } from '../../src/core';
 import {
-  ALONE, BORN_AT, CEILING_BLOCK, DRIFT_MAX, FIVE_NODES, LEASE_MS, N1_ASKS, Outcome, RETRY_MS, SLACK, TestNode, expectBroken, grant, only, release, request,
+  ALONE, BORN_AT, CEILING_BLOCK, DRIFT_MAX, FIVE_NODES, LEASE_MS, N1_ASKS, Outcome, RETRY_MS, SLACK, TestNode, WALL_CLOCK_US, expectBroken, grant, only, release, request, retaining,
 } from './harness';
 
 const SETTINGS: CoreSettings = {
@@ -28,14 +28,51 @@ describe('Lamport clock (protocol.md section 3)', () => {
     expect(n1.release(1).sent().map(({ clock }) => clock)).toEqual([403, 403]);
   });
 
-  test('clock: starts above the ceiling on disk and the wall clock, by SLACK and one (protocol.md section 3)', () => {
+  test('clock: starts above the ceiling on disk and the wall clock (protocol.md section 3)', () => {
     const clockAtBirth = (ceilingOnDisk: number, wallClockUs: number): number =>
       inspectNode(createNode(SETTINGS, { ceilingOnDisk, wallClockUs, firstStart: true })).clock;
-    expect(clockAtBirth(0, 0)).toBe(SLACK + 1);
-    // The file covers a wall clock that was set back,
-    expect(clockAtBirth(5000, 20)).toBe(5000 + SLACK + 1);
-    // and the wall clock covers a wiped disk.
-    expect(clockAtBirth(0, 7000)).toBe(7000 + SLACK + 1);
+    expect(clockAtBirth(0, 0)).toBe(1);
+    // The file covers a wall clock that was set back.
+    expect(clockAtBirth(5000, 20)).toBe(5001);
+    expect(clockAtBirth(5000, 7000)).toBe(7001);
+  });
+
+  test('clock: jumps by SLACK when the silence ends, not at birth: who restarts again and again gains nothing by it (clock-bounded)', () => {
+    const n1 = new TestNode({ firstStart: false, ceilingOnDisk: 5000, peersAreDown: true });
+    expect(n1.clock).toBe(5001);
+    n1.pass(LEASE_MS - 1);
+    n1.event({ kind: 'wake' });
+    expect(n1.clock).toBe(5001);
+    n1.pass(1);
+    // Before whatever comes first is handled.
+    n1.receives('n2', request(300));
+    expect(n1.clock).toBeGreaterThan(5001 + SLACK);
+    expect(only(n1.receives('n3', request(300, { lock: 'b' })).sentOf('grant')).grant).toBeGreaterThan(5001 + SLACK);
+  });
+
+  test('clock: a larger SLACK of before counts, and a longer lease (protocol.md section 16)', () => {
+    const n1 = new TestNode({ firstStart: false, ceilingOnDisk: 5000, slackBefore: 9000, silentMs: 4 * LEASE_MS });
+    n1.advance(4 * LEASE_MS - 1);
+    expect(n1.receives('n2', request(300)).sentOf('grant')).toEqual([]);
+    n1.advance(1);
+    expect(n1.clock).toBeGreaterThan(5000 + 9000);
+  });
+
+  test('clock: entries without a message use up fewer values than there are microseconds (clock-bounded)', () => {
+    const { n1 } = retaining({ slack: 10_000_000 });
+    let entries = 0;
+    const reenter = (times: number): void => {
+      for (let i = 0; i < times; i++) {
+        const outcome = n1.acquire(entries + 2);
+        if (outcome.callersIn.length === 0) return;
+        entries++;
+        n1.release(entries + 1);
+      }
+    };
+    reenter(2_000_000);
+    // What a second saves is used up, and then as fast as time passes.
+    expect(entries).toBeLessThan(1_000_000);
+    expect(entries).toBeGreaterThan(800_000);
   });
 
   test('clock: a value that is no safe integer is a bug (protocol.md section 3)', () => {
@@ -47,17 +84,25 @@ describe('Lamport clock (protocol.md section 3)', () => {
 
 describe('ceiling (protocol.md section 3)', () => {
   test('ceiling: is reserved in blocks, at the start and whenever half a block is used up (protocol.md section 3)', () => {
-    const node = createNode(SETTINGS, { ceilingOnDisk: 0, wallClockUs: 0, firstStart: true });
+    const node = createNode(SETTINGS, { ceilingOnDisk: 0, wallClockUs: WALL_CLOCK_US, firstStart: true });
     const reservations = (outcome: Outcome): number[] => outcome.of('reserveCeiling').map(({ ceiling }) => ceiling);
     const hear = (clock: number): number[] =>
       reservations(new Outcome(step(node, { kind: 'message', nowMs: 0, from: 'n2', message: release(1, { clock }) })));
-    const first = BORN_AT + CEILING_BLOCK;
-    expect(reservations(new Outcome(step(node, { kind: 'start', nowMs: 0 })))).toEqual([first]);
-    step(node, { kind: 'ceilingReserved', nowMs: 0, ceiling: first });
-    expect(hear(BORN_AT + CEILING_BLOCK / 2 - 1)).toEqual([]);
-    expect(hear(BORN_AT + CEILING_BLOCK / 2)).toEqual([BORN_AT + CEILING_BLOCK / 2 + 1 + CEILING_BLOCK]);
-    // The one that is being written will do.
-    expect(hear(BORN_AT + CEILING_BLOCK / 2 + 10)).toEqual([]);
+    // The first is small, and each is twice the one before: who dies at once has used up little.
+    let block = Math.ceil(CEILING_BLOCK / 64);
+    let ceiling = BORN_AT + block;
+    expect(reservations(new Outcome(step(node, { kind: 'start', nowMs: 0 })))).toEqual([ceiling]);
+    for (let size = 2 * block; ; size = Math.min(2 * size, CEILING_BLOCK)) {
+      step(node, { kind: 'ceilingReserved', nowMs: 0, ceiling });
+      const half = ceiling - Math.floor(block / 2) - 1;
+      expect(hear(half - 1)).toEqual([]);
+      const [next = 0] = hear(half + 1);
+      expect(next - (half + 2)).toBe(size);
+      // The one that is being written will do.
+      expect(hear(half + 2)).toEqual([]);
+      [ceiling, block] = [next, size];
+      if (size === CEILING_BLOCK) break;
+    }
   });
 
   test('ceiling: nothing is sent with a clock above the one on disk; it goes out in order once it is written (protocol.md section 3)', () => {

@@ -17,8 +17,10 @@ export const DRIFT_MAX = 0.01;
 export const VALID_FOR_MS = LEASE_MS - marginMs(LEASE_MS, DRIFT_MAX);
 export const SLACK = 100;
 export const CEILING_BLOCK = 10_000;
-/** The first value of the clock of a node with nothing on disk, while the wall clock says 0. */
-export const BORN_AT = SLACK + 1;
+/** What the wall clock says at birth, unless a test says otherwise. */
+export const WALL_CLOCK_US = 100;
+/** The first value of the clock of a node with nothing on disk. */
+export const BORN_AT = WALL_CLOCK_US + 1;
 
 /** n1 to n5, any three of them a quorum; n1 asks n1, n2 and n3 first. */
 export const FIVE_NODES: Coterie = buildCoterie(['n1', 'n2', 'n3', 'n4', 'n5'], { family: 'majority' });
@@ -87,7 +89,7 @@ export class TestNode {
       ceilingBlock: CEILING_BLOCK, retain: true, ...options,
     };
     this.diskIsStuck = options.diskIsStuck ?? false;
-    this.core = createNode(this.settings, { ceilingOnDisk: 0, wallClockUs: 0, firstStart: true, ...options });
+    this.core = createNode(this.settings, { ceilingOnDisk: 0, wallClockUs: WALL_CLOCK_US, firstStart: true, ...options });
     this.event({ kind: 'start' });
     if (options.peersAreDown === true) return;
     for (const peer of this.peers) this.event({ kind: 'peerUp', peer, clock: 0 });
@@ -179,7 +181,7 @@ type ContenderIn = RequestId & { readonly claim?: Claim };
 
 /** Its contender waits unless a test says otherwise. */
 export function inquire(timestamp: LamportTime, number: LamportTime, { claim = 'waits', ...request }: ContenderIn, more: Partial<Inquire> = {}): Inquire {
-  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, ...more };
+  return { kind: 'inquire', lock: 'a', clock: number, timestamp, grant: number, contender: { request, claim }, sentAtMs: 0, ...more };
 }
 
 export function yieldOf(timestamp: LamportTime, number: LamportTime, more: Partial<Yield> = {}): Yield {

@@ -93,6 +93,23 @@ describe('holder-spreads', () => {
     expect(n1.release(1).sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
   });
 
+  test('holder-spreads: one that is older than a repeat asks all as soon as it hears that somebody waits: its node may die before the next', () => {
+    const { n1, timestamp } = holding();
+    n1.advance(RETRY_MS);
+    for (const arbiter of ['n2', 'n3']) n1.receives(arbiter, grant(timestamp, arbiter === 'n2' ? 500 : 510, { sentAtMs: RETRY_MS }));
+    n1.advance(1);
+    const waiting = { timestamp: 9999, node: 'n2' };
+    expect(n1.receives('n2', inquire(timestamp, 500, waiting)).sent()).toMatchObject([{ to: 'n4', kind: 'request', claim: 'holds' }]);
+    expect(n1.receives('n3', inquire(timestamp, 510, waiting)).sent()).toEqual([]);
+  });
+
+  test('holder-spreads: the same when a Grant tells it', () => {
+    const { n1, timestamp } = holding();
+    n1.advance(RETRY_MS);
+    const renewal = grant(timestamp, 500, { sentAtMs: RETRY_MS, contended: true });
+    expect(n1.receives('n2', renewal).sent()).toMatchObject([{ to: 'n4', kind: 'request', claim: 'holds' }]);
+  });
+
   test('holder-spreads: not one that nobody waits for', () => {
     expect(holding().n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });

@@ -1,5 +1,8 @@
 /** Failure detection only ever chooses whom to ask (protocol.md section 6). */
+import { isMute } from '../../src/core';
+import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum';
+import type { Outcome } from './harness';
 import { FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, retaining } from './harness';
 
 describe('a peer goes down (protocol.md section 6)', () => {
@@ -175,11 +178,11 @@ describe('a peer that is silent after its restart (protocol.md sections 5 and 6)
     ]);
   });
 
-  test('peers: no silence is taken to be longer than a lease (protocol.md section 5)', () => {
+  test('peers: no silence is taken to be longer than the longest lease that there is, a day (protocol.md section 16)', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
     n1.event({ kind: 'peerDown', peer: 'n2' });
     n1.event({ kind: 'peerUp', peer: 'n2', clock: 0, silentForMs: 1e9 });
-    n1.advance(LEASE_MS);
+    n1.advance(86_400_000);
     expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
   });
 
@@ -193,10 +196,42 @@ describe('a peer that is silent after its restart (protocol.md sections 5 and 6)
   });
 
   test('peers: a node that is silent itself would rather ask others than itself (protocol.md section 6)', () => {
-    const n1 = new TestNode({ firstStart: false });
+    const n1 = new TestNode({ firstStart: false, ceilingOnDisk: 50 });
     expect(n1.acquire(1).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
     n1.release(1);
     n1.advance(LEASE_MS);
     expect(n1.acquire(2).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3']);
+  });
+});
+
+describe('a peer that is up and mute (protocol.md section 17)', () => {
+  test('mute: who has waited a lease asks one further quorum, without those that granted nothing', () => {
+    const n1 = new TestNode();
+    const timestamp = n1.acquire(1).sentOf('request')[0]?.timestamp ?? NaN;
+    n1.receives('n3', grant(timestamp, 500));
+    // n2 says nothing.
+    expect(n1.advance(LEASE_MS - 1).sentOf('request').some(({ to }) => to === 'n4' || to === 'n5')).toBe(false);
+    const asked = n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to);
+    expect(asked.filter((to) => to !== 'n2' && to !== 'n3')).toHaveLength(1);
+  });
+
+  test('mute: and no other before another lease, so that waiting behind a long hold costs little', () => {
+    const n1 = new TestNode({ coterie: buildCoterie(['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'], { family: 'majority' }) });
+    n1.acquire(1);
+    const others = (outcome: Outcome): number => new Set(outcome.sentOf('request').map(({ to }) => to)).size;
+    const before = others(n1.advance(LEASE_MS - 1));
+    const after = others(n1.advance(LEASE_MS));
+    expect(after - before).toBeLessThanOrEqual(4);
+    expect(others(n1.advance(LEASE_MS))).toBeLessThanOrEqual(6);
+  });
+
+  test('mute: a node whose ceiling cannot be written for a retry interval, while it has something to say', () => {
+    const n1 = new TestNode({ diskIsStuck: true, coterie: N1_ASKS });
+    expect(isMute(n1.core, 5 * RETRY_MS)).toBe(false);
+    n1.acquire(1);
+    expect(isMute(n1.core, RETRY_MS - 1)).toBe(false);
+    expect(isMute(n1.core, RETRY_MS)).toBe(true);
+    n1.event({ kind: 'ceilingReserved', ceiling: 1e9 });
+    expect(isMute(n1.core, 5 * RETRY_MS)).toBe(false);
   });
 });

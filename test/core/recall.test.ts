@@ -10,7 +10,7 @@ const OLDER = { timestamp: 1, node: 'n4' } as const;
 describe('recall', () => {
   test('recall: one that steals gets the lock when it was given back, not before', () => {
     const { n1, timestamp } = holding({ remote: true });
-    const order = n1.receives('n2', inquire(timestamp, 500, THIEF));
+    const order = n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs }));
     expect(order.of('recalled')).toEqual([{ kind: 'recalled', lock: 'a', caller: 1, thief: { node: 'n4' } }]);
     expect(order.of('lost')).toEqual([]);
     expect(order.sent()).toEqual([]);
@@ -47,7 +47,7 @@ describe('recall', () => {
 
   test('recall: it is renewed no more, so that it runs out at the arbiters', () => {
     const { n1, timestamp } = holding({ remote: true });
-    n1.receives('n2', inquire(timestamp, 500, THIEF));
+    n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs }));
     expect(n1.advance(RETRY_MS).sent()).toEqual([]);
     const late = n1.receives('n3', grant(timestamp, 510, { sentAtMs: RETRY_MS }));
     expect(late.of('renewed')).toEqual([]);
@@ -67,7 +67,7 @@ describe('recall', () => {
     const { n1, timestamp } = holding({ mode: 'shared', remote: true });
     n1.acquireRemotely(2, 'shared');
     n1.acquire(3, 'shared');
-    const order = n1.receives('n2', inquire(timestamp, 500, THIEF));
+    const order = n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs }));
     expect(order.of('recalled').map(({ caller }) => caller)).toEqual([1, 2]);
     expect(order.of('lost').map(({ caller }) => caller)).toEqual([3]);
     n1.acquire(4, 'shared');
@@ -80,7 +80,7 @@ describe('recall', () => {
 
   test('recall: given back it is not retained, and forgotten like any other', () => {
     const { n1, timestamp } = holding({ remote: true });
-    n1.receives('n2', inquire(timestamp, 500, THIEF));
+    n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs }));
     n1.release(1);
     n1.advance(LEASE_MS);
     expect(n1.view()).toBeNull();
@@ -88,14 +88,14 @@ describe('recall', () => {
 
   test('recall: a node that stops tells nobody that it is free while it is in use', () => {
     const { n1, timestamp } = holding({ remote: true });
-    n1.receives('n2', inquire(timestamp, 500, THIEF));
+    n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs }));
     expect(n1.event({ kind: 'stop', inUse: ['a'] }).sent()).toEqual([]);
   });
 
   test('recall: who only waits for it has nothing to give back', () => {
     const { n1, timestamp } = asking({ remote: true });
     n1.receives('n2', grant(timestamp, 500));
-    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).sent()).toMatchObject([{ kind: 'yield' }]);
+    expect(n1.receives('n4', inquire(timestamp, 500, THIEF, { sentAtMs: n1.nowMs })).sent()).toMatchObject([{ kind: 'yield' }]);
     expect(n1.release(1).sentOf('release')).toHaveLength(2);
   });
 });

@@ -393,3 +393,24 @@ describe('requester: lost (protocol.md section 6)', () => {
     expect(outcome.sentOf('request').every((request) => request.timestamp > timestamp && request.heldGrant === null)).toBe(true);
   });
 });
+
+describe('enter: held means usable (protocol.md section 6)', () => {
+  test('enter: with less than a tenth of the lease left the votes are renewed first, at once the first time', () => {
+    const { n1, timestamp } = asking();
+    n1.pass(VALID_FOR_MS - LEASE_MS / 10 + 1);
+    n1.receives('n2', grant(timestamp, 500));
+    const late = n1.receives('n3', grant(timestamp, 510));
+    expect(late.callersIn).toEqual([]);
+    expect(late.sentOf('request').map(({ to, heldGrant }) => [to, heldGrant])).toEqual([['n2', 500], ['n3', 510]]);
+    const sentAtMs = n1.nowMs;
+    expect(n1.receives('n2', grant(timestamp, 500, { sentAtMs })).sent()).toEqual([]);
+    expect(n1.receives('n3', grant(timestamp, 510, { sentAtMs })).of('entered')).toMatchObject([{ validUntilMs: sentAtMs + VALID_FOR_MS }]);
+  });
+
+  test('enter: a tenth is enough', () => {
+    const { n1, timestamp } = asking();
+    n1.pass(VALID_FOR_MS - LEASE_MS / 10);
+    n1.receives('n2', grant(timestamp, 500));
+    expect(n1.receives('n3', grant(timestamp, 510)).callersIn).toEqual([1]);
+  });
+});

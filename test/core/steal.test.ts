@@ -69,17 +69,49 @@ describe('steal: the requester', () => {
     expect(n1.advance(RETRY_MS).sentOf('request')).toMatchObject([{ claim: 'steals' }, { claim: 'steals' }]);
   });
 
-  test('steal: a holder gives the lock up at once, to all arbiters asked', () => {
+  test('steal: a holder that hears of a thief asks its node, and gives the lock up when that confirms it, to all arbiters asked', () => {
     const { n1, timestamp } = holding();
-    const outcome = n1.receives('n2', inquire(timestamp, 500, THIEF));
+    const hears = n1.receives('n2', inquire(timestamp, 500, THIEF));
+    expect(hears.of('lost')).toEqual([]);
+    expect(hears.sent()).toMatchObject([{ to: 'n4', kind: 'request', timestamp, claim: 'holds' }]);
+    const outcome = n1.receives('n4', inquire(timestamp, 600, THIEF));
     expect(outcome.of('lost')).toEqual([{ kind: 'lost', lock: 'a', caller: 1, thief: { node: 'n4' } }]);
-    expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3']);
+    expect(outcome.sentOf('release').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
+  });
+
+  test('steal: an order that answers a Request from before the holder entered robs nobody: the thief may be long done', () => {
+    const { n1, timestamp } = asking();
+    n1.pass(50);
+    n1.receives('n2', grant(timestamp, 500));
+    n1.receives('n3', grant(timestamp, 510));
+    const late = n1.receives('n4', inquire(timestamp, 505, THIEF, { sentAtMs: 49 }));
+    expect(late.of('lost')).toEqual([]);
+    // It asks once more; a thief that still waits says so.
+    expect(late.sent()).toMatchObject([{ to: 'n4', kind: 'request', sentAtMs: 50 }]);
+    expect(n1.receives('n4', inquire(timestamp, 600, THIEF, { sentAtMs: 50 })).callersOut).toEqual([1]);
+  });
+
+  test('steal: the node of a thief tells a holder that asks, and only while the thief waits', () => {
+    const n1 = new TestNode();
+    const thief = n1.steal(1).sentOf('request')[0]?.timestamp ?? NaN;
+    const asks = request(90, { claim: 'holds', sentAtMs: 77 });
+    expect(n1.receives('n5', asks).sentOf('inquire')).toMatchObject([
+      { to: 'n5', timestamp: 90, contender: { request: { timestamp: thief, node: 'n1' }, claim: 'steals' }, sentAtMs: 77 },
+    ]);
+    // Whoever only waits is no holder.
+    expect(n1.receives('n4', request(95)).sentOf('inquire')).toEqual([]);
+    n1.receives('n2', grant(thief, 500));
+    n1.receives('n3', grant(thief, 510));
+    expect(n1.view()?.requester).toMatchObject({ state: 'held' });
+    expect(n1.receives('n5', asks).sentOf('inquire')).toEqual([]);
+    n1.release(1);
+    expect(n1.receives('n5', asks).sentOf('inquire')).toEqual([]);
   });
 
   test('steal: every reader inside loses the lock', () => {
     const { n1, timestamp } = holding({ mode: 'shared' });
     n1.acquire(2, 'shared');
-    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).callersOut).toEqual([1, 2]);
+    expect(n1.receives('n4', inquire(timestamp, 500, THIEF)).callersOut).toEqual([1, 2]);
   });
 
   test('steal: whoever waits yields to it, however old', () => {
@@ -102,7 +134,7 @@ describe('steal: the requester', () => {
     expect(entry.of('entered')).toHaveLength(1);
     expect(entry.of('lost')).toEqual([]); // The thief may have given up meanwhile.
     expect(entry.sentOf('request').slice(-2).map(({ to, heldGrant }) => [to, heldGrant])).toEqual([['n2', 500], ['n3', 501]]);
-    expect(n1.receives('n2', inquire(timestamp, 500, THIEF)).of('lost')).toMatchObject([{ lock: 'a', caller: 1, thief: { node: 'n4' } }]);
+    expect(n1.receives('n4', inquire(timestamp, 600, THIEF)).of('lost')).toMatchObject([{ lock: 'a', caller: 1, thief: { node: 'n4' } }]);
   });
 
   test('steal: from callers of the same node it takes the lock without asking anyone but its arbiters', () => {

@@ -20,7 +20,7 @@ describe('traces', () => {
     const sent = (claim: 'waits' | 'holds'): string =>
       JSON.stringify(tracedEffect({ kind: 'send', to: 'n2', message: inquire(200, 210, { timestamp: 190, node: 'n3', claim }) }));
     const inquires = '{"kind":"send","to":"n2","message":'
-      + '{"kind":"inquire","lock":"a","clock":210,"timestamp":200,"grant":210,"contender":{"timestamp":190,"node":"n3"';
+      + '{"kind":"inquire","lock":"a","clock":210,"timestamp":200,"grant":210,"sentAtMs":0,"contender":{"timestamp":190,"node":"n3"';
     expect(sent('waits')).toBe(`${inquires}}}}`);
     expect(sent('holds')).toBe(`${inquires},"holds":true}}}`);
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,10 @@ class OtherProcess extends Script {
     this.signal('SIGKILL');
     await this.ended;
   }
+}
+
+function signed(content: string): string {
+  return `${content} ${createHash('sha256').update(content).digest('hex').slice(0, 16)}\n`;
 }
 
 const processes: OtherProcess[] = [];
@@ -106,9 +111,29 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
     expect(await reopened()).toMatchObject({ ceiling: 2 ** 52 });
   });
 
+  test('and under which terms the node last lent its vote', async () => {
+    const terms = { leaseMs: 20_000, slack: 2 ** 24, layout: '0123456789abcdef' };
+    const directory = await open();
+    expect(directory.terms).toBeNull();
+    await Promise.all([directory.remember({ ...terms, layout: null }), directory.reserve(7)]);
+    expect(await reopened()).toMatchObject({ ceiling: 7, terms: { ...terms, layout: null } });
+    await opened[0]?.remember(terms);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 7 20000 16777216 0123456789abcdef [0-9a-f]{16}\n$/);
+    await opened[0]?.reserve(8);
+    expect(await reopened()).toMatchObject({ ceiling: 8, existed: true, terms });
+  });
+
+  test('a file of version 1 is read: of the terms it says nothing', async () => {
+    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-1 4711 caad8fbb7530a89a\n');
+    const directory = await open();
+    expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: null });
+    await directory.reserve(4_712);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 4712 - - - /);
+  });
+
   test('people can read the file', async () => {
     await (await open()).reserve(4_711);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-1 4711 [0-9a-f]{16}\n$/);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 4711 - - - [0-9a-f]{16}\n$/);
   });
 
   test('a write that failed is an error, and the next one may succeed', async () => {
@@ -146,6 +171,11 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
     ['of zeros, as some disks leave after a power cut', '\0'.repeat(40)],
     ['with a wrong checksum', 'maekawa-ceiling-1 4711 0000000000000000\n'],
     ['not a ceiling at all', 'hello\n'],
+    ['of version 2 with the words of version 1', signed('maekawa-ceiling-2 4711')],
+    ['of version 1 with the words of version 2', signed('maekawa-ceiling-1 4711 5000 1 0123456789abcdef')],
+    ['with a lease that is none', signed('maekawa-ceiling-2 4711 5e3 1 0123456789abcdef')],
+    ['with a layout that is none', signed('maekawa-ceiling-2 4711 5000 1 here')],
+    ['with half of the terms', signed('maekawa-ceiling-2 4711 - 1 0123456789abcdef')],
   ])('a file that is %s: says what to do', async (_what, content) => {
     writeFileSync(join(path, 'ceiling'), content);
     const error = await failure(open());
@@ -163,10 +193,10 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
   });
 
   test('a file of another version: says which', async () => {
-    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-2 4711 x\n');
+    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-3 4711 x\n');
     const error = await failure(open());
     expect(error).toMatchObject({ code: 'storage' });
-    expect(error.message).toMatch(/maekawa-ceiling-2.*maekawa-ceiling-1/);
+    expect(error.message).toMatch(/maekawa-ceiling-3.*maekawa-ceiling-2/);
   });
 
   test('a refused directory is free again for the next try', async () => {

@@ -1,9 +1,9 @@
 import pino from 'pino';
-import { DEFAULT_CEILING_BLOCK, DEFAULT_SLACK, createNode } from '../../src/core';
+import { Candidacy, ceilingBlockOf, createNode, slackOf } from '../../src/core';
 import type { Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
 import { NodeLockManager } from '../../src/locks/lock-manager';
-import type { DataDirectory } from '../../src/runtime/data-directory';
+import type { DataDirectory, LendingTerms } from '../../src/runtime/data-directory';
 import { Runtime } from '../../src/runtime/runtime';
 import type { Caller } from '../../src/runtime/runtime';
 import { Majority } from '../../src/quorum/majority';
@@ -44,6 +44,8 @@ class TestTransport implements Transport {
 class TestDirectory implements DataDirectory {
   readonly ceiling = 0;
   readonly existed = false;
+  readonly terms = null;
+  readonly remembered: LendingTerms[] = [];
   readonly written: number[] = [];
   private readonly taking = new AbortController();
   readonly taken = this.taking.signal;
@@ -54,6 +56,12 @@ class TestDirectory implements DataDirectory {
   reserve(ceiling: number): Promise<void> {
     if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
     this.written.push(ceiling);
+    return Promise.resolve();
+  }
+
+  remember(terms: LendingTerms): Promise<void> {
+    if (this.fault !== null) return Promise.reject(new LockError('storage', this.fault));
+    this.remembered.push(terms);
     return Promise.resolve();
   }
 
@@ -122,12 +130,12 @@ function makeNode({ level = 'silent', retain = false, firstStart = true } = {}) 
   const core = createNode(
     {
       self: 'n1', coterie: new Majority(['n1', 'n2', 'n3']), leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01,
-      slack: DEFAULT_SLACK, ceilingBlock: DEFAULT_CEILING_BLOCK, retain,
+      slack: slackOf(LEASE_MS), ceilingBlock: ceilingBlockOf(LEASE_MS), retain,
     },
-    { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart },
+    { ceilingOnDisk: firstStart ? 0 : 1_000, wallClockUs: time.wallClockUs(), firstStart },
   );
   const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log });
-  const peerUp = (peer: NodeId, clock = runtime.clock()): void => transport.handlers?.peerUp(peer, clock, 0);
+  const peerUp = (peer: NodeId, clock = runtime.clock()): void => transport.handlers?.peerUp(peer, { clock, silentForMs: 0, knowsClock: true });
   /** The peer lends its vote to every Request that it was sent. */
   const grant = (): void => {
     for (const { to, message } of transport.sent.splice(0)) {
@@ -442,7 +450,7 @@ describe('runtime: a disk that cannot be written', () => {
     dataDirectory.fault = 'ENOSPC: no space left on device';
     lines.length = 0;
     for (let raise = 1; raise <= 3; raise++) {
-      peerUp('n2', runtime.clock() + raise * DEFAULT_CEILING_BLOCK);
+      peerUp('n2', runtime.clock() + raise * ceilingBlockOf(LEASE_MS));
       await time.advance(2_000);
     }
     expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/ENOSPC/)]);
@@ -478,7 +486,7 @@ describe('runtime: a broken invariant stops the node, for no lock is better than
     expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/stopped because of a bug.*time-forward/);
     transport.receive('n2', { kind: 'request', lock: 'x', clock: 2, timestamp: 1, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null });
     transport.handlers?.peerDown('n2', 'gone');
-    transport.handlers?.peerUp('n2', 5, 0);
+    transport.handlers?.peerUp('n2', { clock: 5, silentForMs: 0, knowsClock: true });
     await time.advance(2 * LEASE_MS);
     expect(transport.kinds()).toEqual([]);
   });
@@ -547,5 +555,55 @@ describe('runtime: a stop', () => {
     await time.advance(10 * LEASE_MS);
     expect(transport.kinds()).toEqual([]);
     expect(runtime.ended.signal.reason).toBe(stopping);
+  });
+});
+
+describe('runtime: begins to lend its vote when the candidacy says so', () => {
+  const terms = { whileSilent: { leaseMs: 9_000, slack: 2, layout: 'old' }, whenLending: { leaseMs: LEASE_MS, slack: 1, layout: 'new' } };
+
+  /** Node n1, which needs n2 or n3. */
+  async function candidate() {
+    const { transport, dataDirectory, time, lines } = makeNode();
+    const coterie = new Majority(['n1', 'n2', 'n3']);
+    const core = createNode(
+      { self: 'n1', coterie, leaseMs: LEASE_MS, retryMs: 1_000, driftMax: 0.01, slack: slackOf(LEASE_MS), ceilingBlock: ceilingBlockOf(LEASE_MS), retain: false },
+      { ceilingOnDisk: 0, wallClockUs: time.wallClockUs(), firstStart: true },
+    );
+    const candidacy = new Candidacy({ self: 'n1', coterie, leaseMs: LEASE_MS, startedAtMs: time.nowMs(), silentMs: LEASE_MS, firstStart: true });
+    const log = pino({ level: 'info', base: null }, { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) });
+    const runtime = new Runtime({ id: 'n1', core, transport, dataDirectory, time, log, candidacy, terms });
+    await runtime.start();
+    return { runtime, transport, dataDirectory, time, lines, candidacy };
+  }
+
+  function ask(transport: TestTransport): void {
+    transport.receive('n2', { kind: 'request', lock: 'stock', clock: 7, timestamp: 7, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: 0, heldGrant: null });
+  }
+
+  test('what earlier lives lent under stays on disk until then, and no vote is lent before the new terms are there', async () => {
+    const { transport, dataDirectory, candidacy } = await candidate();
+    expect(dataDirectory.remembered).toEqual([terms.whileSilent]);
+    transport.handlers?.peerUp('n2', { clock: 1, silentForMs: 0, knowsClock: true });
+    ask(transport);
+    expect(transport.handlers?.rivals?.standing()).toBe('wishes');
+    expect(transport.sent).toEqual([]);
+    transport.handlers?.rivals?.dialFailed('n3');
+    await settle();
+    expect(dataDirectory.remembered).toEqual([terms.whileSilent, terms.whenLending]);
+    expect(candidacy.standing).toBe('serves');
+    expect(transport.sent).toMatchObject([{ to: 'n2', message: { kind: 'grant' } }]);
+  });
+
+  test('a disk that cannot be written keeps it silent, which the log says, until it can', async () => {
+    const { transport, dataDirectory, time, lines, candidacy } = await candidate();
+    dataDirectory.fault = 'the disk is full';
+    transport.handlers?.peerUp('n2', { clock: 1, silentForMs: 0, knowsClock: true });
+    transport.handlers?.rivals?.dialFailed('n3');
+    await settle();
+    expect(candidacy.standing).toBe('wishes');
+    expect(lines.map(({ msg }) => msg).join()).toMatch(/cannot write the data directory; this node lends no vote until it can: the disk is full/);
+    dataDirectory.fault = null;
+    await time.advance(1_000);
+    expect(candidacy.standing).toBe('serves');
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
+import type { Standing } from '../../src/core';
 import type { Claim, Message } from '../../src/core/messages';
 import { FrameBuilder, FrameDecoder, encodeGoodbye, encodeHello, frameBytesMax, lamportTimeMax } from '../../src/transport/codec';
 import type { Frame, Hello } from '../../src/transport/codec';
@@ -111,11 +112,18 @@ describe('codec: what is written is what is read', () => {
       clock: lamportTime,
       incarnation: text,
       silentForMs: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      layout: text,
+      remembers: fc.boolean(),
+      hasMet: fc.boolean(),
+      standing: fc.constantFrom<Standing[]>('none', 'wishes', 'serves'),
+      leaseMs: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      knowsClock: fc.boolean(),
     });
     holds(
       fc.property(hello, (hello) => {
         expect(decoder.decode(encodeHello(hello))).toEqual({ kind: 'hello', hello });
-        expect(decoder.decode(encodeByProto({ hello }))).toEqual({ kind: 'hello', hello });
+        const standing = `STANDING_${hello.standing.toUpperCase()}`;
+        expect(decoder.decode(encodeByProto({ hello: { ...hello, standing } }))).toEqual({ kind: 'hello', hello });
       }),
     );
   });
@@ -252,7 +260,14 @@ describe('codec: nothing invalid comes through, and nothing makes it throw', () 
 describe('codec: a newer version can still be understood as far as its hello', () => {
   const hello: Hello = {
     protocolVersion: 2, node: 'n1', peer: 'n2', cluster: 'c', digest: 'd', clock: 7, incarnation: 'i', silentForMs: 0,
+    layout: 'l', remembers: true, hasMet: true, standing: 'wishes', leaseMs: 5_000, knowsClock: true,
   };
+
+  test('a standing of the future claims more than any that is known', () => {
+    const bytes = encodeByProto({ hello: { node: 'n1' } });
+    const grown = Buffer.concat([Buffer.from([bytes[0] ?? 0, bytes.length]), bytes.subarray(2), Buffer.from([(12 << 3) | 0, 7])]);
+    expect(decoder.decode(grown)).toMatchObject({ kind: 'hello', hello: { standing: 'serves' } });
+  });
 
   test('fields of the future in and beside a hello are ignored', () => {
     const bytes = encodeHello(hello);

@@ -233,7 +233,7 @@ describe('transport: whoever breaks the protocol loses its stream, with a reason
     ['an empty frame', Buffer.alloc(0), 'INVALID_ARGUMENT', /first frame is not a hello/],
     ['more than a frame may have', Buffer.alloc(frameBytesMax + 1), 'INVALID_ARGUMENT', /1048577 bytes/],
     ['far more than that', Buffer.alloc(8 * 2 ** 20), 'RESOURCE_EXHAUSTED', /./],
-    ['another version', helloOf({ protocolVersion: 99 }), 'FAILED_PRECONDITION', /n1 speaks 1, n2 speaks 99/],
+    ['another version', helloOf({ protocolVersion: 99 }), 'FAILED_PRECONDITION', /n1 speaks 2, n2 speaks 99/],
     ['another cluster', helloOf({ cluster: 'prod' }), 'FAILED_PRECONDITION', /n1 is in test, n2 in prod/],
     ['another configuration', helloOf({ digest: 'digest-2' }), 'FAILED_PRECONDITION', /n1 has digest digest-1, n2 has digest-2/],
     ['a node that is not of the configuration', helloOf({ node: 'mallory' }), 'PERMISSION_DENIED', /mallory is not a node/],
@@ -336,5 +336,63 @@ describe('transport: refused peers', () => {
     }, 'a message');
     expect(before.messages).toEqual([]);
     expect(n1.changes.slice(0, 3)).toEqual(['up n2', expect.stringMatching(/^down n2/) as string, 'up n2']);
+  });
+});
+
+describe('transport: nodes of another configuration (protocol.md section 17.1)', () => {
+  async function strangers(): Promise<[Peer, Peer]> {
+    const n1 = await new Peer('n1').listen();
+    const n2 = await new Peer('n2', { digest: 'digest-2', layout: 'layout-2', leaseMs: 7_000 }).listen();
+    n2.standing = 'serves';
+    n2.start();
+    n1.start({ n2 });
+    return [n1, n2];
+  }
+
+  test('one that dials another learns whether it serves, under which layout and lease, and is refused', async () => {
+    const [n1, n2] = await strangers();
+    await n1.untilDown('n2', /configuration differs/);
+    await until(() => n1.dials.includes('n2 serves under layout-2, lease 7000'), () => `the answer; ${n1.dials.join()}`);
+    await until(() => n2.dials.includes('n1 calls'), 'n2 to notice');
+    expect([n1.changes, n2.changes]).toEqual([[], []]);
+  });
+
+  test('what the one that dialled says of itself is not heard', async () => {
+    const [n1, n2] = await strangers();
+    n1.standing = 'serves';
+    await until(() => n2.dials.includes('n1 calls'), 'n2 to notice');
+    expect(n2.dials.filter((each) => each.startsWith('n1 serves'))).toEqual([]);
+  });
+
+  test('it is asked again soon, and at once when somebody wants to know', async () => {
+    const [n1, n2] = await strangers();
+    await until(() => n1.dials.length > 0, 'the answer');
+    n2.standing = 'none';
+    n1.probe();
+    await until(() => n1.dials.includes('n2 none under layout-2, lease 7000'), 'the next answer');
+    n2.standing = 'wishes';
+    await until(() => n1.dials.includes('n2 wishes under layout-2, lease 7000'), 'the one after that', 5_000);
+  });
+
+  test('a dial that reaches nobody is told, too', async () => {
+    const n1 = (await new Peer('n1').listen()).start();
+    await until(() => n1.dials.includes('n2 fails') && n1.dials.includes('n3 fails'), 'both to fail');
+  });
+
+  test('a peer that remembers says so, and one that met an earlier life of this node', async () => {
+    const n1 = await new Peer('n1', { remembers: true }).listen();
+    const n2 = await new Peer('n2').listen();
+    n1.start({ n2 });
+    n2.start({ n1 });
+    await Promise.all([n1.untilUp('n2'), n2.untilUp('n1')]);
+    expect([n1.earlierLives, n2.earlierLives]).toEqual([[], ['n1']]);
+    // n1 comes again, as a new process: n2 met the one before. A connection that breaks is no other life.
+    await n1.stop();
+    await until(() => n2.status('n1')?.up === false, 'n2 to notice');
+    const next = await new Peer('n1').listen();
+    n2.moves('n1', next);
+    next.start({ n2 });
+    await next.untilUp('n2');
+    expect(next.earlierLives).toEqual(['n2']);
   });
 });

@@ -1,12 +1,13 @@
 import { status } from '@grpc/grpc-js';
 import type { Hello } from '../../src/transport/codec';
 import { lamportTimeMax, protocolVersion } from '../../src/transport/codec';
-import { helloRefusal, isLasting } from '../../src/transport/handshake';
+import { helloRefusal, isLasting, isRival } from '../../src/transport/handshake';
 import type { Identity } from '../../src/transport/handshake';
 
-const mine: Identity = { self: 'n1', cluster: 'prod', digest: 'aaaa', incarnation: 'i1', nodes: new Set(['n1', 'n2', 'n3']) };
+const mine: Identity = { self: 'n1', cluster: 'prod', digest: 'aaaa', layout: 'l', leaseMs: 5_000, remembers: false, incarnation: 'i1', nodes: new Set(['n1', 'n2', 'n3']) };
 const hello: Hello = {
   protocolVersion, node: 'n2', peer: 'n1', cluster: 'prod', digest: 'aaaa', clock: 5, incarnation: 'i2', silentForMs: 0,
+  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true,
 };
 
 describe('handshake', () => {
@@ -17,7 +18,7 @@ describe('handshake', () => {
   });
 
   test.each<[string, Partial<Hello>, status, RegExp[]]>([
-    ['version', { protocolVersion: 9 }, status.FAILED_PRECONDITION, [/n1 speaks 1/, /n2 speaks 9/]],
+    ['version', { protocolVersion: 9 }, status.FAILED_PRECONDITION, [/n1 speaks 2/, /n2 speaks 9/]],
     ['cluster', { cluster: 'test' }, status.FAILED_PRECONDITION, [/n1 is in prod/, /n2 in test/]],
     ['digest', { digest: 'bbbb' }, status.FAILED_PRECONDITION, [/n1 has digest aaaa/, /n2 has bbbb/]],
     ['id', { node: 'n9' }, status.PERMISSION_DENIED, [/n9 is not a node of the configuration of n1/]],
@@ -33,7 +34,7 @@ describe('handshake', () => {
   });
 
   test('the version is compared first: of a newer one nothing else is understood', () => {
-    const refusal = helloRefusal({ ...hello, protocolVersion: 2, cluster: '', digest: '', node: '', peer: '' }, mine, null);
+    const refusal = helloRefusal({ ...hello, protocolVersion: 3, cluster: '', digest: '', node: '', peer: '' }, mine, null);
     expect(refusal?.reason).toMatch(/protocol version differs/);
   });
 
@@ -48,6 +49,19 @@ describe('handshake', () => {
     const reason = helloRefusal({ ...hello, cluster: `\ud800\n${'x'.repeat(1_000)}` }, mine, null)?.reason ?? '';
     expect(reason).not.toMatch(/\n|\p{Surrogate}/u);
     expect(reason.length).toBeLessThan(300);
+  });
+
+  test('a node of another configuration is a rival only where it may lend votes for the same locks', () => {
+    expect(isRival(hello, mine, 'n2')).toBe(false);
+    expect(isRival({ ...hello, digest: 'bbbb' }, mine, 'n2')).toBe(true);
+    for (const other of [{ cluster: 'test' }, { node: 'n3' }, { protocolVersion: protocolVersion + 1 }]) {
+      expect(isRival({ ...hello, digest: 'bbbb', ...other }, mine, 'n2')).toBe(false);
+    }
+  });
+
+  test('the same nodes and quorums with another lease: the refusal says that much', () => {
+    expect(helloRefusal({ ...hello, digest: 'bbbb' }, mine, null)?.reason).toMatch(/\(nodes and quorums are\)$/);
+    expect(helloRefusal({ ...hello, digest: 'bbbb', layout: 'm' }, mine, null)?.reason).toMatch(/on all nodes$/);
   });
 
   test('refusals that will not change by themselves are told from those that may', () => {

@@ -54,7 +54,7 @@ export const message: fc.Arbitrary<Message> = fc
       case 'release':
         return { kind, ...common };
       case 'inquire':
-        return { kind, ...common, grant, contender: { request: { timestamp: other, node }, claim } };
+        return { kind, ...common, grant, contender: { request: { timestamp: other, node }, claim }, sentAtMs };
       case 'yield':
         return { kind, ...common, grant };
     }

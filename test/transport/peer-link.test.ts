@@ -41,7 +41,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
   const link = new PeerLink(
     'n2',
     {
-      identity: { self: 'n1', cluster: 'c', digest: 'd', incarnation: 'i1', nodes: new Set(['n1', 'n2']) },
+      identity: { self: 'n1', cluster: 'c', digest: 'd', layout: 'l', leaseMs: 5_000, remembers: false, incarnation: 'i1', nodes: new Set(['n1', 'n2']) },
       decoder,
       timing: linkTiming,
       random,
@@ -52,7 +52,10 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
         duplicate: (peer, reason) => changes.push(`duplicate, says ${peer}: ${reason}`),
         clock: () => 1,
         silentForMs: () => 0,
+        knowsClock: () => true,
+        muteReason: () => null,
       },
+      helloTo: () => encodeHello(hello),
       dial: () => {
         const stream = new FakeStream();
         dials.push(stream);
@@ -66,7 +69,9 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
   return { dials, link, changes };
 }
 
-const hello: Hello = { protocolVersion, node: 'n2', peer: 'n1', cluster: 'c', digest: 'd', clock: 1, incarnation: 'i2', silentForMs: 0 };
+const hello: Hello = { protocolVersion, node: 'n2', peer: 'n1', cluster: 'c', digest: 'd', clock: 1, incarnation: 'i2', silentForMs: 0,
+  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true,
+};
 
 function answer(stream: FakeStream | undefined): void {
   stream?.handlers?.frame(encodeHello(hello));

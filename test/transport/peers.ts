@@ -3,6 +3,7 @@ import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import pino from 'pino';
+import type { Standing } from '../../src/core';
 import type { Message, NodeId } from '../../src/core/messages';
 import { FrameBuilder, FrameDecoder, encodeHello, protocolVersion } from '../../src/transport/codec';
 import type { Frame, Hello } from '../../src/transport/codec';
@@ -42,6 +43,13 @@ export class Peer {
   address = '';
   clock = 1_000;
   silentForMs = 0;
+  standing: Standing = 'none';
+  /** How dials ended that did not end in a connection, and who called under another configuration. */
+  readonly dials: string[] = [];
+  /** Peers that know of an earlier life. */
+  readonly earlierLives: NodeId[] = [];
+  /** Why it can say nothing. */
+  muteReason: string | null = null;
   onMessage: ((from: NodeId, message: Message) => void) | null = null;
   private readonly server = createServer();
   private listening: Listening | undefined;
@@ -51,7 +59,7 @@ export class Peer {
   constructor(readonly id: NodeId, private readonly options: PeerOptions = {}) {
     const log = pino({ level: 'silent' });
     this.peers = new Map(NODES.filter((node) => node !== id).map((node) => [node, NOWHERE]));
-    this.transport = new GrpcTransport({ self: id, cluster: CLUSTER, digest: DIGEST, peers: this.peers, server: this.server, log, ...options });
+    this.transport = new GrpcTransport({ self: id, cluster: CLUSTER, digest: DIGEST, layout: 'layout-1', leaseMs: 5_000, remembers: false, peers: this.peers, server: this.server, log, ...options });
     open.push(this);
   }
 
@@ -69,7 +77,8 @@ export class Peer {
         this.messages.push({ from, message });
         this.onMessage?.(from, message);
       },
-      peerUp: (peer, clock, silentForMs) => {
+      peerUp: (peer, { clock, silentForMs, knowsEarlierLife }) => {
+        if (knowsEarlierLife === true) this.earlierLives.push(peer);
         this.changes.push(`up ${peer}`);
         this.clocks.set(peer, clock);
         this.silences.set(peer, silentForMs);
@@ -78,6 +87,15 @@ export class Peer {
       duplicate: (peer, reason) => this.changes.push(`duplicate, says ${peer}: ${reason}`),
       clock: () => this.clock,
       silentForMs: () => this.silentForMs,
+      knowsClock: () => true,
+      rivals: {
+        dialStarts: () => undefined,
+        dialFailed: (peer) => this.dials.push(`${peer} fails`),
+        rivalAnswered: (peer, { standing, leaseMs, layout }) => this.dials.push(`${peer} ${standing} under ${layout}, lease ${leaseMs}`),
+        strangerCalled: (peer) => this.dials.push(`${peer} calls`),
+        standing: () => this.standing,
+      },
+      muteReason: () => this.muteReason,
     });
     return this;
   }
@@ -89,6 +107,10 @@ export class Peer {
 
   send(to: NodeId, ...messages: Message[]): void {
     for (const message of messages) this.transport.send(to, message);
+  }
+
+  probe(): void {
+    this.transport.probe();
   }
 
   status(peer: NodeId): PeerStatus | undefined {
@@ -245,7 +267,8 @@ export class RawPeer {
 
 export function helloOf(fields: Partial<Hello>): Buffer {
   return encodeHello({
-    protocolVersion, node: 'n2', peer: 'n1', cluster: CLUSTER, digest: DIGEST, clock: 1, incarnation: 'raw', silentForMs: 0, ...fields,
+    protocolVersion, node: 'n2', peer: 'n1', cluster: CLUSTER, digest: DIGEST, clock: 1, incarnation: 'raw', silentForMs: 0,
+    layout: 'layout-1', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true, ...fields,
   });
 }
 

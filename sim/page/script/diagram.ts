@@ -235,6 +235,7 @@ export class Diagram {
       case 'wake':
       case 'ceilingReserved':
       case 'slept':
+      case 'silence':
         return `<circle class="quiet" cx="${x}" cy="${y}" r="${2.4 * size}"/>`;
     }
   }

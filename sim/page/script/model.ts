@@ -75,6 +75,7 @@ export class Model {
         return 'callers';
       case 'wake':
       case 'ceilingReserved':
+      case 'silence':
         return 'timers';
       case 'peerUp':
       case 'peerDown':

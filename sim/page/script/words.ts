@@ -52,6 +52,8 @@ export function eventText(model: Model, { event, node, effects }: StepRow): stri
       return effects.length === 0 ? 'wakes up for nothing' : 'wakes up';
     case 'slept':
       return `slept for ${event.byMs} ms`;
+    case 'silence':
+      return event.untilMs === undefined ? 'lends nothing until further notice' : `lends nothing before ${event.untilMs} ms`;
   }
 }
 
@@ -123,6 +125,8 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
       return `caller ${effect.caller} loses ${lock}${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} stole it`}`;
     case 'recalled':
       return `caller ${effect.caller} is to give ${lock} back${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} steals it`}`;
+    case 'joined':
+      return 'has learned which tokens may be in use, and takes part';
     case 'ignored':
       return `ignored: ${effect.reason}`;
     case 'wake':

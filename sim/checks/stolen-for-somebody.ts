@@ -1,0 +1,62 @@
+/**
+ * stolen-for-somebody: a holder is robbed only for a request that still waited for the lock when the hold had begun
+ * (protocol.md section 12). An order for a thief that had come and gone by then robs nobody.
+ * Must never look into the core: it sees messages, entries and losses.
+ */
+import { doesHold, doesSteal } from '../../src/core';
+import type { LamportTime, Message } from '../../src/core';
+import { violated } from './check';
+import type { CallerView, Scene } from './scene';
+import type { EffectOf, Entry, Witness } from './witness';
+
+/** Nodes count whole milliseconds, and one may begin within another. */
+const RESOLUTION_US = 2_000;
+
+export class StolenForSomebody implements Witness {
+  /** By node and lock: until when a request waited to steal it; Infinity while one does. */
+  private readonly waitedUntilUs: number[];
+  /** And which request it is or was. */
+  private readonly thieves: LamportTime[] = [];
+
+  constructor(private readonly scene: Scene) {
+    this.waitedUntilUs = scene.nodeIds.flatMap(() => scene.locks.map(() => -Infinity));
+  }
+
+  sent(from: number, _to: number, lock: number, message: Message): void {
+    const key = this.keyOf(from, lock);
+    if (message.kind === 'request' && doesSteal(message.claim) && !doesHold(message.claim)) {
+      this.thieves[key] = message.timestamp;
+      this.waitedUntilUs[key] = Infinity;
+    } else if (message.kind === 'release' && message.timestamp === this.thieves[key]) {
+      this.over(from, lock);
+    }
+  }
+
+  entered({ machine, lock }: Entry): void {
+    this.over(machine, lock);
+  }
+
+  dying(machine: number): void {
+    for (let lock = 0; lock < this.scene.locks.length; lock++) this.over(machine, lock);
+  }
+
+  lost(machine: number, { lock: name, thief }: EffectOf<'lost' | 'recalled'>, caller: CallerView | undefined): void {
+    if (thief === undefined || caller === undefined) return;
+    const { nodeIds, nowUs } = this.scene;
+    const from = nodeIds.indexOf(thief.node);
+    if (from === machine) return;
+    const waitedUntilUs = this.waitedUntilUs[this.keyOf(from, this.scene.lockOf(name))] ?? -Infinity;
+    if (waitedUntilUs + RESOLUTION_US >= caller.enteredAtUs) return;
+    violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name} to ${thief.node}, which has not waited for it `
+      + `for ${nowUs - waitedUntilUs} us, and the hold is ${nowUs - caller.enteredAtUs} us old`);
+  }
+
+  private over(machine: number, lock: number): void {
+    const key = this.keyOf(machine, lock);
+    if (this.waitedUntilUs[key] === Infinity) this.waitedUntilUs[key] = this.scene.nowUs;
+  }
+
+  private keyOf(machine: number, lock: number): number {
+    return machine * this.scene.locks.length + lock;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What an operator must know now: another configuration is served beside this node's, or it was told what is not true.
+ * Law: each notice names who, and what to do; it is in the log when it begins, and while two may hold one lock, every minute.
+ */
+import type { Candidacy, RivalView } from '../core';
+import type { Logger } from '../log';
+
+/** How often the log repeats what must not go on. */
+const REPEAT_MS = 60_000;
+
+export interface Notice {
+  /** The log repeats none of a kind within a minute. */
+  readonly kind: 'two served' | 'other served' | 'both wait' | 'no first start';
+  readonly level: 'warn' | 'error';
+  readonly text: string;
+}
+
+export function noticesOf(layout: string, candidacy: Candidacy): Notice[] {
+  const notices: Notice[] = [];
+  const serving = candidacy.rivalViews.filter(({ standing }) => standing === 'serves');
+  const wishing = candidacy.rivalViews.filter(({ standing }) => standing === 'wishes');
+  if (serving.length > 0 && candidacy.standing === 'serves') {
+    notices.push({
+      kind: 'two served',
+      level: 'error',
+      text: `two configurations are served at once: ${described(serving, layout)}, and this node under its own. Two callers may hold one lock: stop the nodes of one of the two`,
+    });
+  } else if (serving.length > 0) {
+    notices.push({
+      kind: 'other served',
+      level: 'error',
+      text: `this node lends no vote while another configuration is served: ${described(serving, layout)}. If that is the right one, start this node with it. ` +
+        'If this is, stop all nodes of the other one (to change nodes or quorums, `maekawa quorums change`)',
+    });
+  } else if (wishing.length > 0 && !candidacy.hasBegun) {
+    notices.push({
+      kind: 'both wait',
+      level: 'error',
+      text: `two configurations wait for each other, and nobody lends a vote: ${described(wishing, layout)}, and this node under its own. Stop the nodes of one of the two`,
+    });
+  }
+  const { contradiction } = candidacy;
+  if (contradiction !== null) {
+    const lent = contradiction.hasLent
+      ? 'This node may have lent its vote before it heard that: for one lease after its start, two callers may have held one lock'
+      : 'It is silent for one lease as any other';
+    notices.push({
+      kind: 'no first start',
+      level: contradiction.hasLent ? 'error' : 'warn',
+      text: `--first-start is not true: ${contradiction.peer} knows of an earlier life of this cluster. ${lent}. Start nodes without --first-start`,
+    });
+  }
+  return notices;
+}
+
+function described(rivals: readonly RivalView[], layout: string): string {
+  const [first] = rivals;
+  if (first === undefined) return '';
+  const names = rivals.map(({ peer }) => peer).sort().join(', ');
+  const what = first.layout === layout ? 'with the same nodes and quorums but another lease, drift bound or change' : `under layout ${first.layout}, not ${layout}`;
+  return `by ${names} ${what}`;
+}
+
+/** Writes notices to the log: each kind when it begins, those of level `error` again every minute. */
+export class NoticeLog {
+  private readonly loggedAtMs = new Map<Notice['kind'], number>();
+
+  constructor(private readonly log: Logger) {}
+
+  write(notices: readonly Notice[], nowMs: number): void {
+    for (const { kind, level, text } of notices) {
+      const loggedAtMs = this.loggedAtMs.get(kind);
+      if (loggedAtMs !== undefined && (level === 'warn' || nowMs - loggedAtMs < REPEAT_MS)) continue;
+      this.loggedAtMs.set(kind, nowMs);
+      this.log[level](text);
+    }
+  }
+}
