@@ -10,6 +10,9 @@ const votes = inFile('votes');
 /** Callers of each node in line for one lock, mostly to read. */
 const LONG_LINES: RunOptions = { nodes: 3, locks: 1, callers: 5, sharedShare: 0.9, leaseMs: 1000, faults: {} };
 
+/** Who is inside asks others with a repeat alone, and not as soon as it hears of contention. */
+const AT_REPEATS_ALONE = requester('if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;', 'return;');
+
 export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'mode-ignored-on-reentry',
@@ -231,14 +234,17 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'holder-trusts-who-is-up',
     what: 'whoever is inside asks no others while those asked are up, although one of them renews nothing',
-    changes: [requester('return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;')],
+    changes: [
+      AT_REPEATS_ALONE,
+      requester('return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;'),
+    ],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holder-spreads-too-late',
     what: 'whoever is inside asks everybody only when nothing is renewed, not as soon as others wait',
-    changes: [requester('return request.contended || !request.keep || validUntilMs <', 'return validUntilMs <')],
+    changes: [AT_REPEATS_ALONE, requester('return request.contended || !request.keep || validUntilMs <', 'return validUntilMs <')],
     caughtBy: ['keeps'],
     hunt: { profile: 'steadfast' },
   },

@@ -34,25 +34,25 @@ describe('the language', () => {
 
   test('scenario: one message can be named, delivered twice, held back and lost', () => {
     const begin = 'nodes 3 majority\nretain off\n\nn1 acquires a\nduplicate Request\n\n';
-    expect(lastOutput(`${begin}in flight`)).toEqual(['m1  n1 → n2  Request a (104)', 'm2  n1 → n2  Request a (104)']);
-    expect(lastOutput(`${begin}drop m1\ndeliver to n2\n\nin flight`)).toEqual(['m3  n2 → n1  Grant a (104) #106']);
-    expect(lastOutput(`${begin}deliver but m2\n\nin flight`)).toEqual(['m2  n1 → n2  Request a (104)', 'm3  n2 → n1  Grant a (104) #106']);
+    expect(lastOutput(`${begin}in flight`)).toEqual(['m1  n1 → n2  Request a (4)', 'm2  n1 → n2  Request a (4)']);
+    expect(lastOutput(`${begin}drop m1\ndeliver to n2\n\nin flight`)).toEqual(['m3  n2 → n1  Grant a (4) #6']);
+    expect(lastOutput(`${begin}deliver but m2\n\nin flight`)).toEqual(['m2  n1 → n2  Request a (4)', 'm3  n2 → n1  Grant a (4) #6']);
     expect(lastOutput(`${begin}deliver all but Grant n2 -> n1\n\ndrop from n2`)).toHaveLength(2);
     expect(lastOutput(`${begin}deliver all but n2 and m9`)).toEqual(['nothing to deliver']);
   });
 
   test('scenario: a node may start later than the others, with the wall clock of then, and lends its vote at once', () => {
     const begin = 'nodes 2 majority\nabsent n2\n\nn1 acquires a\ndeliver\n\n';
-    expect(lastOutput(begin.trimEnd())).toEqual(['n1 → n2  Request a (102) keep', 'n1 → n2  Request a (102) keep is lost: n2 does not run']);
+    expect(lastOutput(begin.trimEnd())).toEqual(['n1 → n2  Request a (2) keep', 'n1 → n2  Request a (2) keep is lost: n2 does not run']);
     expect(lastOutput(`${begin}advance 3 late\nstart n2\nup n2 at n1\ndeliver`)).toEqual([
-      'n1 → n2  Request a (102) keep', 'n2 receives Request a (102) keep from n1', '  n2 → n1  Grant a (102) #3104',
+      'n1 → n2  Request a (2) keep', 'n2 receives Request a (2) keep from n1', '  n2 → n1  Grant a (2) #3004',
     ]);
   });
 
   test('scenario: without handshakes no node knows the clock of another', () => {
     const acquire = (setting: string): string[] => lastOutput(`nodes 3 majority\n${setting}\n\nn1 acquires a`);
-    expect(acquire('handshakes on')).toEqual(['n1 → n2  Request a (104) keep']);
-    expect(acquire('handshakes off')).toEqual(['n1 → n2  Request a (102) keep']);
+    expect(acquire('handshakes on')).toEqual(['n1 → n2  Request a (4) keep']);
+    expect(acquire('handshakes off')).toEqual(['n1 → n2  Request a (2) keep']);
   });
 
   test('scenario: a broken core is caught in the act', () => {
