@@ -31,6 +31,9 @@ type OpenFault = Mutable<RecordedFault> & { readonly untilUs: number };
 
 const NOTHING: StateParts = { grants: [], queue: [], requester: null };
 
+/** Of a node that knows more locks, as real ones may, only the lock of an event is looked at. */
+const LOCKS_LOOKED_AT_MAX = 16;
+
 export class Recorder {
   private readonly rows: Row[] = [];
   private readonly messages: OpenMessage[] = [];
@@ -243,10 +246,10 @@ export class Recorder {
     return changes;
   }
 
-  /** An event about one lock changes no other. */
+  /** An event about one lock changes no other, but for the first one after a silence, which lends on the votes of all. */
   private locksTouched(node: number, event: Event, state: NodeState): Iterable<number> {
-    if (event.kind === 'message') return [this.lockOf(event.message.lock)];
-    if (event.kind === 'acquire' || event.kind === 'release') return [this.lockOf(event.lock)];
+    const isAboutOne = event.kind === 'message' || event.kind === 'acquire' || event.kind === 'release';
+    if (isAboutOne && (this.known[node]?.size ?? 0) > LOCKS_LOOKED_AT_MAX) return [this.lockOf(event.kind === 'message' ? event.message.lock : event.lock)];
     return new Set([...(this.known[node]?.keys() ?? []), ...state.lockNames().map((name) => this.lockOf(name))]);
   }
 

@@ -151,18 +151,10 @@ export class World {
       case CALLER:
         return this.callers.advance(this.stage.caller(a), b);
       case CEILING:
-        return this.ceilingWritten(machine, b, payload as number);
+        return this.disk.written(machine, b, payload as number);
       case DETECT:
         return this.detection.detect(machine, a);
     }
-  }
-
-  /** A node that was mute can speak again: its peers find out. */
-  private ceilingWritten(machine: Machine, life: number, ceiling: number): void {
-    const { stage } = this;
-    const wasMute = machine.node !== null && stage.core.isMute(machine.node, stage.nowMsAt(machine));
-    this.disk.written(machine, life, ceiling);
-    if (wasMute) this.detection.lookFromAll(machine.index);
   }
 
   private handle(kind: number, a: number, payload: unknown): void {
