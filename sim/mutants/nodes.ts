@@ -181,7 +181,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'joins-without-slack',
     what: 'a node that lost its memory begins at the highest clock that it heard',
     changes: [node('this.jumpFrom(clock.now);', 'this.isJumpDue = false;')],
-    caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    caughtBy: ['request-unique', 'grant-rises', ...TOKEN_FALLS],
     hunt: { nodes: 3, slack: 400, ceilingBlock: 20, leaseMs: 200, faults: { isolate: 20, wipe: 15, wall: 1 } },
   },
   {
