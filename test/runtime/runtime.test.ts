@@ -229,11 +229,12 @@ describe('runtime: performs what the core says', () => {
   test('asks for the vote of a peer, enters, renews, releases', async () => {
     const { runtime, transport, time, grant, caller, id } = await holdingNode();
     await time.advance(1_000);
-    expect(transport.sent.map(({ message }) => message.kind)).toEqual(['request']);
+    // It asked without `keep`, so nobody would tell it of others: it asks the third node too (rule holder-spreads).
+    expect(transport.sent.map(({ to, message }) => `${message.kind} to ${to}`).sort()).toEqual(['request to n2', 'request to n3']);
     grant();
     expect(caller.told).toEqual(['entered', expect.stringMatching(/^renewed until 39\d\d$/) as string]);
     runtime.release(id);
-    expect(transport.kinds()).toEqual(['release']);
+    expect(transport.kinds()).toEqual(['release', 'release']);
     expect(runtime.locks()).toEqual([]);
     expect(runtime.entries).toBe(1);
   });
