@@ -1,6 +1,6 @@
 /**
- * What a node must not forget: the ceiling of its Lamport clock, and under which terms it last lent its vote (protocol.md
- * section 3, and protocol.md section 16).
+ * What a node must not forget: the ceiling of its Lamport clock, and under which terms it last lent its vote
+ * (protocol.md section 3, and protocol.md section 16).
  * Law: the ceiling on disk never falls, and what cannot be trusted is an error, never a silent zero;
  * no two processes use one directory at a time.
  */
