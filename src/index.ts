@@ -21,7 +21,7 @@ export { LockError } from './errors';
 export type { LockErrorCode, LockErrorOptions } from './errors';
 export type { LogLevel, LogMethod, Logger } from './log';
 export { parseConfiguration, readConfiguration } from './config';
-export type { Configuration, NodeAddress } from './config';
+export type { Configuration, LayoutChange, NodeAddress } from './config';
 export type { Coterie, FamilyLayout, NodeSet } from './quorum';
 export { InvariantError } from './core';
 export type { PeerStatus, TlsFiles } from './transport/transport';
