@@ -9,6 +9,7 @@
  * remember and were heard meet every quorum, so one of them had sent a clock of at least T - SLACK. It was heard *after* the
  * silence: by then no vote of the earlier life is valid any more, and no token can be taken with one.
  */
+import { sendRelease } from './asking';
 import type { Context } from './context';
 import type { LamportTime, LockName, Message, NodeId } from './messages';
 
@@ -67,7 +68,7 @@ export class Memory {
 
   /** It takes part from now on. Nobody needs to answer any more. */
   settle(): void {
-    if (this.state.kind === 'asking') for (const [peer, timestamp] of this.state.asked) this.release(peer, timestamp);
+    if (this.state.kind === 'asking') for (const [peer, timestamp] of this.state.asked) sendRelease(this.context, peer, this.lock, timestamp);
     this.state = { kind: 'known' };
   }
 
@@ -99,7 +100,7 @@ export class Memory {
   /** A Grant of the node's own lock, whose clock was witnessed already. Returns whether enough is known now. */
   onGrant(from: NodeId, message: Extract<Message, { kind: 'grant' }>): boolean {
     const { state } = this;
-    this.release(from, message.timestamp);
+    sendRelease(this.context, from, this.lock, message.timestamp);
     if (state.kind !== 'asking' || state.asked.get(from) !== message.timestamp) return false;
     state.asked.delete(from);
     if (message.sentAtMs < state.sinceMs || !this.remembering.has(from)) return false;
@@ -118,9 +119,5 @@ export class Memory {
     this.context.send(peer, {
       kind: 'request', lock: this.lock, clock: clock.now, timestamp, mode: 'exclusive', claim: 'waits', keep: false, sentAtMs: nowMs, heldGrant: null,
     });
-  }
-
-  private release(peer: NodeId, timestamp: LamportTime): void {
-    this.context.send(peer, { kind: 'release', lock: this.lock, clock: this.context.clock.now, timestamp });
   }
 }
