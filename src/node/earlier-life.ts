@@ -5,12 +5,10 @@
  * the operator's word that the other one is stopped.
  */
 import type { Configuration } from '../config';
+import { FORMER_SLACK } from '../core';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import type { DataDirectory, LendingTerms } from '../runtime/data-directory';
-
-/** The SLACK of those versions that did not write it down. */
-export const SLACK_BEFORE_TERMS = 2 ** 24;
 
 /** How a life begins. */
 export interface LifeToCome {
@@ -72,7 +70,7 @@ export function lifeToCome({ id, configuration, slack, directory, firstStart }: 
     const why = leaseBeforeMs >= changeMs ? 'votes of it were lent under a longer lease' : 'the file says that votes may have been lent under a longer lease before the change';
     remarks.push({ level: 'info', text: `silent for ${silentMs} ms, longer than the lease: ${why}` });
   }
-  const slackBefore = Math.max(slack, existed ? (terms?.slack ?? SLACK_BEFORE_TERMS) : 0);
+  const slackBefore = Math.max(slack, existed ? (terms?.slack ?? FORMER_SLACK) : 0);
   return {
     firstStart: firstStart && !existed,
     silentMs,
