@@ -160,7 +160,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'silence-ends-unnoticed',
     what: 'when the silence of a node ends, those that wait for votes of the dead do not ask it, and nobody loses hope in those asked',
-    changes: [NO_BACKSTOP, node('while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();', 'while (this.reach.endSilence(event.nowMs)) continue;')],
+    changes: [NO_BACKSTOP, node('while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();', 'while (this.reach.endSilence(this.nowMs)) continue;')],
     caughtBy: ['progress'],
   },
   {

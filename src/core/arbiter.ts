@@ -147,20 +147,18 @@ export class Arbiters {
    * this only spares those who wait the time until their next repeat, and forgets unused locks.
    */
   onWake(): void {
-    for (let due = this.deadlines.due(this.context.nowMs); due; due = this.deadlines.due(this.context.nowMs)) {
-      this.dropExpired(due);
-      this.fill(due);
-      this.settle(due);
-    }
+    for (let due = this.deadlines.due(this.context.nowMs); due; due = this.deadlines.due(this.context.nowMs)) this.lendOn(due);
   }
 
   /** The silence ends at another time than before, or is over. */
   onSilence(): void {
-    for (const arbiter of [...this.byLock.values()]) {
-      this.dropExpired(arbiter);
-      this.fill(arbiter);
-      this.settle(arbiter);
-    }
+    for (const arbiter of [...this.byLock.values()]) this.lendOn(arbiter);
+  }
+
+  private lendOn(arbiter: Arbiter): void {
+    this.dropExpired(arbiter);
+    this.fill(arbiter);
+    this.settle(arbiter);
   }
 
   /** The arbiter of this lock, without the grants and waiters whose lease has run out. */

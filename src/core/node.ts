@@ -88,8 +88,8 @@ class CoreNode implements Context, LockNode {
   private sleptMs = 0;
   private started = false;
   private startedMs = 0;
-  /** When its silence is planned to end, as peers are told; and that it is over, once. */
-  private silence: { readonly plannedUntilMs: number } | null = null;
+  /** Its silence has begun and not ended. */
+  private isSilent = false;
   private effects: Effect[] = [];
   /** Messages to this node itself: handled within the step that sent them, never on a wire. */
   private readonly toSelf: Message[] = [];
@@ -122,7 +122,12 @@ class CoreNode implements Context, LockNode {
 
   /** As peers are told it. */
   silentForMs(nowMs: number): number {
-    return this.silence === null ? 0 : Math.max(0, this.silence.plannedUntilMs - nowMs);
+    return this.isSilent ? Math.max(0, this.plannedUntilMs - nowMs) : 0;
+  }
+
+  /** When its silence is planned to end: when both that began it allow. */
+  private get plannedUntilMs(): number {
+    return Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs);
   }
 
   isMute(nowMs: number): boolean {
@@ -175,8 +180,7 @@ class CoreNode implements Context, LockNode {
         return this.sendHeldBack();
       case 'wake':
         if (event.nowMs >= this.wakeAtMs) this.wakeAtMs = Infinity;
-        // One after the other: whoever waits asks the first that comes back.
-        while (this.reach.endSilence(event.nowMs)) this.requesters.onReachChanged();
+        this.endSilencesInReach();
         this.arbiters.onWake();
         return this.requesters.onWake();
       case 'slept':
@@ -210,21 +214,21 @@ class CoreNode implements Context, LockNode {
     this.askedSilentUntilMs = untilMs;
     this.keepSilence();
     this.endSilenceInTime();
-    while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();
+    this.endSilencesInReach();
     this.arbiters.onSilence();
   }
 
   /** Until what both ask for, and until it takes part. */
   private keepSilence(): void {
-    const plannedUntilMs = Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs);
-    if (plannedUntilMs <= this.nowMs && this.silence === null) return;
-    this.silence = { plannedUntilMs };
+    const { plannedUntilMs } = this;
+    if (plannedUntilMs <= this.nowMs && !this.isSilent) return;
+    this.isSilent = true;
     this.silentUntilMs = this.memory.isKnown ? plannedUntilMs : Infinity;
     this.reach.beginOwnSilence(plannedUntilMs);
   }
 
   private endSilenceInTime(): void {
-    if (this.silence === null) return;
+    if (!this.isSilent) return;
     if (!this.memory.isKnown && this.memory.onTime()) this.join('wall clock');
     if (this.memory.isKnown && this.nowMs >= this.silentUntilMs) this.endSilence();
   }
@@ -236,17 +240,22 @@ class CoreNode implements Context, LockNode {
     this.memory.settle();
     this.jumpFrom(clock.now);
     clock.beginAgain();
-    this.silentUntilMs = this.silence?.plannedUntilMs ?? this.nowMs;
+    this.silentUntilMs = this.plannedUntilMs;
     this.emit({ kind: 'joined', by });
     this.requesters.onJoined();
     this.endSilenceInTime();
   }
 
   private endSilence(): void {
-    this.silence = null;
+    this.isSilent = false;
     this.silentUntilMs = this.nowMs;
     if (this.isJumpDue) this.jumpFrom(this.clock.bornAt);
     this.arbiters.onSilence();
+  }
+
+  /** One after the other: whoever waits asks the first that comes back. */
+  private endSilencesInReach(): void {
+    while (this.reach.endSilence(this.nowMs)) this.requesters.onReachChanged();
   }
 
   /** Votes of the earlier life, none of them valid any more, allowed tokens up to SLACK above its clock: every Grant from now on exceeds these. */
