@@ -137,8 +137,7 @@ export class RemoteRequest implements LockKeeper {
     const { state } = this;
     switch (state.kind) {
       case 'waiting':
-        this.finish();
-        return this.outcome.reject(reason);
+        return this.refuse(reason);
       case 'granted':
         state.lock.lose(new LockError('closed', `${messageOf(reason)}: stop using what the lock ${JSON.stringify(this.name)} protects`, { cause: reason }));
         state.lock.end();
@@ -176,8 +175,7 @@ export class RemoteRequest implements LockKeeper {
     this.beginPings(held.leaseMs);
     this.stopListening();
     if (believedUntilMs(held) <= this.nowMs()) {
-      this.finish();
-      return this.outcome.reject(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}; take it again`));
+      return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}; take it again`));
     }
     const lock = new LockInHand(this, this.name, this.mode, held.token, believedUntilMs(held));
     this.state = { kind: 'granted', lock, stops: false };
@@ -187,18 +185,8 @@ export class RemoteRequest implements LockKeeper {
 
   private onEnded(ended: EndedMessage): void {
     const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
-    const { state } = this;
-    switch (state.kind) {
-      case 'granted':
-        return error.code === 'closed' ? this.interrupt(state.lock, error) : this.lose(state.lock, error);
-      case 'waiting':
-        this.finish();
-        return this.outcome.reject(error);
-      case 'over':
-        return;
-      default:
-        return assertNever(state);
-    }
+    if (this.state.kind !== 'granted') return this.refuse(error);
+    return error.code === 'closed' ? this.interrupt(this.state.lock, error) : this.lose(this.state.lock, error);
   }
 
   /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
@@ -211,19 +199,8 @@ export class RemoteRequest implements LockKeeper {
 
   /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
   private onBroken(error: LockError): void {
-    const { state } = this;
-    switch (state.kind) {
-      case 'granted':
-        if (!state.stops) this.lose(state.lock, this.lostError(error.message, error));
-        return;
-      case 'waiting':
-        this.finish();
-        return this.outcome.reject(error);
-      case 'over':
-        return;
-      default:
-        return assertNever(state);
-    }
+    if (this.state.kind !== 'granted') return this.refuse(error);
+    if (!this.state.stops) this.lose(this.state.lock, this.lostError(error.message, error));
   }
 
   /** Something listens there and says nothing: a node that is stopped, or no node. */
@@ -256,6 +233,13 @@ export class RemoteRequest implements LockKeeper {
       () => this.call.write({ ping: { sentAtMs: this.nowMs() } }),
       Math.ceil(leaseMs / PINGS_PER_LEASE),
     );
+  }
+
+  /** It waited, and does so no more. */
+  private refuse(reason: unknown): void {
+    if (this.state.kind !== 'waiting') return;
+    this.finish();
+    this.outcome.reject(reason);
   }
 
   private finish(): void {
