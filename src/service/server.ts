@@ -53,13 +53,21 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     if (meant === undefined || meant.toString() === cluster) return null;
     return `cluster differs: node ${node.id} is in ${JSON.stringify(cluster)}, the client means ${JSON.stringify(meant.toString().slice(0, 128))}`;
   };
+  const streaming = <Call extends HoldCall | WatchCall>(handle: (call: Call) => void) => (call: Call): void => {
+    const fault = otherCluster(call.metadata);
+    if (fault === null) handle(call);
+    else refuse(call, grpc.status.FAILED_PRECONDITION, fault);
+  };
+  const unary = <Question, Reply>(handle: grpc.handleUnaryCall<Question, Reply>): grpc.handleUnaryCall<Question, Reply> => (call, reply) => {
+    const fault = otherCluster(call.metadata);
+    if (fault === null) handle(call, reply);
+    else reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
+  };
   const { Hold, Query, Watch, Status } = locksMethods();
   server.addService(
     { Hold, Query, Watch, Status },
     {
-      Hold: (call: HoldCall) => {
-        const fault = otherCluster(call.metadata);
-        if (fault !== null) return refuse(call, grpc.status.FAILED_PRECONDITION, fault);
+      Hold: streaming((call: HoldCall) => {
         const connection = connections.of(call.getPeer());
         if (connection.holds >= HOLDS_PER_CONNECTION_MAX) {
           return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks already, which is the most; release some, or open another connection`);
@@ -69,26 +77,18 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         const hold: ServedHold = new ServedHold(call, node, locks, `${node.id}/${connection.number}`, () => holds.delete(hold));
         holds.add(hold);
         if (isDraining) hold.stop();
-      },
-      Query: (call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
-        const fault = otherCluster(call.metadata);
-        if (fault !== null) return reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
+      }),
+      Query: unary((call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
         const scope = 'cluster' in call.request && call.request.cluster ? 'cluster' : 'node';
         locks.query({ scope }).then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
-      },
-      Watch: (call: WatchCall) => {
-        const fault = otherCluster(call.metadata);
-        if (fault !== null) return refuse(call, grpc.status.FAILED_PRECONDITION, fault);
+      }),
+      Watch: streaming((call: WatchCall) => {
         watches.add(call);
         call.once('close', () => watches.delete(call));
         if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
         watch(call, locks);
-      },
-      Status: (call: grpc.ServerUnaryCall<object, StatusReply>, reply: grpc.sendUnaryData<StatusReply>) => {
-        const fault = otherCluster(call.metadata);
-        if (fault !== null) return reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
-        reply(null, statusReply(node));
-      },
+      }),
+      Status: unary((_call: grpc.ServerUnaryCall<object, StatusReply>, reply) => reply(null, statusReply(node))),
     },
   );
   return {
