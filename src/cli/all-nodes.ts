@@ -1,11 +1,12 @@
 /** Every node of the configuration, for the commands that ask all of them. */
 import { readConfiguration } from '../config';
+import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { LockInfo } from '../locks/types';
 import { NodeConnection } from '../client/node-connection';
-import { loadClientTls } from '../transport/tls';
-import { tlsFilesOf } from './options';
+import type { TlsMaterial } from '../transport/tls';
+import { clientTlsOf } from './options';
 import type { TlsOptions } from './options';
 
 export interface AllNodesOptions extends TlsOptions {
@@ -27,9 +28,11 @@ export interface Inventory {
 
 /** The caller closes the clients. @throws LockError `config` */
 export function clientsOf(options: AllNodesOptions): NodeClient[] {
-  const files = tlsFilesOf(options);
-  const tls = files === undefined ? undefined : loadClientTls(files);
-  const { nodes, cluster } = readConfiguration(options.config);
+  const tls = clientTlsOf(options);
+  return clientsFor(readConfiguration(options.config), tls);
+}
+
+export function clientsFor({ nodes, cluster }: Configuration, tls: TlsMaterial | undefined): NodeClient[] {
   return nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, cluster }) }));
 }
 

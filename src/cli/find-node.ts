@@ -6,8 +6,7 @@ import { readConfiguration } from '../config';
 import { LockError } from '../errors';
 import { NodeConnection } from '../client/node-connection';
 import { RemoteLockManager } from '../client/remote';
-import { loadClientTls } from '../transport/tls';
-import { NODE_OPTIONS, parseAddress, tlsFilesOf } from './options';
+import { NODE_OPTIONS, clientTlsOf, parseAddress } from './options';
 import type { TlsOptions } from './options';
 
 /** How long a node that listens may take to answer. */
@@ -31,8 +30,7 @@ export function findNodeOptions(): Option[] {
  * @throws LockError `unreachable` when none does, `config` for a wrong configuration or node id; the signal's reason
  */
 export async function findNode(options: FindNodeOptions, signal: AbortSignal): Promise<RemoteLockManager> {
-  const files = tlsFilesOf(options);
-  const tls = files === undefined ? undefined : loadClientTls(files);
+  const tls = clientTlsOf(options);
   signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   aborted.catch(() => undefined);

@@ -1,8 +1,10 @@
 /** Options that several commands have, and how their values are read. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { TlsFiles } from '../transport/transport';
 import { LockError } from '../errors';
 import { nameFault } from '../locks/request-arguments';
+import { loadClientTls } from '../transport/tls';
+import type { TlsMaterial } from '../transport/tls';
+import type { TlsFiles } from '../transport/transport';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const MS_MAX = 0x7fff_ffff; // what a timer can wait
@@ -71,4 +73,10 @@ export function tlsFilesOf({ tlsCert, tlsKey, tlsCa }: TlsOptions): TlsFiles | u
     throw new LockError('config', 'TLS needs three files: give --tls-cert, --tls-key and --tls-ca, or none of them');
   }
   return { certFile: tlsCert, keyFile: tlsKey, caFile: tlsCa };
+}
+
+/** What a command shows to nodes. @throws LockError `config` as `tlsFilesOf` does, or when a file cannot be read */
+export function clientTlsOf(options: TlsOptions): TlsMaterial | undefined {
+  const files = tlsFilesOf(options);
+  return files === undefined ? undefined : loadClientTls(files);
 }

@@ -10,10 +10,10 @@ import type { Configuration, LayoutChange } from '../config';
 import { slackOf } from '../core';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
-import { NodeConnection } from '../client/node-connection';
-import { loadClientTls } from '../transport/tls';
+import type { NodeConnection } from '../client/node-connection';
+import { clientsFor, closeAll } from './all-nodes';
 import { withManual } from './manual';
-import { durationOption, tlsFilesOf, tlsOptions } from './options';
+import { clientTlsOf, durationOption, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { formatJson } from './quorums-init';
 import type { Output } from './quorums-common';
@@ -83,9 +83,7 @@ async function run(oldFile: string, newFile: string, options: ChangeOptions, out
 
 /** The highest clock seen of each node. @throws LockError `timeout` when one still answers, `config` when it runs with another file */
 async function untilStopped(old: Configuration, oldFile: string, options: ChangeOptions, output: Output): Promise<Map<string, LamportTime>> {
-  const files = tlsFilesOf(options);
-  const tls = files === undefined ? undefined : loadClientTls(files);
-  const nodes = old.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, cluster: old.cluster }) }));
+  const nodes = clientsFor(old, clientTlsOf(options));
   const clocks = new Map<string, LamportTime>();
   const untilMs = performance.now() + options.timeout;
   let shown = '';
@@ -104,7 +102,7 @@ async function untilStopped(old: Configuration, oldFile: string, options: Change
       await sleep(POLL_MS);
     }
   } finally {
-    await Promise.all(nodes.map(({ client }) => client.close()));
+    await closeAll(nodes);
   }
 }
 

@@ -7,11 +7,10 @@ import { LockError } from '../errors';
 import { NodeConnection } from '../client/node-connection';
 import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../client-protocol/schema';
 import { lockNameOf } from '../client-protocol/wire-words';
-import { loadClientTls } from '../transport/tls';
 import { EXIT, ExitWith } from './exit-codes';
 import { lockTitle } from './holders';
 import { withManual } from './manual';
-import { configOption, durationOption, tlsFilesOf, tlsOptions } from './options';
+import { clientTlsOf, configOption, durationOption, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { formatDuration, formatTable } from './table';
 
@@ -53,8 +52,7 @@ export function statusCommand(): Command {
 
 async function run(options: StatusOptions): Promise<void> {
   const configuration = readConfiguration(options.config);
-  const files = tlsFilesOf(options);
-  const tls = files === undefined ? undefined : loadClientTls(files);
+  const tls = clientTlsOf(options);
   const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls }) }));
   try {
     for (;;) {
