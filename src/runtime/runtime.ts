@@ -137,14 +137,14 @@ export class Runtime {
       ...(candidacy === undefined ? {} : {
         rivals: {
           dialStarts: (peer) => candidacy.dialStarts(peer),
-          dialFailed: (peer) => this.follow((nowMs) => candidacy.dialFails(peer, nowMs)),
-          rivalAnswered: (peer, answer) => this.follow((nowMs) => candidacy.rivalAnswers(peer, answer, nowMs)),
-          strangerCalled: (peer) => this.follow((nowMs) => candidacy.strangerCalls(peer, nowMs)),
+          dialFailed: (peer) => this.follow((candidate, nowMs) => candidate.dialFails(peer, nowMs)),
+          rivalAnswered: (peer, answer) => this.follow((candidate, nowMs) => candidate.rivalAnswers(peer, answer, nowMs)),
+          strangerCalled: (peer) => this.follow((candidate, nowMs) => candidate.strangerCalls(peer, nowMs)),
           standing: () => candidacy.standing,
         },
       }),
     });
-    if (candidacy !== undefined) this.follow((nowMs) => candidacy.advance(nowMs));
+    this.follow((candidate, nowMs) => candidate.advance(nowMs));
   }
 
   nowMs(): number {
@@ -263,11 +263,10 @@ export class Runtime {
 
   private onPeerUp(peer: NodeId, { clock, silentForMs, knowsClock, knowsEarlierLife = false }: Greeting): void {
     if (this.closed !== null) return;
-    const { candidacy } = this.parts;
-    if (candidacy !== undefined && knowsEarlierLife) this.follow((nowMs) => candidacy.contradicts(peer, nowMs));
+    if (knowsEarlierLife) this.follow((candidate, nowMs) => candidate.contradicts(peer, nowMs));
     this.down.delete(peer);
     this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs, ...(knowsClock ? {} : { remembers: false }) });
-    if (candidacy !== undefined) this.follow((nowMs) => candidacy.peerUp(peer, nowMs));
+    this.follow((candidate, nowMs) => candidate.peerUp(peer, nowMs));
     this.onReach();
   }
 
@@ -275,33 +274,32 @@ export class Runtime {
     if (this.closed !== null) return;
     this.down.set(peer, reason);
     this.handle({ kind: 'peerDown', nowMs: this.nowMs(), peer });
-    const { candidacy } = this.parts;
-    if (candidacy !== undefined) this.follow((nowMs) => candidacy.peerDown(peer, nowMs));
+    this.follow((candidate, nowMs) => candidate.peerDown(peer, nowMs));
     this.onReach();
   }
 
   /** Hear what the candidacy makes of it, and do as it says. */
-  private follow(hear: (nowMs: number) => readonly CandidacyOrder[]): void {
-    if (this.closed !== null) return;
-    for (const order of hear(this.nowMs())) this.obey(order);
+  private follow(hear: (candidate: Candidacy, nowMs: number) => readonly CandidacyOrder[]): void {
+    const { candidacy } = this.parts;
+    if (candidacy === undefined || this.closed !== null) return;
+    for (const order of hear(candidacy, this.nowMs())) this.obey(order);
     this.onCandidacy();
   }
 
   private obey(order: CandidacyOrder): void {
-    const { candidacy, transport } = this.parts;
     switch (order.kind) {
       case 'silence':
         return this.handle({ kind: 'silence', nowMs: this.nowMs(), untilMs: order.untilMs });
       case 'probe':
         // Not within the transport's own call: what it dials may have an answer at once.
-        setImmediate(() => this.closed ?? transport.probe?.());
+        setImmediate(() => this.closed ?? this.parts.transport.probe?.());
         return;
       case 'prepare':
         return this.writeTerms();
       case 'wake':
         this.forgetCandidacyWake();
         this.forgetCandidacyWake = this.schedule(() => {
-          if (candidacy !== undefined) this.follow((nowMs) => candidacy.advance(nowMs));
+          this.follow((candidate, nowMs) => candidate.advance(nowMs));
         }, Math.max(1, order.atMs - this.nowMs()));
         return;
       default:
@@ -311,11 +309,10 @@ export class Runtime {
 
   /** No vote is lent before the next life can know under which terms. */
   private writeTerms(): void {
-    const { candidacy, terms, dataDirectory, log } = this.parts;
-    if (candidacy === undefined) return;
+    const { terms, dataDirectory, log } = this.parts;
     const written = terms === undefined ? Promise.resolve() : dataDirectory.remember(terms.whenLending);
     written.then(
-      () => this.follow((nowMs) => candidacy.termsAreWritten(nowMs)),
+      () => this.follow((candidate, nowMs) => candidate.termsAreWritten(nowMs)),
       (error: unknown) => {
         if (this.closed !== null) return;
         log.error(`cannot write the data directory; this node lends no vote until it can: ${error instanceof Error ? error.message : String(error)}`);
