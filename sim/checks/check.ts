@@ -22,6 +22,8 @@ export type Check =
   | 'callers-known'
   /** Every waiting request of a live node is granted within a bound. */
   | 'progress'
+  /** In `spaced` runs: a lock that is free and wanted is given at once, but for what the last fault may cost. */
+  | 'prompt'
   /** With no request open, nothing is kept. */
   | 'no-residue'
   /** Without contention: 3(K-1) messages for a first entry, none for the next. */

@@ -16,6 +16,7 @@ import { CeilingHolds, GrantRises, RequestUnique } from './messages';
 import { NoResidue } from './no-residue';
 import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
+import { Prompt } from './prompt';
 import type { Scene } from './scene';
 import { StolenForSomebody } from './stolen-for-somebody';
 import { TokenCovered } from './token-covered';
@@ -70,6 +71,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
+    ...(profile === 'spaced' ? [new Prompt(scene, plan)] : []),
     ...accounts.last,
   ];
 }

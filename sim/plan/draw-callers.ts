@@ -36,7 +36,7 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
     : Array.from({ length: options.callers * nodes }, (_, i) => i % nodes);
   // An entry costs about 3 messages an arbiter, and some for faults and contention.
   const wishesAimedAt = EVENTS_AIMED_AT / (8 + 2 * nodes);
-  const leases = options.durationMs === undefined ? (profile === 'relentless' ? 5 : 1) : Math.max(1, durationUs / (leaseUs * 6));
+  const leases = options.durationMs === undefined ? (profile === 'relentless' ? 5 : profile === 'spaced' ? 3 : 1) : Math.max(1, durationUs / (leaseUs * 6));
   const wishesEach = isSteadfast ? Math.ceil(durationUs / (leaseUs * HOLD_LEASES_MAX)) : Math.ceil((wishesAimedAt * leases) / machines.length);
   const spreadUs = Math.floor((2 * durationUs) / wishesEach);
 
@@ -53,7 +53,7 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
       wishes.push({
         lock: isEachHisOwn ? machine : own.below(locks),
         mode,
-        thinkUs: (i === 0 && isCalm ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
+        thinkUs: (i === 0 && (isCalm || profile === 'spaced') ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
         holdUs: lingersUs + own.below(holdUsMax),
         patienceUs: own.chance(toPpm(intensities.cancel)) ? patienceUs : null,
         steals: own.chance(toPpm(intensities.steal)),

@@ -5,6 +5,7 @@ import { drawRate, drawWildRate } from './clock-rates';
 import { DAY_US } from './draw-context';
 import type { DrawContext } from './draw-context';
 import { toPpm } from './intensities';
+import { drawMishaps } from './mishaps';
 import { cutBothWays, drawOutages, RELENTLESS_LEASES, STEADFAST_LEASES } from './outages';
 import { ECHO_MEMORY } from './plan';
 import type { Family, Fault, FaultKind, LostMachine, Plan } from './plan';
@@ -12,10 +13,11 @@ import { MILLION, Random } from './random';
 
 const MESSAGE_KINDS: readonly MessageKind[] = ['request', 'grant', 'release', 'inquire', 'yield'];
 
-export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, intensities }: DrawContext, family: Family): Fault[] {
+export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, delayUs, intensities }: DrawContext, family: Family): Fault[] {
   const outages = { family, nodes, leaseUs, durationUs };
   const faults = profile === 'relentless' ? drawOutages(new Random(seed, 'faults:relentless'), { ...outages, leases: RELENTLESS_LEASES })
     : profile === 'steadfast' ? drawOutages(new Random(seed, 'faults:steadfast'), { ...outages, leases: STEADFAST_LEASES })
+    : profile === 'spaced' ? drawMishaps(new Random(seed, 'faults:spaced'), { ...outages, delayUs })
     : [];
   const all = Array.from({ length: nodes }, (_, index) => index);
   const plan = (kind: FaultKind, make: (random: Random, atUs: number) => void): void => {

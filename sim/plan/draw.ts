@@ -8,7 +8,7 @@ import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
-import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVELS, STEADFAST_LEVELS, THIEVES, toPpm } from './intensities';
+import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
@@ -19,7 +19,7 @@ export type { RunOptions } from './draw-context';
 
 /** How long there are faults, in leases. */
 const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
-  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], steadfast: [30, 60], adrift: [3, 10],
+  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], adrift: [3, 10],
 };
 
 /** The least slack, for each caller and node. */
@@ -35,13 +35,14 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
   const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
-  const leaseMs = options.leaseMs ?? stream('lease').pick(hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
-  const drawnSlack = hasFaults ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
+  const drawnSlack = hasFaults && profile !== 'spaced' ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(leasesMin, leasesMax) : options.durationMs * 1000;
   const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
     : profile === 'relentless' ? drawGentleIntensities(stream('faults'), RELENTLESS_LEVELS)
+    : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
     : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
@@ -79,6 +80,7 @@ function drawProfile(random: Random): Profile {
   const n = random.below(100);
   // Where no seed that a test or a mutant remembers lies.
   if (n >= 28 && n < 31) return 'steadfast';
+  if (n >= 31 && n < 43) return 'spaced';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 

@@ -75,6 +75,11 @@ export const STEADFAST_LEVELS: Partial<FaultIntensities> = {
   duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, echo: 5, twice: 0.1, steal: 0.02,
 };
 
+/** What may go on beside faults one at a time: nothing that makes anybody wait for longer than some messages take. */
+export const SPACED_LEVELS: Partial<FaultIntensities> = {
+  drift: 1, timer: 0.002, disk: 0.002, cancel: 0.2, linger: 0.1, twice: 0.1, steal: 0.1, deaf: 0.3,
+};
+
 export function drawGentleIntensities(random: Random, levels: Partial<FaultIntensities>): FaultIntensities {
   return intensitiesOf(Object.fromEntries(Object.entries(levels).filter(() => random.chance(600_000))));
 }

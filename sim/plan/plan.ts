@@ -58,6 +58,7 @@ export const PROFILES = {
   frugal: 'besides, no two nodes want one lock: every message is counted',
   swarm: 'faults',
   relentless: 'faults never stop, but so few nodes are down at a time that a quorum is left: every wait is held to a bound',
+  spaced: 'faults one at a time and far apart: a lock that is free and wanted is given within what the last fault may cost',
   steadfast: 'outages as few at a time, but no other loss: no lock that is held is lost, save for a reason that has a name',
   adrift: 'as swarm, with clocks far beyond the drift bound: exclusion is not promised then, that tokens rise is',
 } as const;
@@ -65,7 +66,7 @@ export type Profile = keyof typeof PROFILES;
 
 /** Nodes are away all the time, so few of them that the others contain a quorum. */
 export function hasOutages(profile: Profile): boolean {
-  return profile === 'relentless' || profile === 'steadfast';
+  return profile === 'relentless' || profile === 'spaced' || profile === 'steadfast';
 }
 
 export interface MachinePlan {

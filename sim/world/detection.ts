@@ -4,14 +4,15 @@ import { DETECT } from './items';
 import type { Machine } from './machine';
 import type { Stage, Step } from './stage';
 
-/** So many times a node that may be mute is looked at, once in each retry interval. */
-const MUTE_LOOKS = 60;
+/** So many times a node that may be mute is looked at, four times in each retry interval. */
+const MUTE_LOOKS = 240;
 
 export class Detection {
   private readonly random: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
   private readonly seenLife: number[];
   private readonly suspectedUntilUs: number[];
+  private readonly foundMute = new Set<number>();
 
   constructor(private readonly stage: Stage, private readonly step: Step) {
     this.random = new Random(stage.plan.seed, 'detection');
@@ -34,13 +35,18 @@ export class Detection {
     }
   }
 
-  /** Its peers look at it again and again: each sign of life says whether it can speak. */
-  watch(peer: number): void {
+  /** It may fall mute: it and its peers look again and again, as each sign of life would say. */
+  watch(peer: number, forUs = Infinity): void {
     const { agenda, nowUs, plan, places, network } = this.stage;
-    const everyUs = plan.retryMs * 1000;
+    const everyUs = Math.ceil(plan.retryMs * 250);
+    const looks = Math.min(MUTE_LOOKS, Math.ceil(forUs / everyUs));
     for (let other = 0; other < places.length; other++) {
       if (other === peer) continue;
-      for (let turn = 1; turn <= MUTE_LOOKS; turn++) agenda.push(nowUs + turn * everyUs + this.random.below(everyUs), DETECT, network.link(other, peer), 0);
+      for (let turn = 1; turn <= looks; turn++) {
+        const atUs = nowUs + turn * everyUs + this.random.below(everyUs);
+        agenda.push(atUs, DETECT, network.link(other, peer), 0);
+        agenda.push(atUs, DETECT, network.link(peer, other), 0);
+      }
     }
   }
 
@@ -77,7 +83,7 @@ export class Detection {
     const peer = this.stage.machine(link % places.length);
     const back = network.link(peer.index, machine.index);
     const isReached = peer.node !== null && peer.frozenUntilUs <= nowUs && !peer.isAsleep
-      && !(peer.isLostForEver && core.isMute(peer.node, this.stage.nowMsAt(peer))) && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
+      && !this.isMute(peer) && !this.isMute(machine) && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
     const seenLife = this.seenLife[link] ?? 0;
     const nowMs = this.stage.nowMsAt(machine);
     // A peer that restarted in between broke the connection.
@@ -94,5 +100,18 @@ export class Detection {
       const remembers = core.remembers(peer.node);
       this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs, ...(remembers ? {} : { remembers }) });
     }
+  }
+
+  /** A ceiling of it was written: if it was mute, it dials again. */
+  maySpeak({ index }: Machine): void {
+    if (!this.foundMute.delete(index)) return;
+    this.lookFromAll(index);
+  }
+
+  /** It ended its connections, and neither dials nor accepts (protocol.md section 17). */
+  private isMute({ node, index }: Machine): boolean {
+    if (node === null || !this.stage.core.isMute(node, this.stage.nowMs(index))) return false;
+    this.foundMute.add(index);
+    return true;
   }
 }

@@ -49,7 +49,7 @@ export class Faults {
       case 'full': {
         const machine = stage.machine(fault.machine);
         machine.diskFullUntilUs = Math.max(machine.diskFullUntilUs, nowUs + fault.forUs);
-        return;
+        return detection.watch(fault.machine, fault.forUs + stage.plan.retryMs * 1000);
       }
       case 'slow': {
         const machine = stage.machine(fault.machine);

@@ -151,7 +151,8 @@ export class World {
       case CALLER:
         return this.callers.advance(this.stage.caller(a), b);
       case CEILING:
-        return this.disk.written(machine, b, payload as number);
+        this.disk.written(machine, b, payload as number);
+        return this.detection.maySpeak(machine);
       case DETECT:
         return this.detection.detect(machine, a);
     }

@@ -1,0 +1,229 @@
+/**
+ * prompt: a lock that is free and wanted is given at once, but for what the last fault may cost. In `spaced` runs faults come one
+ * at a time, so at each entry it is known what can have held it up: somebody had the lock until then, one that went before gave up,
+ * or a fault that is not over and done with. What is more is late.
+ * Law: a cost is what the rules of protocol.md make a waiter wait and no more; each has its reason beside it.
+ * Must never look into the core: it sees messages, holds and who asks.
+ */
+import { assertNever } from '../../src/core';
+import type { Event, LamportTime, Message, Mode } from '../../src/core';
+import { delayUsMax } from '../plan/delays';
+import type { Fault, Plan } from '../plan/plan';
+import { violated } from './check';
+import { ofLock, wishOf } from './scene';
+import type { Hold, Scene } from './scene';
+import type { Entry, Witness } from './witness';
+
+/** Since when a lock could have been given to whoever waits. */
+interface Free {
+  /** To readers: no writer has had it since. */
+  fromWritersUs: number;
+  fromAllUs: number;
+  readonly inside: Map<number, Hold>;
+  /** When a writer waited last. Readers may have to wait behind it, though other readers are inside. */
+  writerWaitedUs: number;
+}
+
+/** The last request of a node for a lock. */
+interface Opened {
+  timestamp: LamportTime;
+  /** Until when it was in the protocol; Infinity while it is. */
+  untilUs: number;
+}
+
+/** Who waits, against whom a fault struck. */
+type Role =
+  /** Its own node. */
+  | 'own'
+  /** Another node, which had a request for the same lock in the protocol: votes may be lent to it. */
+  | 'involved'
+  | 'aside';
+
+/** A wait that ends now. */
+interface Wait {
+  readonly machine: number;
+  readonly lock: number;
+  readonly mode: Mode;
+  /** Since when nobody was in the way. */
+  readonly sinceUs: number;
+}
+
+/** The longest chain of messages that a free lock waits for: asked, inquired, given up, lent, clocks brought together. */
+const HANDOVER_DELAYS = 30;
+
+export class Prompt implements Witness {
+  private readonly free: readonly Free[];
+  /** By machine and lock. */
+  private readonly opened: Opened[][];
+  private readonly handoverUs: number;
+  private readonly noticeUs: number;
+  private readonly leaseUs: number;
+  private readonly retryUs: number;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.free = scene.locks.map(() => ({ fromWritersUs: 0, fromAllUs: 0, inside: new Map<number, Hold>(), writerWaitedUs: 0 }));
+    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, untilUs: -Infinity })));
+    this.handoverUs = HANDOVER_DELAYS * delayUsMax(plan.network) + 2 * plan.diskUs + 2 * plan.timerLagUs;
+    this.noticeUs = 2 * plan.network.detectionUs;
+    // By a clock that is slow, and by timers that are late.
+    const longer = 1 + (2 * plan.driftMaxPpm) / 1_000_000;
+    this.leaseUs = plan.leaseMs * 1000 * longer;
+    this.retryUs = plan.retryMs * 1000 * longer;
+  }
+
+  stepping(_machine: number, event: Event): void {
+    // Whoever came after one that gives up could not enter before.
+    if (event.kind === 'release') this.givenUp(this.scene.lockOf(event.lock));
+  }
+
+  sent(from: number, _to: number, lock: number, message: Message): void {
+    const opened = this.openedBy(from, lock);
+    if (message.kind === 'request') {
+      opened.timestamp = message.timestamp;
+      opened.untilUs = Infinity;
+    } else if (message.kind === 'release' && message.timestamp === opened.timestamp) {
+      opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
+    }
+  }
+
+  entered({ machine, lock, caller, hold }: Entry): void {
+    const { nowUs, phase } = this.scene;
+    const free = ofLock(this.free, lock);
+    if (hold.mode === 'exclusive') free.writerWaitedUs = nowUs;
+    const freeUs = hold.mode === 'exclusive' ? free.fromAllUs : this.freeForReadersUs(free, lock, caller.askedAtUs);
+    free.inside.set(hold.number, hold);
+    if (phase === 'faults') this.judge({ machine, lock, mode: hold.mode, sinceUs: Math.max(caller.askedAtUs, freeUs) });
+  }
+
+  left(lock: number, hold: Hold): void {
+    ofLock(this.free, lock).inside.delete(hold.number);
+    this.had(lock, hold.mode, this.scene.nowUs);
+  }
+
+  /** Those inside may be in other processes: they go on until their time is over. */
+  dying(machine: number): void {
+    const place = this.scene.places[machine];
+    this.free.forEach(({ inside }, lock) => {
+      for (const hold of inside.values()) {
+        if (hold.machine !== machine) continue;
+        inside.delete(hold.number);
+        this.had(lock, hold.mode, place?.alive.trueUs(hold.endsAtUs) ?? 0);
+      }
+      const opened = this.openedBy(machine, lock);
+      opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
+    });
+  }
+
+  // --- what a fault may cost ---------------------------------------------------------------------
+
+  private judge(wait: Wait): void {
+    const { nowUs, nodeIds, locks } = this.scene;
+    const { machine, lock, sinceUs } = wait;
+    if (nowUs <= sinceUs + this.handoverUs) return;
+    let allowedUs = sinceUs;
+    for (const fault of this.plan.faults) if (fault.atUs <= nowUs) allowedUs = Math.max(allowedUs, this.costsUntilUs(fault, wait));
+    if (nowUs <= allowedUs + this.handoverUs) return;
+    violated('prompt', `${nodeIds[machine]} enters lock ${locks[lock]} ${nowUs - sinceUs} us after it was free and wanted; `
+      + (allowedUs > sinceUs ? `a fault accounts for ${allowedUs - sinceUs} us of it, ` : 'no fault accounts for it, ') + `messages for ${this.handoverUs} us`);
+  }
+
+  /** Until when, in true time, this fault may have held up this wait. */
+  private costsUntilUs(fault: Fault, wait: Wait): number {
+    const { atUs } = fault;
+    const { sinceUs } = wait;
+    const { leaseUs, retryUs, noticeUs } = this;
+    const endUs = atUs + ('forUs' in fault ? fault.forUs : 0);
+    const role = this.roleOf(fault, wait);
+    const startedUs = Math.max(atUs, sinceUs);
+    const endedUs = Math.max(endUs, sinceUs);
+    switch (fault.kind) {
+      case 'rate':
+      case 'wake':
+      case 'jump':
+        return 0;
+      case 'suspect':
+        return startedUs <= endUs ? startedUs + noticeUs : 0;
+      case 'slow':
+        return endUs;
+      case 'echo': // A late Request may wait in a queue until nobody has repeated it for a lease.
+        return atUs + leaseUs;
+      case 'pause':
+      case 'sleep':
+        if (role === 'own') return endUs;
+        // Votes lent to it are not answered for; others are asked in its place when it is found to be down.
+        return Math.min(endUs, startedUs + (role === 'involved' ? leaseUs : noticeUs));
+      case 'full': // It falls mute when it has had something to say for a retry interval; its peers look each half of one.
+        if (role === 'own') return endUs + noticeUs;
+        return Math.min(endUs, startedUs + (role === 'involved' ? leaseUs : 1.5 * retryUs)) + noticeUs;
+      case 'cut':
+      case 'clog': {
+        // Until a repeat makes the arbiter inquire, a vote may be lent to one that is gone. To an arbiter that missed the first Request, the first repeat is none.
+        const repeatedUs = sinceUs <= endUs + leaseUs ? Math.max(endedUs + retryUs, sinceUs + 2 * retryUs) + noticeUs : 0;
+        // A writer that gave up may be left in a queue, where nobody inquires for it, until it was not repeated for a lease. Readers wait behind it.
+        if (wait.mode === 'shared') return Math.max(repeatedUs, endUs + leaseUs + noticeUs);
+        if (role === 'own' || fault.kind === 'clog' || fault.as === 'oneway') return repeatedUs;
+        return Math.min(repeatedUs, startedUs + (role === 'involved' ? leaseUs : retryUs) + noticeUs);
+      }
+      case 'crash': {
+        if (role === 'aside') return startedUs + noticeUs;
+        // A vote is lent to a request of the dead for a lease; to one that waited in a queue, for a lease after the one in which nobody repeated it.
+        const lentUs = sinceUs <= atUs + 2 * leaseUs ? Math.min(startedUs + leaseUs, atUs + 2 * leaseUs) + noticeUs : 0;
+        // Its peers tell a node without memory what it needs to know, after a silent lease.
+        return role === 'own' && fault.how === 'wipe' ? Math.max(lentUs, endUs + leaseUs + noticeUs) : lentUs;
+      }
+      default:
+        return assertNever(fault);
+    }
+  }
+
+  private roleOf(fault: Fault, { machine, lock }: Wait): Role {
+    const struck = machinesOf(fault);
+    if (struck.includes(machine)) return 'own';
+    return struck.some((each) => this.openedBy(each, lock).untilUs >= fault.atUs - this.handoverUs) ? 'involved' : 'aside';
+  }
+
+  // --- who has, and who wants --------------------------------------------------------------------
+
+  private freeForReadersUs(free: Free, lock: number, askedAtUs: number): number {
+    const isBehindWriter = free.writerWaitedUs >= askedAtUs || this.doesWriterWait(lock);
+    if (!isBehindWriter) return free.fromWritersUs;
+    return free.inside.size > 0 ? this.scene.nowUs : free.fromAllUs;
+  }
+
+  private doesWriterWait(lock: number): boolean {
+    return this.scene.callers.some((caller) => caller.state === 'waiting' && caller.lock === lock && wishOf(caller).mode === 'exclusive');
+  }
+
+  private givenUp(lock: number): void {
+    const free = ofLock(this.free, lock);
+    free.writerWaitedUs = this.scene.nowUs;
+    this.had(lock, 'exclusive', this.scene.nowUs);
+  }
+
+  private had(lock: number, mode: Mode, untilUs: number): void {
+    const free = ofLock(this.free, lock);
+    free.fromAllUs = Math.max(free.fromAllUs, untilUs);
+    if (mode === 'exclusive') free.fromWritersUs = Math.max(free.fromWritersUs, untilUs);
+  }
+
+  private openedBy(machine: number, lock: number): Opened {
+    const opened = this.opened[machine]?.[lock];
+    if (opened === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
+    return opened;
+  }
+}
+
+/** The nodes that a fault struck: of a cut the one that was cut off, or both ends. */
+function machinesOf(fault: Fault): readonly number[] {
+  switch (fault.kind) {
+    case 'cut':
+      return fault.from.length === 1 && fault.to.length === 1 ? [...fault.from, ...fault.to] : fault.from.length === 1 ? fault.from : fault.to;
+    case 'clog':
+    case 'echo':
+      return [fault.from, fault.to];
+    case 'suspect':
+      return [fault.machine, fault.peer];
+    default:
+      return [fault.machine];
+  }
+}
