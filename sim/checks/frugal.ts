@@ -35,7 +35,7 @@ export class Frugal implements Witness {
     this.bills = locks.map(() => ({
       timestamp: 0, requests: 0, grants: 0, isPaid: true, releasesOwed: 0, machine: -1, heldUntilMs: 0, lastLeftMs: 0,
     }));
-    this.peers = nodeIds.map((id) => coterie.votingSet(id).length - 1);
+    this.peers = nodeIds.map((id) => coterie.votingSet(id).filter((arbiter) => arbiter !== id).length);
   }
 
   stepping(_machine: number, event: Event): void {

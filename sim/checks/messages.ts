@@ -46,8 +46,13 @@ export class CeilingHolds implements Witness {
 export class GrantRises implements Witness {
   private readonly given: GrantsGiven[];
 
-  constructor(private readonly scene: Scene) {
+  /** @param losesHeldBack whether a node has so little room that a Grant may first be sent when it is repeated, after younger ones */
+  constructor(private readonly scene: Scene, private readonly losesHeldBack = false) {
     this.given = scene.nodeIds.map((id) => new GrantsGiven(id));
+  }
+
+  started(machine: number): void {
+    this.given[machine]?.beginLife();
   }
 
   /** What it gave before it lost its memory nobody can count on any more; but where its clock is above that, the numbers rise on. */
@@ -56,7 +61,7 @@ export class GrantRises implements Witness {
   }
 
   sending(from: number, _to: number, _lock: number, message: Message): void {
-    if (message.kind === 'grant') this.given[from]?.check(message);
+    if (message.kind === 'grant') this.given[from]?.check(message, this.losesHeldBack);
   }
 }
 
@@ -84,22 +89,27 @@ function clockOf({ core, places }: Scene, machine: number): LamportTime {
 /** The grants that one arbiter gave. */
 class GrantsGiven {
   highest = 0;
+  private highestBefore = 0;
   private readonly recent = new Recent<Grant>();
 
   constructor(private readonly arbiter: string) {}
 
-  /** The same number again must be the same grant again; any other must be the highest so far. */
-  check(grant: Grant): void {
+  beginLife(): void {
+    this.highestBefore = this.highest;
+  }
+
+  /** The same number again must be the same grant again; any other must be the highest so far, or at least higher than in earlier lives. */
+  check(grant: Grant, mayComeLate: boolean): void {
     const { arbiter } = this;
     const known = this.recent.get(grant.grant);
     if (known !== undefined) {
       if (known.timestamp !== grant.timestamp || known.lock !== grant.lock) {
         violated('grant-rises', `${arbiter} gave number ${grant.grant} to (${known.lock}, ${known.timestamp}) and to (${grant.lock}, ${grant.timestamp})`);
       }
-    } else if (grant.grant <= this.highest) {
+    } else if (grant.grant <= (mayComeLate ? this.highestBefore : this.highest)) {
       violated('grant-rises', `${arbiter} gave number ${grant.grant} after ${this.highest}`);
     } else {
-      this.highest = grant.grant;
+      this.highest = Math.max(this.highest, grant.grant);
     }
     this.recent.set(grant.grant, grant);
   }

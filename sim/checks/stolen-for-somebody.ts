@@ -6,6 +6,7 @@
 import { doesHold, doesSteal } from '../../src/core';
 import type { LamportTime, Message } from '../../src/core';
 import { violated } from './check';
+import { wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
 import type { EffectOf, Entry, Witness } from './witness';
 
@@ -18,7 +19,8 @@ export class StolenForSomebody implements Witness {
   /** And which request it is or was. */
   private readonly thieves: LamportTime[] = [];
 
-  constructor(private readonly scene: Scene) {
+  /** @param losesHeldBack whether a node has so little room that what a thief says may be lost before it is sent */
+  constructor(private readonly scene: Scene, private readonly losesHeldBack = false) {
     this.waitedUntilUs = scene.nodeIds.flatMap(() => scene.locks.map(() => -Infinity));
   }
 
@@ -46,9 +48,13 @@ export class StolenForSomebody implements Witness {
     const from = nodeIds.indexOf(thief.node);
     if (from === machine) return;
     const waitedUntilUs = this.waitedUntilUs[this.keyOf(from, this.scene.lockOf(name))] ?? -Infinity;
-    if (waitedUntilUs + RESOLUTION_US >= caller.enteredAtUs) return;
+    if (waitedUntilUs + RESOLUTION_US >= caller.enteredAtUs || (this.losesHeldBack && this.doesThiefWait(from, caller.lock))) return;
     violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name} to ${thief.node}, which has not waited for it `
       + `for ${nowUs - waitedUntilUs} us, and the hold is ${nowUs - caller.enteredAtUs} us old`);
+  }
+
+  private doesThiefWait(machine: number, lock: number): boolean {
+    return this.scene.callers.some((each) => each.machine.index === machine && each.lock === lock && each.state === 'waiting' && wishOf(each).steals);
   }
 
   private over(machine: number, lock: number): void {

@@ -45,6 +45,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
   const isCalm = profile === 'calm';
   const isFrugal = profile === 'frugal';
   const isAdrift = profile === 'adrift';
+  const losesHeldBack = plan.heldBackMax !== undefined;
   const openings = new Openings(scene);
   const promise = new TokenPromise(scene);
   const leaseInside = skipsLeaseInside || isAdrift ? null : new LeaseInside(scene);
@@ -57,12 +58,13 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     openings,
     promise,
     new CeilingHolds(scene),
-    new GrantRises(scene),
+    new GrantRises(scene, losesHeldBack),
     new RequestUnique(scene),
     new Exclusion(scene, !isAdrift),
     new TokenRises(scene, promise, isAdrift ? openings : null),
-    new StolenForSomebody(scene),
-    new Deadlock(scene),
+    new StolenForSomebody(scene, losesHeldBack),
+    // What is lost before it is sent nobody sees.
+    ...(losesHeldBack ? [] : [new Deadlock(scene)]),
     ...(isCalm ? [new Fairness(scene)] : []),
     new LostAtOnce(scene),
     ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, promise, leaseInside, plan.slack)]),

@@ -6,7 +6,8 @@
 import type { Core } from '../core';
 import { recordRun } from '../page/record-run';
 import type { NoteRow, RecordedEffect, RecordedMessage, Recording, Row, StepRow } from '../page/recording';
-import type { Plan } from '../plan/plan';
+import { familyLayoutOf, nodeIdsOf } from '../plan/layout';
+import type { Family, Plan } from '../plan/plan';
 import { ScenarioError, runScenario } from '../scenario';
 import { withShortClocks } from '../outcome/trace';
 
@@ -104,10 +105,10 @@ class Conversation {
 
   /** @throws ScenarioError when a message that arrived is not in flight in the scenario */
   commands(): string {
-    const { machines, family, leaseMs, retryMs, driftMaxPpm, slack, ceilingBlock } = this.plan;
+    const { machines, family, leaseMs, retryMs, driftMaxPpm, slack, ceilingBlock, retain = true } = this.plan;
     this.say(
-      `nodes ${machines.length} ${family}`, `lease ${leaseMs}`, `retry ${retryMs}`, `drift ${driftMaxPpm / 1_000_000}`,
-      `slack ${slack}`, `block ${ceilingBlock}`, 'handshakes off', ...this.absent().map((node) => `absent ${node}`),
+      `nodes ${machines.length} ${quorumsInWords(family, machines.length)}`, `lease ${leaseMs}`, `retry ${retryMs}`, `drift ${driftMaxPpm / 1_000_000}`,
+      `slack ${slack}`, `block ${ceilingBlock}`, ...(retain ? [] : ['retain off']), 'handshakes off', ...this.absent().map((node) => `absent ${node}`),
     );
     this.recording.rows.forEach((row, index) => {
       const commands = row.kind === 'note' ? this.ofNote(row) : row.kind === 'step' ? this.ofStep(row, index) : [];
@@ -228,4 +229,10 @@ class Conversation {
 /** Sent before, and a copy of it is still to arrive, or never will. */
 function isInFlight({ receivedAt }: RecordedMessage, index: number): boolean {
   return receivedAt.length === 0 || receivedAt.some((row) => row >= index);
+}
+
+/** As a scenario names them. */
+function quorumsInWords(family: Family, nodes: number): string {
+  const layout = familyLayoutOf(family, nodeIdsOf(nodes));
+  return layout.family === 'explicit' ? `explicit ${Object.values(layout.sets).map((set) => `{${set.join(',')}}`).join(' ')}` : layout.family;
 }

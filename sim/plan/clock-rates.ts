@@ -2,15 +2,21 @@
 import { MILLION } from './random';
 import type { Random } from './random';
 
-export const DRIFT_MAX_PPM = 10_000;
-/** Two clocks this far off in opposite directions differ by just less than the bound. */
-const RATE_MAX_PPM = Math.floor((MILLION * DRIFT_MAX_PPM) / (2 * MILLION + DRIFT_MAX_PPM));
+export const DEFAULT_DRIFT_MAX_PPM = 10_000;
+
+/** The bounds that nodes are told, most often that of the default. */
+export const DRIFT_MAX_PPM: readonly number[] = [10_000, 10_000, 10_000, 1_000, 50_000];
 
 /** With clocks beyond the bound, one may go at twice and a half the rate of true time and the other at half. */
 const ADRIFT_PPM = { slowest: -500_000, fastest: 1_500_000 } as const;
 
-export function drawRate(random: Random, share: number): number {
-  const max = Math.floor(RATE_MAX_PPM * share);
+/** Two clocks this far off in opposite directions differ by just less than the bound. */
+function rateMaxPpm(driftMaxPpm: number): number {
+  return Math.floor((MILLION * driftMaxPpm) / (2 * MILLION + driftMaxPpm));
+}
+
+export function drawRate(random: Random, share: number, driftMaxPpm: number): number {
+  const max = Math.floor(rateMaxPpm(driftMaxPpm) * share);
   // The ends of the range are where it hurts.
   return random.pick([-max, max, random.between(-max, max)]);
 }

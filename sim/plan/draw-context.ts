@@ -27,6 +27,7 @@ export interface DrawContext {
   readonly leaseUs: number;
   readonly durationUs: number;
   readonly delayUs: number;
+  readonly driftMaxPpm: number;
   readonly intensities: FaultIntensities;
 }
 

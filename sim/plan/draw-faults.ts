@@ -13,7 +13,7 @@ import { MILLION, Random } from './random';
 
 const MESSAGE_KINDS: readonly MessageKind[] = ['request', 'grant', 'release', 'inquire', 'yield'];
 
-export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, delayUs, intensities }: DrawContext, family: Family): Fault[] {
+export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, delayUs, driftMaxPpm, intensities }: DrawContext, family: Family): Fault[] {
   const outages = { family, nodes, leaseUs, durationUs };
   const faults = profile === 'relentless' ? drawOutages(new Random(seed, 'faults:relentless'), { ...outages, leases: RELENTLESS_LEASES })
     : profile === 'steadfast' ? drawOutages(new Random(seed, 'faults:steadfast'), { ...outages, leases: STEADFAST_LEASES })
@@ -121,7 +121,7 @@ export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, delayUs,
     const count = random.below(nodes + 1);
     for (let i = 0; i < count; i++) {
       const atUs = random.below(durationUs);
-      faults.push({ kind: 'rate', atUs, machine: random.below(nodes), ratePpm: drawRate(random, intensities.drift) });
+      faults.push({ kind: 'rate', atUs, machine: random.below(nodes), ratePpm: drawRate(random, intensities.drift, driftMaxPpm) });
     }
   }
   if (profile === 'adrift') {

@@ -3,7 +3,7 @@
  * so that fixing one leaves the others as they were.
  */
 import { ceilingBlockOf, slackOf } from '../../src/core';
-import { DRIFT_MAX_PPM, drawRate, drawWildRate } from './clock-rates';
+import { DEFAULT_DRIFT_MAX_PPM, DRIFT_MAX_PPM, drawRate, drawWildRate } from './clock-rates';
 import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
@@ -21,6 +21,10 @@ export type { RunOptions } from './draw-context';
 const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
   calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], adrift: [3, 10],
 };
+
+/** How often a Request is repeated, in percent of the lease: from near half of it, the most that a configuration may say, to a tenth. */
+const THIRD = 100 / 3;
+const RETRY_PERCENT: readonly number[] = [THIRD, THIRD, THIRD, 45, 20, 10];
 
 /** The least slack, for each caller and node. */
 const SLACK_PER_CALLER = 4;
@@ -47,20 +51,26 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
-  const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, intensities };
+  const driftMaxPpm = hasFaults ? stream('drift bound').pick(DRIFT_MAX_PPM) : DEFAULT_DRIFT_MAX_PPM;
+  const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, driftMaxPpm, intensities };
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
   const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
   const slack = options.slack ?? Math.max(drawnSlack, SLACK_PER_CALLER * callers.length * nodes);
+  const retryPercent = hasFaults && profile !== 'steadfast' ? stream('retry').pick(RETRY_PERCENT) : THIRD;
+  const retain = !hasFaults || !stream('retain').chance(100_000);
+  const limits = isSwarm ? drawLimits(stream('limits')) : {};
   return {
     seed,
     profile,
     family,
     locks,
     leaseMs,
-    retryMs: Math.max(1, Math.floor(leaseMs / 3)),
-    driftMaxPpm: DRIFT_MAX_PPM,
+    retryMs: Math.max(1, Math.floor((leaseMs * retryPercent) / 100)),
+    driftMaxPpm,
     slack,
+    retain,
+    ...limits,
     ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
     durationUs,
     // An older file is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 18).
@@ -76,6 +86,12 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   };
 }
 
+/** In some runs there is room for next to nothing. What it costs is time. */
+function drawLimits(random: Random): Pick<Plan, 'heldBackMax' | 'locksKeptMax'> {
+  if (random.chance(850_000)) return {};
+  return { heldBackMax: random.pick([1, 3, 10]), locksKeptMax: random.below(3) };
+}
+
 function drawProfile(random: Random): Profile {
   const n = random.below(100);
   // Where no seed that a test or a mutant remembers lies.
@@ -86,19 +102,19 @@ function drawProfile(random: Random): Profile {
 
 function drawFamily(random: Random, nodes: number): Family {
   const families: Family[] = ['majority'];
-  if (nodes >= 3) families.push('grid', 'grid');
+  if (nodes >= 3) families.push('grid', 'grid', 'wheel');
   if (nodes === 3 || nodes === 7 || nodes === 13) families.push('plane', 'plane');
   return random.pick(families);
 }
 
-function drawMachines({ seed, profile, nodes, leaseUs, intensities }: DrawContext): MachinePlan[] {
+function drawMachines({ seed, profile, nodes, leaseUs, driftMaxPpm, intensities }: DrawContext): MachinePlan[] {
   const random = new Random(seed, 'machines');
   const isStaggered = random.chance(300_000) && isSwarming(profile);
   // Frugal: clocks too far apart cost a repeat, and a ceiling on disk that another's clock is beyond costs time (protocol.md sections 3 and 7).
   const skewUs = random.pick(profile === 'frugal' ? [0, 500] : [0, 500, 5_000_000]);
   return Array.from({ length: nodes }, () => ({
     startUs: isStaggered ? random.below(leaseUs) : 0,
-    ratePpm: profile === 'adrift' ? drawWildRate(random) : drawRate(random, intensities.drift),
+    ratePpm: profile === 'adrift' ? drawWildRate(random) : drawRate(random, intensities.drift, driftMaxPpm),
     wallSkewUs: random.between(0, skewUs),
   }));
 }

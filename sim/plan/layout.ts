@@ -2,6 +2,7 @@
 import type { LockName, NodeId } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
+import type { FamilyLayout } from '../../src/quorum/family';
 import { layoutOf } from '../../src/quorum/layouts';
 import type { Family } from './plan';
 
@@ -10,13 +11,19 @@ export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
 
 const coteries = new Map<string, Coterie>();
 
+export function familyLayoutOf(family: Family, ids: readonly NodeId[]): FamilyLayout {
+  if (family !== 'wheel') return layoutOf(family, ids);
+  const [hub = '', ...rim] = ids;
+  return { family: 'explicit', sets: Object.fromEntries(ids.map((id) => [id, id === hub && rim.length > 0 ? rim : [hub, id]])) };
+}
+
 /** Built once: a sweep asks for the same ones again and again. */
 export function coterieOf(family: Family, nodes: number): Coterie {
   const key = `${family} ${nodes}`;
   let coterie = coteries.get(key);
   if (coterie === undefined) {
     const ids = nodeIdsOf(nodes);
-    coterie = buildCoterie(ids, layoutOf(family, ids));
+    coterie = buildCoterie(ids, familyLayoutOf(family, ids));
     coteries.set(key, coterie);
   }
   return coterie;

@@ -4,8 +4,7 @@
  * a node from the others. What happens to single messages is drawn elsewhere.
  */
 import { smallestBlockingSize } from '../../src/quorum/crashes';
-import { layoutOf } from '../../src/quorum/layouts';
-import { nodeIdsOf } from './layout';
+import { familyLayoutOf, nodeIdsOf } from './layout';
 import type { Family, Fault, Partition, Plan } from './plan';
 import type { Random } from './random';
 
@@ -30,7 +29,7 @@ export const STEADFAST_LEASE_MS_MIN = 60;
 /** How many nodes may be down at a time: one fewer than could block every quorum. */
 export function nodesDownMax(family: Family, nodes: number): number {
   const ids = nodeIdsOf(nodes);
-  return smallestBlockingSize(ids, layoutOf(family, ids)).size - 1;
+  return smallestBlockingSize(ids, familyLayoutOf(family, ids)).size - 1;
 }
 
 export function drawOutages(random: Random, { family, nodes, leaseUs, durationUs, leases }: OutageSettings): Fault[] {

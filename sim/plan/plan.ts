@@ -7,7 +7,8 @@
 import type { MessageKind, Mode } from '../../src/core';
 import type { Fate } from './fates';
 
-export const FAMILIES = ['grid', 'majority', 'plane'] as const;
+/** `wheel`: listed sets, each a hub with one other node, and all others together. */
+export const FAMILIES = ['grid', 'majority', 'plane', 'wheel'] as const;
 export type Family = (typeof FAMILIES)[number];
 
 /**
@@ -199,6 +200,11 @@ export interface Plan {
   readonly driftMaxPpm: number;
   readonly slack: number;
   readonly ceilingBlock: number;
+  /** Whether grants are kept after a release (protocol.md section 9). Default true. */
+  readonly retain?: boolean;
+  /** How many messages a node holds back, and for how many locks it keeps grants. As large as in production when left out. */
+  readonly heldBackMax?: number;
+  readonly locksKeptMax?: number;
   /** How long faults may happen. Then everything is healed, and progress demanded. */
   readonly durationUs: number;
   /** How long ago, by their wall clocks, the nodes first started. */

@@ -44,7 +44,9 @@ export class Lives {
         driftMax: plan.driftMaxPpm / 1_000_000,
         slack: plan.slack,
         ceilingBlock: plan.ceilingBlock,
-        retain: true,
+        retain: plan.retain ?? true,
+        ...(plan.heldBackMax === undefined ? {} : { heldBackMax: plan.heldBackMax }),
+        ...(plan.locksKeptMax === undefined ? {} : { locksKeptMax: plan.locksKeptMax }),
       },
       { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
     );

@@ -17,8 +17,7 @@ import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requesters';
 
-/** Messages held back while the ceiling is being written; beyond that they are lost, and repeated later. */
-const HELD_BACK_MAX = 10_000;
+const DEFAULT_HELD_BACK_MAX = 10_000;
 
 /** The longest lease that there is, and so the longest silence that a peer may tell of: one day. */
 const SILENCE_MAX_MS = 86_400_000;
@@ -295,7 +294,7 @@ class CoreNode implements Context, LockNode {
     // What a node says that does not take part yet allows nobody anything.
     if (message.clock > this.clock.ceiling && this.memory.isKnown) {
       this.heldBackSinceMs ??= this.nowMs;
-      if (this.heldBack.length < HELD_BACK_MAX) this.heldBack.push({ to, message });
+      if (this.heldBack.length < (this.settings.heldBackMax ?? DEFAULT_HELD_BACK_MAX)) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
     } else {

@@ -128,6 +128,6 @@ export class Requesters {
   }
 
   private hasRoom(): boolean {
-    return this.byLock.size <= LOCKS_KEPT_MAX;
+    return this.byLock.size <= (this.context.settings.locksKeptMax ?? LOCKS_KEPT_MAX);
   }
 }
