@@ -24,6 +24,8 @@ export type Check =
   | 'progress'
   /** In `spaced` runs: a lock that is free and wanted is given at once, but for what the last fault may cost. */
   | 'prompt'
+  /** Whoever enters has a tenth of the lease or more before it. */
+  | 'usable'
   /** With no request open, nothing is kept. */
   | 'no-residue'
   /** Without contention: 3(K-1) messages for a first entry, none for the next. */

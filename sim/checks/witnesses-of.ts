@@ -9,6 +9,8 @@ import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
 import { Frugal } from './frugal';
+import { FrugalContended } from './frugal-contended';
+import { InLine } from './in-line';
 import { KeepsAlways, KeepsWhileQuorumLives } from './keeps';
 import { LeaseInside } from './lease-inside';
 import { LostAtOnce } from './lost-at-once';
@@ -22,6 +24,7 @@ import { StolenForSomebody } from './stolen-for-somebody';
 import { TokenCovered } from './token-covered';
 import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
+import { Usable } from './usable';
 import type { Witness } from './witness';
 
 /** For tests of the checks themselves. */
@@ -66,11 +69,14 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     // What is lost before it is sent nobody sees.
     ...(losesHeldBack ? [] : [new Deadlock(scene)]),
     ...(isCalm ? [new Fairness(scene)] : []),
+    new InLine(scene, plan.intensities.steal > 0),
+    new Usable(scene, plan),
     new LostAtOnce(scene),
     ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, promise, leaseInside, plan.slack)]),
     new Fenced(scene, promise, openings),
     new NoResidue(scene, plan),
     ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
+    ...(isCalm ? [new FrugalContended(scene, plan)] : []),
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
     ...(profile === 'spaced' ? [new Prompt(scene, plan)] : []),

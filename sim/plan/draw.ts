@@ -8,7 +8,7 @@ import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
-import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, THIEVES, toPpm } from './intensities';
+import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
@@ -48,7 +48,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     : profile === 'relentless' ? drawGentleIntensities(stream('faults'), RELENTLESS_LEVELS)
     : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
-    : intensitiesOf(profile === 'calm' && stream('thieves').chance(250_000) ? THIEVES : {});
+    : intensitiesOf(profile === 'calm' ? stream('thieves').pick([THIEVES, PATIENT, {}, {}]) : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
   const driftMaxPpm = hasFaults ? stream('drift bound').pick(DRIFT_MAX_PPM) : DEFAULT_DRIFT_MAX_PPM;

@@ -47,6 +47,9 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
 /** In some runs without faults there are callers that steal, from others that hold for long. */
 export const THIEVES = { steal: 0.2, linger: 0.3, deaf: 0.3 } as const;
 
+/** In others some give up, and some hold for so long that those who wait lose patience. */
+export const PATIENT = { linger: 0.1, cancel: 0.2 } as const;
+
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
 export function intensitiesOf(some: Partial<FaultIntensities>): FaultIntensities {
