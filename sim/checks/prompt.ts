@@ -3,15 +3,16 @@
  * at a time, so at each entry it is known what can have held it up: somebody had the lock until then, one that went before gave up,
  * or a fault that is not over and done with. What is more is late.
  * Law: a cost is what the rules of protocol.md make a waiter wait and no more; each has its reason beside it.
- * Must never look into the core: it sees messages, holds and who asks.
+ * Must never look into the core: it sees holds and who asks.
  */
 import { assertNever } from '../../src/core';
-import type { Event, LamportTime, Message, Mode } from '../../src/core';
+import type { Event, Mode } from '../../src/core';
 import { delayUsMax } from '../plan/delays';
 import type { Fault, Plan } from '../plan/plan';
 import { violated } from './check';
 import { ofLock, wishOf } from './scene';
 import type { Hold, Scene } from './scene';
+import type { Struck } from './struck';
 import type { Entry, Witness } from './witness';
 
 /** Since when a lock could have been given to whoever waits. */
@@ -23,21 +24,6 @@ interface Free {
   /** When a writer waited last. Readers may have to wait behind it, though other readers are inside. */
   writerWaitedUs: number;
 }
-
-/** The last request of a node for a lock. */
-interface Opened {
-  timestamp: LamportTime;
-  /** Until when it was in the protocol; Infinity while it is. */
-  untilUs: number;
-}
-
-/** Who waits, against whom a fault struck. */
-type Role =
-  /** Its own node. */
-  | 'own'
-  /** Another node, which had a request for the same lock in the protocol: votes may be lent to it. */
-  | 'involved'
-  | 'aside';
 
 /** A wait that ends now. */
 interface Wait {
@@ -51,18 +37,18 @@ interface Wait {
 /** The longest chain of messages that a free lock waits for: asked, inquired, given up, lent, clocks brought together. */
 const HANDOVER_DELAYS = 30;
 
+/** So many further quorums may be asked until one is heard. The most in twenty thousand seeds were two. */
+const FURTHER_QUORUMS = 3;
+
 export class Prompt implements Witness {
   private readonly free: readonly Free[];
-  /** By machine and lock. */
-  private readonly opened: Opened[][];
   private readonly handoverUs: number;
   private readonly noticeUs: number;
   private readonly leaseUs: number;
   private readonly retryUs: number;
 
-  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly struck: Struck) {
     this.free = scene.locks.map(() => ({ fromWritersUs: 0, fromAllUs: 0, inside: new Map<number, Hold>(), writerWaitedUs: 0 }));
-    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, untilUs: -Infinity })));
     this.handoverUs = HANDOVER_DELAYS * delayUsMax(plan.network) + 2 * plan.diskUs + 2 * plan.timerLagUs;
     this.noticeUs = 2 * plan.network.detectionUs;
     // By a clock that is slow, and by timers that are late.
@@ -74,16 +60,6 @@ export class Prompt implements Witness {
   stepping(_machine: number, event: Event): void {
     // Whoever came after one that gives up could not enter before.
     if (event.kind === 'release') this.givenUp(this.scene.lockOf(event.lock));
-  }
-
-  sent(from: number, _to: number, lock: number, message: Message): void {
-    const opened = this.openedBy(from, lock);
-    if (message.kind === 'request') {
-      opened.timestamp = message.timestamp;
-      opened.untilUs = Infinity;
-    } else if (message.kind === 'release' && message.timestamp === opened.timestamp) {
-      opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
-    }
   }
 
   entered({ machine, lock, caller, hold }: Entry): void {
@@ -109,8 +85,6 @@ export class Prompt implements Witness {
         inside.delete(hold.number);
         this.had(lock, hold.mode, place?.alive.trueUs(hold.endsAtUs) ?? 0);
       }
-      const opened = this.openedBy(machine, lock);
-      opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
     });
   }
 
@@ -120,7 +94,8 @@ export class Prompt implements Witness {
     const { nowUs, nodeIds, locks } = this.scene;
     const { machine, lock, sinceUs } = wait;
     if (nowUs <= sinceUs + this.handoverUs) return;
-    let allowedUs = sinceUs;
+    const backUs = this.struck.quorumIsBackUs(sinceUs);
+    let allowedUs = backUs > sinceUs ? backUs + this.retryUs + this.noticeUs : sinceUs;
     for (const fault of this.plan.faults) if (fault.atUs <= nowUs) allowedUs = Math.max(allowedUs, this.costsUntilUs(fault, wait));
     if (nowUs <= allowedUs + this.handoverUs) return;
     violated('prompt', `${nodeIds[machine]} enters lock ${locks[lock]} ${nowUs - sinceUs} us after it was free and wanted; `
@@ -133,7 +108,7 @@ export class Prompt implements Witness {
     const { sinceUs } = wait;
     const { leaseUs, retryUs, noticeUs } = this;
     const endUs = atUs + ('forUs' in fault ? fault.forUs : 0);
-    const role = this.roleOf(fault, wait);
+    const role = this.struck.roleOf(fault, wait.machine, wait.lock, atUs - this.handoverUs);
     const startedUs = Math.max(atUs, sinceUs);
     const endedUs = Math.max(endUs, sinceUs);
     switch (fault.kind) {
@@ -161,25 +136,32 @@ export class Prompt implements Witness {
         const repeatedUs = sinceUs <= endUs + leaseUs ? Math.max(endedUs + retryUs, sinceUs + 2 * retryUs) + noticeUs : 0;
         // A writer that gave up may be left in a queue, where nobody inquires for it, until it was not repeated for a lease. Readers wait behind it.
         if (wait.mode === 'shared') return Math.max(repeatedUs, endUs + leaseUs + noticeUs);
+        if (fault.kind === 'cut' && fault.as === 'unseen' && role !== 'own') {
+          // Who needs its vote, or one that was lent to it, asks a further quorum with the first repeat after a lease, and again a lease
+          // later where one of these was lent to somebody who waits in the same way.
+          return Math.min(repeatedUs, startedUs + FURTHER_QUORUMS * (leaseUs + retryUs) + noticeUs);
+        }
         if (role === 'own' || fault.kind === 'clog' || fault.as === 'oneway') return repeatedUs;
         return Math.min(repeatedUs, startedUs + (role === 'involved' ? leaseUs : retryUs) + noticeUs);
       }
       case 'crash': {
-        if (role === 'aside') return startedUs + noticeUs;
+        // One that stops in good order gives everything back, but for what is in use in another process.
+        if (role === 'aside' || (role === 'involved' && fault.how === 'stop' && this.plan.intensities.deaf === 0)) return startedUs + noticeUs;
         // A vote is lent to a request of the dead for a lease; to one that waited in a queue, for a lease after the one in which nobody repeated it.
-        const lentUs = sinceUs <= atUs + 2 * leaseUs ? Math.min(startedUs + leaseUs, atUs + 2 * leaseUs) + noticeUs : 0;
-        // Its peers tell a node without memory what it needs to know, after a silent lease.
-        return role === 'own' && fault.how === 'wipe' ? Math.max(lentUs, endUs + leaseUs + noticeUs) : lentUs;
+        const lentForUs = this.hasRelapse(fault) ? 2 * leaseUs : leaseUs;
+        const lentUs = sinceUs <= atUs + 2 * leaseUs ? Math.min(startedUs + lentForUs, atUs + 2 * leaseUs) + noticeUs : 0;
+        if (role !== 'own') return lentUs;
+        // Whoever starts finds its peers first. They tell one without memory what it needs to know, after a silent lease.
+        return Math.max(lentUs, endUs + (fault.how === 'wipe' ? leaseUs : 0) + noticeUs);
       }
       default:
         return assertNever(fault);
     }
   }
 
-  private roleOf(fault: Fault, { machine, lock }: Wait): Role {
-    const struck = machinesOf(fault);
-    if (struck.includes(machine)) return 'own';
-    return struck.some((each) => this.openedBy(each, lock).untilUs >= fault.atUs - this.handoverUs) ? 'involved' : 'aside';
+  /** A node dies again soon, or another one does. */
+  private hasRelapse({ atUs }: Extract<Fault, { kind: 'crash' }>): boolean {
+    return this.plan.faults.some((other) => other.kind === 'crash' && other.atUs !== atUs && Math.abs(other.atUs - atUs) < 2 * this.leaseUs);
   }
 
   // --- who has, and who wants --------------------------------------------------------------------
@@ -204,26 +186,5 @@ export class Prompt implements Witness {
     const free = ofLock(this.free, lock);
     free.fromAllUs = Math.max(free.fromAllUs, untilUs);
     if (mode === 'exclusive') free.fromWritersUs = Math.max(free.fromWritersUs, untilUs);
-  }
-
-  private openedBy(machine: number, lock: number): Opened {
-    const opened = this.opened[machine]?.[lock];
-    if (opened === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
-    return opened;
-  }
-}
-
-/** The nodes that a fault struck: of a cut the one that was cut off, or both ends. */
-function machinesOf(fault: Fault): readonly number[] {
-  switch (fault.kind) {
-    case 'cut':
-      return fault.from.length === 1 && fault.to.length === 1 ? [...fault.from, ...fault.to] : fault.from.length === 1 ? fault.from : fault.to;
-    case 'clog':
-    case 'echo':
-      return [fault.from, fault.to];
-    case 'suspect':
-      return [fault.machine, fault.peer];
-    default:
-      return [fault.machine];
   }
 }

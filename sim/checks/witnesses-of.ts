@@ -21,6 +21,7 @@ import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
 import type { Scene } from './scene';
 import { StolenForSomebody } from './stolen-for-somebody';
+import { Struck } from './struck';
 import { TokenCovered } from './token-covered';
 import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
@@ -79,7 +80,14 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(isCalm ? [new FrugalContended(scene, plan)] : []),
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
-    ...(profile === 'spaced' ? [new Prompt(scene, plan)] : []),
+    ...spaced(scene, plan),
     ...accounts.last,
   ];
+}
+
+/** Faults come one at a time: what each may cost is known. */
+function spaced(scene: Scene, plan: Plan): Witness[] {
+  if (plan.profile !== 'spaced') return [];
+  const struck = new Struck(scene, plan, plan.leaseMs * 1000);
+  return [struck, new Prompt(scene, plan, struck)];
 }

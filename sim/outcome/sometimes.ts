@@ -54,7 +54,7 @@ const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 
 /** Kinds that strike at a moment, or for a while. The others are in force as long as there are faults. */
 const STRIKING: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'split', 'isolate', 'oneway', 'flap', 'ring', 'clog', 'overflow', 'suspect', 'crash', 'wipe', 'stop', 'stale', 'corrupt',
+  'split', 'isolate', 'oneway', 'unseen', 'flap', 'ring', 'clog', 'overflow', 'suspect', 'crash', 'wipe', 'stop', 'stale', 'corrupt',
   'pause', 'sleep', 'full', 'slow', 'echo', 'jump',
 ]);
 

@@ -108,7 +108,7 @@ export const DEATHS: Readonly<Record<Death, string>> = {
 export function describeFault(fault: Fault, name: NameOf): string {
   switch (fault.kind) {
     case 'cut':
-      return `no message goes from ${list(fault.from.map(name))} to ${list(fault.to.map(name))} for ${time(fault.forUs)}`;
+      return `no message goes from ${list(fault.from.map(name))} to ${list(fault.to.map(name))} for ${time(fault.forUs)}${fault.as === 'unseen' ? ', but for signs of life' : ''}`;
     case 'clog':
       return `the link from ${name(fault.from)} to ${name(fault.to)} holds its messages back for ${time(fault.forUs)}`
         + (fault.room === undefined ? '' : `, and has room for ${fault.room}`);

@@ -48,6 +48,10 @@ export function drawFaults({ seed, profile, nodes, leaseUs, durationUs, delayUs,
     const isOut = random.chance(500_000);
     faults.push({ kind: 'cut', as: 'oneway', atUs, forUs: spellUs(random), from: isOut ? some : rest, to: isOut ? rest : some });
   });
+  plan('unseen', (random, atUs) => {
+    const machine = random.below(nodes);
+    faults.push({ kind: 'cut', as: 'unseen', atUs, forUs: spellUs(random), from: [machine], to: all.filter((other) => other !== machine) });
+  });
   plan('clog', (random, atUs) => {
     faults.push({ kind: 'clog', atUs, forUs: spellUs(random), from: random.below(nodes), to: random.below(nodes) });
   });

@@ -42,6 +42,7 @@ const LEVELS: Readonly<Record<FaultKind, readonly number[]>> = {
   twice: [0.1, 0.5],
   jump: [1, 4],
   deaf: [0.2, 0.6, 1],
+  unseen: [1, 3],
 };
 
 /** In some runs without faults there are callers that steal, from others that hold for long. */

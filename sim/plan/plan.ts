@@ -49,6 +49,7 @@ export const FAULT_KINDS = {
   twice: 'probability that a caller releases twice',
   jump: 'count: a wall clock is set forward, which the node takes for sleep',
   deaf: 'probability that a caller is in another process, which hears late that its lock was taken',
+  unseen: 'count: a node is up, and nothing that it sends arrives but signs of life',
 } as const;
 export type FaultKind = keyof typeof FAULT_KINDS;
 export type FaultIntensities = Readonly<Record<FaultKind, number>>;
@@ -136,7 +137,8 @@ export interface LostMachine {
   readonly how: 'dead' | 'frozen' | 'cut' | 'mute';
 }
 
-export type Partition = 'split' | 'isolate' | 'oneway' | 'flap' | 'ring';
+/** `unseen`: signs of life come through, and nothing else. */
+export type Partition = 'split' | 'isolate' | 'oneway' | 'flap' | 'ring' | 'unseen';
 
 /** So many messages of each kind on one link can be sent again, and so many of all kinds together. */
 export const ECHO_MEMORY = 8;

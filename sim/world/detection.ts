@@ -83,7 +83,7 @@ export class Detection {
     const peer = this.stage.machine(link % places.length);
     const back = network.link(peer.index, machine.index);
     const isReached = peer.node !== null && peer.frozenUntilUs <= nowUs && !peer.isAsleep
-      && !this.isMute(peer) && !this.isMute(machine) && !network.isCut(link) && !network.isCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
+      && !this.isMute(peer) && !this.isMute(machine) && !network.looksCut(link) && !network.looksCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
     const seenLife = this.seenLife[link] ?? 0;
     const nowMs = this.stage.nowMsAt(machine);
     // A peer that restarted in between broke the connection.

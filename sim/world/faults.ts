@@ -34,7 +34,7 @@ export class Faults {
     switch (fault.kind) {
       case 'cut':
         witnesses.happened('partitions');
-        for (const from of fault.from) for (const to of fault.to) network.cut(network.link(from, to));
+        for (const from of fault.from) for (const to of fault.to) network.cut(network.link(from, to), fault.as !== 'unseen');
         return detection.lookAcross(fault.from, fault.to);
       case 'clog':
         return network.clog(network.link(fault.from, fault.to), nowUs + fault.forUs, fault.room);
@@ -78,7 +78,7 @@ export class Faults {
     const { disk, detection, sleep } = this.parts;
     switch (fault.kind) {
       case 'cut':
-        for (const from of fault.from) for (const to of fault.to) network.mend(network.link(from, to));
+        for (const from of fault.from) for (const to of fault.to) network.mend(network.link(from, to), fault.as !== 'unseen');
         return detection.lookAcross(fault.from, fault.to);
       case 'suspect':
         return fault.machine === fault.peer ? undefined : detection.look(fault.machine, fault.peer);

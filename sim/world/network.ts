@@ -29,8 +29,9 @@ export interface NetworkCounts {
 export class Network {
   readonly counts: NetworkCounts = { lost: 0, duplicated: 0, overtaken: 0, cut: 0, overflowed: 0 };
   private readonly links: Random[] = [];
-  /** Per link how many faults cut it now. */
+  /** Per link how many faults cut it now, and how many of these its ends can find out. */
   private readonly cuts: number[];
+  private readonly seenCuts: number[];
   private readonly clogUntilUs: number[];
   /** Per link how many more messages a clog has room for. */
   private readonly room: number[];
@@ -46,6 +47,7 @@ export class Network {
     const count = nodes * nodes;
     for (let link = 0; link < count; link++) this.links.push(new Random(seed, 'link', link));
     this.cuts = new Array<number>(count).fill(0);
+    this.seenCuts = new Array<number>(count).fill(0);
     this.clogUntilUs = new Array<number>(count).fill(0);
     this.room = new Array<number>(count).fill(Infinity);
     this.lastArrivalUs = new Array<number>(count).fill(0);
@@ -65,12 +67,19 @@ export class Network {
     return (this.cuts[link] ?? 0) > 0;
   }
 
-  cut(link: number): void {
-    this.cuts[link] = (this.cuts[link] ?? 0) + 1;
+  /** As its ends see it: signs of life may come through where messages do not. */
+  looksCut(link: number): boolean {
+    return (this.seenCuts[link] ?? 0) > 0;
   }
 
-  mend(link: number): void {
+  cut(link: number, isSeen = true): void {
+    this.cuts[link] = (this.cuts[link] ?? 0) + 1;
+    if (isSeen) this.seenCuts[link] = (this.seenCuts[link] ?? 0) + 1;
+  }
+
+  mend(link: number, wasSeen = true): void {
     this.cuts[link] = Math.max(0, (this.cuts[link] ?? 0) - 1);
+    if (wasSeen) this.seenCuts[link] = Math.max(0, (this.seenCuts[link] ?? 0) - 1);
   }
 
   /** Until then the link holds its messages back, and beyond `room` of them it loses the newest. */
@@ -83,6 +92,7 @@ export class Network {
   heal(): void {
     this.isHealed = true;
     this.cuts.fill(0);
+    this.seenCuts.fill(0);
     this.room.fill(Infinity);
     this.clogUntilUs.fill(0);
     this.lastArrivalUs.fill(0);

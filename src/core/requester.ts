@@ -360,8 +360,9 @@ export class Requester implements HasDeadline {
     const { requesterNowMs, settings, reach } = this.context;
     if (requesterNowMs < phase.patientUntilMs) return;
     phase.patientUntilMs = requesterNowMs + settings.leaseMs;
-    const granted = new Set(phase.request.votes.arbiters);
-    askToo(this.context, reach.without(phase.request.asked.filter((node) => !granted.has(node))), this.lock, phase);
+    // Of itself a node knows that it answers, although its own vote may be lent to another.
+    const isHeardFrom = new Set([settings.self, ...phase.request.votes.arbiters]);
+    askToo(this.context, reach.without(phase.request.asked.filter((node) => !isHeardFrom.has(node))), this.lock, phase);
   }
 
   // --- from one phase to another --------------------------------------------------------------

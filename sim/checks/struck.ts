@@ -1,0 +1,108 @@
+/**
+ * Whom the faults of a `spaced` run struck, seen from one who waits for a lock or holds it. It judges nothing; others ask it, so it must be
+ * told before they are.
+ * Must never look into the core: it sees messages.
+ */
+import type { LamportTime, Message } from '../../src/core';
+import { nodesDownMax } from '../plan/outages';
+import type { Fault, Plan } from '../plan/plan';
+import type { Scene } from './scene';
+import type { Witness } from './witness';
+
+/** The last request of a node for a lock. */
+interface Opened {
+  timestamp: LamportTime;
+  /** Until when it was in the protocol; Infinity while it is. */
+  untilUs: number;
+}
+
+export type Role =
+  /** Its own node. */
+  | 'own'
+  /** Another node, which had a request for the same lock in the protocol: votes may be lent to it. */
+  | 'involved'
+  | 'aside';
+
+export class Struck implements Witness {
+  /** By machine and lock. */
+  private readonly opened: Opened[][];
+  private readonly downMax: number;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly leaseUs: number) {
+    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, untilUs: -Infinity })));
+    this.downMax = nodesDownMax(plan.family, plan.machines.length);
+  }
+
+  sent(from: number, _to: number, lock: number, message: Message): void {
+    const opened = this.openedBy(from, lock);
+    if (message.kind === 'request') {
+      opened.timestamp = message.timestamp;
+      opened.untilUs = Infinity;
+    } else if (message.kind === 'release' && message.timestamp === opened.timestamp) {
+      opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
+    }
+  }
+
+  dying(machine: number): void {
+    for (const opened of this.opened[machine] ?? []) opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
+  }
+
+  /** `sinceUs`: a little before the fault, for what was under way then. */
+  roleOf(fault: Fault, machine: number, lock: number, sinceUs = fault.atUs): Role {
+    const struck = machinesOf(fault);
+    if (struck.includes(machine)) return 'own';
+    return struck.some((each) => this.openedBy(each, lock).untilUs >= sinceUs) ? 'involved' : 'aside';
+  }
+
+  /**
+   * When so few nodes are away or silent again that the others contain a quorum, whichever they are. No later than `sinceUs`, if that was
+   * so all the time since then.
+   */
+  quorumIsBackUs(sinceUs: number): number {
+    const { nowUs } = this.scene;
+    const backUs = new Map<number, number>();
+    for (const fault of this.plan.faults) {
+      if (fault.atUs > nowUs || !keepsAway(fault)) continue;
+      const untilUs = fault.atUs + fault.forUs + (fault.kind === 'crash' ? this.leaseUs : 0);
+      const machine = machinesOf(fault)[0] ?? -1;
+      if (untilUs >= sinceUs) backUs.set(machine, Math.max(backUs.get(machine) ?? 0, untilUs));
+    }
+    return [...backUs.values()].sort((a, b) => a - b)[backUs.size - this.downMax - 1] ?? sinceUs;
+  }
+
+  private openedBy(machine: number, lock: number): Opened {
+    const opened = this.opened[machine]?.[lock];
+    if (opened === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
+    return opened;
+  }
+}
+
+/** The nodes that a fault struck: of a cut the one that was cut off, or both ends. */
+export function machinesOf(fault: Fault): readonly number[] {
+  switch (fault.kind) {
+    case 'cut':
+      return fault.from.length === 1 && fault.to.length === 1 ? [...fault.from, ...fault.to] : fault.from.length === 1 ? fault.from : fault.to;
+    case 'clog':
+    case 'echo':
+      return [fault.from, fault.to];
+    case 'suspect':
+      return [fault.machine, fault.peer];
+    default:
+      return [fault.machine];
+  }
+}
+
+/** For so long one node cannot be asked. */
+function keepsAway(fault: Fault): fault is Extract<Fault, { forUs: number }> {
+  switch (fault.kind) {
+    case 'crash':
+    case 'pause':
+    case 'sleep':
+    case 'full':
+      return true;
+    case 'cut':
+      return fault.as === 'isolate' || fault.as === 'unseen';
+    default:
+      return false;
+  }
+}
