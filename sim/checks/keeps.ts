@@ -9,6 +9,7 @@ import { violated } from './check';
 import type { Openings } from './openings';
 import type { CallerView, Hold, Scene } from './scene';
 import { Steadfast } from './steadfast';
+import type { Struck } from './struck';
 import type { EffectOf, Entry, Witness } from './witness';
 
 /** Without faults. */
@@ -63,5 +64,27 @@ export class KeepsWhileQuorumLives implements Witness {
       violated('keeps', `${node} caller ${effect.caller} loses lock ${effect.lock}, although there was a quorum all the time`);
     }
     this.figures.notOwed++;
+  }
+}
+
+/**
+ * Where faults come one at a time: a node that no fault struck keeps its lock, whatever happened to others. But for one whose vote was lent to
+ * a request of a node that a fault struck (protocol.md section 18.6), and where so many are away that no quorum is left.
+ */
+export class KeepsWhenOthersAreStruck implements Witness {
+  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly struck: Struck) {}
+
+  lost(machine: number, effect: EffectOf<'lost' | 'recalled'>, caller: CallerView | undefined): void {
+    if (effect.thief !== undefined || this.scene.phase !== 'faults' || caller === undefined) return;
+    const { nowUs, nodeIds } = this.scene;
+    const leaseUs = this.plan.leaseMs * 1000;
+    const lock = this.scene.lockOf(effect.lock);
+    for (const fault of this.plan.faults) {
+      const endUs = fault.atUs + ('forUs' in fault ? fault.forUs : 0);
+      if (fault.atUs > nowUs || endUs + 2 * leaseUs < nowUs || fault.kind === 'rate' || fault.kind === 'wake') continue;
+      if (this.struck.roleOf(fault, machine, lock) !== 'aside') return;
+    }
+    if (!this.struck.isRestart(nowUs) && this.struck.quorumIsBackUs(nowUs - leaseUs) > nowUs - leaseUs) return;
+    violated('keeps', `${nodeIds[machine]} caller ${effect.caller} loses lock ${effect.lock}, although no fault struck it, ${nowUs - caller.enteredAtUs} us after it entered`);
   }
 }

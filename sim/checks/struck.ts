@@ -16,6 +16,9 @@ interface Opened {
   untilUs: number;
 }
 
+/** A node that starts again so soon, as a share of the lease, is there before any vote that it lent runs out in hand. */
+const BRIEF_SHARE = 20;
+
 export type Role =
   /** Its own node. */
   | 'own'
@@ -68,6 +71,13 @@ export class Struck implements Witness {
       if (untilUs >= sinceUs) backUs.set(machine, Math.max(backUs.get(machine) ?? 0, untilUs));
     }
     return [...backUs.values()].sort((a, b) => a - b)[backUs.size - this.downMax - 1] ?? sinceUs;
+  }
+
+  /** All who are away beyond what may be are away for hardly any time, with their memory: what they lent is shown to them. */
+  isRestart(nowUs: number): boolean {
+    const recent = this.plan.faults.filter((fault) => fault.kind === 'crash' && fault.atUs <= nowUs && fault.atUs + fault.forUs + this.leaseUs >= nowUs);
+    const brief = recent.filter((fault) => fault.kind === 'crash' && fault.how === 'crash' && fault.forUs <= this.leaseUs / BRIEF_SHARE);
+    return recent.length - brief.length <= this.downMax && brief.length === 1;
   }
 
   private openedBy(machine: number, lock: number): Opened {

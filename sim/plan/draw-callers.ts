@@ -31,7 +31,8 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
   // Half of the steadfast runs: nobody is in the way of a holder that asks for other votes.
   const isEachHisOwn = isSteadfast && locks <= nodes && new Random(seed, 'each his own').chance(500_000);
 
-  const machines = options.callers === undefined
+  const crowd = options.callers === undefined && !isCalm ? drawCrowd(new Random(seed, 'crowd'), nodes) : null;
+  const machines = crowd !== null ? crowd : options.callers === undefined
     ? Array.from({ length: count }, (_, i) => (offset + i * stepPerCaller + (random.chance(200_000) ? 1 : 0)) % nodes)
     : Array.from({ length: options.callers * nodes }, (_, i) => i % nodes);
   // An entry costs about 3 messages an arbiter, and some for faults and contention.
@@ -49,9 +50,11 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
       const isBurst = own.chance(burstPpm);
       const mode: Mode = own.chance(sharedPpm) ? 'shared' : 'exclusive';
       const patienceUs = 1 + own.below(own.pick([delayUs * 8, leaseUs]));
-      const lingersUs = own.chance(toPpm(intensities.linger)) ? leaseUs + own.below(leaseUs) : 0;
+      // In `spaced` runs now and then for so long that several faults strike meanwhile.
+      const isForLong = profile === 'spaced' && own.chance(20_000);
+      const lingersUs = isForLong ? leaseUs * own.between(4, 12) : own.chance(toPpm(intensities.linger)) ? leaseUs + own.below(leaseUs) : 0;
       wishes.push({
-        lock: isEachHisOwn ? machine : own.below(locks),
+        lock: isEachHisOwn ? machine : crowd !== null ? 0 : own.below(locks),
         mode,
         thinkUs: (i === 0 && (isCalm || profile === 'spaced') ? leaseUs / 10 : 0) + (isBurst ? own.below(delayUs * 3) : own.below(spreadUs)),
         holdUs: lingersUs + own.below(holdUsMax),
@@ -66,6 +69,13 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
     }
     return { machine, wishes };
   });
+}
+
+/** In some runs nearly all are at one node: one after the other enters there without a message, until somebody else asks. */
+function drawCrowd(random: Random, nodes: number): number[] | null {
+  if (nodes < 2 || !random.chance(60_000)) return null;
+  const machine = random.below(nodes);
+  return [...new Array<number>(random.between(8, 14)).fill(machine), (machine + 1) % nodes];
 }
 
 /** Once more the same, at once and not for long. */

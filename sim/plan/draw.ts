@@ -71,7 +71,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     slack,
     retain,
     ...limits,
-    ceilingBlock: options.ceilingBlock ?? (isSwarm ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
+    ceilingBlock: options.ceilingBlock ?? (isSwarm || profile === 'spaced' ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
     durationUs,
     // An older file is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 18).
     uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
