@@ -3,6 +3,7 @@
  * that are inside already: then it has what they have (protocol.md sections 1 and 6.5).
  */
 import { reentryLeftMs } from '../../src/core';
+import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import type { Scene } from './scene';
@@ -13,7 +14,7 @@ export class Usable implements Witness {
 
   entered({ machine, lock, caller, hold, validUntilMs }: Entry): void {
     const leftMs = validUntilMs - this.scene.nowMs(machine);
-    if (leftMs >= reentryLeftMs(this.plan.leaseMs)) return;
+    if (leftMs >= reentryLeftMs(termsAt(this.plan, this.scene.nowUs).leaseMs)) return;
     if (caller.machine.callers.some((other) => other !== caller && other.lock === lock && other.state === 'inside')) return;
     violated('usable', `${this.scene.nodeIds[machine]} caller ${hold.caller} enters lock ${this.scene.locks[lock]} with ${leftMs} ms left`);
   }

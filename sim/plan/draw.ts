@@ -12,7 +12,7 @@ import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVEL
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
-import type { DelayShape, Family, MachinePlan, NetworkPlan, Plan, Profile } from './plan';
+import type { Change, DelayShape, Family, Fault, MachinePlan, NetworkPlan, Plan, Profile } from './plan';
 import { Random } from './random';
 
 export type { RunOptions } from './draw-context';
@@ -56,7 +56,9 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
   const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
-  const slack = options.slack ?? Math.max(drawnSlack, SLACK_PER_CALLER * callers.length * nodes);
+  const slackMin = SLACK_PER_CALLER * callers.length * nodes;
+  const change = profile === 'swarm' && options.slack === undefined && options.leaseMs === undefined ? drawChange(stream('change'), context, slackMin) : null;
+  const slack = options.slack ?? Math.max(drawnSlack, change === null ? slackMin : 20 * slackMin);
   const retryPercent = hasFaults && profile !== 'steadfast' ? stream('retry').pick(RETRY_PERCENT) : THIRD;
   const retain = !hasFaults || !stream('retain').chance(100_000);
   const limits = isSwarm ? drawLimits(stream('limits')) : {};
@@ -79,7 +81,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(context),
     network: drawNetwork(context),
-    faults: drawFaults(context, family),
+    ...(change === null ? {} : { change }),
+    faults: change === null ? drawFaults(context, family) : withRestart(drawFaults(context, family), change, context),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
     intensities,
@@ -90,6 +93,25 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
 function drawLimits(random: Random): Pick<Plan, 'heldBackMax' | 'locksKeptMax'> {
   if (random.chance(850_000)) return {};
   return { heldBackMax: random.pick([1, 3, 10]), locksKeptMax: random.below(3) };
+}
+
+function drawChange(random: Random, { leaseUs, durationUs, delayUs }: DrawContext, slack: number): Change | null {
+  if (!random.chance(80_000)) return null;
+  const leaseMs = Math.floor(leaseUs / 1000 / random.pick([2, 4, 10]));
+  // Messages and disks must be fast against the shorter lease too.
+  if (leaseMs < 50 || leaseMs * 1000 < 400 * delayUs) return null;
+  return { atUs: Math.floor(durationUs / 4) + random.below(Math.floor(durationUs / 2)), leaseMs, retryMs: Math.floor(leaseMs / 3), slack };
+}
+
+/** All nodes are stopped at once, or crash. Nothing is lost that remembers the old terms (protocol.md section 18.3). */
+function withRestart(faults: readonly Fault[], { atUs }: Change, { seed, nodes, leaseUs }: DrawContext): Fault[] {
+  const random = new Random(seed, 'faults:change');
+  const how = random.pick(['crash', 'stop'] as const);
+  const restarts = Array.from({ length: nodes }, (_, machine): Fault => ({
+    kind: 'crash', atUs, forUs: 1 + random.below(leaseUs / random.pick([100, 4])), machine, how, wallBackUs: 0, writeLands: random.chance(500_000),
+  }));
+  const harmless = faults.filter((fault) => fault.kind !== 'crash' || fault.how === 'crash' || fault.how === 'stop');
+  return [...harmless, ...restarts].sort((a, b) => a.atUs - b.atUs);
 }
 
 function drawProfile(random: Random): Profile {

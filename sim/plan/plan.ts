@@ -66,6 +66,11 @@ export const PROFILES = {
 } as const;
 export type Profile = keyof typeof PROFILES;
 
+/** The lease, SLACK and retry interval that a node has which starts now. */
+export function termsAt({ leaseMs, retryMs, slack, change }: Plan, nowUs: number): Omit<Change, 'atUs'> {
+  return change !== undefined && nowUs >= change.atUs ? change : { leaseMs, retryMs, slack };
+}
+
 /** Nodes are away all the time, so few of them that the others contain a quorum. */
 export function hasOutages(profile: Profile): boolean {
   return profile === 'relentless' || profile === 'spaced' || profile === 'steadfast';
@@ -185,6 +190,17 @@ export type Fault =
       readonly count: number;
     };
 
+/**
+ * All nodes are stopped at this true time, and start again under a shorter lease and a smaller SLACK. Their data directories
+ * remember the old ones (protocol.md section 16.1). What the plan says elsewhere is how it was before.
+ */
+export interface Change {
+  readonly atUs: number;
+  readonly leaseMs: number;
+  readonly retryMs: number;
+  readonly slack: number;
+}
+
 /** A node finds out, at this true time, whether a peer is up. */
 export interface Look {
   readonly atUs: number;
@@ -207,6 +223,7 @@ export interface Plan {
   /** How many messages a node holds back, and for how many locks it keeps grants. As large as in production when left out. */
   readonly heldBackMax?: number;
   readonly locksKeptMax?: number;
+  readonly change?: Change;
   /** How long faults may happen. Then everything is healed, and progress demanded. */
   readonly durationUs: number;
   /** How long ago, by their wall clocks, the nodes first started. */

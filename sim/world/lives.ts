@@ -1,5 +1,6 @@
 /** The lives of nodes: they start, die, and start again with what is on their disks. */
 import type { Message } from '../../src/core';
+import { termsAt } from '../plan/plan';
 import type { Fault } from '../plan/plan';
 import type { Callers } from './callers';
 import type { Detection } from './detection';
@@ -30,7 +31,11 @@ export class Lives {
     machine.isFileCorrupt = false;
     const isFirst = machine.life === 0;
     const wallClockUs = this.disk.prepare(machine, wallBackUs);
+    const terms = termsAt(plan, stage.nowUs);
+    const before = machine.lentUnder;
+    const silentMs = Math.max(terms.leaseMs, before?.leaseMs ?? 0);
     machine.life++;
+    machine.startedUs = stage.nowUs;
     machine.originUs = machine.random.below(2 ** 31);
     machine.wakeAtMs = Infinity;
     machine.wakeItemUs = Infinity;
@@ -39,22 +44,23 @@ export class Lives {
       {
         self: machine.id,
         coterie: stage.coterie,
-        leaseMs: plan.leaseMs,
-        retryMs: plan.retryMs,
+        leaseMs: terms.leaseMs,
+        retryMs: terms.retryMs,
         driftMax: plan.driftMaxPpm / 1_000_000,
-        slack: plan.slack,
+        slack: terms.slack,
         ceilingBlock: plan.ceilingBlock,
         retain: plan.retain ?? true,
         ...(plan.heldBackMax === undefined ? {} : { heldBackMax: plan.heldBackMax }),
         ...(plan.locksKeptMax === undefined ? {} : { locksKeptMax: plan.locksKeptMax }),
       },
-      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst },
+      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst, silentMs, slackBefore: before?.slack ?? terms.slack },
     );
     witnesses.started(machine.index);
     if (!isFirst) witnesses.happened('restarts');
     stage.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = stage.nowMsAt(machine);
-    machine.silentUntilMs = isFirst ? nowMs : nowMs + plan.leaseMs;
+    machine.silentUntilMs = isFirst ? nowMs : nowMs + silentMs;
+    if (isFirst) machine.lentUnder = terms;
     this.step(machine, { kind: 'start', nowMs });
     this.detection.forget(machine.index);
     this.detection.lookFromAll(machine.index);
@@ -83,6 +89,8 @@ export class Lives {
     } else {
       witnesses.happened('crashes');
     }
+    // What it last lent under. While it is silent, it lends nothing.
+    if (stage.nowMsAt(machine) >= machine.silentUntilMs) machine.lentUnder = termsAt(stage.plan, machine.startedUs);
     this.disk.suffer(machine, fault, stage.core.durableClock(machine.node));
     if (machine.isAsleep) this.sleep.awake(machine);
     machine.sleptUs = 0;

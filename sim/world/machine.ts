@@ -1,7 +1,7 @@
 /** A machine with its clocks, its disk and its node, and a caller at it: plain data, which the parts of the world change. */
 import type { CallerId, LockNode } from '../../src/core';
 import type { CallerState, CallerView, Hold, Place } from '../checks/scene';
-import type { Plan, Wish } from '../plan/plan';
+import type { Change, Plan, Wish } from '../plan/plan';
 import { Random } from '../plan/random';
 import { CEILING } from './items';
 import { MachineClock } from './machine-clock';
@@ -25,6 +25,10 @@ export interface Machine extends Place {
   node: LockNode | null;
   life: number;
   silentUntilMs: number;
+  /** When this life began, in true time. */
+  startedUs: number;
+  /** Under which terms it last lent its vote, as its data directory remembers. */
+  lentUnder: Omit<Change, 'atUs'> | null;
   ceilingOnDisk: number;
   wallAheadUs: number;
   ceilingUnderWay: number;
@@ -96,6 +100,8 @@ export function newMachine({ seed, machines }: Plan, index: number, id: string):
     node: null,
     life: 0,
     silentUntilMs: 0,
+    startedUs: 0,
+    lentUnder: null,
     ceilingOnDisk: 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
     wipedAtClock: null,
