@@ -24,6 +24,8 @@ export type Check =
   | 'progress'
   /** In `spaced` runs: a lock that is free and wanted is given at once, but for what the last fault may cost. */
   | 'prompt'
+  /** After a restart an arbiter lends only with a clock above all tokens that its earlier life allowed. */
+  | 'new-life'
   /** Whoever enters has a tenth of the lease or more before it. */
   | 'usable'
   /** With no request open, nothing is kept. */

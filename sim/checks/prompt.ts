@@ -119,9 +119,9 @@ export class Prompt implements Witness {
       case 'suspect':
         return startedUs <= endUs ? startedUs + noticeUs : 0;
       case 'slow':
-        return endUs;
-      case 'echo': // A late Request may wait in a queue until nobody has repeated it for a lease.
-        return atUs + leaseUs;
+        return endUs + fault.perEventUs;
+      case 'echo': // A late Request may wait in a queue until nobody has repeated it for a lease, and then have the vote for a lease.
+        return atUs + 2 * leaseUs;
       case 'pause':
       case 'sleep':
         if (role === 'own') return endUs;
@@ -133,7 +133,7 @@ export class Prompt implements Witness {
       case 'cut':
       case 'clog': {
         // Until a repeat makes the arbiter inquire, a vote may be lent to one that is gone. To an arbiter that missed the first Request, the first repeat is none.
-        const repeatedUs = sinceUs <= endUs + leaseUs ? Math.max(endedUs + retryUs, sinceUs + 2 * retryUs) + noticeUs : 0;
+        const repeatedUs = sinceUs <= endUs + leaseUs ? endedUs + 2 * retryUs + noticeUs : 0;
         // A writer that gave up may be left in a queue, where nobody inquires for it, until it was not repeated for a lease. Readers wait behind it.
         if (wait.mode === 'shared') return Math.max(repeatedUs, endUs + leaseUs + noticeUs);
         if (fault.kind === 'cut' && fault.as === 'unseen' && role !== 'own') {

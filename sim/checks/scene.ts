@@ -51,6 +51,8 @@ export interface Place {
   /** Until when it lends nothing, in its own time. */
   readonly silentUntilMs: number;
   readonly ceilingOnDisk: number;
+  /** The SLACK under which it last lent its vote, when this life began. */
+  readonly slackBefore: number;
   /** How far its wall clock was ahead of true time when its node started. */
   readonly wallAheadUs: number;
   /** When the node wishes to be woken, in its own time. */

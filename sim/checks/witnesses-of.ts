@@ -15,6 +15,7 @@ import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './
 import { LeaseInside } from './lease-inside';
 import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
+import { NewLife } from './new-life';
 import { NoResidue } from './no-residue';
 import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
@@ -72,6 +73,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(isCalm ? [new Fairness(scene)] : []),
     new InLine(scene, plan.intensities.steal > 0),
     new Usable(scene, plan),
+    new NewLife(scene, plan),
     new LostAtOnce(scene),
     ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, promise, leaseInside, plan.slack)]),
     new Fenced(scene, promise, openings),

@@ -8,7 +8,7 @@ import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
-import { drawGentleIntensities, drawIntensities, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
+import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
@@ -44,7 +44,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const drawnSlack = hasFaults && profile !== 'spaced' ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
   const durationUs = options.durationMs === undefined ? leaseUs * stream('duration').between(leasesMin, leasesMax) : options.durationMs * 1000;
-  const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : drawIntensities(stream('faults')))
+  const hasTheme = isSwarm && options.faults === undefined && stream('has theme').chance(100_000);
+  const intensities = isSwarm ? (options.faults ? intensitiesOf(options.faults) : hasTheme ? drawTheme(stream('theme')) : drawIntensities(stream('faults')))
     : profile === 'relentless' ? drawGentleIntensities(stream('faults'), RELENTLESS_LEVELS)
     : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
@@ -60,7 +61,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const change = profile === 'swarm' && options.slack === undefined && options.leaseMs === undefined ? drawChange(stream('change'), context, slackMin) : null;
   const slack = options.slack ?? Math.max(drawnSlack, change === null ? slackMin : 20 * slackMin);
   const retryPercent = hasFaults && profile !== 'steadfast' ? stream('retry').pick(RETRY_PERCENT) : THIRD;
-  const retain = !hasFaults || !stream('retain').chance(100_000);
+  const retain = !hasFaults || !stream('retain').chance(profile === 'spaced' ? 250_000 : 100_000);
   const limits = isSwarm ? drawLimits(stream('limits')) : {};
   return {
     seed,

@@ -57,6 +57,18 @@ export function intensitiesOf(some: Partial<FaultIntensities>): FaultIntensities
   return Object.fromEntries(KINDS.map((kind) => [kind, some[kind] ?? 0])) as unknown as FaultIntensities;
 }
 
+/** What belongs together: faults that hardly ever meet when each is drawn by itself. */
+const THEMES: readonly Partial<FaultIntensities>[] = [
+  { isolate: 20, crash: 15, wall: 1 },
+  { isolate: 10, wipe: 10, crash: 4, wall: 1 },
+  { steal: 0.6, cancel: 0.3, spike: 0.05, deaf: 0.3 },
+  { cancel: 0.3, loss: 0.05, suspect: 4, crash: 2 },
+];
+
+export function drawTheme(random: Random): FaultIntensities {
+  return intensitiesOf(random.pick(THEMES));
+}
+
 export function drawIntensities(random: Random): FaultIntensities {
   // Now and then few kinds, now and then nearly all.
   const onPpm = random.pick([150_000, 350_000, 350_000, 600_000]);

@@ -67,6 +67,11 @@ const ONE_DOWN: Readonly<Record<string, (scene: Scene) => readonly Fault[]>> = {
   suspect: ({ atUs, forUs, machine, peer }) => [{ kind: 'suspect', atUs, forUs, machine, peer }],
   clog: ({ atUs, forUs, machine, peer }) => [{ kind: 'clog', atUs, forUs, from: machine, to: peer }],
   overflow: ({ atUs, forUs, machine, peer, random }) => [{ kind: 'clog', atUs, forUs, from: machine, to: peer, room: random.below(5) }],
+  /** For nearly a lease: those inside keep the lock with hardly anything left of it. */
+  gasp: ({ atUs, leaseUs, machine, others, random }) => cutBothWays('isolate', { atUs, forUs: Math.floor(leaseUs * 0.75) + random.below(leaseUs / 5) }, [machine], others),
+  /** Nothing comes from it to one peer. */
+  mumble: ({ atUs, leaseUs, machine, peer, random }) =>
+    [{ kind: 'cut', as: 'unseen', atUs, forUs: 1 + random.below(leaseUs / 2), from: [machine], to: [peer] }],
   /** It is up, and answers nothing. */
   unseen: ({ atUs, leaseUs, machine, others, random }) =>
     [{ kind: 'cut', as: 'unseen', atUs, forUs: leaseUs * 2 + random.below(leaseUs * 8), from: [machine], to: others }],

@@ -33,6 +33,7 @@ export class Lives {
     const wallClockUs = this.disk.prepare(machine, wallBackUs);
     const terms = termsAt(plan, stage.nowUs);
     const before = machine.lentUnder;
+    machine.slackBefore = before?.slack ?? terms.slack;
     const silentMs = Math.max(terms.leaseMs, before?.leaseMs ?? 0);
     machine.life++;
     machine.startedUs = stage.nowUs;
@@ -53,7 +54,7 @@ export class Lives {
         ...(plan.heldBackMax === undefined ? {} : { heldBackMax: plan.heldBackMax }),
         ...(plan.locksKeptMax === undefined ? {} : { locksKeptMax: plan.locksKeptMax }),
       },
-      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst, silentMs, slackBefore: before?.slack ?? terms.slack },
+      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst, silentMs, slackBefore: machine.slackBefore },
     );
     witnesses.started(machine.index);
     if (!isFirst) witnesses.happened('restarts');

@@ -27,6 +27,7 @@ export interface Machine extends Place {
   silentUntilMs: number;
   /** When this life began, in true time. */
   startedUs: number;
+  slackBefore: number;
   /** Under which terms it last lent its vote, as its data directory remembers. */
   lentUnder: Omit<Change, 'atUs'> | null;
   ceilingOnDisk: number;
@@ -101,6 +102,7 @@ export function newMachine({ seed, machines }: Plan, index: number, id: string):
     life: 0,
     silentUntilMs: 0,
     startedUs: 0,
+    slackBefore: 0,
     lentUnder: null,
     ceilingOnDisk: 0, wallAheadUs: 0,
     ceilingUnderWay: 0,

@@ -1,0 +1,80 @@
+/**
+ * new-life: after a restart an arbiter lends only with a clock above all tokens that its earlier life allowed: SLACK above the first
+ * value of this life (protocol.md section 3), the larger SLACK of a life before a change (16.1). One without memory rests on its wall clock no
+ * sooner than two leases after its birth, and begins above it then (3.2).
+ * It looks at the clock of each node, which is in its messages too.
+ */
+import { clockLockOf } from '../../src/core';
+import type { Effect, LamportTime, Message } from '../../src/core';
+import { WALL_CLOCK_START_US } from '../plan/layout';
+import { termsAt } from '../plan/plan';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import type { Scene } from './scene';
+import type { Witness } from './witness';
+
+interface Life {
+  /** Its first clock value; null when it owes no jump: in a first life, and once it has joined. */
+  bornAt: LamportTime | null;
+  bornMs: number;
+  wallClockUs: number;
+  isFirst: boolean;
+}
+
+export class NewLife implements Witness {
+  private readonly lives: Life[];
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.lives = scene.nodeIds.map(() => ({ bornAt: null, bornMs: 0, wallClockUs: 0, isFirst: true }));
+  }
+
+  started(machine: number): void {
+    const life = this.of(machine);
+    const place = this.scene.places[machine];
+    life.bornAt = life.isFirst || place === undefined || place.ceilingOnDisk === 0 ? null : this.clockOf(machine);
+    life.bornMs = this.scene.nowMs(machine);
+    life.wallClockUs = WALL_CLOCK_START_US + this.scene.nowUs + (place?.wallAheadUs ?? 0);
+    life.isFirst = false;
+  }
+
+  joined(machine: number, by: Extract<Effect, { kind: 'joined' }>['by']): void {
+    if (by === 'peers') return;
+    const life = this.of(machine);
+    const node = this.scene.nodeIds[machine];
+    const agedMs = this.scene.nowMs(machine) - life.bornMs;
+    if (agedMs < 2 * termsAt(this.plan, this.scene.nowUs).leaseMs) violated('new-life', `${node} rests on its wall clock ${agedMs} ms after its birth`);
+    const wallClockUs = life.wallClockUs + agedMs * 1000;
+    const clock = this.clockOf(machine);
+    if (clock < wallClockUs) violated('new-life', `${node} takes part by its wall clock, which shows ${wallClockUs}, with clock ${clock}`);
+  }
+
+  sent(from: number, _to: number, _lock: number, message: Message): void {
+    if (message.kind !== 'grant' || isClockLock(message)) return;
+    const life = this.of(from);
+    const { bornAt } = life;
+    // A grant of an earlier life is taken back in under its old number.
+    if (bornAt === null || message.grant <= bornAt) return;
+    const { slack } = termsAt(this.plan, this.scene.nowUs);
+    const coveredUpTo = bornAt + Math.max(slack, this.scene.places[from]?.slackBefore ?? 0);
+    if (message.clock <= coveredUpTo) {
+      violated('new-life', `${this.scene.nodeIds[from]} lends ${message.lock} with clock ${message.clock}, although its earlier life allowed tokens up to ${coveredUpTo}`);
+    }
+    life.bornAt = null;
+  }
+
+  private of(machine: number): Life {
+    const life = this.lives[machine];
+    if (life === undefined) throw new RangeError(`no machine ${machine}`);
+    return life;
+  }
+
+  private clockOf(machine: number): LamportTime {
+    const node = this.scene.places[machine]?.node ?? null;
+    return node === null ? 0 : this.scene.core.inspectNode(node).clock;
+  }
+}
+
+/** By such a lock a node without memory hears clocks; an arbiter grants it even while it is silent, for it protects nothing. */
+function isClockLock({ lock }: Message): boolean {
+  return lock.startsWith(clockLockOf(''));
+}
