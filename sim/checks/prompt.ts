@@ -12,7 +12,7 @@ import type { Fault, Plan } from '../plan/plan';
 import { violated } from './check';
 import { ofLock, wishOf } from './scene';
 import type { Hold, Scene } from './scene';
-import type { Struck } from './struck';
+import type { Role, Struck } from './struck';
 import type { Entry, Witness } from './witness';
 
 /** Since when a lock could have been given to whoever waits. */
@@ -37,6 +37,9 @@ interface Wait {
 /** The longest chain of messages that a free lock waits for: asked, inquired, given up, lent, clocks brought together. */
 const HANDOVER_DELAYS = 30;
 
+/** With a smaller block of clock values, messages wait for the disk again and again. */
+const SMALL_BLOCK = 1_000;
+
 /** So many further quorums may be asked until one is heard. The most in twenty thousand seeds were two. */
 const FURTHER_QUORUMS = 3;
 
@@ -49,7 +52,8 @@ export class Prompt implements Witness {
 
   constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly struck: Struck) {
     this.free = scene.locks.map(() => ({ fromWritersUs: 0, fromAllUs: 0, inside: new Map<number, Hold>(), writerWaitedUs: 0 }));
-    this.handoverUs = HANDOVER_DELAYS * delayUsMax(plan.network) + 2 * plan.diskUs + 2 * plan.timerLagUs;
+    const writes = plan.ceilingBlock < SMALL_BLOCK ? 8 : 2;
+    this.handoverUs = HANDOVER_DELAYS * delayUsMax(plan.network) + writes * plan.diskUs + 2 * plan.timerLagUs;
     this.noticeUs = 2 * plan.network.detectionUs;
     // By a clock that is slow, and by timers that are late.
     const longer = 1 + (2 * plan.driftMaxPpm) / 1_000_000;
@@ -144,19 +148,32 @@ export class Prompt implements Witness {
         if (role === 'own' || fault.kind === 'clog' || fault.as === 'oneway') return repeatedUs;
         return Math.min(repeatedUs, startedUs + (role === 'involved' ? leaseUs : retryUs) + noticeUs);
       }
-      case 'crash': {
-        // One that stops in good order gives everything back, but for what is in use in another process.
-        if (role === 'aside' || (role === 'involved' && fault.how === 'stop' && this.plan.intensities.deaf === 0)) return startedUs + noticeUs;
-        // A vote is lent to a request of the dead for a lease; to one that waited in a queue, for a lease after the one in which nobody repeated it.
-        const lentForUs = this.hasRelapse(fault) ? 2 * leaseUs : leaseUs;
-        const lentUs = sinceUs <= atUs + 2 * leaseUs ? Math.min(startedUs + lentForUs, atUs + 2 * leaseUs) + noticeUs : 0;
-        if (role !== 'own') return lentUs;
-        // Whoever starts finds its peers first. They tell one without memory what it needs to know, after a silent lease.
-        return Math.max(lentUs, endUs + (fault.how === 'wipe' ? leaseUs : 0) + noticeUs);
-      }
+      case 'crash':
+        return Math.max(this.deathCostsUntilUs(fault, role, sinceUs), this.silenceCostsUntilUs(endUs, sinceUs));
       default:
         return assertNever(fault);
     }
+  }
+
+  private deathCostsUntilUs(fault: Extract<Fault, { kind: 'crash' }>, role: Role, sinceUs: number): number {
+    const { atUs, forUs, how } = fault;
+    const { leaseUs, noticeUs } = this;
+    const startedUs = Math.max(atUs, sinceUs);
+    // One that stops in good order gives everything back, but for what is in use in another process.
+    if (role === 'aside' || (role === 'involved' && how === 'stop' && this.plan.intensities.deaf === 0)) return startedUs + noticeUs;
+    // A vote is lent to a request of the dead for a lease; to one that waited in a queue, for a lease after the one in which nobody repeated it.
+    const lentForUs = this.hasRelapse(fault) ? 2 * leaseUs : leaseUs;
+    const lentUs = sinceUs <= atUs + 2 * leaseUs ? Math.min(startedUs + lentForUs, atUs + 2 * leaseUs) + noticeUs : 0;
+    if (role !== 'own') return lentUs;
+    // Whoever starts finds its peers first. They tell one without memory what it needs to know, after a silent lease.
+    return Math.max(lentUs, atUs + forUs + (how === 'wipe' ? leaseUs : 0) + noticeUs);
+  }
+
+  /** Whoever asks a node at the end of its silence may take that to be over, by a faster clock. */
+  private silenceCostsUntilUs(bornUs: number, sinceUs: number): number {
+    const untilUs = bornUs + this.leaseUs;
+    const driftUs = this.leaseUs * 4 * (this.plan.driftMaxPpm / 1_000_000);
+    return sinceUs <= untilUs && sinceUs + driftUs + this.noticeUs >= untilUs ? untilUs + this.noticeUs : 0;
   }
 
   /** A node dies again soon, or another one does. */
