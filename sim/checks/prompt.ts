@@ -11,7 +11,7 @@ import { delayUsMax } from '../plan/delays';
 import type { Fault, Plan } from '../plan/plan';
 import { violated } from './check';
 import { ofLock, wishOf } from './scene';
-import type { Hold, Scene } from './scene';
+import type { CallerView, Hold, Scene } from './scene';
 import type { Role, Struck } from './struck';
 import type { Entry, Witness } from './witness';
 
@@ -70,7 +70,7 @@ export class Prompt implements Witness {
     const { nowUs, phase } = this.scene;
     const free = ofLock(this.free, lock);
     if (hold.mode === 'exclusive') free.writerWaitedUs = nowUs;
-    const freeUs = hold.mode === 'exclusive' ? free.fromAllUs : this.freeForReadersUs(free, lock, caller.askedAtUs);
+    const freeUs = hold.mode === 'exclusive' ? free.fromAllUs : this.freeForReadersUs(free, lock, caller);
     free.inside.set(hold.number, hold);
     if (phase === 'faults') this.judge({ machine, lock, mode: hold.mode, sinceUs: Math.max(caller.askedAtUs, freeUs) });
   }
@@ -143,7 +143,8 @@ export class Prompt implements Witness {
         if (fault.kind === 'cut' && fault.as === 'unseen' && role !== 'own') {
           // Who needs its vote, or one that was lent to it, asks a further quorum with the first repeat after a lease, and again a lease
           // later where one of these was lent to somebody who waits in the same way.
-          return Math.min(repeatedUs, startedUs + FURTHER_QUORUMS * (leaseUs + retryUs) + noticeUs);
+          const quorums = this.struck.isAlone(wait.machine, wait.lock, atUs - leaseUs) ? 1 : FURTHER_QUORUMS;
+          return Math.min(repeatedUs, startedUs + quorums * (leaseUs + retryUs) + noticeUs);
         }
         if (role === 'own' || fault.kind === 'clog' || fault.as === 'oneway') return repeatedUs;
         return Math.min(repeatedUs, startedUs + (role === 'involved' ? leaseUs : retryUs) + noticeUs);
@@ -183,8 +184,11 @@ export class Prompt implements Witness {
 
   // --- who has, and who wants --------------------------------------------------------------------
 
-  private freeForReadersUs(free: Free, lock: number, askedAtUs: number): number {
-    const isBehindWriter = free.writerWaitedUs >= askedAtUs || this.doesWriterWait(lock);
+  private freeForReadersUs(free: Free, lock: number, { machine, askedAtUs }: CallerView): number {
+    // Readers of its own node that are inside, and have heard of a writer, let it join no more (protocol.md section 6.2).
+    const together = machine.callers.filter((other) => other.state === 'inside' && other.lock === lock);
+    const heardSinceUs = Math.min(askedAtUs, ...together.map(({ enteredAtUs }) => enteredAtUs - 2 * this.leaseUs));
+    const isBehindWriter = free.writerWaitedUs >= heardSinceUs || this.doesWriterWait(lock);
     if (!isBehindWriter) return free.fromWritersUs;
     return free.inside.size > 0 ? this.scene.nowUs : free.fromAllUs;
   }

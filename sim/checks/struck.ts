@@ -57,6 +57,11 @@ export class Struck implements Witness {
     return struck.some((each) => this.openedBy(each, lock).untilUs >= sinceUs) ? 'involved' : 'aside';
   }
 
+  /** No other node had a request for the lock in the protocol since then: whoever was asked can lend its vote. */
+  isAlone(machine: number, lock: number, sinceUs: number): boolean {
+    return this.opened.every((ofMachine, other) => other === machine || (ofMachine[lock]?.untilUs ?? 0) < sinceUs);
+  }
+
   /**
    * When so few nodes are away or silent again that the others contain a quorum, whichever they are. No later than `sinceUs`, if that was
    * so all the time since then.

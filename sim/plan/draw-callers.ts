@@ -28,6 +28,7 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
   // With clocks beyond the bound it is the long holds that overlap.
   const isSteadfast = profile === 'steadfast';
   const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : isSteadfast ? leaseUs * HOLD_LEASES_MAX : drawnHoldUsMax;
+  const longPpm = new Random(seed, 'long holds').chance(100_000) ? 200_000 : 20_000;
   // Half of the steadfast runs: nobody is in the way of a holder that asks for other votes.
   const isEachHisOwn = isSteadfast && locks <= nodes && new Random(seed, 'each his own').chance(500_000);
 
@@ -51,7 +52,7 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
       const mode: Mode = own.chance(sharedPpm) ? 'shared' : 'exclusive';
       const patienceUs = 1 + own.below(own.pick([delayUs * 8, leaseUs]));
       // In `spaced` runs now and then for so long that several faults strike meanwhile.
-      const isForLong = profile === 'spaced' && own.chance(20_000);
+      const isForLong = profile === 'spaced' && own.chance(longPpm);
       const lingersUs = isForLong ? leaseUs * own.between(4, 12) : own.chance(toPpm(intensities.linger)) ? leaseUs + own.below(leaseUs) : 0;
       wishes.push({
         lock: isEachHisOwn ? machine : crowd !== null ? 0 : own.below(locks),

@@ -119,7 +119,7 @@ function drawProfile(random: Random): Profile {
   const n = random.below(100);
   // Where no seed that a test or a mutant remembers lies.
   if (n >= 28 && n < 31) return 'steadfast';
-  if (n >= 31 && n < 43) return 'spaced';
+  if (n >= 31 && n < 49) return 'spaced';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 

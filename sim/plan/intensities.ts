@@ -63,6 +63,8 @@ const THEMES: readonly Partial<FaultIntensities>[] = [
   { isolate: 10, wipe: 10, crash: 4, wall: 1 },
   { steal: 0.6, cancel: 0.3, spike: 0.05, deaf: 0.3 },
   { cancel: 0.3, loss: 0.05, suspect: 4, crash: 2 },
+  { linger: 0.4, crash: 6, isolate: 4 },
+  { steal: 0.6, deaf: 1, stop: 10, jump: 4 },
 ];
 
 export function drawTheme(random: Random): FaultIntensities {

@@ -109,17 +109,21 @@ const NONE_DOWN: typeof ONE_DOWN = {
 export function drawMishaps(random: Random, { family, nodes, leaseUs, delayUs, durationUs }: MishapSettings): Fault[] {
   const downMax = nodesDownMax(family, nodes);
   const kinds = [...Object.values(NONE_DOWN), ...Object.values(NONE_DOWN), ...(downMax > 0 ? Object.values(ONE_DOWN) : []), ...(downMax > 1 ? Object.values(TWO_DOWN) : [])];
+  // Some runs have favourites: what needs several turns of one kind, or one node struck again and again, comes up there.
+  const favourite = random.chance(300_000) ? random.pick(kinds) : null;
+  const victim = random.chance(300_000) ? random.below(nodes) : null;
   const faults: Fault[] = [];
   for (let atUs = leaseUs + random.below(leaseUs); atUs < durationUs - leaseUs; ) {
-    const machine = random.below(nodes);
+    const machine = victim !== null && random.chance(700_000) ? victim : random.below(nodes);
     const others = Array.from({ length: nodes }, (_, other) => other).filter((other) => other !== machine);
     const first = random.below(others.length);
-    const mishap = random.pick(kinds)?.({
+    const draw = favourite !== null && random.chance(700_000) ? favourite : random.pick(kinds);
+    const mishap = draw({
       random, atUs, leaseUs, delayUs, machine, others,
       peer: others[first] ?? machine,
       forUs: 1 + random.below(random.pick([leaseUs / 20, leaseUs / 2, leaseUs * 2, leaseUs * 2]) | 0),
       isEven: random.chance(500_000),
-    }) ?? [];
+    });
     faults.push(...mishap);
     const overUs = Math.max(atUs, ...mishap.map((fault) => fault.atUs + ('forUs' in fault ? fault.forUs : 0)));
     atUs = overUs + SPACE_LEASES * leaseUs + random.below(leaseUs * 2);
