@@ -2,8 +2,8 @@
  * keeps: nobody loses a lock that was not stolen. Without faults never; in `steadfast` runs not while a quorum
  * lives, which the ledger in steadfast.ts decides.
  */
-import { claimOf } from '../../src/core';
-import type { NodeId, RequestId } from '../../src/core';
+import { claimOf, doesHold } from '../../src/core';
+import type { Event, Message, NodeId, RequestId } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import type { Openings } from './openings';
@@ -82,9 +82,46 @@ export class KeepsWhenOthersAreStruck implements Witness {
     for (const fault of this.plan.faults) {
       const endUs = fault.atUs + ('forUs' in fault ? fault.forUs : 0);
       if (fault.atUs > nowUs || endUs + 2 * leaseUs < nowUs || fault.kind === 'rate' || fault.kind === 'wake') continue;
-      if (this.struck.roleOf(fault, machine, lock) !== 'aside') return;
+      if (this.struck.roleOfHolder(fault, machine, lock) !== 'aside') return;
     }
     if (!this.struck.isRestart(nowUs) && this.struck.quorumIsBackUs(nowUs - leaseUs) > nowUs - leaseUs) return;
     violated('keeps', `${nodeIds[machine]} caller ${effect.caller} loses lock ${effect.lock}, although no fault struck it, ${nowUs - caller.enteredAtUs} us after it entered`);
+  }
+}
+
+/**
+ * A holder of which others want the lock asks every arbiter with each repeat (rule holder-spreads, protocol.md section 14): once all
+ * are up again, none is left out.
+ */
+export class Spreads implements Witness {
+  /** By lock: whom a holder asks in the event that is being handled. */
+  private readonly askedNow = new Map<number, Set<number>>();
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {}
+
+  sent(_from: number, to: number, lock: number, message: Message, cause: Event): void {
+    if (cause.kind !== 'wake' || message.kind !== 'request' || !doesHold(message.claim)) return;
+    let asked = this.askedNow.get(lock);
+    if (asked === undefined) this.askedNow.set(lock, asked = new Set<number>());
+    asked.add(to);
+  }
+
+  stepped(machine: number): void {
+    if (this.askedNow.size === 0) return;
+    for (const [lock, asked] of this.askedNow) {
+      const requester = this.scene.inspect(machine, lock)?.requester;
+      if (requester?.state !== 'held' || !requester.contended || !this.areAllUp()) continue;
+      const leftOut = this.scene.nodeIds.filter((_, other) => other !== machine && !asked.has(other));
+      if (leftOut.length > 0) violated('keeps', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${leftOut.join(', ')}`);
+    }
+    this.askedNow.clear();
+  }
+
+  /** No fault strikes, or has left a node silent or taken for down. */
+  private areAllUp(): boolean {
+    const { nowUs } = this.scene;
+    const leaseUs = this.plan.leaseMs * 1000;
+    return this.plan.faults.every((fault) => fault.kind === 'rate' || fault.kind === 'wake' || fault.atUs > nowUs
+      || fault.atUs + ('forUs' in fault ? fault.forUs : 0) + 2.5 * leaseUs < nowUs);
   }
 }

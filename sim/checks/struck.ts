@@ -57,6 +57,13 @@ export class Struck implements Witness {
     return struck.some((each) => this.openedBy(each, lock).untilUs >= sinceUs) ? 'involved' : 'aside';
   }
 
+  /** As for one who holds the lock: from one other node it may be cut off, as long as nothing was lent to that. */
+  roleOfHolder(fault: Fault, machine: number, lock: number): Role {
+    const struck = machinesOf(fault);
+    if (!isOfOneLink(fault)) return this.roleOf(fault, machine, lock);
+    return struck.some((each) => each !== machine && this.openedBy(each, lock).untilUs >= fault.atUs) ? 'involved' : 'aside';
+  }
+
   /** No other node had a request for the lock in the protocol since then: whoever was asked can lend its vote. */
   isAlone(machine: number, lock: number, sinceUs: number): boolean {
     return this.opened.every((ofMachine, other) => other === machine || (ofMachine[lock]?.untilUs ?? 0) < sinceUs);
@@ -105,6 +112,11 @@ export function machinesOf(fault: Fault): readonly number[] {
     default:
       return [fault.machine];
   }
+}
+
+/** It concerns what one node hears of another, and no more. */
+function isOfOneLink(fault: Fault): boolean {
+  return fault.kind === 'cut' ? fault.from.length === 1 && fault.to.length === 1 : fault.kind === 'clog' || fault.kind === 'suspect' || fault.kind === 'echo';
 }
 
 /** For so long one node cannot be asked. */

@@ -11,7 +11,7 @@ import { Fenced } from './fenced';
 import { Frugal } from './frugal';
 import { FrugalContended } from './frugal-contended';
 import { InLine } from './in-line';
-import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './keeps';
+import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives, Spreads } from './keeps';
 import { LeaseInside } from './lease-inside';
 import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
@@ -91,5 +91,5 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
 function spaced(scene: Scene, plan: Plan): Witness[] {
   if (plan.profile !== 'spaced') return [];
   const struck = new Struck(scene, plan, plan.leaseMs * 1000);
-  return [struck, new KeepsWhenOthersAreStruck(scene, plan, struck), new Prompt(scene, plan, struck)];
+  return [struck, new KeepsWhenOthersAreStruck(scene, plan, struck), new Spreads(scene, plan), new Prompt(scene, plan, struck)];
 }

@@ -92,15 +92,19 @@ export function drawFrugalCallers({ seed, nodes, leaseUs }: DrawContext, locks: 
     const random = new Random(seed, 'frugal', lock);
     const mode = random.pick<Mode>(['exclusive', 'exclusive', 'shared']);
     const machine = lock % nodes;
-    for (let caller = random.between(1, 2); caller > 0; caller--) {
+    // Now and then many in a row, each for some microseconds; or one that steals from nobody.
+    const isCrowd = random.chance(200_000);
+    const count = isCrowd ? random.between(4, 8) : random.between(1, 2);
+    const steals = count === 1 && random.chance(300_000);
+    for (let caller = count; caller > 0; caller--) {
       const wishes = Array.from({ length: random.between(2, 8) }, (_, i): Wish => ({
         lock,
         mode,
         thinkUs: (i === 0 ? leaseUs / 10 : 0) + random.below(random.pick([leaseUs / 200, leaseUs / 2, leaseUs * 2])),
         // Now and then for so long that it must be renewed.
-        holdUs: random.below(random.pick([leaseUs / 50, leaseUs / 50, leaseUs * 2])),
+        holdUs: random.below(isCrowd ? 50 : random.pick([leaseUs / 50, leaseUs / 50, leaseUs * 2])),
         patienceUs: null,
-        steals: false,
+        steals: steals && random.chance(500_000),
       }));
       callers.push({ machine, wishes });
     }

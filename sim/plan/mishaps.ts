@@ -52,6 +52,16 @@ const ONE_DOWN: Readonly<Record<string, (scene: Scene) => readonly Fault[]>> = {
     const againUs = atUs + leaseUs / 4 + random.below(leaseUs / 2);
     return [death(scene, machine, 'wipe', atUs, 1 + random.below(leaseUs / 8)), death(scene, peer, 'crash', againUs, 1 + random.below(leaseUs / 8))];
   },
+  /** A node without memory asks, and the answers are lost. */
+  unheard: (scene) => {
+    const { atUs, leaseUs, random, machine, others } = scene;
+    const forUs = 1 + random.below(leaseUs / 8);
+    const askedUs = atUs + forUs + leaseUs;
+    return [
+      death(scene, machine, 'wipe', atUs, forUs),
+      { kind: 'cut', as: 'unseen', atUs: Math.floor(askedUs - leaseUs / 20), forUs: Math.floor(leaseUs / 10), from: others, to: [machine] },
+    ];
+  },
   /** One is away for long, and another one starts again: what it lent is shown to it. */
   restart: (scene) => {
     const { atUs, leaseUs, random, machine, peer } = scene;
