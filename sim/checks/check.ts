@@ -26,6 +26,10 @@ export type Check =
   | 'prompt'
   /** After a restart an arbiter lends only with a clock above all tokens that its earlier life allowed. */
   | 'new-life'
+  /** Callers of one node go in the order in which they asked. */
+  | 'in-line'
+  /** Without faults: no message that no rule asks for. */
+  | 'sparing'
   /** Whoever enters has a tenth of the lease or more before it. */
   | 'usable'
   /** With no request open, nothing is kept. */

@@ -1,5 +1,5 @@
 /**
- * fairness, at home: callers of one node go in the order in which they asked, and no caller's request is younger than its asking
+ * in-line: callers of one node go in the order in which they asked, and no caller's request is younger than its asking
  * (protocol.md section 6.2). One that steals goes before all, and makes those behind it ask anew; so does a node that learns what it has forgotten.
  */
 import { isCompatible } from '../../src/core';
@@ -40,12 +40,12 @@ export class InLine implements Witness {
     if (steals) return;
     for (const other of caller.machine.callers) {
       if (other === caller || other.state !== 'waiting' || other.lock !== lock || other.id > caller.id || isCompatible(wishOf(other).mode, mode)) continue;
-      violated('fairness', `${this.scene.nodeIds[machine]} lets caller ${caller.id} in before caller ${other.id}, which asked for lock ${this.scene.locks[lock]} before it`);
+      violated('in-line', `${this.scene.nodeIds[machine]} lets caller ${caller.id} in before caller ${other.id}, which asked for lock ${this.scene.locks[lock]} before it`);
     }
     if (this.hasThieves || requester?.state !== 'held') return;
     const { timestamp } = requester.request;
     const askedBy = this.askedBy[caller.index] ?? Infinity;
     if (timestamp <= askedBy) return;
-    violated('fairness', `${this.scene.nodeIds[machine]} caller ${caller.id} enters lock ${this.scene.locks[lock]} by request ${timestamp}, although it asked at ${askedBy}`);
+    violated('in-line', `${this.scene.nodeIds[machine]} caller ${caller.id} enters lock ${this.scene.locks[lock]} by request ${timestamp}, although it asked at ${askedBy}`);
   }
 }

@@ -9,7 +9,6 @@ import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
 import { Frugal } from './frugal';
-import { FrugalContended } from './frugal-contended';
 import { InLine } from './in-line';
 import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives, Spreads } from './keeps';
 import { LeaseInside } from './lease-inside';
@@ -21,6 +20,7 @@ import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
 import type { Scene } from './scene';
+import { Sparing } from './sparing';
 import { StolenForSomebody } from './stolen-for-somebody';
 import { Struck } from './struck';
 import { TokenCovered } from './token-covered';
@@ -79,7 +79,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new Fenced(scene, promise, openings),
     new NoResidue(scene, plan),
     ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
-    ...(isCalm ? [new FrugalContended(scene, plan)] : []),
+    ...(isCalm ? [new Sparing(scene, plan)] : []),
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
     ...spaced(scene, plan),

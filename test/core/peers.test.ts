@@ -3,7 +3,7 @@ import { isMute } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum';
 import type { Outcome } from './harness';
-import { FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, retaining } from './harness';
+import { FIVE_NODES, LEASE_MS, N1_ASKS, RETRY_MS, TestNode, VALID_FOR_MS, asking, grant, holding, request, retaining } from './harness';
 
 describe('a peer goes down (protocol.md section 6)', () => {
   test('peers: who waits asks a further arbiter when those asked that are up contain no quorum (protocol.md section 6)', () => {
@@ -213,6 +213,18 @@ describe('a peer that is up and mute (protocol.md section 17)', () => {
     expect(n1.advance(LEASE_MS - 1).sentOf('request').some(({ to }) => to === 'n4' || to === 'n5')).toBe(false);
     const asked = n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to);
     expect(asked.filter((to) => to !== 'n2' && to !== 'n3')).toHaveLength(1);
+  });
+
+  test('mute: it does not avoid itself, though its own vote is lent to another that waits', () => {
+    const n1 = new TestNode({ coterie: buildCoterie(['n1', 'n2', 'n3'], { family: 'majority' }) });
+    n1.receives('n3', request(1));
+    n1.acquire(1);
+    const asked = new Set<string>();
+    for (let elapsedMs = 0; elapsedMs <= LEASE_MS; elapsedMs += RETRY_MS) {
+      n1.receives('n3', request(1)); // It goes on waiting, for n2 says nothing to it either.
+      for (const { to } of n1.advance(RETRY_MS).sentOf('request')) asked.add(to);
+    }
+    expect([...asked].sort()).toEqual(['n2', 'n3']);
   });
 
   test('mute: and no other before another lease, so that waiting behind a long hold costs little', () => {

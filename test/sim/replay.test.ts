@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { durableClock } from '../../src/core';
 import { tracedEffect, tracedEvent } from '../../src/core';
 import type { LockNode, Message } from '../../src/core';
-import { layoutOf } from '../../src/quorum';
+import { familyLayoutOf } from '../../sim/plan/layout';
 import { PRODUCTION_CORE } from '../../sim/core';
 import type { Core } from '../../sim/core';
 import { drawPlan } from '../../sim/plan/draw';
@@ -26,7 +26,7 @@ function traceFiles(plan: Plan): Map<string, string> {
   const core: Core = {
     ...PRODUCTION_CORE,
     createNode: ({ self, coterie, ...settings }, birth) => {
-      const first = { trace: 'maekawa 1', node: self, nodes, quorums: layoutOf(plan.family, nodes), settings, birth, nowMs: 0 };
+      const first = { trace: 'maekawa 1', node: self, nodes, quorums: familyLayoutOf(plan.family, nodes), settings, birth, nowMs: 0 };
       lines.set(self, [...(lines.get(self) ?? []), JSON.stringify(first)]);
       return PRODUCTION_CORE.createNode({ self, coterie, ...settings }, birth);
     },

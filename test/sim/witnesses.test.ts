@@ -14,14 +14,15 @@ const NO_ACCOUNTS = { first: [], last: [] };
 /** In every run. */
 const ALWAYS = [
   'NoStorm', 'CallersKnown', 'Openings', 'CeilingHolds', 'GrantRises', 'RequestUnique', 'Exclusion', 'TokenRises', 'Deadlock', 'LostAtOnce',
-  'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise',
+  'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'Usable', 'NewLife',
 ];
 
 const BESIDE: Readonly<Record<Profile, readonly string[]>> = {
-  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress'],
+  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing'],
   frugal: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Frugal'],
   swarm: ['LeaseInside', 'TokenCovered'],
   relentless: ['LeaseInside', 'TokenCovered'],
+  spaced: ['LeaseInside', 'TokenCovered', 'Struck', 'KeepsWhenOthersAreStruck', 'Spreads', 'Prompt'],
   steadfast: ['LeaseInside', 'TokenCovered', 'KeepsWhileQuorumLives'],
   adrift: [],
 };

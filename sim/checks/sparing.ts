@@ -1,5 +1,5 @@
 /**
- * frugal, where others want the lock too: no message that no rule asks for (protocol.md sections 5.2, 5.4, 6.8, 9 and 14). For runs
+ * sparing: where several nodes want a lock, no message is sent that no rule asks for (protocol.md sections 5.2, 5.4, 6.8, 9 and 14). For runs
  * without faults, in which nobody is down and nothing is repeated because it was lost.
  * Must never look into the core: it sees messages and who enters.
  */
@@ -35,7 +35,7 @@ interface Inquiries {
 /** Grants of so many numbers are kept apart at an arbiter. */
 const GRANTS_REMEMBERED = 100;
 
-export class FrugalContended implements Witness {
+export class Sparing implements Witness {
   /** By node and lock. */
   private readonly asking: readonly Asking[];
   private readonly inquiries: readonly Inquiries[];
@@ -123,7 +123,7 @@ export class FrugalContended implements Witness {
   }
 
   private excess(machine: number, lock: number, what: string): never {
-    return violated('frugal', `lock ${this.scene.locks[lock]}: ${this.idOf(machine)} ${what}`);
+    return violated('sparing', `lock ${this.scene.locks[lock]}: ${this.idOf(machine)} ${what}`);
   }
 
   private askingOf(machine: number, lock: number): Asking {
