@@ -40,14 +40,14 @@ export const NODE_MUTANTS: readonly Mutant[] = [
       clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;', 'birth.ceilingOnDisk + 1;'),
       node("if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);", ''),
     ],
-    caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    caughtBy: ['grant-rises', ...TOKEN_FALLS, 'new-life'],
     hunt: FORGETFUL,
   },
   {
     name: 'born-without-slack',
     what: 'a start does not jump past the tokens that its earlier life allowed',
     changes: [node('this.clock.reach(earlierClock + Math.max(this.settings.slack, this.birth.slackBefore ?? 0) + 1);', 'this.clock.reach(earlierClock);')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'new-life'],
     // Tokens far above the ceiling of an arbiter that has not heard of them, and dies.
     hunt: { nodes: 3, slack: 400, ceilingBlock: 20, leaseMs: 200, faults: { isolate: 20, crash: 15, wall: 1 } },
   },

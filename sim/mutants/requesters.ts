@@ -92,7 +92,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'enters-again-at-the-last-moment',
     what: 'a kept lock is entered again however little of its lease is left',
     changes: [requester('entry.token + 1 <= entry.tokenMax && this.isUsable(entry)', 'entry.token + 1 <= entry.tokenMax')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'usable'],
     hunt: { profile: 'frugal' },
   },
   {
@@ -239,7 +239,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
       requester('return request.contended || !request.keep || validUntilMs < request.askedAtMs + validForMs(this.context.settings);', 'return request.contended && validUntilMs > 0;'),
     ],
     caughtBy: ['keeps'],
-    hunt: { profile: 'steadfast' },
+    hunt: { profile: 'spaced' },
   },
   {
     name: 'holder-spreads-too-late',

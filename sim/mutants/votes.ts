@@ -59,14 +59,16 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'votes-never-expire',
     what: 'votes that ran out count when the last one comes',
     changes: [votes('if (vote.validUntilMs > nowMs) continue;', 'continue;')],
-    caughtBy: VOTE_LENT_TWICE,
+    // Its arbiter lends it on, and so does not cover the token.
+    caughtBy: [...VOTE_LENT_TWICE, 'token-covered'],
+    hunt: { nodes: 5, locks: 1, leaseMs: 200, family: 'majority', faults: { isolate: 10, spike: 0.1, late: 0.3, oneway: 10, crash: 6 } },
   },
   {
     name: 'ran-out-and-back',
     what: 'a grant that ran out in hand counts again when a late renewal of it comes',
     changes: [votes('this.raiseFloor(arbiter, vote.number);\n    }', '}')],
     caughtBy: VOTE_LENT_TWICE,
-    hunt: { faults: { crash: 15, spike: 0.1, late: 0.3 } },
+    hunt: { nodes: 3, locks: 1, leaseMs: 200, faults: { crash: 15, spike: 0.1, late: 0.3, isolate: 4 } },
   },
   {
     name: 'lost-in-silence',
