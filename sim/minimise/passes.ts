@@ -2,6 +2,7 @@
  * The ways in which a plan can be made simpler, each tried by itself: leave out wishes, faults and odd
  * fates of messages, set to rest what need not be odd, use fewer machines, round the times.
  */
+import { DEFAULT_DRIFT_MAX_PPM } from '../plan/clock-rates';
 import { intensitiesOf } from '../plan/intensities';
 import type { Fate } from '../plan/fates';
 import { lockNamesOf } from '../plan/layout';
@@ -65,8 +66,13 @@ function askNoMore(search: Search): void {
 function calmSettings(search: Search): void {
   const settings: readonly Partial<Plan>[] = [
     { timerLagUs: 1 }, { diskUs: 1 }, { uptimeUs: 0 }, { ceilingBlock: SHORT },
-    { family: 'majority' }, { intensities: intensitiesOf({}) },
+    { family: 'majority' }, { retain: true }, { driftMaxPpm: DEFAULT_DRIFT_MAX_PPM }, { retryMs: Math.max(1, Math.floor(search.plan.leaseMs / 3)) },
+    { intensities: intensitiesOf({}) },
   ];
+  const { change, ...unchanged } = search.plan;
+  if (change !== undefined) search.attempt(unchanged);
+  const { heldBackMax, locksKeptMax, ...roomy } = search.plan;
+  if (heldBackMax !== undefined || locksKeptMax !== undefined) search.attempt(roomy);
   for (const setting of settings) attemptChange(search, setting);
   for (const slack of search.isAfterHeal ? [SHORT] : [...SMALL_SLACKS, SHORT]) {
     if (slack === search.plan.slack || attemptChange(search, { slack })) break;

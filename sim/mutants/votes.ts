@@ -56,14 +56,6 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['lease-inside'],
   },
   {
-    name: 'votes-never-expire',
-    what: 'votes that ran out count when the last one comes',
-    changes: [votes('if (vote.validUntilMs > nowMs) continue;', 'continue;')],
-    // Its arbiter lends it on, and so does not cover the token.
-    caughtBy: [...VOTE_LENT_TWICE, 'token-covered'],
-    hunt: { nodes: 5, locks: 1, leaseMs: 200, family: 'majority', faults: { isolate: 10, spike: 0.1, late: 0.3, oneway: 10, crash: 6 } },
-  },
-  {
     name: 'ran-out-and-back',
     what: 'a grant that ran out in hand counts again when a late renewal of it comes',
     changes: [votes('this.raiseFloor(arbiter, vote.number);\n    }', '}')],

@@ -103,9 +103,9 @@ describe('explorer: the state space of the production core', () => {
     ${'--requests 2 --cancel 1'}                                   | ${823}     | ${1413}     | ${12} | ${80}
     ${'--requests 1 --crash 1'}                                    | ${365}     | ${643}      | ${11} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${1574}    | ${2922}     | ${13} | ${157}
-    ${'--requests 1 --lease-end 1'}                                | ${199}     | ${389}      | ${11} | ${14}
-    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${4233}    | ${10497}    | ${19} | ${162}
-    ${'--requests 1 --lease-end 1 --free-clocks'}                  | ${113}     | ${199}      | ${10} | ${11}
+    ${'--requests 1 --lease-end 1'}                                | ${236}     | ${465}      | ${11} | ${14}
+    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${4280}    | ${10591}    | ${19} | ${162}
+    ${'--requests 1 --lease-end 1 --free-clocks'}                  | ${123}     | ${217}      | ${10} | ${11}
     ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
     ${'--callers n1,n2:steals'}                                    | ${1587}    | ${2970}     | ${17} | ${125}
     ${'--callers n1:remote,n2:steals'}                             | ${1590}    | ${2975}     | ${17} | ${125}

@@ -103,12 +103,12 @@ describe('steadfast: a lock that is held is kept while a quorum lives (protocol.
   });
 
   test.each([
-    [18, 'a Request of a holder goes before those of all that wait', 'holder-asks-as-if-it-waited'],
-    [650, 'a holder for which others wait asks everybody', 'holder-spreads-too-late'],
-    [1792, 'a holder asks everybody when an arbiter that is up renews nothing', 'holder-trusts-who-is-up'],
-  ])('seed %d: %s', (seed, _, mutant) => {
-    expect(runSeed(seed, { profile: 'steadfast' }).violation).toBeNull();
-    expect(runSeed(seed, { profile: 'steadfast' }, { core: loadMutant(planted(mutant)) }).violation?.check).toBe('keeps');
+    [68, 'a Request of a holder goes before those of all that wait', 'holder-asks-as-if-it-waited', 'steadfast'],
+    [851, 'a holder for which others wait asks everybody', 'holder-spreads-too-late', 'steadfast'],
+    [1, 'a holder asks everybody when an arbiter that is up renews nothing', 'holder-trusts-who-is-up', 'spaced'],
+  ] as const)('seed %d: %s', (seed, _, mutant, profile) => {
+    expect(runSeed(seed, { profile }).violation).toBeNull();
+    expect(runSeed(seed, { profile }, { core: loadMutant(planted(mutant)) }).violation?.check).toBe('keeps');
   });
 
   test('about three seeds in a hundred are steadfast', () => {
@@ -247,9 +247,9 @@ describe('npm run sim', () => {
   });
 
   test('--mutant plants a bug, and the command that replays it plants it again', async () => {
-    const { code, output } = await sim('--seed', '1', '--mutant', 'lease-from-reply');
+    const { code, output } = await sim('--seed', '5', '--mutant', 'lease-from-reply');
     expect(code).toBe(1);
-    expect(output).toMatch(/VIOLATION of .*\n {2}replay: npm run sim -- --seed 1 --mutant lease-from-reply --trace\n/);
+    expect(output).toMatch(/VIOLATION of .*\n {2}replay: npm run sim -- --seed 5 --mutant lease-from-reply --trace\n/);
   });
 
   test.each([
