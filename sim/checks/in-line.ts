@@ -5,7 +5,7 @@
 import { isCompatible } from '../../src/core';
 import type { Event, LamportTime } from '../../src/core';
 import { violated } from './check';
-import { wishOf } from './scene';
+import { clockOf, wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -22,12 +22,11 @@ export class InLine implements Witness {
   }
 
   /** It has asked: its clock is not below the timestamp that the caller was given. */
-  stepped(_machine: number, event: Event): void {
+  stepped(machine: number, event: Event): void {
     const { asking } = this;
     if (event.kind !== 'acquire' || asking === null) return;
     this.asking = null;
-    const { node } = asking.machine;
-    if (node !== null && event.steals !== true) this.askedBy[asking.index] = this.scene.core.inspectNode(node).clock;
+    if (event.steals !== true) this.askedBy[asking.index] = clockOf(this.scene, machine);
   }
 
   /** Its callers ask anew. */

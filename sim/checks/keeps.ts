@@ -1,9 +1,10 @@
 /**
- * keeps: nobody loses a lock that was not stolen. Without faults never; in `steadfast` runs not while a quorum
- * lives, which the ledger in steadfast.ts decides.
+ * keeps: nobody loses a lock that was not stolen. Without faults never; in `steadfast` runs not while a quorum lives, which the
+ * ledger in steadfast.ts decides; in `spaced` runs not by a mishap of others, and there holders spread as the rule says.
  */
 import { claimOf, doesHold } from '../../src/core';
 import type { Event, Message, NodeId, RequestId } from '../../src/core';
+import { endUsOf } from '../plan/outages';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import type { Openings } from './openings';
@@ -80,8 +81,7 @@ export class KeepsWhenOthersAreStruck implements Witness {
     const leaseUs = this.plan.leaseMs * 1000;
     const lock = this.scene.lockOf(effect.lock);
     for (const fault of this.plan.faults) {
-      const endUs = fault.atUs + ('forUs' in fault ? fault.forUs : 0);
-      if (fault.atUs > nowUs || endUs + 2 * leaseUs < nowUs || fault.kind === 'rate' || fault.kind === 'wake') continue;
+      if (fault.atUs > nowUs || endUsOf(fault) + 2 * leaseUs < nowUs || fault.kind === 'rate' || fault.kind === 'wake') continue;
       if (this.struck.roleOfHolder(fault, machine, lock) !== 'aside') return;
     }
     if (!this.struck.isRestart(nowUs) && this.struck.quorumIsBackUs(nowUs - leaseUs) > nowUs - leaseUs) return;
@@ -122,6 +122,6 @@ export class Spreads implements Witness {
     const { nowUs } = this.scene;
     const leaseUs = this.plan.leaseMs * 1000;
     return this.plan.faults.every((fault) => fault.kind === 'rate' || fault.kind === 'wake' || fault.atUs > nowUs
-      || fault.atUs + ('forUs' in fault ? fault.forUs : 0) + 2.5 * leaseUs < nowUs);
+      || endUsOf(fault) + 2.5 * leaseUs < nowUs);
   }
 }

@@ -7,6 +7,7 @@
 import { clockLockOf } from '../../src/core';
 import type { Grant, LamportTime, Message, Release, Request } from '../../src/core';
 import { violated } from './check';
+import { clockOf } from './scene';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
@@ -79,11 +80,6 @@ export class RequestUnique implements Witness {
   sending(from: number, _to: number, lock: number, message: Message): void {
     if (message.kind === 'request' || message.kind === 'release') this.named[from]?.check(lock, message);
   }
-}
-
-function clockOf({ core, places }: Scene, machine: number): LamportTime {
-  const node = places[machine]?.node ?? null;
-  return node === null ? 0 : core.inspectNode(node).clock;
 }
 
 /** The grants that one arbiter gave. */

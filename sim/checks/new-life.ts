@@ -10,6 +10,7 @@ import { WALL_CLOCK_START_US } from '../plan/layout';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
+import { clockOf } from './scene';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
@@ -31,7 +32,7 @@ export class NewLife implements Witness {
   started(machine: number): void {
     const life = this.of(machine);
     const place = this.scene.places[machine];
-    life.bornAt = life.isFirst || place === undefined || place.ceilingOnDisk === 0 ? null : this.clockOf(machine);
+    life.bornAt = life.isFirst || place === undefined || place.ceilingOnDisk === 0 ? null : clockOf(this.scene, machine);
     life.bornMs = this.scene.nowMs(machine);
     life.wallClockUs = WALL_CLOCK_START_US + this.scene.nowUs + (place?.wallAheadUs ?? 0);
     life.isFirst = false;
@@ -44,7 +45,7 @@ export class NewLife implements Witness {
     const agedMs = this.scene.nowMs(machine) - life.bornMs;
     if (agedMs < 2 * termsAt(this.plan, this.scene.nowUs).leaseMs) violated('new-life', `${node} rests on its wall clock ${agedMs} ms after its birth`);
     const wallClockUs = life.wallClockUs + agedMs * 1000;
-    const clock = this.clockOf(machine);
+    const clock = clockOf(this.scene, machine);
     if (clock < wallClockUs) violated('new-life', `${node} takes part by its wall clock, which shows ${wallClockUs}, with clock ${clock}`);
   }
 
@@ -66,11 +67,6 @@ export class NewLife implements Witness {
     const life = this.lives[machine];
     if (life === undefined) throw new RangeError(`no machine ${machine}`);
     return life;
-  }
-
-  private clockOf(machine: number): LamportTime {
-    const node = this.scene.places[machine]?.node ?? null;
-    return node === null ? 0 : this.scene.core.inspectNode(node).clock;
   }
 }
 

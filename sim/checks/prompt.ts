@@ -8,6 +8,7 @@
 import { assertNever } from '../../src/core';
 import type { Event, Mode } from '../../src/core';
 import { delayUsMax } from '../plan/delays';
+import { endUsOf } from '../plan/outages';
 import type { Fault, Plan } from '../plan/plan';
 import { violated } from './check';
 import { ofLock, wishOf } from './scene';
@@ -40,7 +41,7 @@ const HANDOVER_DELAYS = 30;
 /** With a smaller block of clock values, messages wait for the disk again and again. */
 const SMALL_BLOCK = 1_000;
 
-/** So many further quorums may be asked until one is heard. The most in twenty thousand seeds were two. */
+/** So many further quorums may be asked until one is heard: those who wait for a node that answers nothing hold each other up. */
 const FURTHER_QUORUMS = 3;
 
 export class Prompt implements Witness {
@@ -111,7 +112,7 @@ export class Prompt implements Witness {
     const { atUs } = fault;
     const { sinceUs } = wait;
     const { leaseUs, retryUs, noticeUs } = this;
-    const endUs = atUs + ('forUs' in fault ? fault.forUs : 0);
+    const endUs = endUsOf(fault);
     const role = this.struck.roleOf(fault, wait.machine, wait.lock, atUs - this.handoverUs);
     const startedUs = Math.max(atUs, sinceUs);
     const endedUs = Math.max(endUs, sinceUs);

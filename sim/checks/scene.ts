@@ -2,7 +2,7 @@
  * What a witness may look at: the run as it is, with the true time, which no node can see. The world shows itself
  * in these words; a witness changes nothing of it. Hence nothing here says how anything comes about.
  */
-import type { CallerId, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
+import type { CallerId, LamportTime, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import type { Wish } from '../plan/plan';
@@ -105,6 +105,17 @@ export interface Scene {
   isHeldBack(machine: number): boolean;
   /** Ask for `looked` at this true time. */
   lookAt(atUs: number): void;
+}
+
+/** A node's Lamport clock; 0 while it is down. */
+export function clockOf({ core, places }: Pick<Scene, 'core' | 'places'>, machine: number): LamportTime {
+  const node = places[machine]?.node ?? null;
+  return node === null ? 0 : core.inspectNode(node).clock;
+}
+
+/** Others of its node are inside the lock that it wants, or has: it joins them, or has. */
+export function joinsOthers(caller: CallerView): boolean {
+  return caller.machine.callers.some((other) => other !== caller && other.lock === caller.lock && other.state === 'inside');
 }
 
 export function wishOf({ wishes, next }: Pick<CallerView, 'wishes' | 'next'>): Wish {

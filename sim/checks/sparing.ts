@@ -7,6 +7,8 @@ import { doesHold, doesSteal, hasPriority } from '../../src/core';
 import type { Contender, Event, LamportTime, Message, NodeId } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
+import { LastAsked } from './openings';
+import { joinsOthers } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -26,8 +28,6 @@ interface Asking {
 interface Inquiries {
   /** The oldest contender for whose sake it has inquired, by number of the grant. */
   readonly oldest: Map<LamportTime, Contender>;
-  /** By node: the request that it heard of last. */
-  readonly heard: Map<NodeId, LamportTime>;
   /** The Request that it handles now is a repeat. */
   isRepeat: boolean;
 }
@@ -39,6 +39,7 @@ export class Sparing implements Witness {
   /** By node and lock. */
   private readonly asking: readonly Asking[];
   private readonly inquiries: readonly Inquiries[];
+  private readonly lastHeard: LastAsked;
   private readonly hasThieves: boolean;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
@@ -46,16 +47,14 @@ export class Sparing implements Witness {
     this.asking = places.map(() => ({
       timestamp: 0, isOver: true, asked: new Set<number>(), event: 0, addedAtMs: 0, enteredAtMs: -Infinity, contentionAtMs: -Infinity,
     }));
-    this.inquiries = places.map(() => ({ oldest: new Map<LamportTime, Contender>(), heard: new Map<NodeId, LamportTime>(), isRepeat: false }));
+    this.inquiries = places.map(() => ({ oldest: new Map<LamportTime, Contender>(), isRepeat: false }));
+    this.lastHeard = new LastAsked(scene.nodeIds.length, scene.locks);
     this.hasThieves = plan.intensities.steal > 0;
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
     if (message.kind === 'request') {
-      const inquiries = this.inquiriesOf(to, lock);
-      const node = this.idOf(from);
-      inquiries.isRepeat = inquiries.heard.get(node) === message.timestamp;
-      inquiries.heard.set(node, message.timestamp);
+      this.inquiriesOf(to, lock).isRepeat = !this.lastHeard.isFirst(from, to, lock, message.timestamp);
     } else if (message.kind === 'inquire') {
       const asking = this.askingOf(to, lock);
       if (asking.timestamp === message.timestamp && !asking.isOver) asking.contentionAtMs = this.scene.nowMs(to);
@@ -81,7 +80,7 @@ export class Sparing implements Witness {
 
   entered({ machine, lock, caller }: Entry): void {
     // One that joins readers inside begins no hold.
-    if (caller.machine.callers.some((other) => other !== caller && other.lock === lock && other.state === 'inside')) return;
+    if (joinsOthers(caller)) return;
     this.askingOf(machine, lock).enteredAtMs = this.scene.nowMs(machine);
   }
 

@@ -7,6 +7,7 @@
 import type { Grant, LamportTime, LockView, Message, Mode, NodeId, Token } from '../../src/core';
 import { violated } from './check';
 import type { LeaseInside } from './lease-inside';
+import { clockOf } from './scene';
 import type { Hold, Scene } from './scene';
 import type { TokenPromise } from './token-promise';
 import type { Entry, Renewal, Witness } from './witness';
@@ -47,8 +48,7 @@ export class TokenCovered implements Witness {
   ) {}
 
   started(machine: number): void {
-    const node = this.scene.places[machine]?.node ?? null;
-    this.bornAt[machine] = node === null ? 0 : this.scene.core.inspectNode(node).clock;
+    this.bornAt[machine] = clockOf(this.scene, machine);
   }
 
   sent(from: number, to: number, lock: number, message: Message): void {

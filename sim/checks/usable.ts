@@ -6,6 +6,7 @@ import { reentryLeftMs } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
+import { joinsOthers } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -15,7 +16,7 @@ export class Usable implements Witness {
   entered({ machine, lock, caller, hold, validUntilMs }: Entry): void {
     const leftMs = validUntilMs - this.scene.nowMs(machine);
     if (leftMs >= reentryLeftMs(termsAt(this.plan, this.scene.nowUs).leaseMs)) return;
-    if (caller.machine.callers.some((other) => other !== caller && other.lock === lock && other.state === 'inside')) return;
+    if (joinsOthers(caller)) return;
     violated('usable', `${this.scene.nodeIds[machine]} caller ${hold.caller} enters lock ${this.scene.locks[lock]} with ${leftMs} ms left`);
   }
 }

@@ -4,6 +4,7 @@
  * Must never change a run: it only reads the report.
  */
 import { FAULT_KINDS } from '../plan/plan';
+import { endUsOf } from '../plan/outages';
 import type { Fault, FaultKind, Plan } from '../plan/plan';
 import type { Counts } from './counts';
 import type { RunReport } from './report';
@@ -98,7 +99,7 @@ function pairsIn({ intensities, faults }: Plan): Set<number> {
     if (!STRIKING.has(kind)) continue;
     for (const other of throughout) meet(kind, other);
     for (const [other, until] of untilUs) if (until >= fault.atUs) meet(kind, other);
-    untilUs.set(kind, Math.max(untilUs.get(kind) ?? 0, fault.atUs + ('forUs' in fault ? fault.forUs : 0)));
+    untilUs.set(kind, Math.max(untilUs.get(kind) ?? 0, endUsOf(fault)));
   }
   return pairs;
 }

@@ -3,7 +3,7 @@
  * waits in between is held to a tight bound (checks/prompt.ts). A mishap is one fault, or a few that belong together.
  */
 import type { MessageKind } from '../../src/core';
-import { cutBothWays, nodesDownMax } from './outages';
+import { cutBothWays, endUsOf, nodesDownMax } from './outages';
 import type { Death, Family, Fault } from './plan';
 import type { Random } from './random';
 
@@ -21,7 +21,7 @@ const SPACE_LEASES = 3;
 const MESSAGES: readonly (MessageKind | 'any')[] = ['request', 'grant', 'release', 'inquire', 'yield', 'any', 'any'];
 
 /** What a mishap is made of. */
-interface Scene {
+interface Circumstances {
   readonly random: Random;
   readonly atUs: number;
   readonly leaseUs: number;
@@ -36,7 +36,7 @@ interface Scene {
 }
 
 /** Those for which a node may be down, and the others still contain a quorum. */
-const ONE_DOWN: Readonly<Record<string, (scene: Scene) => readonly Fault[]>> = {
+const ONE_DOWN: Readonly<Record<string, (scene: Circumstances) => readonly Fault[]>> = {
   crash: (scene) => [death(scene, scene.machine, 'crash', scene.atUs, scene.forUs)],
   stop: (scene) => [death(scene, scene.machine, 'stop', scene.atUs, scene.forUs)],
   wipe: (scene) => [death(scene, scene.machine, 'wipe', scene.atUs, scene.forUs)],
@@ -135,12 +135,12 @@ export function drawMishaps(random: Random, { family, nodes, leaseUs, delayUs, d
       isEven: random.chance(500_000),
     });
     faults.push(...mishap);
-    const overUs = Math.max(atUs, ...mishap.map((fault) => fault.atUs + ('forUs' in fault ? fault.forUs : 0)));
+    const overUs = Math.max(atUs, ...mishap.map(endUsOf));
     atUs = overUs + SPACE_LEASES * leaseUs + random.below(leaseUs * 2);
   }
   return faults;
 }
 
-function death({ random }: Scene, machine: number, how: Death, atUs: number, forUs: number): Fault {
+function death({ random }: Circumstances, machine: number, how: Death, atUs: number, forUs: number): Fault {
   return { kind: 'crash', atUs: Math.floor(atUs), forUs: Math.floor(forUs), machine, how, wallBackUs: 0, writeLands: random.chance(500_000) };
 }

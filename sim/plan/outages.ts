@@ -75,6 +75,11 @@ export function cutBothWays(
   return [{ kind: 'cut', as, ...spell, from: these, to: those }, { kind: 'cut', as, ...spell, from: those, to: these }];
 }
 
+/** When it is over; for one that strikes at a moment, that moment. */
+export function endUsOf(fault: Fault): number {
+  return fault.atUs + ('forUs' in fault ? fault.forUs : 0);
+}
+
 /** When something of the plan keeps this machine from the others for the first time after that; or Infinity. */
 export function firstAwayUs(plan: Plan, machine: number, sinceUs: number): number {
   let firstUs = Infinity;

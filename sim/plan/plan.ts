@@ -71,7 +71,7 @@ export function termsAt({ leaseMs, retryMs, slack, change }: Plan, nowUs: number
   return change !== undefined && nowUs >= change.atUs ? change : { leaseMs, retryMs, slack };
 }
 
-/** Nodes are away all the time, so few of them that the others contain a quorum. */
+/** Nodes are away now and then, or all the time: so few of them that the others contain a quorum. */
 export function hasOutages(profile: Profile): boolean {
   return profile === 'relentless' || profile === 'spaced' || profile === 'steadfast';
 }
