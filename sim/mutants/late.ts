@@ -265,16 +265,6 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {
-    name: 'line-stands-still-after-a-recall',
-    what: 'when a recalled lock is given back, the next in line does not ask',
-    // late (for ever), 13. A remote caller is recalled, another caller of the node waits in line. The first gives it back: idle, with a line
-    // that nothing moves but another caller of this lock at this node.
-    changes: [
-      requester('if (phase.inside.size === 0) {', 'if (phase.inside.size === 0) return this.end(phase.request);\n      if (phase.inside.size < 0) {'),
-    ],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
-  },
-  {
     name: 'asks-for-the-clock-once',
     what: 'a node without memory does not repeat its question to those who remember',
     // late (a lease), 3.2. A node lost its disk; after its silence it asks both peers, and one answer is lost. It waits a second lease, and

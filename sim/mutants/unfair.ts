@@ -190,25 +190,6 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     caughtBy: ['keeps'],
   },
   {
-    name: 'valid-as-the-shortest-vote',
-    what: 'a hold ends when the first of its votes runs out, though the others contain a quorum',
-    // keeps, 6.5. One arbiter of the holder dies, it asked another in its place and has that vote: the dead one's vote runs out and ends the
-    // hold.
-    changes: [votes('if (first === last) return first; // As a rule: all were asked at once.', 'return first;')],
-    caughtBy: ['keeps'],
-  },
-  {
-    name: 'takes-back-in-only-where-nobody-waits',
-    what: 'a restarted arbiter takes no grant back in once somebody else waits in its queue',
-    // keeps, 5.6. Of three, c is dead; b holds by a and b; a restarts, a caller of a itself asks first and stands in a's own queue. The
-    // holder's Request is queued like any other: a is silent for a lease, and the hold is lost though a and b live.
-    changes: [arbiter(
-      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;',
-      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;\n    if (arbiter.queue.some((waiter) => !isSameRequest(waiter.request, request))) return false;',
-    )],
-    caughtBy: ['keeps'],
-  },
-  {
     name: 'holder-gives-no-dead-vote-back',
     what: 'a holder does not answer a Grant at or below the floor with Yield: a holder yields nothing',
     // keeps, 6.4 rule 3. For more than a lease the link from b to the holder is broken, the other direction works: the vote runs out in hand,
@@ -234,14 +215,6 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [] };',
     )],
     caughtBy: ['stolen-for-somebody', 'sparing'],
-  },
-  {
-    name: 'order-only-to-whom-it-lent',
-    what: 'a thief\'s node gives its order only to a holder to which it has lent its vote',
-    // theft (late), 12 (Hearsay). Of three, H holds by H and B; the thief at C asks C and H. H hears of it from its own arbiter, asks C, whose
-    // vote is lent to the thief itself: no order. The thief waits for as long as the hold lasts.
-    changes: [arbiter('this.orderForOwnThief(from, message);', 'if (findGrant(arbiter, request) !== undefined) this.orderForOwnThief(from, message);')],
-    caughtBy: ['progress', 'deadlock'],
   },
   {
     name: 'nothing-saved-up-for-entries-without-a-message',

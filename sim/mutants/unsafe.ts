@@ -231,14 +231,6 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['exclusion', 'lease-inside'],
   },
   {
-    name: 'joins-at-the-wall-clock-of-its-birth',
-    what: 'a node that joins by wall clock does not count the time since its birth',
-    // token, 3.2. The wall clock of a is most of a lease ahead, so all clocks are. a goes down, b and c lose their disks, and join two leases
-    // after their birth, but a SLACK above the wall clock at it: below the tokens of before.
-    changes: [node('clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);', 'clock.reach(birth.wallClockUs);')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
-  },
-  {
     name: 'token-of-a-reentry-is-a-tick',
     what: 'who enters again takes the next value of its clock as token, not the last token and one',
     // token, 7. The clock of the node went up by more than SLACK since it asked (an arbiter elsewhere jumped, another lock told it). It enters
