@@ -21,7 +21,8 @@ const seen = new Set();
 let total = packed.unpackedSize;
 
 function show(dependencies, indent) {
-  const fresh = Object.entries(dependencies ?? {}).filter(([, { path }]) => path !== undefined && !seen.has(path));
+  // What lies there without being asked for is not brought.
+  const fresh = Object.entries(dependencies ?? {}).filter(([, { path, extraneous }]) => path !== undefined && !extraneous && !seen.has(path));
   for (const [, { path }] of fresh) seen.add(path);
   fresh.forEach(([name, { path, dependencies: further }], index) => {
     const isLast = index === fresh.length - 1;

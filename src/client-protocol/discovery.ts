@@ -1,29 +1,43 @@
 /**
- * What tools expect of a gRPC server besides its own service: health checking for probes, and reflection
- * so that grpcurl knows the service without its `.proto` file.
+ * What tools expect of a gRPC server besides its own service: health checking for probes (the messages and their meaning are
+ * those of gRPC's health service), and reflection. Law: no probe, however little it reads, costs the node memory without end.
  */
-import type { MethodDefinition, Server } from '@grpc/grpc-js';
-import * as protoLoader from '@grpc/proto-loader';
-import type * as Reflection from '@grpc/reflection';
-import type * as HealthCheck from 'grpc-health-check';
-import { LOCKS_PROTO, protoDirectory } from './schema';
-
-export const LOCKS_SERVICE = 'maekawa.v1.Locks';
+import type { MethodDefinition, Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import { loadSchema } from './load-schema';
+import { addReflection } from './reflection';
+import { LOCKS_SERVICE } from './schema';
+import { healthSchema } from './schemas';
 
 /** The names that a probe may ask for: the server as a whole, and its service for clients. */
 const SERVICES = ['', LOCKS_SERVICE] as const;
 
-/*
- * Loaded when they are needed: most commands of the command line need neither, and would start a third later.
- */
-/* eslint-disable @typescript-eslint/no-require-imports */
-const healthChecking = (): typeof HealthCheck => require('grpc-health-check') as typeof HealthCheck;
-const reflecting = (): typeof Reflection => require('@grpc/reflection') as typeof Reflection;
-/* eslint-enable @typescript-eslint/no-require-imports */
+export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
+
+interface HealthQuestion {
+  readonly service: string;
+}
+
+interface HealthAnswer {
+  readonly status: ServingStatus;
+}
+
+interface HealthMethods {
+  readonly Check: MethodDefinition<HealthQuestion, HealthAnswer>;
+  readonly Watch: MethodDefinition<HealthQuestion, HealthAnswer>;
+  readonly List: MethodDefinition<object, { readonly statuses: Readonly<Record<string, HealthAnswer>> }>;
+}
+
+let methods: HealthMethods | undefined;
+
+/** Loaded when first asked for: a process that needs no health does not pay for it. */
+function healthMethods(): HealthMethods {
+  return (methods ??= loadSchema(healthSchema)['grpc.health.v1.Health'] as unknown as HealthMethods);
+}
 
 /** What a probe asks. */
-export function healthCheck(): MethodDefinition<{ readonly service: string }, { readonly status: HealthCheck.ServingStatus }> {
-  return healthChecking().service['Check'] as unknown as ReturnType<typeof healthCheck>;
+export function healthCheck(): HealthMethods['Check'] {
+  return healthMethods().Check;
 }
 
 export interface Health {
@@ -31,24 +45,39 @@ export interface Health {
   setServing(isServing: boolean): void;
 }
 
-/**
- * With fields named as in the file. No `map` may be in it: protobufjs gives the entries of a map a name that
- * descriptors of other languages refuse, and with it the whole file. (Health checking has one; probes know it anyway.)
- */
-function reflection(): Reflection.ReflectionService {
-  const described = protoLoader.loadSync(LOCKS_PROTO, { includeDirs: [protoDirectory()], keepCase: true });
-  const { ReflectionService } = reflecting();
-  return new ReflectionService(described, { services: [LOCKS_SERVICE] });
-}
+type WatchCall = ServerWritableStream<HealthQuestion, HealthAnswer>;
 
 export function addDiscovery(server: Server): Health {
-  const { HealthImplementation } = healthChecking();
-  const health = new HealthImplementation(Object.fromEntries(SERVICES.map((service) => [service, 'NOT_SERVING'])));
-  health.addToServer(server);
-  reflection().addToServer(server);
+  const statuses = new Map<string, ServingStatus>(SERVICES.map((service) => [service, 'NOT_SERVING']));
+  /** Who watches, and what each was told last. */
+  const watches = new Map<WatchCall, ServingStatus | undefined>();
+  const tell = (call: WatchCall): void => {
+    const serving = statuses.get(call.request.service) ?? 'SERVICE_UNKNOWN';
+    // Who does not read is told the newest status when it does: what it missed is of no use to it.
+    if (call.writableNeedDrain || !watches.has(call) || watches.get(call) === serving) return;
+    watches.set(call, serving);
+    call.write({ status: serving });
+  };
+  server.addService({ ...healthMethods() }, {
+    Check: ({ request: { service } }: ServerUnaryCall<HealthQuestion, HealthAnswer>, reply: sendUnaryData<HealthAnswer>) => {
+      const serving = statuses.get(service);
+      if (serving === undefined) reply({ code: status.NOT_FOUND, details: `there is no service ${JSON.stringify(service.slice(0, 200))}` });
+      else reply(null, { status: serving });
+    },
+    Watch: (call: WatchCall) => {
+      watches.set(call, undefined);
+      call.once('close', () => watches.delete(call));
+      call.on('drain', () => tell(call));
+      tell(call);
+    },
+    List: (_call: unknown, reply: sendUnaryData<{ readonly statuses: Readonly<Record<string, HealthAnswer>> }>) =>
+      reply(null, { statuses: Object.fromEntries([...statuses].map(([service, serving]) => [service, { status: serving }])) }),
+  });
+  addReflection(server);
   return {
     setServing: (isServing) => {
-      for (const service of SERVICES) health.setStatus(service, isServing ? 'SERVING' : 'NOT_SERVING');
+      for (const service of SERVICES) statuses.set(service, isServing ? 'SERVING' : 'NOT_SERVING');
+      for (const call of watches.keys()) tell(call);
     },
   };
 }

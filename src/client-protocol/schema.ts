@@ -1,11 +1,10 @@
 /**
- * The client service as both of its sides see it: `proto/maekawa/v1/locks.proto` loaded, and the shape
+ * The client service as both of its sides see it: the methods of `proto/maekawa/v1/locks.proto`, and the shape
  * of its messages. Law: what a client sent and cannot be decoded is never an exception inside gRPC.
  */
-import { join } from 'node:path';
-import { existsSync } from 'node:fs';
 import type { MethodDefinition } from '@grpc/grpc-js';
-import * as protoLoader from '@grpc/proto-loader';
+import { loadSchema } from './load-schema';
+import { locksSchema } from './schemas';
 
 export type WireMode = 'LOCK_MODE_UNSPECIFIED' | 'LOCK_MODE_EXCLUSIVE' | 'LOCK_MODE_SHARED';
 
@@ -145,30 +144,14 @@ export interface LocksMethods {
   readonly Status: MethodDefinition<object, StatusReply>;
 }
 
-/** In `protoDirectory()`. */
-export const LOCKS_PROTO = 'maekawa/v1/locks.proto';
-
-/** Where the `.proto` files are: beside `src` when run from source, beside `dist` when built. */
-export function protoDirectory(): string {
-  const candidates = [join(__dirname, '../../proto'), join(__dirname, '../../../proto')];
-  return candidates.find((each) => existsSync(each)) ?? candidates[0] ?? 'proto';
-}
+export const LOCKS_SERVICE = 'maekawa.v1.Locks';
 
 let methods: LocksMethods | undefined;
 
 /** Loaded when first asked for: a process that uses no service does not pay for it. */
 export function locksMethods(): LocksMethods {
   if (methods !== undefined) return methods;
-  const definition = protoLoader.loadSync(LOCKS_PROTO, {
-    includeDirs: [protoDirectory()],
-    longs: Number, // every 64-bit number of the service is a safe integer
-    enums: String,
-    defaults: true,
-    arrays: true,
-    objects: true,
-    oneofs: true,
-  });
-  const service = definition['maekawa.v1.Locks'] as unknown as LocksMethods;
+  const service = loadSchema(locksSchema)[LOCKS_SERVICE] as unknown as LocksMethods;
   methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Status: tolerant(service.Status) };
   return methods;
 }

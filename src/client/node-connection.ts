@@ -3,8 +3,8 @@
  * Law: what a gRPC error means to those who use locks is said here, once.
  */
 import * as grpc from '@grpc/grpc-js';
-import { LOCKS_SERVICE, healthCheck } from '../client-protocol/discovery';
-import { locksMethods } from '../client-protocol/schema';
+import { healthCheck } from '../client-protocol/discovery';
+import { LOCKS_SERVICE, locksMethods } from '../client-protocol/schema';
 import type { StatusReply, WatchEventMessage } from '../client-protocol/schema';
 import { CLUSTER_KEY, changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
 import { LockError } from '../errors';

@@ -1,0 +1,43 @@
+// `npm run schemas`: writes src/client-protocol/schemas.ts from the .proto files, so that the program reads none of them while
+// it runs, and works when a bundler has made one file of it. A test compares both.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import protobuf from 'protobufjs';
+
+const root = join(fileURLToPath(import.meta.url), '../..');
+const target = join(root, 'src/client-protocol/schemas.ts');
+
+/** The standard services are those of gRPC's own packages. */
+const sources = [
+  ['locksSchema', 'proto/maekawa/v1/locks.proto'],
+  ['healthSchema', 'node_modules/grpc-health-check/proto/health/v1/health.proto'],
+  ['reflectionSchema', 'node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto'],
+];
+
+/** One line for each message, method and value, so that a change is seen in review. */
+function format(value, indent = '') {
+  const line = JSON.stringify(value);
+  if (typeof value !== 'object' || Array.isArray(value) || (line.length < 100 && !line.includes('"nested"'))) return line;
+  const further = `${indent}  `;
+  const entries = Object.entries(value).map(([key, each]) => `${further}${JSON.stringify(key)}: ${format(each, further)},\n`);
+  return `{\n${entries.join('')}${indent}}`;
+}
+
+function schema([name, path]) {
+  // Fields keep the names that they have in the file, for reflection tells them to others.
+  const parsed = protobuf.parse(readFileSync(join(root, path), 'utf8'), new protobuf.Root(), { keepCase: true });
+  const json = parsed.root.toJSON();
+  return `/** ${path.replace('node_modules/', '')} */\nexport const ${name} = ${format(json)};\n`;
+}
+
+const text = `// Written by \`npm run schemas\` from the .proto files. Change those, and run it again.
+
+${sources.map(schema).join('\n')}`;
+
+if (process.argv.includes('--check')) {
+  if (readFileSync(target, 'utf8') !== text) {
+    console.error('src/client-protocol/schemas.ts is not what the .proto files say: run `npm run schemas`, and commit what it wrote');
+    process.exit(1);
+  }
+} else writeFileSync(target, text);

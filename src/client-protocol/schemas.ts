@@ -1,0 +1,282 @@
+// Written by `npm run schemas` from the .proto files. Change those, and run it again.
+
+/** proto/maekawa/v1/locks.proto */
+export const locksSchema = {
+  "nested": {
+    "maekawa": {
+      "nested": {
+        "v1": {
+          "nested": {
+            "Locks": {
+              "methods": {
+                "Hold": {"requestType":"HoldRequest","requestStream":true,"responseType":"HoldEvent","responseStream":true},
+                "Query": {"requestType":"QueryRequest","responseType":"QueryReply"},
+                "Watch": {"requestType":"WatchRequest","responseType":"WatchEvent","responseStream":true},
+                "Status": {"requestType":"StatusRequest","responseType":"StatusReply"},
+              },
+            },
+            "LockMode": {"values":{"LOCK_MODE_UNSPECIFIED":0,"LOCK_MODE_EXCLUSIVE":1,"LOCK_MODE_SHARED":2}},
+            "HoldRequest": {
+              "oneofs": {"kind":{"oneof":["acquire","ping"]}},
+              "fields": {"acquire":{"type":"Acquire","id":1},"ping":{"type":"Ping","id":2}},
+            },
+            "Acquire": {
+              "oneofs": {"name":{"oneof":["lock"]},"patience":{"oneof":["wait_ms"]}},
+              "fields": {
+                "lock": {"type":"bytes","id":1},
+                "mode": {"type":"LockMode","id":2},
+                "wait_ms": {"type":"uint32","id":3},
+                "pings": {"type":"bool","id":4},
+                "sent_at_ms": {"type":"double","id":5},
+                "steal": {"type":"bool","id":6},
+                "label": {"type":"string","id":7},
+                "if_available": {"type":"bool","id":8},
+              },
+            },
+            "Ping": {"fields":{"sent_at_ms":{"type":"double","id":1}}},
+            "HoldEvent": {
+              "oneofs": {"kind":{"oneof":["queued","held","valid","ended"]}},
+              "fields": {
+                "queued": {"type":"Queued","id":1},
+                "held": {"type":"Held","id":2},
+                "valid": {"type":"Valid","id":3},
+                "ended": {"type":"Ended","id":4},
+              },
+            },
+            "Queued": {"fields":{"lease_ms":{"type":"uint32","id":1},"ahead":{"rule":"repeated","type":"string","id":2}}},
+            "Held": {
+              "fields": {
+                "token": {"type":"uint64","id":1},
+                "valid_for_ms": {"type":"uint32","id":2},
+                "sent_at_ms": {"type":"double","id":3},
+                "lease_ms": {"type":"uint32","id":4},
+              },
+            },
+            "Valid": {"fields":{"valid_for_ms":{"type":"uint32","id":1},"sent_at_ms":{"type":"double","id":2}}},
+            "Ended": {
+              "fields": {
+                "reason": {"type":"Reason","id":1},
+                "message": {"type":"string","id":2},
+                "definite": {"type":"bool","id":3},
+              },
+              "nested": {
+                "Reason": {
+                  "values": {
+                    "REASON_UNSPECIFIED": 0,
+                    "REASON_TIMEOUT": 1,
+                    "REASON_NO_QUORUM": 2,
+                    "REASON_LOST": 3,
+                    "REASON_CLOSED": 4,
+                    "REASON_CONFIG": 5,
+                    "REASON_STOLEN": 6,
+                    "REASON_RELEASED": 7,
+                  },
+                },
+              },
+            },
+            "QueryRequest": {"fields":{"cluster":{"type":"bool","id":1}}},
+            "QueryReply": {
+              "fields": {
+                "held": {"rule":"repeated","type":"LockInfo","id":1},
+                "pending": {"rule":"repeated","type":"LockInfo","id":2},
+                "unanswered": {"rule":"repeated","type":"string","id":3},
+              },
+            },
+            "LockInfo": {
+              "fields": {
+                "lock": {"type":"bytes","id":1},
+                "mode": {"type":"LockMode","id":2},
+                "client_id": {"type":"string","id":3},
+                "label": {"type":"string","id":4},
+                "token": {"type":"uint64","id":5},
+                "for_ms": {"type":"uint64","id":6},
+              },
+            },
+            "WatchRequest": {"oneofs":{"name":{"oneof":["lock"]}},"fields":{"lock":{"type":"bytes","id":1}}},
+            "WatchEvent": {
+              "fields": {"change":{"type":"Change","id":1},"lock":{"type":"LockInfo","id":2}},
+              "nested": {"Change":{"values":{"CHANGE_UNSPECIFIED":0,"CHANGE_HELD":1,"CHANGE_RELEASED":2,"CHANGE_LOST":3}}},
+            },
+            "StatusRequest": {"fields":{}},
+            "StatusReply": {
+              "fields": {
+                "node": {"type":"string","id":1},
+                "cluster": {"type":"string","id":2},
+                "digest": {"type":"string","id":3},
+                "uptime_ms": {"type":"uint64","id":4},
+                "clock": {"type":"uint64","id":5},
+                "peers": {"rule":"repeated","type":"PeerStatus","id":6},
+                "locks": {"rule":"repeated","type":"LockStatus","id":7},
+                "sent": {"rule":"repeated","type":"Count","id":8},
+                "received": {"rule":"repeated","type":"Count","id":9},
+                "ignored": {"rule":"repeated","type":"Count","id":10},
+                "entries": {"type":"uint64","id":11},
+                "layout": {"type":"string","id":12},
+                "notices": {"rule":"repeated","type":"string","id":13},
+              },
+            },
+            "Count": {"fields":{"of":{"type":"string","id":1},"count":{"type":"uint64","id":2}}},
+            "PeerStatus": {
+              "fields": {
+                "node": {"type":"string","id":1},
+                "address": {"type":"string","id":2},
+                "up": {"type":"bool","id":3},
+                "reason": {"type":"string","id":4},
+              },
+            },
+            "LockStatus": {
+              "fields": {
+                "lock": {"type":"bytes","id":1},
+                "grants": {"rule":"repeated","type":"VoteStatus","id":2},
+                "queue": {"rule":"repeated","type":"VoteStatus","id":3},
+                "callers": {"type":"CallersStatus","id":4},
+              },
+            },
+            "VoteStatus": {
+              "fields": {
+                "node": {"type":"string","id":1},
+                "timestamp": {"type":"uint64","id":2},
+                "mode": {"type":"LockMode","id":3},
+              },
+            },
+            "CallersStatus": {
+              "fields": {
+                "state": {"type":"State","id":1},
+                "inside": {"type":"uint32","id":2},
+                "waiting": {"type":"uint32","id":3},
+                "token": {"type":"uint64","id":4},
+                "valid_for_ms": {"type":"uint32","id":5},
+              },
+              "nested": {
+                "State": {
+                  "values": {
+                    "STATE_UNSPECIFIED": 0,
+                    "STATE_IDLE": 1,
+                    "STATE_WAITING": 2,
+                    "STATE_HELD": 3,
+                    "STATE_RETAINED": 4,
+                    "STATE_RECALLED": 5,
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** grpc-health-check/proto/health/v1/health.proto */
+export const healthSchema = {
+  "nested": {
+    "grpc": {
+      "nested": {
+        "health": {
+          "nested": {
+            "v1": {
+              "options": {
+                "csharp_namespace": "Grpc.Health.V1",
+                "go_package": "google.golang.org/grpc/health/grpc_health_v1",
+                "java_multiple_files": true,
+                "java_outer_classname": "HealthProto",
+                "java_package": "io.grpc.health.v1",
+              },
+              "nested": {
+                "HealthListRequest": {"fields":{}},
+                "HealthListResponse": {"fields":{"statuses":{"keyType":"string","type":"HealthCheckResponse","id":1}}},
+                "HealthCheckRequest": {"fields":{"service":{"type":"string","id":1}}},
+                "HealthCheckResponse": {
+                  "fields": {"status":{"type":"ServingStatus","id":1}},
+                  "nested": {"ServingStatus":{"values":{"UNKNOWN":0,"SERVING":1,"NOT_SERVING":2,"SERVICE_UNKNOWN":3}}},
+                },
+                "Health": {
+                  "methods": {
+                    "Check": {"requestType":"HealthCheckRequest","responseType":"HealthCheckResponse"},
+                    "Watch": {"requestType":"HealthCheckRequest","responseType":"HealthCheckResponse","responseStream":true},
+                    "List": {"requestType":"HealthListRequest","responseType":"HealthListResponse"},
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** @grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto */
+export const reflectionSchema = {
+  "nested": {
+    "grpc": {
+      "nested": {
+        "reflection": {
+          "nested": {
+            "v1": {
+              "options": {
+                "go_package": "google.golang.org/grpc/reflection/grpc_reflection_v1",
+                "java_multiple_files": true,
+                "java_package": "io.grpc.reflection.v1",
+                "java_outer_classname": "ServerReflectionProto",
+              },
+              "nested": {
+                "ServerReflection": {
+                  "methods": {
+                    "ServerReflectionInfo": {
+                      "requestType": "ServerReflectionRequest",
+                      "requestStream": true,
+                      "responseType": "ServerReflectionResponse",
+                      "responseStream": true,
+                    },
+                  },
+                },
+                "ServerReflectionRequest": {
+                  "oneofs": {
+                    "message_request": {
+                      "oneof": ["file_by_filename","file_containing_symbol","file_containing_extension","all_extension_numbers_of_type","list_services"],
+                    },
+                  },
+                  "fields": {
+                    "host": {"type":"string","id":1},
+                    "file_by_filename": {"type":"string","id":3},
+                    "file_containing_symbol": {"type":"string","id":4},
+                    "file_containing_extension": {"type":"ExtensionRequest","id":5},
+                    "all_extension_numbers_of_type": {"type":"string","id":6},
+                    "list_services": {"type":"string","id":7},
+                  },
+                },
+                "ExtensionRequest": {"fields":{"containing_type":{"type":"string","id":1},"extension_number":{"type":"int32","id":2}}},
+                "ServerReflectionResponse": {
+                  "oneofs": {
+                    "message_response": {
+                      "oneof": ["file_descriptor_response","all_extension_numbers_response","list_services_response","error_response"],
+                    },
+                  },
+                  "fields": {
+                    "valid_host": {"type":"string","id":1},
+                    "original_request": {"type":"ServerReflectionRequest","id":2},
+                    "file_descriptor_response": {"type":"FileDescriptorResponse","id":4},
+                    "all_extension_numbers_response": {"type":"ExtensionNumberResponse","id":5},
+                    "list_services_response": {"type":"ListServiceResponse","id":6},
+                    "error_response": {"type":"ErrorResponse","id":7},
+                  },
+                },
+                "FileDescriptorResponse": {"fields":{"file_descriptor_proto":{"rule":"repeated","type":"bytes","id":1}}},
+                "ExtensionNumberResponse": {
+                  "fields": {
+                    "base_type_name": {"type":"string","id":1},
+                    "extension_number": {"rule":"repeated","type":"int32","id":2},
+                  },
+                },
+                "ListServiceResponse": {"fields":{"service":{"rule":"repeated","type":"ServiceResponse","id":1}}},
+                "ServiceResponse": {"fields":{"name":{"type":"string","id":1}}},
+                "ErrorResponse": {"fields":{"error_code":{"type":"int32","id":1},"error_message":{"type":"string","id":2}}},
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
