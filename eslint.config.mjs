@@ -1,6 +1,7 @@
 // The rules of style, and two of architecture: the core is pure, and imports run in one direction only.
 import eslint from '@eslint/js';
 import { importX } from 'eslint-plugin-import-x';
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 import { groundFloor, layers } from './eslint.layers.mjs';
 
@@ -49,6 +50,15 @@ const impure = [
 export default tseslint.config(
   { ignores: ['dist/', 'docs/reference/', 'coverage/', 'node_modules/'] },
   eslint.configs.recommended,
+  {
+    // Much text comes from outside. No expression may take longer than in proportion to its length.
+    files: ['src/**/*.ts'],
+    plugins: { regexp },
+    rules: {
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential' }],
+    },
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],

@@ -51,7 +51,7 @@ export function withSubcommands(model: CommandModel): CommandModel[] {
 
 function optionModel(option: Option): OptionModel {
   const { short, long, argChoices, required } = option;
-  const valueName = /<([^>]+)>/.exec(option.flags)?.[1] ?? '';
+  const valueName = /<([^<>]+)>/.exec(option.flags)?.[1] ?? '';
   return {
     flags: [short, long].filter((flag) => flag !== undefined),
     description: optionText(option),

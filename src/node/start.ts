@@ -194,7 +194,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   }
   try {
     listening = await listen(server, address, { ...tls, insecure });
-    node.address = address.replace(/\d+$/, String(listening.port));
+    node.address = `${address.slice(0, address.lastIndexOf(':'))}:${listening.port}`;
     await runtime.start();
     health.setServing(hasQuorum());
     const silence = runtime.silentForMs();

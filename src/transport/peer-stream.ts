@@ -154,10 +154,30 @@ const channelOptions: grpc.ChannelOptions = {
   'grpc.per_rpc_retry_buffer_size': 0,
 };
 
+/** More of what a peer says, in characters, is not looked at. Whoever listens at its address chooses that text. */
+const detailsMax = 2_000;
+
 /** gRPC wraps why it could not connect into much else, of which the time would make every failure look new. */
-function readable(details: string): string {
-  const reason = /Last error: (?:Error: )?([^]+?)\s*(?:\(\d{4}-[^)]+Z\))?\. Resolution note/.exec(details)?.[1];
-  if (reason === undefined) return details;
+export function readable(details: string): string {
+  const text = details.slice(0, detailsMax);
+  const wrapped = between(text, 'Last error: ', '. Resolution note');
+  if (wrapped === null) return text;
+  const reason = withoutTime(wrapped.startsWith('Error: ') ? wrapped.slice('Error: '.length) : wrapped);
   if (reason === 'Failed to connect') return 'the connection is closed at once; perhaps only one side uses TLS, or a certificate is refused';
-  return /:SSL routines:[^:]*:([^:]+):/.exec(reason)?.[1] ?? reason;
+  // Such as error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:../deps/…
+  return between(reason, ':SSL routines:', null)?.split(':', 2)[1] || reason;
+}
+
+/** What stands after `start`, up to `end`. */
+function between(text: string, start: string, end: string | null): string | null {
+  const from = text.indexOf(start);
+  const to = end === null ? text.length : text.indexOf(end, from);
+  return from < 0 || to < 0 ? null : text.slice(from + start.length, to);
+}
+
+/** Without a time in brackets at its end, such as (2026-01-31T08:15:00.000Z). */
+function withoutTime(reason: string): string {
+  const start = reason.lastIndexOf('(');
+  const isTime = start >= 0 && /^\(\d{4}-[^)]+Z\)$/.test(reason.slice(start));
+  return (isTime ? reason.slice(0, start) : reason).trimEnd();
 }

@@ -1,0 +1,29 @@
+import { readable } from '../../src/transport/peer-stream';
+
+const wrapped = (reason: string): string => `No connection established. Last error: ${reason}. Resolution note: `;
+
+describe('why a peer cannot be reached, out of the text of gRPC', () => {
+  test.each([
+    [wrapped('Error: connect ECONNREFUSED 127.0.0.1:7001 (2026-01-31T08:15:00.123Z)'), 'connect ECONNREFUSED 127.0.0.1:7001'],
+    [wrapped('connect ECONNREFUSED 127.0.0.1:7001'), 'connect ECONNREFUSED 127.0.0.1:7001'],
+    [wrapped('read ECONNRESET (again) (2026-01-31T08:15:00.123Z)'), 'read ECONNRESET (again)'],
+    [wrapped('Failed to connect (2026-01-31T08:15:00.123Z)'), 'the connection is closed at once; perhaps only one side uses TLS, or a certificate is refused'],
+    [wrapped('Error: 00D8:error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:../deps/x.c:1889:\n'), 'certificate verify failed'],
+    [wrapped('error:0A00010B:SSL routines::wrong version number:ssl3_record.c:354:'), 'wrong version number'],
+    ['n2 is shutting down', 'n2 is shutting down'],
+    ['', ''],
+  ])('%j', (details, reason) => {
+    expect(readable(details)).toBe(reason);
+  });
+
+  // Once these took seconds of a node's event loop. That none of its expressions can, ESLint sees to.
+  test.each([
+    `Last error: ${' '.repeat(14_000)}x`,
+    'Last error: (2020-'.repeat(780),
+    `Last error: ${'('.repeat(14_000)}Z). Resolution note`,
+    wrapped(`Error: ${':SSL routines:'.repeat(1_000)}`),
+  ])('a long text that was chosen by whoever listens there is cut off, whatever it is', (details) => {
+    expect(details.startsWith(readable(details))).toBe(true);
+    expect(readable(details)).toHaveLength(2_000);
+  });
+});
