@@ -196,7 +196,7 @@ async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Pro
   const hurried = new Promise<void>((resolve) => {
     for (const signal of ENDING) process.once(signal, () => resolve());
   });
-  await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock[Symbol.asyncDispose]()))]);
+  await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock.release()))]);
   // A lock that has run out need not be given back.
   if (held.signal.reason instanceof LockError && held.signal.reason.code === 'lost') return;
   tell({ event: unheard.size === 0 ? 'released' : 'unanswered' });

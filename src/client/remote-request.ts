@@ -7,7 +7,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { EndedMessage, HeldMessage, HoldEvent, HoldRequest, Malformed, QueuedMessage } from '../client-protocol/schema';
 import { codeOf, lockBytes, wireMode } from '../client-protocol/wire-words';
 import { assertNever, believedUntilMs } from '../core';
-import type { Mode } from '../core';
+import type { Mode, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
 import { LockInHand } from '../locks/managed-lock';
@@ -60,6 +60,8 @@ export class RemoteRequest implements LockKeeper {
   /** The stream is over. */
   readonly closed: Promise<void>;
   private state: State = { kind: 'waiting' };
+  /** The node keeps a lock that is not given back for so long. It is no longer than that, whatever became of the lock here. */
+  private promisedUntilMs = -Infinity;
   private readonly askedMs: number;
   private pings: NodeJS.Timeout | undefined;
   private deadline: NodeJS.Timeout | undefined;
@@ -127,9 +129,8 @@ export class RemoteRequest implements LockKeeper {
     return this.lostError(`the node at ${this.connection.address} did not renew it in time. Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there`);
   }
 
-  /** What the node was not told has run out by then. */
-  async untilTold(leftMs: number): Promise<void> {
-    await within(Math.max(CLOSE_MS, leftMs), this.closed);
+  untilTold(): Promise<void> {
+    return within(this.promisedUntilMs - this.nowMs(), this.closed);
   }
 
   /** Whatever its state: it is over, and the node is told. */
@@ -158,7 +159,7 @@ export class RemoteRequest implements LockKeeper {
     this.onAnswered();
     if ('queued' in event) return this.onQueued(event.queued);
     if ('held' in event) return this.onHeld(event.held);
-    if ('valid' in event) return this.state.kind === 'granted' ? this.state.lock.told(event.valid) : undefined;
+    if ('valid' in event) return this.onValid(event.valid);
     if ('ended' in event) return this.onEnded(event.ended);
     // A kind of event that this version does not know: it says nothing about validity.
   }
@@ -177,10 +178,17 @@ export class RemoteRequest implements LockKeeper {
     if (believedUntilMs(held) <= this.nowMs()) {
       return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}; take it again`));
     }
-    const lock = new LockInHand(this, this.name, this.mode, held.token, believedUntilMs(held));
+    this.promisedUntilMs = believedUntilMs(held);
+    const lock = new LockInHand(this, this.name, this.mode, held.token, this.promisedUntilMs);
     this.state = { kind: 'granted', lock, stops: false };
     this.watchDeadline(lock);
     this.outcome.resolve(lock);
+  }
+
+  private onValid(validity: Validity): void {
+    if (this.state.kind !== 'granted') return;
+    this.promisedUntilMs = Math.max(this.promisedUntilMs, believedUntilMs(validity));
+    this.state.lock.told(validity);
   }
 
   private onEnded(ended: EndedMessage): void {
@@ -257,6 +265,7 @@ function messageOf(error: unknown): string {
 
 /** Until `what` has happened, or the time is up. */
 export async function within(forMs: number, what: Promise<unknown>): Promise<void> {
+  if (forMs <= 0) return;
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([what, new Promise<void>((resolve) => (timer = setTimeout(resolve, forMs)))]);
   clearTimeout(timer);

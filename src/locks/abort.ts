@@ -1,6 +1,7 @@
 /**
- * Listening to the abort signals of callers. Law: leaves no listener behind, and never more than one on a
- * signal, however many requests share it: Node.js takes the eleventh for a leak.
+ * Abort signals: those of callers, to which we listen, and those of locks, which callers read.
+ * Law: a caller's signal keeps no listener of ours, and never has more than one, however many requests share it: Node.js
+ * takes the eleventh for a leak. Whoever reads the signal of a lock reads what is so at that moment.
  */
 
 interface Listening {
@@ -55,4 +56,31 @@ export function either(a: AbortSignal, b: AbortSignal | undefined): Either {
       for (const stop of stops) stop();
     },
   };
+}
+
+/**
+ * The controller of a signal that is read by the clock: `look` aborts it when that is due, and comes before each reading of
+ * `aborted`, `reason` and `throwIfAborted()`, also of a signal that was taken long before. Code that kept the event loop busy
+ * past a lease reads the truth so, though no timer could fire. A signal that somebody derives (`AbortSignal.any`) hears by events only.
+ */
+export function controllerThatLooks(look: () => void): AbortController {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const plain = Object.getPrototypeOf(signal) as AbortSignal;
+  const read = (key: 'aborted' | 'reason') => (): unknown => {
+    look();
+    return Reflect.get(plain, key, signal);
+  };
+  Object.defineProperties(signal, {
+    aborted: { configurable: true, get: read('aborted') },
+    reason: { configurable: true, get: read('reason') },
+    throwIfAborted: {
+      configurable: true,
+      value: () => {
+        look();
+        plain.throwIfAborted.call(signal);
+      },
+    },
+  });
+  return controller;
 }

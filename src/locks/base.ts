@@ -5,7 +5,7 @@
  */
 import { shown } from '../arguments';
 import { LockError } from '../errors';
-import { either, onAbort } from './abort';
+import { controllerThatLooks, either, onAbort } from './abort';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
 import { nameFault, optionsFault, readRequest } from './request-arguments';
@@ -82,7 +82,12 @@ export abstract class BaseLockManager implements LockManager {
     const { time } = this;
     const deadlineMs = time.nowMs() + (options.waitMs ?? Infinity);
     const locks: ManagedLock[] = [];
-    const lost = new AbortController();
+    const lost = controllerThatLooks(() => {
+      for (const lock of locks) lock.validForMs();
+    });
+    const release = async (): Promise<void> => {
+      await Promise.all(locks.map((lock) => lock.release()));
+    };
     const giveUp = either(lost.signal, options.signal);
     try {
       for (const name of sorted) {
@@ -96,26 +101,19 @@ export abstract class BaseLockManager implements LockManager {
       }
       giveUp.signal.throwIfAborted();
     } catch (error) {
-      for (const lock of locks) lock.release();
+      const told = release();
       const isAborted = options.signal?.aborted === true && error === options.signal.reason;
+      if (!isAborted) await told;
       throw sorted.length > 1 && !isAborted ? ofAll(sorted, error) : error;
     } finally {
       giveUp.forget();
     }
     return {
       locks,
-      get signal() {
-        // In the very turn in which one has run out, that is seen.
-        for (const lock of locks) lock.validForMs();
-        return lost.signal;
-      },
+      signal: lost.signal,
       validForMs: () => Math.min(Infinity, ...locks.map((lock) => lock.validForMs())),
-      release: () => {
-        for (const lock of locks) lock.release();
-      },
-      [Symbol.asyncDispose]: async () => {
-        await Promise.all(locks.map((lock) => lock[Symbol.asyncDispose]()));
-      },
+      release,
+      [Symbol.asyncDispose]: release,
     };
   }
 

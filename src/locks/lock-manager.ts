@@ -443,9 +443,9 @@ class Acquisition implements Caller, LockKeeper {
     return this.runtime.lostError(this.name);
   }
 
-  /** The node knows at once. */
-  untilTold(): Promise<void> {
-    return Promise.resolve();
+  /** What the other nodes must hear has been handed to the transport. */
+  untilTold(): null {
+    return null;
   }
 
   info(): LockInfo {

@@ -6,6 +6,7 @@
 import { HeldLock as Belief } from '../core';
 import type { Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
+import { controllerThatLooks } from './abort';
 import type { HeldLock } from './types';
 
 /** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
@@ -17,6 +18,8 @@ export interface ManagedLock extends HeldLock {
   readonly lostReason: LockError | undefined;
   /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
   onLost(listener: (reason: LockError) => void): void;
+  /** As `release`; null when whoever lent the lock knows at once that it is over. */
+  giveBack(): Promise<void> | null;
 }
 
 /** Who has the lock in hand: a caller of this node, or a stream to another one. */
@@ -27,9 +30,14 @@ export interface LockKeeper {
   givenBack(wasHeld: boolean): void;
   /** What to say of a lock whose time ran out. */
   ranOut(): LockError;
-  /** Until whoever lent the lock knows that it is over, or need not be told any more. `leftMs`: for so long it was valid when it was given back. */
-  untilTold(leftMs: number): Promise<void>;
+  /**
+   * Until whoever lent the lock knows that it is over, or until it need not be told any more because all that it promised
+   * has run out. Null when it knows. Never rejects.
+   */
+  untilTold(): Promise<void> | null;
 }
+
+const TOLD = Promise.resolve();
 
 /** One lock, from its grant to its end. */
 export class LockInHand implements ManagedLock {
@@ -60,12 +68,8 @@ export class LockInHand implements ManagedLock {
     return this.belief.isOver;
   }
 
-  /** Looks at the time first: in the very turn in which the lock has run out it is aborted. */
   get signal(): AbortSignal {
-    this.look();
-    this.abortController ??= new AbortController();
-    if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
-    return this.abortController.signal;
+    return this.controller.signal;
   }
 
   validForMs(): number {
@@ -81,21 +85,24 @@ export class LockInHand implements ManagedLock {
     else this.lostListener = listener;
   }
 
-  release(): void {
-    if (this.belief.isOver) return;
-    // It may have run out before this process got to its timers: then it is lost, and not released.
-    this.look();
-    // By what was told within.
-    if (this.isOver) return;
-    const wasHeld = this.belief.isHeld;
-    this.belief.end();
-    this.keeper.givenBack(wasHeld);
+  release(): Promise<void> {
+    return this.giveBack() ?? TOLD;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const leftMs = this.validForMs();
-    this.release();
-    await this.keeper.untilTold(leftMs);
+  giveBack(): Promise<void> | null {
+    // It may have run out before this process got to its timers: then it is lost, and not released.
+    if (!this.belief.isOver) this.look();
+    // By what was told within it may be over.
+    if (!this.isOver) {
+      const wasHeld = this.belief.isHeld;
+      this.belief.end();
+      this.keeper.givenBack(wasHeld);
+    }
+    return this.keeper.untilTold();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 
   /** The node's own word, in the keeper's time. */
@@ -128,8 +135,15 @@ export class LockInHand implements ManagedLock {
 
   /** The signal aborts, and the lock is still held until it is given back. */
   interrupt(reason: LockError): void {
-    this.abortController ??= new AbortController();
-    this.abortController.abort(reason);
+    this.controller.abort(reason);
+  }
+
+  private get controller(): AbortController {
+    if (this.abortController === undefined) {
+      this.abortController = controllerThatLooks(() => void this.look());
+      if (this.lostReason !== undefined) this.abortController.abort(this.lostReason);
+    }
+    return this.abortController;
   }
 
   private tellRenewed(): void {
@@ -153,7 +167,10 @@ export interface ManagerTime {
   schedule(callback: () => void, delayMs: number): () => void;
 }
 
-/** Run `callback` while the lock is held; rejects at once when it is lost. */
+/**
+ * Run `callback` while the lock is held. Rejects at once when it is lost; else ends when whoever lent the lock knows that it
+ * is over, so that a process which exits then leaves nobody waiting.
+ */
 export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Promise<Awaited<T>> {
   let value: Awaited<T>;
   try {
@@ -169,7 +186,8 @@ export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lo
       value = await untilLost(lock, Promise.resolve(result) as Promise<Awaited<T>>);
     }
   } finally {
-    lock.release();
+    const told = lock.giveBack();
+    if (told !== null && lock.lostReason === undefined) await told;
   }
   // It ran out before this process got to its timers, for the callback kept it busy.
   if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);

@@ -117,7 +117,7 @@ export class CountingSemaphore implements Semaphore {
         const left = waitMs === undefined ? {} : { waitMs: waitMs - waitedMs };
         this.parts.begin(permitName(this.name, permit), { ifAvailable, signal: giveUp.signal, ...left, ...(label === undefined ? {} : { label }) }).then(
           (lock) => {
-            if (isOver) return lock.release();
+            if (isOver) return void lock.giveBack();
             end();
             this.preferred = permit;
             resolve(new ManagedPermit(lock, this.name, permit));
@@ -196,8 +196,12 @@ class ManagedPermit implements ManagedLock, HeldPermit {
     this.lock.onLost(listener);
   }
 
-  release(): void {
-    this.lock.release();
+  release(): Promise<void> {
+    return this.lock.release();
+  }
+
+  giveBack(): Promise<void> | null {
+    return this.lock.giveBack();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -47,7 +47,11 @@ export interface Lock {
    * refuse a smaller token than it has seen. Then a holder that was paused past its lease cannot overwrite a later one.
    */
   readonly token: Token;
-  /** Aborts as soon as this process knows that the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason. */
+  /**
+   * Aborts as soon as this process knows that the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason.
+   * Reading `aborted`, `reason` or `throwIfAborted()` looks at the clock: after a long computation it says in the same turn
+   * that the lock has run out. A signal derived from it, as by `AbortSignal.any`, says so when the event loop turns.
+   */
   readonly signal: AbortSignal;
   /** For how many more milliseconds the lock is held if no renewal succeeds; 0 once it is lost or released. */
   validForMs(): number;
@@ -55,8 +59,12 @@ export interface Lock {
 
 /** A lock to be released by its holder. `await using` releases it at the end of the block. */
 export interface HeldLock extends Lock {
-  /** Idempotent. */
-  release(): void;
+  /**
+   * Gives the lock back. Resolves when the node knows, so that the next one need not wait for the lease to end; or when the
+   * node cannot be told any more, or all that it promised has run out. Never rejects, and need not be awaited unless the
+   * process exits next. Idempotent. A node in this process knows at once; `stop()` it before the process exits.
+   */
+  release(): Promise<void>;
   /** Calls `listener` after each renewal with the new `validForMs()`. A later listener takes the place of an earlier one. */
   onRenewed(listener: (validForMs: number) => void): void;
   /** As `release`; for `await using`. */
@@ -67,12 +75,12 @@ export interface HeldLock extends Lock {
 export interface HeldLocks {
   /** In the order of their names; each name once. */
   readonly locks: readonly HeldLock[];
-  /** Aborts when the first of them is lost. */
+  /** Aborts when the first of them is lost. Is read by the clock, as that of one lock. */
   readonly signal: AbortSignal;
   /** The least of their `validForMs()`. */
   validForMs(): number;
-  /** Releases all of them. Idempotent. */
-  release(): void;
+  /** Releases all of them, and resolves as the `release` of one. Idempotent. */
+  release(): Promise<void>;
   /** As `release`; for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -166,7 +174,8 @@ export interface HeldPermit extends HeldLock {
 /** The locks of a node or of a connection to nodes: the `LockManager` of the Web Locks API, across machines, and more. */
 export interface LockManager {
   /**
-   * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released.
+   * Run `callback` while holding the lock; resolves or rejects as it does, after the lock was released. That of a client
+   * then waits until its node knows (`HeldLock.release`): a process may exit, and the next one need not wait for the lease.
    * Rejects with a DOMException as the specification says (`NotSupportedError` for options that exclude
    * each other and names that start with `-`, `AbortError` when the lock is stolen), with the signal's
    * reason when aborted before the grant, and with a LockError `timeout`, `no-quorum` or `closed` when

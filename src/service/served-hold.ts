@@ -142,7 +142,7 @@ export class ServedHold {
       case 'giveUp':
         return this.giveUp.abort(new LockError('aborted', 'the client waits no longer'));
       case 'giveBack':
-        return this.lock?.release();
+        return void this.lock?.release();
       case 'endStream':
         return void this.call.end();
       case 'over':

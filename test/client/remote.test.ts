@@ -32,7 +32,7 @@ class PlayedNode extends NodeConnection {
 function lockNamed(name: string): ManagedLock {
   return {
     name, mode: 'exclusive', token: 1, signal: new AbortController().signal, lostReason: undefined,
-    validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, release: () => undefined,
+    validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, release: () => Promise.resolve(), giveBack: () => null,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -50,6 +50,33 @@ describe('in the turn in which its time has run out, before any timer', () => {
     expect(held.signal.reason).toMatchObject({ code: 'lost', definite: false });
   });
 
+  test.each<[string, (use: (lock: { readonly signal: AbortSignal }) => void) => Promise<void>]>([
+    ['request', (use) => manager.request('stock', use)],
+    ['acquire', async (use) => use(await manager.acquire('stock'))],
+    ['acquireAll', async (use) => use(await manager.acquireAll(['stock', 'tools']))],
+    ['the request of a semaphore', (use) => manager.semaphore('seats', 2).request(use)],
+    ['the acquire of a semaphore', async (use) => use(await manager.semaphore('seats', 2).acquire())],
+  ])('a signal that was taken before says so, however it is read: %s', async (_what, run) => {
+    const readings: [string, (signal: AbortSignal) => unknown][] = [
+      ['aborted', (signal) => signal.aborted],
+      ['reason', (signal) => (signal.reason as LockError).code === 'lost'],
+      ['throwIfAborted', (signal) => expect(() => signal.throwIfAborted()).toThrow(expect.objectContaining({ code: 'lost' }) as Error) === undefined],
+      ['any', (signal) => AbortSignal.any([signal]).aborted],
+    ];
+    for (const [reading, isAborted] of readings) {
+      if (reading === 'any' && !('any' in AbortSignal)) continue; // newer than the oldest Node.js that we support
+      const heard: unknown[] = [];
+      await run(({ signal }) => {
+        expect(signal.aborted).toBe(false);
+        expect(() => signal.throwIfAborted()).not.toThrow();
+        signal.addEventListener('abort', () => heard.push(signal.reason));
+        manager.atMs += 1_000;
+        expect([reading, isAborted(signal)]).toEqual([reading, true]);
+      }).catch((error: unknown) => expect(error).toMatchObject({ code: 'lost' }));
+      expect(heard).toMatchObject([{ code: 'lost' }]);
+    }
+  });
+
   test('a lock is valid for nothing, and its release tells no one that it was held until now', async () => {
     const lock = await manager.acquire('stock');
     manager.atMs = 1_000;
