@@ -3,6 +3,7 @@
  * own ones keep clear of those that commands use; 124, 126, 127 and 128 + n are what timeout(1) and the
  * shell use for the same things, 64 and up are from sysexits.h.
  */
+import { constants } from 'node:os';
 import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import { CANNOT_WRITE } from '../standard-output';
@@ -42,7 +43,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
   timeout: { shown: '124', meaning: 'the lock was not free, or did not become free in time' },
   cannotExecute: { shown: '126', meaning: 'the command cannot be executed' },
   notFound: { shown: '127', meaning: 'there is no such command' },
-  died: { shown: '128+n', meaning: 'the command died of signal n, or signal n came before it ran' },
+  died: { shown: '128+n', meaning: 'the command died of signal n, or signal n came before it ran; maekawa dies of that signal too, unless it is one that dumps core' },
 };
 
 /** Signals that end a command that waits. */
@@ -53,6 +54,27 @@ export class ExitWith extends Error {
   constructor(readonly exitCode: number) {
     super(`exit ${exitCode}`);
   }
+}
+
+/** The end of a program by a signal that came for it, or that its command died of. */
+export class DieOf extends ExitWith {
+  constructor(readonly signal: NodeJS.Signals) {
+    super(128 + constants.signals[signal]);
+  }
+}
+
+/** These write a core where the system keeps them, and nobody wants ours. */
+const DUMPING: readonly NodeJS.Signals[] = ['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGXCPU', 'SIGXFSZ', 'SIGSYS'];
+
+/**
+ * End this process as what a signal ended: a shell goes on with its script after a program that exits with 130, and not after
+ * one that SIGINT ended. To what reads an exit code both are the same. Returns for the first process of a container, which has
+ * to exit by itself.
+ */
+export function dieOf(signal: NodeJS.Signals): void {
+  if (DUMPING.includes(signal)) return;
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -1,5 +1,4 @@
 /** `maekawa lock` and `maekawa steal`: hold a lock while a command runs, or until a signal comes. */
-import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
 import { permitOf } from '../locks/semaphore';
@@ -8,10 +7,12 @@ import type { RemoteOptions } from '../client/remote-request';
 import type { RemoteLockManager } from '../client/remote';
 import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';
-import { ENDING, ExitWith, exitCodeOf } from './exit-codes';
+import { DieOf, ENDING, ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
 import type { FindNodeOptions } from './find-node';
 import { isAbout } from './holders';
+import { rawWords } from './inherited';
+import type { Word } from './inherited';
 import { isHeard, teller } from './lock-report';
 import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
@@ -56,7 +57,7 @@ const LOCK_ENVIRONMENT: readonly Entry[] = [
 
 /** How the command is run: the same for `lock` and `steal`. */
 const COMMAND_DESCRIPTION = [
-  'maekawa executes the command directly, without a shell, in a process group and session of its own, so a program that asks for a password on the terminal finds no terminal. The command inherits standard input, output and error. maekawa passes the signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH on to its group. Ctrl-Z stops the command too; if it goes on after the lock has run out, maekawa kills it before it does anything. To outlive the terminal, start maekawa with setsid(1); nohup(1) has no effect on programs that run on Node.js.',
+  'maekawa executes the command directly, without a shell, in a process group and session of its own, so a program that asks for a password on the terminal finds no terminal. Else it finds what it would find without maekawa: arguments and variables byte for byte, standard input, output and error, and on Linux further descriptors and the limit of open files. maekawa passes the signals INT, TERM, HUP, QUIT, USR1, USR2 and WINCH on to its group. Ctrl-Z stops the command too; if it goes on after the lock has run out, maekawa kills it before it does anything. To outlive the terminal, start maekawa with setsid(1), or put nohup(1) before the command; before maekawa it has no effect.',
   'If the lock cannot be renewed (no quorum answers, or the node is gone), the command gets SIGTERM some time before the lease ends (see --grace), and SIGKILL before the lease ends. The same happens when maekawa itself is killed with SIGKILL. A frozen process cannot do this, so let the resource check the token where it matters.',
   'If the node does not answer when the command has ended, maekawa waits until the lease ends or a signal comes. Its exit code is still that of the command.',
   'maekawa ends every process that the command leaves running before it gives the lock back, daemons included (on Linux). To let a daemon outlive the lock, start it with `env -u MAEKAWA_HOLD`, or use --keep-daemons.',
@@ -146,7 +147,7 @@ async function run(name: string, command: readonly string[], options: LockComman
   const tell = teller(name, options);
   const interrupted = new AbortController();
   // Once the command runs, it gets the signals, and this process ends when the command does.
-  for (const signal of ENDING) process.on(signal, () => interrupted.abort(new ExitWith(128 + constants.signals[signal])));
+  for (const signal of ENDING) process.on(signal, () => interrupted.abort(new DieOf(signal)));
   try {
     const manager = await findNode(options, interrupted.signal);
     try {
@@ -167,13 +168,14 @@ async function hold(
   const held = await acquire(manager, name, options, steals, interrupted, tell);
   try {
     interrupted.throwIfAborted();
-    const [file, ...args] = options.shell === true ? ['sh', '-c', command.join(' ')] : command;
+    const words = rawWords(command);
+    const [file, ...args] = options.shell === true ? ['sh', '-c', joined(words)] : words;
     if (file === undefined) {
       await printToken(held.locks[0]?.token ?? 0);
       if (!steals) await untilSignal(held, interrupted);
       return;
     }
-    const exitCode = await supervise(held, {
+    const end = await supervise(held, {
       command: [file, ...args],
       env: { ...process.env, ...environment(name, held) },
       onLost: options.onLost,
@@ -182,11 +184,17 @@ async function hold(
       warn: (text) => tell({ event: 'warning', text }),
       onStarted: (pid) => tell({ event: 'started', pid }),
     });
-    tell({ event: 'ended', exitCode });
-    if (exitCode !== 0) throw new ExitWith(exitCode);
+    tell({ event: 'ended', exitCode: end.exitCode });
+    if (end.exitCode !== 0) throw end;
   } finally {
     await giveBack(manager, held, tell);
   }
+}
+
+/** With spaces between them, as `sh -c` is to read them. */
+function joined(words: readonly Word[]): Word {
+  const text = words.filter((word) => typeof word === 'string');
+  return text.length === words.length ? text.join(' ') : Buffer.concat(words.flatMap((word, i) => [Buffer.from(i === 0 ? '' : ' '), Buffer.from(word)]));
 }
 
 /** Waits until the node knows, or the lock has run out, or an ending signal comes. The command has ended, so the signal is for this process. */

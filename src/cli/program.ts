@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { completeCommand, completionCommand } from './completion';
 import { demoCommand } from './demo';
+import { refuseBytes } from './inherited';
 import { lockCommand, stealCommand } from './lock';
 import { pathOf, withManual } from './manual';
 import { nodeCommand } from './node';
@@ -39,6 +40,10 @@ export function createProgram(): Command {
     maekawa.addCommand(command);
   }
   maekawa.addCommand(completeCommand(), { hidden: true });
+  maekawa.hook('preAction', (_, { registeredArguments, processedArgs }) => {
+    const last: unknown = registeredArguments.at(-1)?.variadic === true ? processedArgs.at(-1) : [];
+    refuseBytes(process.argv.slice(2), Array.isArray(last) ? last.length : 0);
+  });
   settle(maekawa);
   return maekawa;
 }

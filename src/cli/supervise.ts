@@ -3,17 +3,18 @@
  * started is left alive when the lock is given back, and (unless told to ignore it) nothing when the
  * lock's lease ends.
  */
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
 import { Descendants, markedEnvironment } from './descendants';
-import { EXIT } from './exit-codes';
+import { DieOf, EXIT, ExitWith } from './exit-codes';
 import { Guardian } from './guardian';
+import { textOf } from './inherited';
+import type { Word } from './inherited';
+import { launch } from './launch';
 
 export const ON_LOST = ['term', 'kill', 'ignore'] as const;
 export type OnLost = (typeof ON_LOST)[number];
@@ -22,7 +23,7 @@ export type OnLost = (typeof ON_LOST)[number];
 export type Supervised = Pick<Lock, 'signal' | 'validForMs'>;
 
 export interface SuperviseOptions {
-  readonly command: readonly [string, ...string[]];
+  readonly command: readonly [Word, ...Word[]];
   readonly env: NodeJS.ProcessEnv;
   readonly onLost: OnLost;
   /** How long before the lease ends the command is asked to end. Default: a quarter of the lease; at most half of it. */
@@ -49,9 +50,10 @@ const LOOKS_PER_LEASE = 20;
 /** How long processes that outlive the command get to end. */
 const STRAGGLERS_MS = 1_000;
 
-/** Resolves with the exit code to end with, when nothing of the command is left. The lock is not released here. */
-export async function supervise(lock: Supervised, options: SuperviseOptions): Promise<number> {
-  const { command: [file, ...args], env, onLost, warn } = options;
+/** Resolves with how to end, when nothing of the command is left. The lock is not released here. */
+export async function supervise(lock: Supervised, options: SuperviseOptions): Promise<ExitWith> {
+  const { command, env, onLost, warn } = options;
+  const file = textOf(command[0]);
   const mark = randomUUID();
   const graceMs = graceOf(lock.validForMs(), options.graceMs);
   const keepsDaemons = options.keepDaemons === true;
@@ -74,36 +76,37 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
   process.on('SIGTSTP', suspend).on('SIGCONT', resume);
   let child: ChildProcess;
   try {
-    child = spawn(file, args, { stdio: 'inherit', detached: true, env: markedEnvironment(env, mark) });
+    child = launch(command, markedEnvironment(env, mark));
   } catch (error) {
     // At once, for arguments that are too long or a machine without memory; all else comes as an event.
     standDown();
-    warn(`cannot execute ${file}: ${error instanceof Error ? error.message : String(error)}`);
-    return EXIT.cannotExecute;
+    return notStarted(error, file, warn);
   }
   guardian?.watch(child.pid);
   if (child.pid !== undefined) options.onStarted?.(child.pid);
   const descendants = new Descendants(child, keepsDaemons ? null : mark);
   const guard = new LeaseGuard(lock, descendants, guardian, options);
   try {
-    const code = await exitCodeOf(child, file, warn);
+    const end = await endOf(child, file, warn);
     await endStragglers(descendants, warn);
-    return guard.hasEnded ? guard.exitCode : code;
+    return guard.hasEnded ? new ExitWith(guard.exitCode) : end;
   } finally {
     guard.stop();
     standDown();
   }
 }
 
-function exitCodeOf(child: ChildProcess, file: string, warn: (text: string) => void): Promise<number> {
+function endOf(child: ChildProcess, file: string, warn: (text: string) => void): Promise<ExitWith> {
   return new Promise((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const isMissing = error.code === 'ENOENT';
-      warn(isMissing ? `there is no command ${file}; check its name and your PATH` : `cannot execute ${file}: ${error.message}`);
-      resolve(isMissing ? EXIT.notFound : EXIT.cannotExecute);
-    });
-    child.once('exit', (code, signal) => resolve(signal === null ? (code ?? EXIT.bug) : 128 + constants.signals[signal]));
+    child.once('error', (error) => resolve(notStarted(error, file, warn)));
+    child.once('exit', (code, signal) => resolve(signal === null ? new ExitWith(code ?? EXIT.bug) : new DieOf(signal)));
   });
+}
+
+function notStarted(error: unknown, file: string, warn: (text: string) => void): ExitWith {
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  warn(isMissing ? `there is no command ${file}; check its name and your PATH` : `cannot execute ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  return new ExitWith(isMissing ? EXIT.notFound : EXIT.cannotExecute);
 }
 
 function graceOf(leaseMs: number, wantedMs: number | undefined): number {

@@ -17,7 +17,7 @@ async function losing(code: LockErrorCode, leaseMs: number, options: Partial<Sup
   const untilMs = performance.now() + leaseMs;
   const lock = { signal: abort.signal, validForMs: () => (abort.signal.aborted ? 0 : Math.max(0, untilMs - performance.now())) };
   const warnings: string[] = [];
-  const exitCode = await supervise(lock, {
+  const { exitCode } = await supervise(lock, {
     ...optionsFor(IGNORES_TERM, warnings),
     onStarted: () => setTimeout(() => abort.abort(new LockError(code, 'node n1 lost the lock "a"', { definite: false })), 50),
     ...options,
@@ -46,7 +46,7 @@ test('a command line that is too long is refused as a command that cannot be exe
   const warnings: string[] = [];
   const lock = { signal: new AbortController().signal, validForMs: () => 3_600_000 };
   const tooLong = 'x'.repeat(4_000_000);
-  expect(await supervise(lock, optionsFor(['true', tooLong], warnings))).toBe(EXIT.cannotExecute);
+  expect((await supervise(lock, optionsFor(['true', tooLong], warnings))).exitCode).toBe(EXIT.cannotExecute);
   expect(warnings).toEqual([expect.stringMatching(/^cannot execute true: .*spawn E2BIG/)]);
   expect(process.listenerCount('SIGTERM')).toBe(handlers);
 });

@@ -12,7 +12,7 @@ import type { NodeId, Token } from '../../core';
 import { LockError } from '../../errors';
 import type { StatusReply } from '../../client-protocol/schema';
 import { onUnwritten } from '../../standard-output';
-import { EXIT, ExitWith } from '../exit-codes';
+import { DieOf, EXIT, ExitWith } from '../exit-codes';
 import { withManual } from '../manual';
 import { configOption, durationOption } from '../options';
 import { formatTable } from '../table';
@@ -52,7 +52,7 @@ async function run({ config, compete }: DemoOptions): Promise<void> {
   const configuration = readConfiguration(config);
   const cluster = await Cluster.prepare(configuration, ['--log-level', 'warn', '--lock', LOCK, '--every', `${EVERY_MS}ms`, '--work', `${WORK_MS}ms`]);
   const interrupted = new AbortController();
-  const onSignal = (): void => interrupted.abort(new ExitWith(130));
+  const onSignal = (signal: NodeJS.Signals): void => interrupted.abort(new DieOf(signal));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   // The nodes would go on without it.
   onUnwritten((exitCode) => interrupted.abort(new ExitWith(exitCode)));
