@@ -10,8 +10,8 @@ export type {
   CallersStatus, LockStatus, MessageCounts, MessageKind, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
 } from './locks/status';
 export type {
-  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, Permit,
-  QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
+  AcquireOptions, BareAbortSignal, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions,
+  Permit, PlatformAbortSignal, QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
 } from './locks/types';
 export { connect } from './client/connect';
 export type { ConnectOptions, RemoteLocks } from './client/connect';

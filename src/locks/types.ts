@@ -6,12 +6,27 @@
  */
 import type { Mode, NodeId, Token } from '../core';
 
+/**
+ * The platform's `AbortSignal`. Where TypeScript knows none (`types: []` without the DOM library), the part of it that locks
+ * use.
+ */
+export type PlatformAbortSignal = typeof globalThis extends { readonly AbortSignal: { readonly prototype: infer Known } } ? Known : BareAbortSignal;
+
+/** What every `AbortSignal` has. */
+export interface BareAbortSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** How to ask for a lock that the caller releases. */
 export interface AcquireOptions {
   /** `exclusive` (default): alone. `shared`: together with other shared holders. */
   readonly mode?: Mode;
   /** Gives up waiting when aborted: the promise rejects with the signal's reason. No effect once the lock is held. */
-  readonly signal?: AbortSignal;
+  readonly signal?: PlatformAbortSignal;
   /**
    * Gives up waiting after so many milliseconds, with a LockError `timeout` or `no-quorum`. Default: never. With 0 no
    * message has time to come back, so the request gets even a free lock only if this node still keeps its votes. To
@@ -52,7 +67,7 @@ export interface Lock {
    * Reading `aborted`, `reason` or `throwIfAborted()` looks at the clock: after a long computation it says in the same turn
    * that the lock has run out. A signal derived from it, as by `AbortSignal.any`, says so when the event loop turns.
    */
-  readonly signal: AbortSignal;
+  readonly signal: PlatformAbortSignal;
   /** For how many more milliseconds the lock is held if no renewal succeeds; 0 once it is lost or released. */
   validForMs(): number;
 }
@@ -76,7 +91,7 @@ export interface HeldLocks {
   /** In the order of their names; each name once. */
   readonly locks: readonly HeldLock[];
   /** Aborts when the first of them is lost. Is read by the clock, as that of one lock. */
-  readonly signal: AbortSignal;
+  readonly signal: PlatformAbortSignal;
   /** The least of their `validForMs()`. */
   validForMs(): number;
   /** Releases all of them, and resolves as the `release` of one. Idempotent. */

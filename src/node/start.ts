@@ -10,7 +10,7 @@ import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import { lockStatus } from '../locks/status';
 import type { NodeStatus } from '../locks/status';
-import type { LockManager } from '../locks/types';
+import type { LockManager, PlatformAbortSignal } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
 import { addDiscovery } from '../client-protocol/discovery';
@@ -82,7 +82,7 @@ export interface MaekawaNode {
    * Aborts when the node stops, with a LockError `closed` as its reason. The error is not `definite` when a bug stopped
    * the node, or when another process runs with its id or its data directory. In the second case its cause is a LockError.
    */
-  readonly signal: AbortSignal;
+  readonly signal: PlatformAbortSignal;
   /** Takes a snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**

@@ -77,6 +77,7 @@ export { startNode, connect, LockError, testCluster, use };
   const settings: Record<string, ts.CompilerOptions> = {
     node16: { module: ts.ModuleKind.Node16, skipLibCheck: false },
     'node16, with the DOM and without the types of Node.js': { module: ts.ModuleKind.Node16, types: [], lib: ['lib.es2022.full.d.ts'], skipLibCheck: false },
+    'node16, with neither': { module: ts.ModuleKind.Node16, types: [], lib: ['lib.es2022.d.ts'], skipLibCheck: false },
     nodenext: { module: ts.ModuleKind.NodeNext },
     bundler: { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
     // TypeScript 6 wants to be told that the old resolution goes away.
@@ -87,6 +88,42 @@ export { startNode, connect, LockError, testCluster, use };
     const files = ['typed.mts', 'typed.cts'];
     for (const file of files) packed.write(file, use);
     expect(packed.diagnose(files, settings[name])).toEqual([]);
+  });
+
+  const signals = `
+import { startNode } from 'maekawa';
+const node = await startNode({ id: 'n1', config: 'quorums.json' });
+const lock = await node.locks.acquire('a');
+export const isLost: boolean = lock.signal.aborted || node.signal.aborted;
+lock.signal.addEventListener('abort', () => lock.release(), { once: true });
+lock.signal.throwIfAborted();
+`;
+  const without = { types: [], lib: ['lib.es2022.d.ts'], skipLibCheck: false };
+
+  test('without any platform a signal is one all the same', () => {
+    packed.write('signals.mts', signals);
+    expect(packed.diagnose(['signals.mts'], without)).toEqual([]);
+    packed.write('no-signal.mts', signals.replace('lock.signal.aborted', 'lock.signal.isAborted'));
+    expect(packed.diagnose(['no-signal.mts'], without)).toHaveLength(1); // it is not just anything
+  });
+
+  test("with the types of Node.js a signal is the platform's", () => {
+    packed.write('platform.mts', `${signals}
+export const platform: AbortSignal = lock.signal;
+export const given = node.locks.acquire('b', { signal: new AbortController().signal });
+`);
+    expect(packed.diagnose(['platform.mts'])).toEqual([]);
+  });
+
+  const oldest = /TypeScript (\d+\.\d+) or later/.exec(readFileSync(join(ROOT, 'docs/packaging.md'), 'utf8'))?.[1] ?? 'unknown';
+
+  (FROM_REGISTRY ? test : test.skip)(`TypeScript ${oldest}, the oldest, understands them`, () => {
+    for (const file of ['oldest/typed.mts', 'oldest/typed.cts']) packed.write(file, use);
+    packed.write('oldest/signals.mts', signals);
+    const compilerOptions = { module: 'node16', target: 'es2022', lib: ['es2022'], types: [], strict: true, noEmit: true, skipLibCheck: false };
+    packed.write('oldest/tsconfig.json', JSON.stringify({ compilerOptions }));
+    expect(packed.run('npx', '--yes', '--package', `typescript@${oldest}`, '--', 'tsc', '--version')).toContain(`Version ${oldest}.`);
+    packed.run('npx', '--yes', '--package', `typescript@${oldest}`, '--', 'tsc', '--project', 'oldest'); // throws for a fault
   });
 
   test('they are our own: no declaration that users reach imports a dependency', () => {
