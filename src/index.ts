@@ -6,6 +6,7 @@
  */
 export { startNode } from './node/start';
 export type { MaekawaNode, StartOptions } from './node/start';
+export type { StopOptions } from './node/stop';
 export type {
   CallersStatus, LockStatus, MessageCounts, MessageKind, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
 } from './locks/status';

@@ -33,6 +33,15 @@ export class NodeConsole {
     this.say('Type help to see the commands.');
   }
 
+  /** Every lock that was taken here, and every request for one. */
+  giveBack(): void {
+    for (const [name, typed] of this.locks) {
+      this.locks.delete(name);
+      if (typed.held === null) typed.giveUp.abort(new LockError('aborted', `no longer waiting for ${name}`));
+      else typed.held.release();
+    }
+  }
+
   private obey(line: string): void {
     const [word = '', name, mode] = line.split(/\s+/);
     switch (word) {

@@ -37,6 +37,7 @@ interface NodeOptions extends TlsOptions {
   readonly work: number;
   readonly file?: string;
   readonly shared?: true;
+  readonly grace: number;
 }
 
 export function nodeCommand(): Command {
@@ -52,6 +53,8 @@ export function nodeCommand(): Command {
     .option('--data-dir <dir>', 'where the node keeps what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
     .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease, and tokens may fall')
     .option('--first-start', 'nobody has ever run this cluster: lend the vote at once, not after one silent lease')
+    .optionsGroup('When it stops:')
+    .addOption(durationOption('--grace <duration>', 'after SIGTERM or Ctrl-C let locks that are held go on for so long, and then take them back', '0s'))
     .optionsGroup('What it reports:')
     .addOption(new Option('--log-level <level>', 'what to log; debug shows every message').choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'))
     .option('--trace <file>', 'append every event of the core and its effects to this file, for a replay')
@@ -68,13 +71,16 @@ export function nodeCommand(): Command {
       'Each node of the configuration is one such process. All nodes are equal: each asks for locks, and each lends its vote. Give all of them the same file. Nodes with different files refuse each other and log why. To change nodes or quorums, stop all nodes and run `maekawa quorums change`: before that, a node does not start with others than it last ran with, if its data directory remembers them.',
       'After a restart a node lends no vote for one lease, because it may have lent it just before. Meanwhile the others are asked; then it takes part again by itself. --first-start skips this wait. Use it only when nobody has ever run this cluster: in any other case it can let two holders in. A node that ran before ignores it and logs why; one that hears of an earlier life from a peer is silent like any other.',
       'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
-      'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, a second Ctrl-C stops it at once.',
+      'SIGTERM and SIGINT stop the node. It takes no new request, and who waits through it goes on to another node. With --grace it then waits for the locks that are held through it, by its own process and by clients: it renews them and lends its vote, and logs what it waits for. At the end of the grace, or at a second signal, it tells the holders to stop, and ends within half a second. A further signal ends it at once; what is held then ends with its lease.',
+      'SIGHUP does not stop a node: it reads its configuration only when it starts.',
+      'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, as SIGTERM does, and so does the end of the input.',
     ],
     exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],
     examples: [
       ['maekawa node --id n1'],
       ['maekawa node --id n2 --config /etc/maekawa.json --data-dir /var/lib/maekawa'],
       ['maekawa node --id n1 --listen 0.0.0.0:7001 --tls-cert n1.pem --tls-key n1.key --tls-ca ca.pem'],
+      ['maekawa node --id n1 --grace 25s', 'for a service manager that kills after 30 s'],
       ['maekawa node --id n1 --log-level debug --lock invoices --every 500ms --file shared.log'],
     ],
   }).action(run);
@@ -91,7 +97,7 @@ async function run(options: NodeOptions): Promise<void> {
     ? createInterface({ input: process.stdin, output: process.stdout, prompt: `${options.id}> ` })
     : undefined;
   const log = isTerminal ? terminalLog(options.logLevel, terminal) : jsonLog(options.logLevel, { node: options.id });
-  const stopper = new Stopper(log, terminal);
+  const stopper = new Stopper(log, terminal, options.grace);
 
   let node: MaekawaNode;
   try {
@@ -114,7 +120,12 @@ async function run(options: NodeOptions): Promise<void> {
     throw error;
   }
   stopper.attach(node);
-  if (terminal !== undefined) new NodeConsole(node, terminal, () => stopper.order('quit', EXIT.ok)).start();
+  if (terminal !== undefined) {
+    const console = new NodeConsole(node, terminal, () => stopper.order('quit', EXIT.ok));
+    // Nobody can unlock what was locked there any more.
+    stopper.onOrder = () => console.giveBack();
+    console.start();
+  }
   let working: Promise<void> | undefined;
   if (options.lock !== undefined) {
     const workload = {
@@ -131,7 +142,7 @@ async function run(options: NodeOptions): Promise<void> {
     node.signal.addEventListener('abort', () => resolve());
     if (node.signal.aborted) resolve();
   });
-  await node.stop();
+  await (stopper.stopped ?? node.stop());
   terminal?.close();
   const reason: unknown = node.signal.reason;
   if (!stopper.wasOrdered && reason instanceof LockError && !reason.definite) {
@@ -143,16 +154,25 @@ async function run(options: NodeOptions): Promise<void> {
   await working; // it may have failed, which ended the node
 }
 
-/** Stops the node in good order when it is told to, and at once when it is told twice. */
+/**
+ * Stops the node when it is told to: in good order and after the grace the first time, without the grace the second time, and
+ * without a word to anybody after that.
+ */
 class Stopper {
+  /** Settles when the node has stopped; undefined before that was ordered. */
+  stopped: Promise<void> | undefined;
+  /** Called at the first order. */
+  onOrder: () => void = () => undefined;
   private orders = 0;
   private node: MaekawaNode | undefined;
 
   constructor(
     private readonly log: Logger,
     terminal: Interface | undefined,
+    private readonly graceMs: number,
   ) {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.order(signal, 128 + constants.signals[signal]));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => this.order(signal, 128 + constants.signals[signal]));
+    process.on('SIGHUP', () => this.log.info('SIGHUP: nothing to do, for a node reads its configuration only when it starts. To stop it, send SIGTERM'));
     terminal?.on('SIGINT', () => this.order('Ctrl-C', 130));
     terminal?.on('close', () => {
       if (this.orders === 0 && this.node?.signal.aborted === false) this.order('end of input', EXIT.ok);
@@ -166,13 +186,18 @@ class Stopper {
   /** What was ordered while the node was starting is done now. */
   attach(node: MaekawaNode): void {
     this.node = node;
-    if (this.wasOrdered) void node.stop();
+    if (this.wasOrdered) this.stopped = node.stop();
   }
 
   order(how: string, exitCode: number): void {
     this.orders++;
-    if (this.orders > 1) process.exit(exitCode);
-    this.log.info(`${how}: giving the locks back and stopping; repeat it to stop at once`);
-    void this.node?.stop();
+    const hasGrace = this.graceMs > 0 && this.node !== undefined;
+    if (this.orders > (hasGrace ? 2 : 1)) process.exit(exitCode);
+    const isGrace = hasGrace && this.orders === 1;
+    this.log.info(isGrace
+      ? `${how}: stopping when what is held has been given back, in ${this.graceMs} ms at the latest; repeat it to stop without this grace`
+      : `${how}: giving the locks back and stopping; repeat it to stop at once`);
+    this.onOrder();
+    this.stopped = this.node?.stop({ graceMs: isGrace ? this.graceMs : 0 });
   }
 }

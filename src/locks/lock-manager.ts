@@ -80,6 +80,7 @@ export class NodeLockManager extends BaseLockManager {
   override begin(name: string, options: LockOptions, client?: string): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
+      this.refuseWhenStopping(name);
       const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
       if (inTheWay !== undefined) {
         // The callbacks of those that asked before run before this one's.
@@ -93,6 +94,14 @@ export class NodeLockManager extends BaseLockManager {
       if (options.steal === true) void this.askInTurn(acquisition);
       else acquisition.ask();
     });
+  }
+
+  /** The runtime would say the same, but not to a question that needs no vote. */
+  private refuseWhenStopping(name: string): void {
+    const { signal } = this.parts.runtime.stops;
+    if (!signal.aborted) return;
+    const reason = signal.reason as LockError;
+    throw new LockError('closed', `${reason.message}: it takes no request for the lock ${JSON.stringify(name)}`, { definite: reason.definite, cause: reason });
   }
 
   protected override isTakenHere(name: string): boolean {
@@ -173,15 +182,28 @@ export class NodeLockManager extends BaseLockManager {
     });
   }
 
+  /** The node takes no requests any more: who waits is told so. */
+  refuseWaiting(reason: LockError): void {
+    // The last first: a place in the line that becomes free lets nobody in.
+    for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
+  }
+
+  /** Resolves as soon as nothing is held through this node, neither here nor by a client. Takes the place of an earlier wait. */
+  untilNothingIsHeld(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.held.size === 0) resolve();
+      else this.onReleased = resolve;
+    });
+  }
+
   /**
    * The node is about to stop: refuse those that wait, abort the signals of the locks that are held, and wait until
    * these have been given back. A lock must not go to another node while somebody here still cleans up. Returns
    * the names of those that are still held after `withinMs`: nobody knows whether they are in use.
    */
   async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
-    // The last first: a place in the line that becomes free lets nobody in.
-    for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
-    const released = new Promise<void>((resolve) => (this.onReleased = resolve));
+    this.refuseWaiting(reason);
+    const released = this.untilNothingIsHeld();
     for (const acquisition of [...this.held]) acquisition.interrupt(acquisition.closedError(reason));
     if (this.held.size > 0) await Promise.race([released, this.parts.pause(withinMs)]);
     // What is held for others, their streams tell.

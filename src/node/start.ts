@@ -24,6 +24,8 @@ import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
 import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
+import { NodeStop } from './stop';
+import type { StopOptions } from './stop';
 import { NoticeLog, noticesOf } from './notices';
 import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
@@ -79,18 +81,24 @@ export interface MaekawaNode {
   readonly address: string;
   readonly locks: LockManager;
   /**
-   * Aborts when the node stops, with a LockError `closed` as its reason. The error is not `definite` when a bug stopped
+   * Aborts as soon as the node begins to stop, with a LockError `closed` as its reason. Locks that are held go on in a
+   * grace: their own signals tell when they end. The error is not `definite` when a bug stopped
    * the node, or when another process runs with its id or its data directory. In the second case its cause is a LockError.
    */
   readonly signal: PlatformAbortSignal;
   /** Takes a snapshot, for people and for metrics. */
   status(): NodeStatus;
   /**
-   * Aborts the signals of the locks held, waits at most half a second for their holders to give them back (by callbacks
-   * that end, or by `release`), tells the peers, and closes. A lock that is still held then ends with its lease.
-   * Idempotent.
+   * Stops the node, in two steps. From the call on it takes no new request, and who waits is told at once: a caller of this
+   * process by a LockError `closed`, while a client asks another node by itself. What is held goes on for `graceMs`
+   * (default 0), or until nothing is held; the node renews it, and lends its vote on. After that the node aborts the
+   * signals of the locks still held, waits at most half a second for their holders to give them back (by callbacks that
+   * end, or by `release`), tells the peers, and closes. A lock that is held even then ends with its lease.
+   *
+   * Resolves when the node has stopped. A further call can only shorten the grace: `stop()` ends it at once. Rejects with
+   * a LockError `config` when `graceMs` is no number from 0 to 2^31 − 1, or another option is given; the node then goes on.
    */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }
 
 /**
@@ -174,24 +182,26 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
         entries: runtime.entries,
       };
     },
-    stop: (): Promise<void> => (stopped ??= stop()),
+    stop: (options: StopOptions = {}): Promise<void> => stopping.begin(options),
   };
   const service = addLocksService(server, node, manager);
   const health = addDiscovery(server);
   runtime.onReach = () => health.setServing(hasQuorum());
   let listening: Listening | undefined;
-  let stopped: Promise<void> | undefined;
-  async function stop(): Promise<void> {
-    runtime.onReach = () => undefined;
-    health.setServing(false);
-    const reason = new LockError('closed', `node ${id} is stopping`);
-    runtime.announceStop(reason);
-    const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
-    await runtime.stop(reason, inUse.flatMap((names) => [...names]));
-    peers.close();
-    if (listening === undefined) server.forceShutdown();
-    else listening.stop();
-  }
+  const stopping = new NodeStop({
+    id, runtime, manager, log,
+    onBegin: () => {
+      runtime.onReach = () => undefined;
+      health.setServing(false);
+    },
+    close: async (reason) => {
+      const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
+      await runtime.stop(reason, inUse.flatMap((names) => [...names]));
+      peers.close();
+      if (listening === undefined) server.forceShutdown();
+      else listening.stop();
+    },
+  });
   try {
     listening = await listen(server, address, { ...tls, insecure });
     node.address = `${address.slice(0, address.lastIndexOf(':'))}:${listening.port}`;

@@ -14,9 +14,10 @@ import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
+import { NodeStop } from '../node/stop';
+import type { StopOptions } from '../node/stop';
 import type { DataDirectory } from '../runtime/data-directory';
 import type { NodeTime } from '../runtime/monotonic-time';
-import type { Runtime } from '../runtime/runtime';
 import type { FamilyLayout } from '../quorum';
 import { MemoryNetwork } from './memory-network';
 import { VirtualTime, settle } from './virtual-time';
@@ -46,10 +47,10 @@ export interface TestNode {
   /** It starts again after a crash, with the data directory that it had. */
   restart(): Promise<void>;
   /**
-   * It stops in good order: the signals of its locks abort. A lock that its holder gives back without time passing is
-   * free at once; the others end with their leases.
+   * It stops in good order, as `MaekawaNode.stop` does. The grace is virtual time: let it pass with `advance`. Then the signals
+   * of its locks abort. A lock that its holder gives back without time passing is free at once; the others end with their leases.
    */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }
 
 /** A whole cluster in this process, its network and its time. */
@@ -154,7 +155,7 @@ interface ClusterParts {
 }
 
 interface Life {
-  readonly runtime: Runtime;
+  readonly stopping: NodeStop;
   readonly locks: NodeLockManager;
   readonly time: TimeOfLife;
 }
@@ -195,7 +196,16 @@ class MemoryNode implements TestNode {
         };
       },
     });
-    this.life = { runtime, locks: manager, time: lifeTime };
+    const stopping = new NodeStop({
+      id: this.id, runtime, manager, log: silentLog,
+      onBegin: () => undefined,
+      close: async (reason) => {
+        const inUse = await manager.drain(reason, CALLERS_DRAIN_MS);
+        this.life = null;
+        await runtime.stop(reason, [...inUse]);
+      },
+    });
+    this.life = { stopping, locks: manager, time: lifeTime };
     await runtime.start();
   }
 
@@ -235,14 +245,8 @@ class MemoryNode implements TestNode {
     return this.begin(false);
   }
 
-  async stop(): Promise<void> {
-    const { life } = this;
-    if (life === null) return;
-    const reason = new LockError('closed', `node ${this.id} is stopping`);
-    life.runtime.announceStop(reason);
-    const inUse = await life.locks.drain(reason, CALLERS_DRAIN_MS);
-    this.life = null;
-    await life.runtime.stop(reason, [...inUse]);
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.life?.stopping.begin(options);
   }
 
   private disk(): DataDirectory {

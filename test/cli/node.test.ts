@@ -179,6 +179,38 @@ describe('maekawa node: three nodes', () => {
     expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n2', 'given-back', '--wait', '10s', '--', 'true']).ended).toBe(0);
   });
 
+  test('SIGHUP does not stop a node, and the log says what would', async () => {
+    cluster = await startCluster();
+    cluster.signal('n1', 'SIGHUP');
+    await until(() => logOf(cluster, 'n1').some(({ msg }) => msg.startsWith('SIGHUP: nothing to do, for a node reads its configuration only when it starts')), 'its answer');
+    expect(await new Program(['lock', '--config', cluster.configFile, '--node', 'n1', '--wait', '5s', 'x', '--', 'true']).ended).toBe(0);
+  });
+
+  test('--grace: after SIGTERM what is held goes on to its end, and then the node ends with 0; a second SIGTERM ends the grace', async () => {
+    cluster = await startCluster({ nodeArguments: ['--grace', '100s'] });
+    const holder = (id: string): Program => new Program(['lock', '--config', cluster.configFile, '--node', id, `work-${id}`, '--', 'sh', '-c', 'echo inside; read line']);
+    const [first, second] = [holder('n1'), holder('n2')];
+    await first.prints(/inside/);
+    await second.prints(/inside/);
+    const waits = async (id: string): Promise<unknown> => until(() => logOf(cluster, id).find(({ msg }) => msg.startsWith('takes no new request, and waits up to 100 s for what is held: "work-')), 'it to say what it waits for');
+
+    cluster.signal('n1', 'SIGTERM');
+    await waits('n1');
+    // n3 cannot have a quorum without one of the two that stop.
+    cluster.signal('n2', 'SIGTERM');
+    await waits('n2');
+    expect(await new Program(['lock', '--config', cluster.configFile, '--wait', '10s', 'another', '--', 'true']).ended).toBe(0);
+    first.child.stdin?.end();
+    expect(await first.ended).toBe(1); // as `read` at the end of its input
+    expect(await cluster.exited('n1')).toBe(0);
+    expect(cluster.outputOf('n1')).not.toMatch(/the grace is over/);
+
+    cluster.signal('n2', 'SIGTERM');
+    expect(await second.ended).toBe(123);
+    expect(await cluster.exited('n2')).toBe(0);
+    expect(cluster.outputOf('n2')).toMatch(/the grace is over, and locks are still held; their holders are told to stop: .*work-n2/);
+  });
+
   test('a frozen peer is noticed, and the others go on', async () => {
     cluster = await startCluster();
     cluster.signal('n3', 'SIGSTOP');
