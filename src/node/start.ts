@@ -46,7 +46,10 @@ export interface StartOptions {
   readonly listen?: string;
   /** Addresses of peers that differ from the configuration, by node id. */
   readonly peers?: Readonly<Record<NodeId, string>>;
-  /** Where the node keeps the ceiling of its clock. One directory for each node; default `./maekawa-data/<id>`. */
+  /**
+   * Where the node keeps what it must not forget. One directory for each node, of the process's user (or root), without links in it.
+   * Default `./maekawa-data/<id>`.
+   */
   readonly dataDir?: string;
   /** Keep nothing on disk: each start is silent for one lease, and tokens may fall after a restart. Default false. */
   readonly ephemeral?: boolean;
@@ -65,7 +68,9 @@ export interface StartOptions {
   readonly retain?: boolean;
   /** Where the node writes its log: a pino logger, or one of the same shape. Default: nowhere. */
   readonly log?: Logger;
-  /** A file to which the node appends every event of the core with its effects, for a replay. Default: none. */
+  /**
+   * A file to which the node appends every event of the core with its effects, for a replay: a new one, or a trace. Default: none.
+   */
   readonly traceFile?: string;
 }
 
@@ -103,8 +108,8 @@ export interface MaekawaNode {
 
 /**
  * Start a node in this process. Resolves when it listens; its peers may still be connecting.
- * @throws LockError `config` (bad configuration or option), `storage` (data directory in use, corrupt
- * or not writable), `unreachable` (address in use); TypeError when the options are no object.
+ * @throws LockError `config` (bad configuration or option), `storage` (data directory in use, corrupt, not
+ * writable, or that of another node or user), `unreachable` (address in use); TypeError when the options are no object.
  */
 export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   checkOptions(options);
@@ -128,7 +133,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   refuseWrongWallClock(time.wallClockUs());
   const dataDirectory = options.ephemeral === true
     ? ephemeralDirectory()
-    : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`);
+    : await openDataDirectory(options.dataDir ?? `./maekawa-data/${id}`, id);
+  for (const text of dataDirectory.remarks ?? []) log.warn(text);
   let life: LifeToCome;
   try {
     life = lifeToCome({ id, configuration, slack: slackOf(configuration.leaseMs), directory: dataDirectory, firstStart: options.firstStart === true });

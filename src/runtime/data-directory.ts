@@ -2,17 +2,18 @@
  * What a node must not forget: the ceiling of its Lamport clock, and under which terms it last lent its vote
  * (protocol.md section 3, and protocol.md section 16).
  * Law: the ceiling on disk never falls, and what cannot be trusted is an error, never a silent zero;
- * no two processes use one directory at a time.
+ * no two processes use one directory at a time, and no node that of another one.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { LamportTime } from '../core';
+import type { LamportTime, NodeId } from '../core';
 import { LockError } from '../errors';
 import { lockDirectory } from './directory-lock';
 import type { DirectoryLock } from './directory-lock';
+import { directoryFault, isOpenToAll, readOwnFile, remedyFor } from './own-files';
 
 /** Under which terms a node lends its vote: what its next life must know, for votes lent in this one may be on loan then. */
 export interface LendingTerms {
@@ -27,6 +28,8 @@ export interface DataDirectory {
   readonly ceiling: LamportTime;
   /** A ceiling was found: this node ran before. */
   readonly existed: boolean;
+  /** What an operator should know of the directory. */
+  readonly remarks?: readonly string[];
   /** The terms found on disk; null when there were none, or an earlier version wrote the file. */
   readonly terms: LendingTerms | null;
   /**
@@ -47,30 +50,41 @@ export interface DataDirectory {
 
 const FILE = 'ceiling';
 const TEMPORARY = 'ceiling.new';
-const VERSION = 'maekawa-ceiling-2';
-/** It knew nothing of terms. */
-const VERSION_BEFORE = 'maekawa-ceiling-1';
+const VERSION = 'maekawa-ceiling-3';
+/** Each has these words after its name; the node and the terms were unknown to the first, the node to the second. */
+const WORDS: ReadonlyMap<string, number> = new Map([[VERSION, 5], ['maekawa-ceiling-2', 4], ['maekawa-ceiling-1', 1]]);
 /** Stands for a lease or a layout that is not known. */
 const UNKNOWN = '-';
+/** More than any file that was ever written. */
+const LENGTH_MAX = 4_096;
 
-/** @throws LockError `storage` when the directory is in use, not writable, or its file is corrupt */
-export async function openDataDirectory(directory: string): Promise<DataDirectory> {
+/**
+ * That of this node. @throws LockError `storage` when the directory is in use, not writable, that of another node or another
+ * user, or its file is corrupt
+ */
+export async function openDataDirectory(directory: string, node: NodeId): Promise<DataDirectory> {
   const path = resolve(directory); // the same one even if the process goes elsewhere
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. Choose another with --data-dir (startNode: dataDir)`, { cause });
+    throw new LockError('storage', `cannot make the data directory ${path}: ${(cause as Error).message}. ${remedyFor(cause)}, or choose another with --data-dir (startNode: dataDir)`, { cause });
   }
+  const fault = directoryFault(path);
+  if (fault !== null) throw new LockError('storage', `cannot use the data directory: ${fault}. Run the node as that user, give the directory to this one, or choose another with --data-dir (startNode: dataDir)`);
+  const remarks = isOpenToAll(path) ? [`every user of this machine may write to the data directory ${path}, and so make this node forget what it must not; forbid it: chmod o-w ${path}`] : [];
   const lock = await lockDirectory(path);
   try {
     const found = readFile(join(path, FILE));
+    if (found?.node !== undefined && found.node !== node) {
+      throw new LockError('storage', `the data directory ${path} is that of node ${found.node}, and this is node ${node}. Each node needs one of its own: choose another with --data-dir (startNode: dataDir)`);
+    }
     // Left by a crash while it was written: nothing that counts.
-    if (readdirSync(path).includes(TEMPORARY)) rmSync(join(path, TEMPORARY));
-    return new Directory(path, found, lock);
+    rmSync(join(path, TEMPORARY), { force: true });
+    return new Directory(path, node, found, lock, remarks);
   } catch (error) {
     lock.release();
     if (error instanceof LockError) throw error;
-    throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}. Mend it, or choose another with --data-dir (startNode: dataDir)`, { cause: error });
+    throw new LockError('storage', `cannot use the data directory ${path}: ${(error as Error).message}. ${remedyFor(error)}, or choose another with --data-dir (startNode: dataDir)`, { cause: error });
   }
 }
 
@@ -83,6 +97,8 @@ export function ephemeralDirectory(): DataDirectory {
 interface Content {
   readonly ceiling: LamportTime;
   readonly terms: LendingTerms | null;
+  /** Whose directory it is; unknown when an earlier version wrote the file. */
+  readonly node?: NodeId;
 }
 
 class Directory implements DataDirectory {
@@ -98,8 +114,10 @@ class Directory implements DataDirectory {
 
   constructor(
     private readonly path: string,
+    private readonly node: NodeId,
     found: Content | null,
     private readonly lock: DirectoryLock,
+    readonly remarks: readonly string[],
   ) {
     this.onDisk = found ?? { ceiling: 0, terms: null };
     this.existed = found !== null;
@@ -142,9 +160,11 @@ class Directory implements DataDirectory {
     const temporary = join(this.path, TEMPORARY);
     try {
       if (!this.lock.isHeld()) throw this.takenError();
-      const file = await open(temporary, 'w', 0o600);
+      // A new one: what lies there could be a link to another file.
+      await rm(temporary, { force: true });
+      const file = await open(temporary, 'wx', 0o600);
       try {
-        await file.writeFile(format(content));
+        await file.writeFile(format({ ...content, node: this.node }));
         await file.sync();
       } finally {
         await file.close();
@@ -153,7 +173,7 @@ class Directory implements DataDirectory {
       await syncDirectory(this.path);
     } catch (cause) {
       if (cause instanceof LockError) throw cause;
-      throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}. Free space on its disk, or mend its permissions`, { cause });
+      throw new LockError('storage', `cannot write to the data directory ${this.path}: ${(cause as Error).message}. ${remedyFor(cause)}`, { cause });
     }
   }
 }
@@ -174,7 +194,7 @@ function makeWithParents(path: string): string | undefined {
   const parent = dirname(path);
   const firstMade = parent === path ? undefined : makeWithParents(parent);
   try {
-    mkdirSync(path);
+    mkdirSync(path, 0o700);
   } catch (error) {
     // Another process may have been faster.
     if (!isDirectory(path)) throw error;
@@ -197,8 +217,8 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function format({ ceiling, terms }: Content): string {
-  return signed([VERSION, ceiling, terms?.leaseMs ?? UNKNOWN, terms?.slack ?? UNKNOWN, terms?.layout ?? UNKNOWN]);
+function format({ ceiling, terms, node }: Content & { readonly node: NodeId }): string {
+  return signed([VERSION, node, ceiling, terms?.leaseMs ?? UNKNOWN, terms?.slack ?? UNKNOWN, terms?.layout ?? UNKNOWN]);
 }
 
 function signed(words: readonly (string | number)[]): string {
@@ -208,16 +228,11 @@ function signed(words: readonly (string | number)[]): string {
 
 /** Null when there is no file. */
 function readFile(path: string): Content | null {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+  const text = readOwnFile(path, LENGTH_MAX);
+  if (text === null) return null;
   const words = text.trimEnd().split(' ').slice(0, -1);
   const version = text.split(' ', 1)[0] ?? '';
-  if (version.startsWith('maekawa-ceiling-') && version !== VERSION && version !== VERSION_BEFORE) {
+  if (version.startsWith('maekawa-ceiling-') && !WORDS.has(version)) {
     throw new LockError('storage', `${path} was written by another version (${version}, this one knows ${VERSION}). Start the version that wrote it`);
   }
   const content = text === signed(words) ? contentOf(words) : null;
@@ -232,14 +247,16 @@ function readFile(path: string): Content | null {
 }
 
 /** Null for words that nobody writes. */
-function contentOf([version, ...words]: readonly string[]): Content | null {
+function contentOf([version = '', ...words]: readonly string[]): Content | null {
+  if (words.length !== WORDS.get(version)) return null;
+  const node = version === VERSION ? { node: words.shift() ?? '' } : {};
   const [ceilingText = '', leaseText = UNKNOWN, slackText = UNKNOWN, layoutText = UNKNOWN] = words;
   const ceiling = numberOf(ceilingText);
-  if (ceiling === null || words.length !== (version === VERSION ? 4 : 1)) return null;
-  if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN) return { ceiling, terms: null };
+  if (ceiling === null) return null;
+  if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN) return { ...node, ceiling, terms: null };
   const [leaseMs, slack] = [numberOf(leaseText), numberOf(slackText)];
   if (leaseMs === null || slack === null || !/^(-|[0-9a-f]{16})$/.test(layoutText)) return null;
-  return { ceiling, terms: { leaseMs, slack, layout: layoutText === UNKNOWN ? null : layoutText } };
+  return { ...node, ceiling, terms: { leaseMs, slack, layout: layoutText === UNKNOWN ? null : layoutText } };
 }
 
 function numberOf(digits: string): number | null {

@@ -11,14 +11,18 @@
  * Node offers no lock that the kernel frees, on any system, so whether an owner lives must be found out.
  * Linux tells exactly: by boot, process namespace, process id and start time. Elsewhere a process id that
  * is gone tells. Where neither does (another container, another machine, an id in use again), a heartbeat
- * does: an owner touches its file each second.
+ * does: an owner touches its file each second. An owner in this very process, in another worker thread or in this one,
+ * lives as long as the process has its file open: Node closes what a thread has opened when the thread ends.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, utimes, writeFileSync } from 'node:fs';
+import {
+  closeSync, fstatSync, lstatSync, lutimes, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
+import { codeOf, folderFault, openOwnFile, remedyFor } from './own-files';
 
 const FOLDER = 'in-use-by';
 const NOBODY = 'nobody';
@@ -52,27 +56,37 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const own = nameOf({ pid: process.pid, host: hostName(), place: placeOfPids(), startedAt: startOf(process.pid) ?? '' });
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const current = filesIn(folder)[0];
+      const fault = folderFault(folder);
+      if (fault !== null) throw new LockError('storage', `cannot use the data directory ${path}: ${fault}. Look who put it there, and delete it`);
+      const names = filesIn(folder);
+      const current = names.find((name) => name === NOBODY || ownerOf(name) !== null);
       if (current === undefined) {
+        if (names.length > 0) throw new LockError('storage', `cannot use the data directory ${path}: ${folder} holds ${JSON.stringify(names[0])}, which no node has put there. Look whether it is needed, and delete it`);
         makeFolder(folder);
         continue;
       }
       const owner = ownerOf(current);
       if (owner !== null && (await isAlive(owner, join(folder, current)))) throw inUse(path, owner);
-      if (!tryRename(join(folder, current), join(folder, own))) continue;
+      // Open before the name is ours: no thread of this process can then find it without an owner that lives.
+      const file = openOwnFile(join(folder, current));
+      if (file === null) continue;
+      if (!tryRename(join(folder, current), join(folder, own))) {
+        closeSync(file);
+        continue;
+      }
       removeLeftovers(path);
-      return hold(join(folder, own), join(folder, NOBODY));
+      return hold(file, join(folder, own), join(folder, NOBODY));
     }
   } catch (cause) {
     if (cause instanceof LockError) throw cause;
-    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. Mend its permissions, or choose another with --data-dir (startNode: dataDir)`, { cause });
+    throw new LockError('storage', `cannot write to the data directory ${path}: ${(cause as Error).message}. ${remedyFor(cause)}, or choose another with --data-dir (startNode: dataDir)`, { cause });
   }
   throw new LockError('storage', `cannot lock the data directory ${path}. If you are sure that no other process uses it, delete ${folder}`);
 }
 
-function hold(file: string, freeFile: string): DirectoryLock {
+function hold(open: number, file: string, freeFile: string): DirectoryLock {
   const taken = new AbortController();
-  const touch = (): void => utimes(file, new Date(), new Date(), (error) => {
+  const touch = (): void => lutimes(file, new Date(), new Date(), (error) => {
     if (error !== null && isGone(error) && !isReleased) taken.abort();
   });
   let isReleased = false;
@@ -82,6 +96,7 @@ function hold(file: string, freeFile: string): DirectoryLock {
     taken: taken.signal,
     isHeld: () => changedAt(file) !== null,
     release: () => {
+      if (isReleased) return;
       isReleased = true;
       clearInterval(heartbeat);
       try {
@@ -89,6 +104,7 @@ function hold(file: string, freeFile: string): DirectoryLock {
       } catch {
         // It is as if this process had died: the next one finds that out.
       }
+      closeSync(open);
     },
   };
 }
@@ -97,7 +113,7 @@ function hold(file: string, freeFile: string): DirectoryLock {
 function makeFolder(folder: string): void {
   const prepared = `${folder}.${randomUUID()}`;
   try {
-    mkdirSync(prepared);
+    mkdirSync(prepared, 0o700);
     writeFileSync(join(prepared, NOBODY), 'The name of this file says which process uses the data directory.\n');
     renameSync(prepared, folder);
   } catch (error) {
@@ -118,7 +134,7 @@ function nameOf({ pid, host, place, startedAt }: Owner): string {
   return [`process-${pid}`, host, place, startedAt, randomUUID()].join('+');
 }
 
-/** Null for nobody, and for a name that no process gave: nobody lives there. */
+/** Null for nobody, and for a name that no process gave. */
 function ownerOf(name: string): Owner | null {
   const [process = '', host, place, startedAt] = name.split('+');
   const pid = Number(/^process-(\d+)$/.exec(process)?.[1]);
@@ -128,7 +144,11 @@ function ownerOf(name: string): Owner | null {
 async function isAlive(owner: Owner, file: string): Promise<boolean> {
   if (owner.place === placeOfPids()) {
     const startedAt = startOf(owner.pid);
-    if (startedAt !== null) return startedAt === owner.startedAt;
+    const isSame = startedAt === (owner.startedAt || null);
+    if (owner.pid === process.pid && isSame) {
+      const isOpen = isOpenHere(file);
+      if (isOpen !== null) return isOpen;
+    } else if (startedAt !== null) return isSame;
     if (!isProcess(owner.pid)) return false;
   }
   const first = changedAt(file);
@@ -137,6 +157,26 @@ async function isAlive(owner: Owner, file: string): Promise<boolean> {
     if (now !== first) return now !== null;
   }
   return false;
+}
+
+/** Whether this process has the file open, in whatever thread; null where that is not to be seen. */
+function isOpenHere(file: string): boolean | null {
+  let descriptors: string[];
+  let wanted: { readonly dev: bigint; readonly ino: bigint };
+  try {
+    descriptors = readdirSync('/dev/fd');
+    wanted = lstatSync(file, { bigint: true });
+  } catch {
+    return null;
+  }
+  return descriptors.some((descriptor) => {
+    try {
+      const { dev, ino } = fstatSync(Number(descriptor), { bigint: true });
+      return dev === wanted.dev && ino === wanted.ino;
+    } catch {
+      return false; // closed meanwhile
+    }
+  });
 }
 
 function placeOfPids(): string {
@@ -166,7 +206,7 @@ function isProcess(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return codeOf(error) !== 'ESRCH';
   }
 }
 
@@ -198,7 +238,7 @@ function tryRename(from: string, to: string): boolean {
 /** Null when the file is gone. */
 function changedAt(file: string): number | null {
   try {
-    return statSync(file).mtimeMs;
+    return lstatSync(file).mtimeMs;
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
@@ -206,7 +246,7 @@ function changedAt(file: string): number | null {
 }
 
 function isGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }
 
 function inUse(path: string, owner: Owner): LockError {

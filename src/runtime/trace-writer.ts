@@ -4,12 +4,16 @@
  * lives of a node, one after the other; each begins with a line that says what the core was made from.
  * Law: a trace that cannot be written never stops the node.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
 import type { Configuration } from '../config';
 import { tracedEffect, tracedEvent } from '../core';
 import type { Birth, CoreSettings, Effect, Event, NodeId } from '../core';
 import { LockError } from '../errors';
 import type { Logger } from '../log';
+import { openOwnLog, readStart, remedyFor } from './own-files';
+
+/** How every trace begins. */
+const BEGINNING = '\n{"trace":';
 
 /** How long a line may wait in memory: what a killed node loses. */
 const FLUSH_MS = 100;
@@ -33,16 +37,22 @@ export class TraceWriter {
     private readonly log: Logger,
   ) {}
 
-  /** @throws LockError `storage` when the file cannot be opened */
+  /** Appends to a trace, or makes a new one. @throws LockError `storage` when the file cannot be opened, or is something else */
   static open(path: string, log: Logger): TraceWriter {
+    let file: number;
     try {
-      const writer = new TraceWriter(openSync(path, 'a'), log);
-      // A killed node may have left half a line.
-      writer.buffer = '\n';
-      return writer;
+      file = openOwnLog(path);
     } catch (cause) {
-      throw new LockError('storage', `cannot write the trace ${path}: ${(cause as Error).message}. Name another file`, { cause });
+      throw new LockError('storage', `cannot write the trace ${path}: ${(cause as Error).message}. ${remedyFor(cause)}, or name another file`, { cause });
     }
+    if (fstatSync(file).isFile() && !BEGINNING.startsWith(readStart(file, BEGINNING.length))) {
+      closeSync(file);
+      throw new LockError('storage', `${path} is there already and is no trace, so nothing is written to it. Name another file`);
+    }
+    const writer = new TraceWriter(file, log);
+    // A killed node may have left half a line.
+    writer.buffer = '\n';
+    return writer;
   }
 
   /** The first line of a life: all that the core is made from. */

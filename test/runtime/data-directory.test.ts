@@ -1,10 +1,15 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, chownSync, cpSync, existsSync, lchownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { LockError } from '../../src/errors';
 import { ephemeralDirectory, openDataDirectory } from '../../src/runtime/data-directory';
 import type { DataDirectory } from '../../src/runtime/data-directory';
+import { remedyFor } from '../../src/runtime/own-files';
 import { Script, until } from '../support/processes';
 
 /** A process that does as it is told, a line at a time: `open`, `count` (reserve 1, 2, 3, …), `close`. */
@@ -12,7 +17,7 @@ const PROCESS = `
   const { openDataDirectory } = require(${JSON.stringify(join(__dirname, '../../dist/src/runtime/data-directory.js'))});
   let directory;
   const orders = {
-    open: async () => { directory = await openDataDirectory(process.argv[1]); console.log('open ' + directory.ceiling); },
+    open: async () => { directory = await openDataDirectory(process.argv[1], 'n1'); console.log('open ' + directory.ceiling); },
     count: async () => { for (let ceiling = 1; ; ceiling++) { await directory.reserve(ceiling); console.log('reserved ' + ceiling); } },
     close: async () => { await directory.close(); console.log('closed'); },
   };
@@ -20,6 +25,9 @@ const PROCESS = `
     .on('line', (order) => orders[order]().catch((error) => console.log(error.code + ' ' + error.message)))
     .on('close', () => process.exit());
 `;
+
+/** Whether a disk can be made here that is full. */
+const FULL = process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
 class OtherProcess extends Script {
   constructor(path: string) {
@@ -63,7 +71,7 @@ afterEach(async () => {
 });
 
 async function open(at = path): Promise<DataDirectory> {
-  const directory = await openDataDirectory(at);
+  const directory = await openDataDirectory(at, 'n1');
   opened.push(directory);
   return directory;
 }
@@ -118,7 +126,7 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
     await Promise.all([directory.remember({ ...terms, layout: null }), directory.reserve(7)]);
     expect(await reopened()).toMatchObject({ ceiling: 7, terms: { ...terms, layout: null } });
     await opened[0]?.remember(terms);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 7 20000 16777216 0123456789abcdef [0-9a-f]{16}\n$/);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 7 20000 16777216 0123456789abcdef [0-9a-f]{16}\n$/);
     await opened[0]?.reserve(8);
     expect(await reopened()).toMatchObject({ ceiling: 8, existed: true, terms });
   });
@@ -128,12 +136,28 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
     const directory = await open();
     expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: null });
     await directory.reserve(4_712);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 4712 - - - /);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4712 - - - /);
+  });
+
+  test('a file of version 2 is read: whose it is it does not say', async () => {
+    writeFileSync(join(path, 'ceiling'), signed('maekawa-ceiling-2 4711 5000 1 0123456789abcdef'));
+    const directory = await open();
+    expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: { leaseMs: 5_000, slack: 1, layout: '0123456789abcdef' } });
+    await directory.reserve(4_712);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4712 5000 1 0123456789abcdef /);
+  });
+
+  test('of one node is refused to another', async () => {
+    await (await open()).reserve(1);
+    await opened.pop()?.close();
+    const error = await failure(openDataDirectory(path, 'n2'));
+    expect(error).toMatchObject({ code: 'storage', message: expect.stringMatching(/is that of node n1, and this is node n2\..*--data-dir/) as string });
+    await open(); // it is as it was
   });
 
   test('people can read the file', async () => {
     await (await open()).reserve(4_711);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-2 4711 - - - [0-9a-f]{16}\n$/);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4711 - - - [0-9a-f]{16}\n$/);
   });
 
   test('a write that failed is an error, and the next one may succeed', async () => {
@@ -175,6 +199,7 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
     ['of version 1 with the words of version 2', signed('maekawa-ceiling-1 4711 5000 1 0123456789abcdef')],
     ['with a lease that is none', signed('maekawa-ceiling-2 4711 5e3 1 0123456789abcdef')],
     ['with a layout that is none', signed('maekawa-ceiling-2 4711 5000 1 here')],
+    ['of version 3 with the words of version 2', signed('maekawa-ceiling-3 4711 5000 1 0123456789abcdef')],
     ['with half of the terms', signed('maekawa-ceiling-2 4711 - 1 0123456789abcdef')],
   ])('a file that is %s: says what to do', async (_what, content) => {
     writeFileSync(join(path, 'ceiling'), content);
@@ -193,10 +218,10 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
   });
 
   test('a file of another version: says which', async () => {
-    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-3 4711 x\n');
+    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-4 4711 x\n');
     const error = await failure(open());
     expect(error).toMatchObject({ code: 'storage' });
-    expect(error.message).toMatch(/maekawa-ceiling-3.*maekawa-ceiling-2/);
+    expect(error.message).toMatch(/maekawa-ceiling-4.*maekawa-ceiling-3/);
   });
 
   test('a refused directory is free again for the next try', async () => {
@@ -252,6 +277,18 @@ describe('data directory: one process at a time', () => {
     expect(await other.told('open')).toBe('open 0');
     expect(await failure(open())).toMatchObject({ code: 'storage' });
     await other.told('close');
+    await open();
+  });
+
+  test('a worker thread that was terminated does not keep it; one that runs does', async () => {
+    const thread = new Worker(`
+      const { parentPort, workerData } = require('node:worker_threads');
+      require(workerData.module).openDataDirectory(workerData.path, 'n1').then(() => parentPort.postMessage('open'), (error) => parentPort.postMessage(error.message));
+      setInterval(() => undefined, 1_000);
+    `, { eval: true, workerData: { module: join(__dirname, '../../dist/src/runtime/data-directory.js'), path } });
+    expect(await new Promise((resolve) => thread.once('message', resolve))).toBe('open');
+    expect((await failure(open())).message).toMatch(new RegExp(`in use by process ${process.pid} `));
+    await thread.terminate();
     await open();
   });
 
@@ -315,5 +352,88 @@ describe('data directory: one process at a time', () => {
       for (const winner of winners) await winner.killed();
       others = [...others.filter((other) => !winners.includes(other)), new OtherProcess(path)];
     }
+  });
+});
+
+/** What another user of the machine may have prepared. */
+describe('data directory: nothing but files of its own', () => {
+  let victim: string;
+
+  beforeEach(() => {
+    victim = join(path, '..', `${path.split('/').at(-1)}-victim`);
+    mkdirSync(victim);
+    writeFileSync(join(victim, 'key'), 'precious');
+  });
+  afterEach(() => {
+    expect(readdirSync(victim)).toEqual(['key']);
+    expect(readFileSync(join(victim, 'key'), 'utf8')).toBe('precious');
+    rmSync(victim, { recursive: true });
+  });
+
+  test.each([
+    ['in-use-by', 'a link to a folder', () => symlinkSync(victim, join(path, 'in-use-by')), /in-use-by is a symbolic link, and a node follows none\. Look who put it there, and delete it/],
+    ['in-use-by', 'a file', () => writeFileSync(join(path, 'in-use-by'), ''), /in-use-by is no directory/],
+    ['in-use-by', 'a folder with a foreign file', () => cpSync(victim, join(path, 'in-use-by'), { recursive: true }), /in-use-by holds "key", which no node has put there/],
+    ['nobody', 'a link', () => { mkdirSync(join(path, 'in-use-by')); symlinkSync(join(victim, 'key'), join(path, 'in-use-by', 'nobody')); }, /nobody is a symbolic link/],
+    ['ceiling', 'a link', () => symlinkSync(join(victim, 'key'), join(path, 'ceiling')), /ceiling is a symbolic link/],
+    ['ceiling', 'a link to itself', () => symlinkSync('ceiling', join(path, 'ceiling')), /ceiling is a symbolic link/],
+    ['ceiling', 'a pipe that nobody writes to', () => execFileSync('mkfifo', [join(path, 'ceiling')]), /ceiling is no regular file/],
+    ['ceiling', 'a folder', () => mkdirSync(join(path, 'ceiling')), /ceiling is no regular file/],
+    ['ceiling', 'larger than any', () => writeFileSync(join(path, 'ceiling'), 'x'.repeat(1_000_000)), /ceiling is corrupt/],
+  ])('%s is %s: an error', async (_name, _what, prepare, expected) => {
+    prepare();
+    const error = await failure(open());
+    expect(error.code).toBe('storage');
+    expect(error.message).toMatch(expected);
+  });
+
+  test.each([['before the start', true], ['while the node runs', false]])('ceiling.new is a link, made %s: it is replaced', async (_when, isBefore) => {
+    const prepare = (): void => symlinkSync(join(victim, 'key'), join(path, 'ceiling.new'));
+    if (isBefore) prepare();
+    const directory = await open();
+    if (!isBefore) prepare();
+    await directory.reserve(7);
+    expect(lstatSync(join(path, 'ceiling')).isFile()).toBe(true);
+    expect(await reopened()).toMatchObject({ ceiling: 7 });
+  });
+
+  test('what the node makes is for its user alone', async () => {
+    const directory = await open(join(path, 'made', 'deep'));
+    await directory.reserve(1);
+    for (const made of ['made', 'made/deep', 'made/deep/in-use-by', 'made/deep/ceiling']) expect([made, statSync(join(path, made)).mode & 0o077]).toEqual([made, 0]);
+    expect(directory.remarks).toEqual([]);
+  });
+
+  test('a directory that every user may write to is remarked upon', async () => {
+    chmodSync(path, 0o777);
+    expect((await open()).remarks).toEqual([expect.stringMatching(/^every user of this machine may write to the data directory .*chmod o-w/)]);
+  });
+
+  // A directory can be given away by root alone.
+  (process.geteuid?.() === 0 ? test : test.skip).each(['it', 'a link to it', 'its in-use-by'])('%s belongs to another user: an error', async (what) => {
+    const given = join(path, 'given');
+    mkdirSync(given);
+    const link = join(path, 'link');
+    symlinkSync(given, link);
+    if (what === 'its in-use-by') mkdirSync(join(given, 'in-use-by'));
+    if (what === 'it') chownSync(given, 65_534, 65_534);
+    else if (what === 'a link to it') lchownSync(link, 65_534, 65_534);
+    else chownSync(join(given, 'in-use-by'), 65_534, 65_534);
+    const error = await failure(open(what === 'a link to it' ? link : given));
+    expect(error).toMatchObject({ code: 'storage', message: expect.stringMatching(/belongs to user 65534, and this process is user 0/) as string });
+  });
+});
+
+describe('data directory: what to do about an error', () => {
+  test.each([['ENOSPC', /^Free space/], ['EDQUOT', /^Free space/], ['EACCES', /permissions/], ['EPERM', /permissions/], ['EROFS', /mount it for writing/], ['EIO', /^Check its disk/], ['EMFILE', /ulimit/], ['EWHATEVER', /^Mend it$/]])('%s', (code, expected) => {
+    expect(remedyFor(Object.assign(new Error(code), { code }))).toMatch(expected);
+  });
+
+  (FULL ? test : test.skip)('a full disk', () => {
+    const script = `require(${JSON.stringify(join(__dirname, '../../dist/src/runtime/data-directory.js'))}).openDataDirectory(process.argv[1], 'n1').catch((error) => console.log(error.code, error.message))`;
+    // Seen by this command alone, and gone with it.
+    const { stdout } = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o nr_inodes=2 none "$1" && "$2" -e "$3" "$1"', 'sh', path, process.execPath, script], { encoding: 'utf8' });
+    expect(stdout).toMatch(/^storage cannot .*ENOSPC.*Free space on its disk, or choose another/);
+    expect(stdout).not.toMatch(/permissions/);
   });
 });

@@ -1,4 +1,5 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -65,6 +66,19 @@ describe('the trace of a node', () => {
     expect(() => TraceWriter.open(join(folder, 'no such folder', 'x'), silent)).toThrow(
       expect.objectContaining({ name: 'LockError', code: 'storage', message: expect.stringContaining('cannot write the trace') as string }) as Error,
     );
+  });
+
+  test.each([
+    ['a file of something else', (path: string) => writeFileSync(path, 'keep me\n'), /is there already and is no trace, so nothing is written to it\. Name another file/],
+    ['a link', (path: string) => symlinkSync('somewhere', path), /is a symbolic link/],
+    ['a pipe that nobody reads', (path: string) => void execFileSync('mkfifo', [path]), /is no regular file/],
+    ['a folder', (path: string) => mkdirSync(path), /EISDIR/],
+  ])('trace: %s is left alone', (_what, prepare, expected) => {
+    const path = join(folder, `odd-${_what.replace(/ /g, '-')}`);
+    prepare(path);
+    expect(() => TraceWriter.open(path, silent)).toThrow(expected);
+    expect(existsSync(join(folder, 'somewhere'))).toBe(false);
+    if (_what.startsWith('a file')) expect(readFileSync(path, 'utf8')).toBe('keep me\n');
   });
 
   const onFullDisk = existsSync('/dev/full') ? test : test.skip;
