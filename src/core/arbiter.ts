@@ -15,8 +15,11 @@ import { doesHold, doesSteal, hasPriority, isCompatible, isSameRequest } from '.
 /** Some hundreds of bytes each: no flood of lock names may use up the memory. */
 const DEFAULT_LOCKS_MAX = 2 ** 20;
 
-/** Far more than there are nodes, each of which wants a lock once; their Releases may have been lost. */
-export const QUEUE_MAX = 2_000;
+/**
+ * A node has one request for a lock at a time. What an arbiter knows beside that are earlier ones of which the Release was lost, for a
+ * lease each. So a flood of requests costs no more for each than a few.
+ */
+export const REQUESTS_OF_A_NODE_MAX = 32;
 
 /** The vote, lent to one request. */
 interface LiveGrant {
@@ -97,11 +100,11 @@ export class Arbiters {
       grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);
       this.sendGrant(arbiter, grant);
       this.orderForThief(arbiter);
+    } else if (!this.hasRoomFor(arbiter, request)) {
+      this.context.ignore(from, message, 'too many requests of the node for the lock');
     } else if (this.takeBackIn(arbiter, request, message)) {
       // Those that queued before it showed its grant could not inquire for it yet.
       for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter, false);
-    } else if (arbiter.queue.length >= QUEUE_MAX && findWaiter(arbiter, request) === undefined) {
-      this.context.ignore(from, message, 'too many requests for the lock');
     } else {
       const { claim, mode, keep, sentAtMs } = message;
       const waiter: Waiter = { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs };
@@ -205,6 +208,23 @@ export class Arbiters {
       const waiter = arbiter.queue[i];
       if (waiter !== undefined && waiter.heardAtMs + settings.leaseMs <= nowMs) arbiter.queue.splice(i, 1);
     }
+  }
+
+  /** Of a node's requests that wait the one that was heard longest ago makes way: its node may have ended it long since. */
+  private hasRoomFor(arbiter: Arbiter, request: RequestId): boolean {
+    let count = 0;
+    for (const { request: { node } } of arbiter.grants) if (node === request.node) count++;
+    let longestUnheard: Waiter | undefined;
+    for (const waiter of arbiter.queue) {
+      if (waiter.request.node !== request.node) continue;
+      if (waiter.request.timestamp === request.timestamp) return true;
+      count++;
+      if (longestUnheard === undefined || waiter.heardAtMs < longestUnheard.heardAtMs) longestUnheard = waiter;
+    }
+    if (count < REQUESTS_OF_A_NODE_MAX) return true;
+    if (longestUnheard === undefined) return false;
+    removeItem(arbiter.queue, longestUnheard);
+    return true;
   }
 
   /** Put a request in the queue, or refresh it there. Returns whether it waited already. */

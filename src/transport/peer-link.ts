@@ -66,6 +66,12 @@ type LinkState =
 /** More than one, so that the line is never idle; few, so that what waits is put into large frames. */
 const framesInFlightMax = 4;
 
+/**
+ * So many messages of a peer are handled in one turn of the event loop. A frame may hold some 45,000, and what one of them costs the
+ * sender chooses: timers, other peers and clients must have their turn.
+ */
+const messagesPerTurnMax = 256;
+
 export class PeerLink {
   private link: LinkState = { state: 'stopped' };
   /** A stream that the peer dialled while another is in use or goes first. */
@@ -280,8 +286,7 @@ export class PeerLink {
     const frame = this.context.decoder.decode(bytes);
     switch (frame.kind) {
       case 'messages':
-        for (const message of frame.messages) this.context.handlers.message(this.peer, message);
-        return;
+        return this.handle(stream, frame.messages, 0);
       case 'goodbye':
         stream.end({ code: status.OK, reason: 'goodbye' });
         return this.fail(unavailable(frame.reason));
@@ -292,6 +297,25 @@ export class PeerLink {
       default:
         assertNever(frame);
     }
+  }
+
+  /** In order, and with pauses. What the stream brings next waits for its turn. */
+  private handle(stream: PeerStream, messages: readonly Message[], from: number): void {
+    const to = Math.min(messages.length, from + messagesPerTurnMax);
+    for (let place = from; place < to; place++) {
+      const message = messages[place];
+      // Handling one may have ended the stream, or the node.
+      if (message === undefined || this.link.state !== 'up' || this.link.stream !== stream) return;
+      this.context.handlers.message(this.peer, message);
+    }
+    if (to === messages.length) return from === 0 ? undefined : stream.resume();
+    if (from === 0) stream.pause();
+    setImmediate(() => {
+      if (this.link.state !== 'up' || this.link.stream !== stream) return;
+      // Whoever has sent what is handled now is alive, however long it takes.
+      this.link.silentTicks = 0;
+      this.handle(stream, messages, to);
+    });
   }
 
   private keepWaiting(stream: PeerStream, hello: Hello): void {

@@ -1,6 +1,7 @@
 /**
  * One stream to a peer, whichever side opened it: frames in, frames out, one end. Hides what differs
- * between the two sides in gRPC. Law: after its end, whoever caused it, a stream calls nobody.
+ * between the two sides in gRPC. Law: after its end, whoever caused it, a stream calls nobody. While it is paused no frame and no
+ * end is told; both come afterwards, in order.
  */
 import * as grpc from '@grpc/grpc-js';
 import { encodeGoodbye } from './codec';
@@ -38,10 +39,33 @@ export abstract class PeerStream {
   readonly closed: Promise<void>;
   private inFlight = 0;
   private resolveClosed: () => void = () => undefined;
+  private isPaused = false;
+  /** What came while it was paused. No more than gRPC had read by then. */
+  private readonly framesKept: Buffer[] = [];
+  private endKept: Refusal | null = null;
 
   constructor(private readonly duplex: grpc.ClientDuplexStream<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>) {
     this.closed = new Promise((resolve) => (this.resolveClosed = resolve));
-    duplex.on('data', (bytes: Buffer) => this.handlers?.frame(bytes));
+    duplex.on('data', (bytes: Buffer) => {
+      if (this.isPaused) this.framesKept.push(bytes);
+      else this.handlers?.frame(bytes);
+    });
+  }
+
+  /** Tell of no further frame, and read none, until `resume`. */
+  pause(): void {
+    this.isPaused = true;
+    this.duplex.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    for (let frame = this.framesKept.shift(); frame !== undefined; frame = this.framesKept.shift()) {
+      this.handlers?.frame(frame);
+      if (this.isPaused) return;
+    }
+    if (this.endKept !== null) this.tellEnd(this.endKept);
+    else this.duplex.resume();
   }
 
   /** Frames handed to gRPC that are not on their way yet. */
@@ -63,9 +87,24 @@ export abstract class PeerStream {
   abstract cut(reason: string): void;
 
   protected ended(end: Refusal): void {
+    this.resolveClosed();
+    if (!this.isPaused) return this.tellEnd(end);
+    this.endKept = end;
+    // Frames that came before the end, and were not asked for yet: `data` tells of each.
+    while (this.duplex.read() !== null);
+  }
+
+  /** Nobody is told anything any more; what still comes is dropped. */
+  protected abandon(): void {
+    this.handlers = null;
+    this.isPaused = false;
+    this.framesKept.length = 0;
+    this.duplex.resume();
+  }
+
+  private tellEnd(end: Refusal): void {
     const { handlers } = this;
     this.handlers = null;
-    this.resolveClosed();
     handlers?.ended(end);
   }
 
@@ -97,14 +136,14 @@ export class DialledStream extends PeerStream {
   }
 
   end({ reason }: Refusal): void {
-    this.handlers = null;
+    this.abandon();
     this.call.write(encodeGoodbye(reason));
     this.call.end();
     setTimeout(() => this.call.cancel(), endGraceMs).unref();
   }
 
   cut(): void {
-    this.handlers = null;
+    this.abandon();
     this.call.cancel();
   }
 }
@@ -129,7 +168,7 @@ export class AcceptedStream extends PeerStream {
   }
 
   end({ code, reason }: Refusal): void {
-    this.handlers = null;
+    this.abandon();
     if (code === grpc.status.OK) {
       this.call.write(encodeGoodbye(reason));
       this.call.end();

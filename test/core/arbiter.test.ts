@@ -1,5 +1,5 @@
 /** The arbiter: who gets this node's vote (protocol.md section 5). */
-import { QUEUE_MAX } from '../../src/core/arbiter';
+import { REQUESTS_OF_A_NODE_MAX } from '../../src/core/arbiter';
 import { LEASE_MS, RETRY_MS, SLACK, TestNode, grantNumber, only, release, request, yieldOf } from './harness';
 
 describe('arbiter: Request (protocol.md section 5)', () => {
@@ -406,14 +406,35 @@ describe('arbiter: what others send uses up no more than so much memory', () => 
     expect(n1.receives('n2', request(503, { lock: 'three' })).sentOf('grant')).toHaveLength(1);
   });
 
-  test('arbiter: of too many requests for one lock the next is left unanswered, and those that wait can repeat', () => {
+  test('arbiter: of too many requests of one node for a lock the one heard longest ago makes way, and a repeat keeps its place', () => {
     const n1 = new TestNode();
     n1.receives('n2', request(500));
-    for (let waiter = 1; waiter <= QUEUE_MAX; waiter++) n1.receives('n3', request(500 + waiter));
-    const next = n1.receives('n3', request(501 + QUEUE_MAX));
-    expect([next.sent(), next.reasons]).toEqual([[], ['too many requests for the lock']]);
+    for (let waiter = 1; waiter <= REQUESTS_OF_A_NODE_MAX; waiter++) n1.receives('n3', request(500 + waiter));
+    n1.receives('n4', request(400));
+    n1.pass(1);
     expect(n1.receives('n3', request(501)).sentOf('inquire')).toHaveLength(1);
-    expect(n1.view()?.queue).toHaveLength(QUEUE_MAX);
+    expect(n1.receives('n3', request(501 + REQUESTS_OF_A_NODE_MAX)).reasons).toEqual([]);
+    const waiting = n1.view()?.queue.map(({ request: { timestamp } }) => timestamp);
+    expect(waiting).toHaveLength(1 + REQUESTS_OF_A_NODE_MAX);
+    expect(waiting).toEqual(expect.arrayContaining([400, 501, 501 + REQUESTS_OF_A_NODE_MAX]));
+    expect(waiting).not.toContain(502);
+  });
+
+  test('arbiter: so many readers of one node are let in at a time, and others are not kept out by them', () => {
+    const n1 = new TestNode();
+    for (let reader = 0; reader < 2 * REQUESTS_OF_A_NODE_MAX; reader++) n1.receives('n2', request(500 + reader, { mode: 'shared' }));
+    expect(n1.view()?.grants).toHaveLength(REQUESTS_OF_A_NODE_MAX);
+    expect(n1.receives('n3', request(900, { mode: 'shared' })).sentOf('grant')).toHaveLength(1);
+    n1.receives('n2', release(500));
+    expect(n1.receives('n2', request(901, { mode: 'shared' })).sentOf('grant')).toHaveLength(1);
+  });
+
+  test('arbiter: a silent one takes back in no more grants of a node than it would lend', () => {
+    const n1 = new TestNode({ firstStart: false, ceilingOnDisk: 400 });
+    for (let reader = 0; reader < 2 * REQUESTS_OF_A_NODE_MAX; reader++) {
+      n1.receives('n2', request(500 + reader, { mode: 'shared', heldGrant: 1 + reader }));
+    }
+    expect(n1.view()?.grants).toHaveLength(REQUESTS_OF_A_NODE_MAX);
   });
 });
 

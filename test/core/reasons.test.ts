@@ -1,7 +1,7 @@
 /** Every message that is dropped has a named reason, and every reason has a conversation that shows it. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { QUEUE_MAX } from '../../src/core/arbiter';
+import { REQUESTS_OF_A_NODE_MAX } from '../../src/core/arbiter';
 import { BORN_AT, TestNode, VALID_FOR_MS, asking, grant, grantNumber, holding, inquire, release, request, yieldOf } from './harness';
 import type { Outcome } from './harness';
 
@@ -14,10 +14,10 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     return n1.receives('n2', yieldOf(200, number));
   },
   'too many locks': () => new TestNode({ locksMax: 0 }).receives('n2', request(200)),
-  'too many requests for the lock': () => {
+  'too many requests of the node for the lock': () => {
     const n1 = new TestNode();
-    for (let waiter = 0; waiter <= QUEUE_MAX; waiter++) n1.receives('n2', request(200 + waiter));
-    return n1.receives('n2', request(201 + QUEUE_MAX));
+    for (let reader = 0; reader < REQUESTS_OF_A_NODE_MAX; reader++) n1.receives('n2', request(200 + reader, { mode: 'shared' }));
+    return n1.receives('n2', request(200 + REQUESTS_OF_A_NODE_MAX, { mode: 'shared' }));
   },
   'no such request': () => new TestNode().receives('n2', release(200)),
   'grant was given back': () => {

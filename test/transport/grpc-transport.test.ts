@@ -1,4 +1,4 @@
-import { frameBytesMax } from '../../src/transport/codec';
+import { encodeGoodbye, frameBytesMax } from '../../src/transport/codec';
 import { until } from '../support/processes';
 import { Peer, Proxy, RawPeer, helloOf, pair, release, stopAll } from './peers';
 
@@ -87,6 +87,35 @@ describe('transport: carries messages', () => {
     expect(raw.framesOfMessages).toEqual([messages]);
   });
 
+  test.each<[string, (raw: RawPeer) => void]>([
+    ['it says goodbye', (raw) => raw.send(encodeGoodbye('enough'))],
+    ['it closes its side', (raw) => raw.call.end()],
+    ['it goes away', (raw) => raw.call.cancel()],
+    ['it breaks a rule', (raw) => raw.send(Buffer.from('garbage'))],
+  ])('a frame of many takes several turns of the event loop, in order, also if then %s', async (_what, ends) => {
+    const n1 = (await new Peer('n1').listen()).start();
+    const raw = await RawPeer.connected(n1);
+    let turns = 0;
+    let isSameTurn = false;
+    let mostInATurn = 0;
+    let inThisTurn = 0;
+    n1.onMessage = () => {
+      if (!isSameTurn) {
+        isSameTurn = true;
+        turns++;
+        inThisTurn = 0;
+        setImmediate(() => (isSameTurn = false));
+        if (turns === 2) ends(raw);
+      }
+      mostInATurn = Math.max(mostInATurn, ++inThisTurn);
+    };
+    const count = 20_000;
+    raw.sendFrame(Array.from({ length: count }, (_, i) => release(i)));
+    await until(() => n1.changes.length === 2, 'the end of the stream');
+    expect(n1.messages.map(({ message }) => message.timestamp)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+    expect(mostInATurn).toBeLessThan(1_000);
+  });
+
   test('what is said in answer, in the same turn, travels in one frame too', async () => {
     const n1 = (await new Peer('n1').listen()).start();
     n1.onMessage = (from, message) => n1.send(from, message);
@@ -136,13 +165,17 @@ describe('transport: notices that a peer is gone', () => {
     await until(() => n1.changes.includes('down n2: n2 is shutting down'), `the news; ${n1.changes.join('; ')}`);
   });
 
-  test('what was sent before a stop still arrives', async () => {
-    const [n1, n2] = await pair();
-    // More than the frames that may be on their way at once.
-    for (let i = 0; i < 15_000; i++) n2.send('n1', release(i));
-    await n2.stop();
-    await n1.untilDown('n2', /shutting down|ECONNREFUSED/);
-    expect(n1.messages).toHaveLength(15_000);
+  // The one that dialled, and the one that was dialled.
+  test.each([[0, 1], [1, 0]] as const)('what was sent before a stop still arrives, and then the goodbye', async (one, other) => {
+    const nodes = await pair();
+    const [stops, stays] = [nodes[one], nodes[other]];
+    stays.onMessage = () => stays.changes.splice(0, Infinity, String(stays.messages.length));
+    // More than the frames that may be on their way at once, and more than are handled in one turn.
+    for (let i = 0; i < 15_000; i++) stops.send(stays.id, release(i));
+    await stops.stop();
+    await stays.untilDown(stops.id, /shutting down|ECONNREFUSED/);
+    expect(stays.changes).toEqual(['15000', `down ${stops.id}: ${stops.id} is shutting down`]);
+    expect(stays.messages.map(({ message }) => message.timestamp)).toEqual(Array.from({ length: 15_000 }, (_, i) => i + 1));
   });
 
   test('when the connection breaks: both sides', async () => {

@@ -14,6 +14,8 @@ class FakeStream {
   readonly remoteAddress = 'fake';
   readonly closed = Promise.resolve();
   readonly written: Buffer[] = [];
+  readonly pause = (): void => undefined;
+  readonly resume = (): void => undefined;
   ending: string | null = null;
 
   write(frame: Buffer): void {
