@@ -46,6 +46,8 @@ export class Echo {
       peerDown: () => undefined,
       duplicate: () => undefined,
       clock: () => this.clock,
+      clockMax: () => Number.MAX_SAFE_INTEGER,
+      clockRefused: () => undefined,
       silentForMs: () => 0,
       knowsClock: () => true,
       muteReason: () => null,

@@ -65,6 +65,7 @@ export type { RequesterView } from './phases';
 export {
   createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
+export { CredibleClock } from './credible-clock';
 export { Candidacy } from './candidacy';
 export type { CandidacyOrder, CandidacySettings, RivalAnswer, RivalView, Standing } from './candidacy';
 export type { Birth, LockNode, LockView, NodeView } from './node';

@@ -1,6 +1,6 @@
 /** A node out of its parts: the core, what drives it, and the locks that people use. Nothing is started yet. */
 import type { Configuration } from '../config';
-import { Candidacy, ceilingBlockOf, createNode, slackOf } from '../core';
+import { Candidacy, CredibleClock, ceilingBlockOf, createNode, inspectNode, slackOf } from '../core';
 import type { Birth, CoreSettings, NodeId } from '../core';
 import { NodeLockManager } from '../locks/lock-manager';
 import type { ManagerParts } from '../locks/lock-manager';
@@ -56,9 +56,10 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   });
   const guard = life === undefined || candidacy === undefined ? {} : { candidacy, terms: life };
   const core = createNode(settings, birth);
+  const credible = new CredibleClock({ self: id, coterie, leaseMs, bornAt: inspectNode(core).clock, bornAtMs: time.nowMs() });
   trace?.begin({ id, configuration, settings, birth, nowMs: time.nowMs() });
   const recording = trace === undefined ? {} : { record: trace.record.bind(trace) };
-  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, ...recording, ...guard });
+  const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, credible, ...recording, ...guard });
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));

@@ -5,7 +5,7 @@
  */
 import { durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
-  CallerId, Candidacy, CandidacyOrder, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
+  CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
 import { assertNever } from '../core';
 import { LockError } from '../errors';
@@ -52,6 +52,8 @@ export interface RuntimeParts {
   readonly log: Logger;
   /** When this node may begin to lend its vote. Left out where every node has the same configuration: as soon as the core does. */
   readonly candidacy?: Candidacy;
+  /** Which clocks of peers are believed. Left out where all of them are this process's own: all are. */
+  readonly credible?: CredibleClock;
   /** What the data directory says until the node lends its vote, and from then on. */
   readonly terms?: { readonly whileSilent: LendingTerms; readonly whenLending: LendingTerms };
   /** Told of each event and its effects, or of null when the core threw. */
@@ -105,7 +107,7 @@ export class Runtime {
   /** Begin the node's life: reserve a ceiling, then let the transport connect. */
   async start(): Promise<void> {
     const { core, dataDirectory, transport } = this.parts;
-    const { candidacy, terms } = this.parts;
+    const { candidacy, credible, terms } = this.parts;
     const effects = [...this.step({ kind: 'start', nowMs: this.nowMs() })];
     if (candidacy !== undefined) effects.push(...this.step({ kind: 'silence', nowMs: this.nowMs(), untilMs: null }));
     this.started = true;
@@ -131,6 +133,8 @@ export class Runtime {
       duplicate: (peer, reason) => this.onDuplicate(peer, reason),
       // Before the first ceiling is on disk it knows of none that it may tell.
       clock: () => Math.max(1, durableClock(core)),
+      clockMax: () => credible?.maxAt(this.nowMs(), this.parts.time.wallClockUs()) ?? Number.MAX_SAFE_INTEGER,
+      clockRefused: (peer, clock) => this.onClockRefused(peer, clock),
       silentForMs: () => this.silentForMs(),
       knowsClock: () => remembers(core),
       muteReason: () => this.muteReason(),
@@ -265,6 +269,7 @@ export class Runtime {
     if (this.closed !== null) return;
     if (knowsEarlierLife) this.follow((candidate, nowMs) => candidate.contradicts(peer, nowMs));
     this.down.delete(peer);
+    this.parts.credible?.believes(peer);
     this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs, ...(knowsClock ? {} : { remembers: false }) });
     this.follow((candidate, nowMs) => candidate.peerUp(peer, nowMs));
     this.onReach();
@@ -276,6 +281,20 @@ export class Runtime {
     this.handle({ kind: 'peerDown', nowMs: this.nowMs(), peer });
     this.follow((candidate, nowMs) => candidate.peerDown(peer, nowMs));
     this.onReach();
+  }
+
+  private onClockRefused(peer: NodeId, clock: LamportTime): void {
+    if (this.closed !== null || this.parts.credible?.refuses(peer, clock, this.nowMs()) !== true) return;
+    this.parts.log.warn(
+      'peers that meet every quorum tell clocks far ahead of the clocks of this node, so it believes them from now on. ' +
+        "Check this machine's wall clock; if it is right, the clock of the cluster ran away (docs/protocol.md section 3.3)",
+    );
+    this.probeSoon();
+  }
+
+  /** Dial all that are down. Not within the transport's own call: what it dials may have an answer at once. */
+  private probeSoon(): void {
+    setImmediate(() => this.closed ?? this.parts.transport.probe?.());
   }
 
   /** Hear what the candidacy makes of it, and do as it says. */
@@ -291,9 +310,7 @@ export class Runtime {
       case 'silence':
         return this.handle({ kind: 'silence', nowMs: this.nowMs(), untilMs: order.untilMs });
       case 'probe':
-        // Not within the transport's own call: what it dials may have an answer at once.
-        setImmediate(() => this.closed ?? this.parts.transport.probe?.());
-        return;
+        return this.probeSoon();
       case 'prepare':
         return this.writeTerms();
       case 'wake':

@@ -10,7 +10,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Message, NodeId } from '../core/messages';
 import type { Logger } from '../log';
 import { FrameDecoder, encodeHello, protocolVersion, type Frame, type Hello } from './codec';
-import { helloRefusal, isRival, type Identity, type Refusal } from './handshake';
+import { clockRefusal, helloRefusal, isRival, type Identity, type Refusal } from './handshake';
 import { linkTiming, PeerLink, type LinkTiming } from './peer-link';
 import { AcceptedStream, DialledStream, peerService } from './peer-stream';
 import { certificateFault, type TlsMaterial } from './tls';
@@ -159,7 +159,7 @@ export class GrpcTransport implements Transport {
       return this.refuseStranger(stream, { code: grpc.status.INVALID_ARGUMENT, reason });
     }
     const { hello } = frame;
-    const refusal = helloRefusal(hello, this.identity, null) ?? this.certificateRefusal(stream, hello.node);
+    const refusal = helloRefusal(hello, this.identity, null) ?? this.certificateRefusal(stream, hello.node) ?? this.clockRefusal(hello);
     if (refusal !== null) {
       this.answerRival(stream, hello);
       return this.refuseStranger(stream, refusal);
@@ -181,6 +181,10 @@ export class GrpcTransport implements Transport {
     const { certificate } = stream;
     const fault = certificate === undefined ? 'there is no certificate' : certificateFault(certificate, node);
     return fault === null ? null : { code: grpc.status.PERMISSION_DENIED, reason: fault };
+  }
+
+  private clockRefusal({ node, clock }: Hello): Refusal | null {
+    return this.handlers === null ? null : clockRefusal(node, clock, this.identity.self, this.handlers.clockMax());
   }
 
   private refuseStranger(stream: AcceptedStream, refusal: Refusal): void {

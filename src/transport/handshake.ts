@@ -3,7 +3,7 @@
  * understood from the log of either node. Source: protocol.md section 17.
  */
 import { status } from '@grpc/grpc-js';
-import type { NodeId } from '../core/messages';
+import type { LamportTime, NodeId } from '../core/messages';
 import { lamportTimeFault, protocolVersion, type Hello } from './codec';
 
 /** This node, as far as a handshake goes. */
@@ -53,6 +53,17 @@ export function helloRefusal(hello: Hello, mine: Identity, dialled: NodeId | nul
   if (hello.incarnation === '') return { code: status.INVALID_ARGUMENT, reason: 'incarnation is missing' };
   const clockFault = lamportTimeFault('clock', hello.clock);
   return clockFault === null ? null : { code: status.INVALID_ARGUMENT, reason: clockFault };
+}
+
+/** Why a clock of this peer is not believed (protocol.md section 3.3); or null. */
+export function clockRefusal(peer: NodeId, clock: LamportTime, self: NodeId, clockMax: LamportTime): Refusal | null {
+  if (clock <= clockMax) return null;
+  const furtherHours = (clock - clockMax) / 3_600_000_000;
+  const further = furtherHours < 48 ? `${furtherHours.toFixed(1)} hours` : `${(furtherHours / 24).toFixed(0)} days`;
+  return differs(
+    `the clock of ${peer} is further ahead of the clocks of ${self} than a day and 32 leases, by ${further} more; ` +
+      `set the wall clocks of both machines right. docs/protocol.md section 3.3 says what to do then`,
+  );
 }
 
 /**

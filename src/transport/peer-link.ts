@@ -5,10 +5,10 @@
  */
 import { status } from '@grpc/grpc-js';
 import { assertNever } from '../core/invariants';
-import type { Message, NodeId } from '../core/messages';
+import type { LamportTime, Message, NodeId } from '../core/messages';
 import type { Logger } from '../log';
 import { emptyFrame, type FrameDecoder, type Hello } from './codec';
-import { helloRefusal, isLasting, isRival, type Identity, type Refusal } from './handshake';
+import { clockRefusal, helloRefusal, isLasting, isRival, type Identity, type Refusal } from './handshake';
 import { Outbox } from './outbox';
 import type { PeerStream } from './peer-stream';
 import type { TransportHandlers } from './transport';
@@ -238,10 +238,13 @@ export class PeerLink {
     switch (frame.kind) {
       case 'hello': {
         const { hello } = frame;
-        const refusal = helloRefusal(hello, identity, this.peer);
+        const clockFault = this.clockRefusal(hello.clock);
+        const refusal = helloRefusal(hello, identity, this.peer) ?? clockFault;
         if (refusal === null) return this.use(stream, hello);
         stream.end(refusal);
-        return this.fail(refusal, isRival(hello, identity, this.peer) ? hello : null);
+        this.fail(refusal, isRival(hello, identity, this.peer) ? hello : null);
+        if (refusal === clockFault) this.context.handlers.clockRefused(this.peer, hello.clock);
+        return;
       }
       case 'goodbye':
         stream.end(unavailable('goodbye'));
@@ -285,8 +288,10 @@ export class PeerLink {
     this.link.silentTicks = 0;
     const frame = this.context.decoder.decode(bytes);
     switch (frame.kind) {
-      case 'messages':
-        return this.handle(stream, frame.messages, 0);
+      case 'messages': {
+        const refusal = this.clockRefusal(highestClock(frame.messages));
+        return refusal === null ? this.handle(stream, frame.messages, 0) : this.refuse(stream, refusal);
+      }
       case 'goodbye':
         stream.end({ code: status.OK, reason: 'goodbye' });
         return this.fail(unavailable(frame.reason));
@@ -297,6 +302,11 @@ export class PeerLink {
       default:
         assertNever(frame);
     }
+  }
+
+  private clockRefusal(clock: LamportTime): Refusal | null {
+    const { handlers, identity } = this.context;
+    return clockRefusal(this.peer, clock, identity.self, handlers.clockMax());
   }
 
   /** In order, and with pauses. What the stream brings next waits for its turn. */
@@ -372,6 +382,12 @@ export class PeerLink {
       : Math.min(timing.redialMsMax, timing.redialMsMin * 2 ** this.failedDials++);
     return delayMs * (1 - random() / 2);
   }
+}
+
+function highestClock(messages: readonly Message[]): LamportTime {
+  let highest = 0;
+  for (const { clock } of messages) highest = Math.max(highest, clock);
+  return highest;
 }
 
 function unavailable(reason: string): Refusal {

@@ -43,6 +43,10 @@ export interface TransportHandlers {
   duplicate(peer: NodeId, reason: string): void;
   /** The Lamport clock to put into a handshake; never above the ceiling on disk. */
   clock(): LamportTime;
+  /** No clock of a peer above this is believed, in no frame (protocol.md section 3.3). */
+  clockMax(): LamportTime;
+  /** A peer that this node dialled tells a clock above that, and was refused. */
+  clockRefused(peer: NodeId, clock: LamportTime): void;
   /** For how much longer this node lends no vote, for a handshake. */
   silentForMs(): number;
   /** Whether it knows which clock values it has used, for a handshake. */

@@ -4,6 +4,8 @@ import { Peer, Proxy, RawPeer, helloOf, pair, release, stopAll } from './peers';
 
 afterEach(stopAll);
 
+const MAX_CLOCK = 1_000_000;
+
 describe('transport: connects', () => {
   test('both sides learn that the other is up, its clock, and for how long it is silent', async () => {
     const n1 = await new Peer('n1').listen();
@@ -249,6 +251,7 @@ describe('transport: whoever breaks the protocol loses its stream, with a reason
 
   beforeEach(async () => {
     n1 = await new Peer('n1').listen();
+    n1.clockMax = MAX_CLOCK;
     n3 = await new Peer('n3').listen();
     n1.start({ n3 });
     n3.start({ n1 });
@@ -273,6 +276,7 @@ describe('transport: whoever breaks the protocol loses its stream, with a reason
     ['the very node', helloOf({ node: 'n1' }), 'PERMISSION_DENIED', /claims to be n1 too/],
     ['a hello for another node', helloOf({ peer: 'n3' }), 'PERMISSION_DENIED', /n2 dialled n3, but n1 is here/],
     ['a clock that would use up everybody’s', helloOf({ clock: 2 ** 53 }), 'INVALID_ARGUMENT', /clock is above/],
+    ['a clock that is not believed', helloOf({ clock: MAX_CLOCK + 1 }), 'FAILED_PRECONDITION', /^the clock of n2 is further ahead of the clocks of n1 than a day and 32 leases/],
     ['no incarnation', helloOf({ incarnation: '' }), 'INVALID_ARGUMENT', /incarnation/],
     ['an id that would spoil a log', helloOf({ node: 'n2\n\x1b[31mroot' }), 'PERMISSION_DENIED', /"n2\\n\\u001b\[31mroot" is not a node/],
   ])('first: %s', async (_what, bytes, code, reason) => {
@@ -297,6 +301,13 @@ describe('transport: whoever breaks the protocol loses its stream, with a reason
     expect(end).toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(end.reason).toMatch(reason);
     await until(() => n1.changes.at(-1)?.startsWith('down n2'), 'n2 to be down');
+    expect(n1.messages).toEqual([]);
+  });
+
+  test('after the handshake: a clock that is not believed, in the last of many messages, and none of them counts', async () => {
+    const raw = await RawPeer.connected(n1);
+    raw.sendFrame([release(1), release(2), { ...release(3), clock: MAX_CLOCK + 1 }]);
+    expect(await raw.end()).toMatchObject({ code: 'FAILED_PRECONDITION' });
     expect(n1.messages).toEqual([]);
   });
 
@@ -346,6 +357,22 @@ describe('transport: refused peers', () => {
     other.moves('n1', n1);
     await until(() => one.changes.some((change) => /^duplicate, says n2: another process is connected to n2 as n3/.test(change)), 'the one to be told');
     await until(() => other.changes.some((change) => /^duplicate, says n1/.test(change)), 'the other to be told');
+  });
+
+  test('a clock that is not believed: where this node dialled, it notes what was told', async () => {
+    const n1 = await new Peer('n1').listen();
+    const n2 = await new Peer('n2').listen();
+    n1.clockMax = MAX_CLOCK;
+    n2.clock = MAX_CLOCK + 3 * 3_600_000_000;
+    n1.start({ n2 });
+    n2.start({ n1 });
+    await n1.untilDown('n2', /^the clock of n2 is further ahead of the clocks of n1 than a day and 32 leases, by 3\.0 hours more/);
+    await n2.untilDown('n1', /^the clock of n2 is further ahead/);
+    expect(n1.dials).toContain(`n2 tells clock ${n2.clock}`);
+    expect(n2.dials.filter((dial) => dial.includes('clock'))).toEqual([]);
+    n1.clockMax = n2.clock;
+    n1.probe();
+    await n1.untilUp('n2');
   });
 
   test('an address where another node answers is named', async () => {

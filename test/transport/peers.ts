@@ -42,6 +42,8 @@ export class Peer {
   readonly silences = new Map<NodeId, number>();
   address = '';
   clock = 1_000;
+  /** No clock above is believed. */
+  clockMax = Number.MAX_SAFE_INTEGER;
   silentForMs = 0;
   standing: Standing = 'none';
   /** How dials ended that did not end in a connection, and who called under another configuration. */
@@ -86,6 +88,8 @@ export class Peer {
       peerDown: (peer, reason) => this.changes.push(`down ${peer}: ${reason}`),
       duplicate: (peer, reason) => this.changes.push(`duplicate, says ${peer}: ${reason}`),
       clock: () => this.clock,
+      clockMax: () => this.clockMax,
+      clockRefused: (peer, clock) => this.dials.push(`${peer} tells clock ${clock}`),
       silentForMs: () => this.silentForMs,
       knowsClock: () => true,
       rivals: {
