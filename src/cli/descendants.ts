@@ -27,7 +27,11 @@ export class Descendants {
   /** To everything that is alive. */
   signal(signal: NodeJS.Signals): void {
     this.signalGroup(signal);
-    for (const pid of this.daemons()) send(pid, signal);
+    const all = this.daemons();
+    // Whoever keeps a lock within this one passes SIGTERM on, and a second one might be taken for impatience.
+    const own = signal === 'SIGTERM' ? all.filter((pid) => !readProc(pid, 'environ').includes(`${this.mark} `)) : all;
+    const isPassedOn = own.length < all.length && (own.length > 0 || this.groupLives());
+    for (const pid of isPassedOn ? own : all) send(pid, signal);
   }
 
   /** To the process group alone: for signals that are passed on. */

@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
@@ -37,6 +37,9 @@ export interface SuperviseOptions {
 /** Signals that are passed on to the command. The others keep their meaning. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
+/** Signals by which a terminal stops a job: Ctrl-Z, and reading or writing in the background. */
+const STOPPING = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const;
+
 const GRACE_SHARE = 0.25;
 const GRACE_SHARE_MAX = 0.5;
 
@@ -47,21 +50,23 @@ const KILL_SHARE = 0.25;
 const LOOK_MS_MAX = 250;
 const LOOKS_PER_LEASE = 20;
 
+/** The guardian hears that the lock was renewed when so much of the lease has come to it. */
+const TOLD_SHARE = 0.1;
+
 /** How long processes that outlive the command get to end. */
 const STRAGGLERS_MS = 1_000;
 
 /** Resolves with how to end, when nothing of the command is left. The lock is not released here. */
 export async function supervise(lock: Supervised, options: SuperviseOptions): Promise<ExitWith> {
-  const { command, env, onLost, warn } = options;
+  const { command, env, onLost } = options;
   const file = textOf(command[0]);
   const mark = randomUUID();
-  const graceMs = graceOf(lock.validForMs(), options.graceMs);
   const keepsDaemons = options.keepDaemons === true;
   const guardian = onLost === 'ignore'
     ? null
-    : new Guardian(onLost === 'kill' ? 'KILL' : 'TERM', graceMs * (1 - KILL_SHARE), mark, keepsDaemons ? 'group' : 'all');
+    : new Guardian(onLost === 'kill' ? 'KILL' : 'TERM', mark, keepsDaemons ? 'group' : 'all');
   // From before the command runs: it may tell somebody who sends a signal at once. They are heard in a later turn.
-  const forward = (signal: NodeJS.Signals): void => descendants.signalGroup(signal);
+  const forward = onceATurn((signal) => descendants.signalGroup(signal));
   const suspend = (): void => suspendWith(descendants);
   const resume = (): void => {
     guard.look();
@@ -70,10 +75,20 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
   const standDown = (): void => {
     guardian?.dismiss();
     for (const signal of FORWARDED) process.off(signal, forward);
-    process.off('SIGTSTP', suspend).off('SIGCONT', resume);
+    for (const signal of STOPPING) process.off(signal, suspend);
+    process.off('SIGCONT', resume);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
-  process.on('SIGTSTP', suspend).on('SIGCONT', resume);
+  for (const signal of STOPPING) process.on(signal, suspend);
+  process.on('SIGCONT', resume);
+  /** A terminal that stops who writes to it in the background (`stty tostop`) would stop us again and again here. The guardian sees to the command. */
+  const write = (what: () => void): void => {
+    const listens = process.listeners('SIGTTOU').includes(suspend);
+    process.off('SIGTTOU', suspend);
+    what();
+    if (listens) process.on('SIGTTOU', suspend);
+  };
+  const warn = (text: string): void => write(() => options.warn(text));
   let child: ChildProcess;
   try {
     child = launch(command, markedEnvironment(env, mark));
@@ -83,11 +98,15 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
     return notStarted(error, file, warn);
   }
   guardian?.watch(child.pid);
-  if (child.pid !== undefined) options.onStarted?.(child.pid);
+  const { pid } = child;
+  if (pid !== undefined) write(() => options.onStarted?.(pid));
   const descendants = new Descendants(child, keepsDaemons ? null : mark);
-  const guard = new LeaseGuard(lock, descendants, guardian, options);
+  const guard = new LeaseGuard(lock, descendants, guardian, { ...options, warn });
   try {
     const end = await endOf(child, file, warn);
+    // What the guardian said before it did anything is read in this turn.
+    await setImmediate();
+    guard.onEnded();
     await endStragglers(descendants, warn);
     return guard.hasEnded ? new ExitWith(guard.exitCode) : end;
   } finally {
@@ -119,6 +138,8 @@ class LeaseGuard {
   private readonly time = new TimeWithSleep();
   /** In its time. */
   private untilMs = 0;
+  /** What the guardian knows of it. */
+  private toldUntilMs = 0;
   /** The longest that the lock was ever valid for: nearly a lease, once it was renewed. */
   private longestMs = 0;
   private next: NodeJS.Timeout | undefined;
@@ -151,8 +172,19 @@ class LeaseGuard {
     this.untilMs = this.time.nowMs() + validForMs;
     this.longestMs = Math.max(this.longestMs, validForMs);
     if (validForMs <= this.graceMs) return this.end(validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out');
+    if (this.untilMs - this.toldUntilMs > this.longestMs * TOLD_SHARE) {
+      this.toldUntilMs = this.untilMs;
+      this.guardian?.validFor(validForMs, this.graceMs, KILL_SHARE);
+    }
     clearTimeout(this.next);
-    this.next = setTimeout(() => this.look(), Math.min(LOOK_MS_MAX, validForMs / LOOKS_PER_LEASE));
+    this.next = setTimeout(() => this.look(), Math.min(LOOK_MS_MAX, validForMs / LOOKS_PER_LEASE, validForMs - this.graceMs));
+  }
+
+  /** The command has ended. */
+  onEnded(): void {
+    if (this.hasEnded || this.guardian?.hasActed !== true) return;
+    this.hasEnded = true;
+    this.options.warn('maekawa could not run while the lock had to be renewed; its guardian ended the command');
   }
 
   private get graceMs(): number {
@@ -176,14 +208,15 @@ class LeaseGuard {
     }
     this.hasEnded = true;
     const leftMs = this.leftMs();
-    this.guardian?.allowNoGrace();
+    this.guardian?.allowNoGrace(leftMs - (this.graceMs * KILL_SHARE) / 2);
     if (onLost === 'kill' || leftMs <= 0) {
       warn(`${why}; killing the command`);
       return descendants.signal('SIGKILL');
     }
     warn(`${why}; ending the command`);
-    descendants.signal('SIGTERM');
+    // Before the look at all processes, which takes its time on a busy machine.
     this.next = setTimeout(() => descendants.signal('SIGKILL'), leftMs - this.graceMs * KILL_SHARE);
+    if (this.guardian?.hasActed !== true) descendants.signal('SIGTERM');
   }
 
   /** For how much longer nobody else can have the lock, whatever became of it: it is not given back before the command has ended. */
@@ -193,6 +226,20 @@ class LeaseGuard {
     // Somebody waits for it.
     return reason instanceof LockError && reason.code === 'stolen' ? Math.min(leftMs, this.graceMs) : leftMs;
   }
+}
+
+/** The same signal twice in one turn is one: to this process and to its group, as timeout(1) sends it. The kernel takes it so too. */
+function onceATurn(act: (signal: NodeJS.Signals) => void): (signal: NodeJS.Signals) => void {
+  const came = new Set<NodeJS.Signals>();
+  return (signal) => {
+    if (came.size === 0) {
+      void setImmediate().then(() => {
+        for (const each of came) act(each);
+        came.clear();
+      });
+    }
+    came.add(signal);
+  };
 }
 
 /**

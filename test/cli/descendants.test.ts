@@ -50,3 +50,18 @@ onLinux('one that left the group has, until it ends', async () => {
   await until(() => descendants.daemons().length === 0, 'it to end');
   expect(descendants.groupLives()).toBe(true);
 });
+
+onLinux('SIGTERM is left to whoever keeps a lock within this one, while anybody is there to pass it on', async () => {
+  const asleep = (mark: string, environment: NodeJS.ProcessEnv = process.env): ReturnType<typeof spawn> => track(spawn('sleep', ['1000'], { detached: true, env: markedEnvironment(environment, mark) }));
+  const leader = asleep('outer');
+  const daemon = asleep('outer');
+  const inner = asleep('inner', markedEnvironment(process.env, 'outer'));
+  const descendants = new Descendants(leader, 'outer');
+  await until(() => descendants.daemons().length === 2, 'both daemons to run');
+  descendants.signal('SIGTERM');
+  await until(() => !descendants.groupLives() && descendants.daemons().length === 1, 'the others to end');
+  expect(descendants.daemons()).toEqual([inner.pid]);
+  expect(daemon.signalCode ?? 'SIGTERM').toBe('SIGTERM');
+  descendants.signal('SIGTERM');
+  await until(() => descendants.daemons().length === 0, 'it to end too');
+});

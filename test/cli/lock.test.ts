@@ -217,10 +217,10 @@ describe('maekawa lock', () => {
     process.kill(pid, 'SIGKILL');
   });
 
-  onLinux('Ctrl-Z stops the command too; it goes on with the lock', async () => {
+  onLinux.each(['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const)('%s of a terminal stops the command too; it goes on with the lock', async (signal) => {
     const program = lock('suspended', ...shell('echo $$; read line; echo done'));
     const [, pid = ''] = await program.prints(/(\d+)\n/);
-    program.signal('SIGTSTP');
+    program.signal(signal);
     await untilStopped(program.child.pid, Number(pid));
     program.signal('SIGCONT');
     program.child.stdin?.end('\n');
@@ -239,6 +239,22 @@ describe('maekawa lock', () => {
     program.signal('SIGCONT');
     expect(await program.ended).toBe(122);
     expect(readFileSync(log, 'utf8')).toBe(before);
+  });
+
+  onLinux.each([
+    ['SIGTERM and then SIGKILL', [], 'TERM\n'],
+    ['SIGKILL at once, with --on-lost kill', ['--on-lost', 'kill'], ''],
+  ])('maekawa is stopped and its command is not: the guardian ends the command before somebody else has the lock, with %s', async (_how, options, caught) => {
+    const log = fileIn('frozen.log');
+    writeFileSync(log, '');
+    const program = lock('frozen', ...options, ...shell(`trap 'echo TERM >> ${log}' TERM; echo $$; while :; do sleep 0.01; done`));
+    const [, pid = ''] = await program.prints(/(\d+)\n/);
+    program.signal('SIGSTOP');
+    expect(await lock('frozen', '--node', 'n2', '--wait', '20s', '--', 'true').ended).toBe(0);
+    expect(isRunning(Number(pid))).toBe(false);
+    expect(readFileSync(log, 'utf8')).toBe(caught);
+    program.signal('SIGCONT');
+    expect(await program.ended).toBe(122);
   });
 
   test('nobody reads what is told: the command goes on', async () => {
@@ -465,7 +481,7 @@ describe('maekawa lock, within a long lease', () => {
   async function killed(name: string, options: readonly string[], script: string): Promise<{ tookMs: number; pid: number }> {
     const program = new Program(['lock', '--config', cluster.configFile, name, ...options, ...shell(`${script}\necho "$$ $MAEKAWA_HOLD"; while :; do sleep 0.05; done`)]);
     const [, pid = '', mark = ''] = await program.prints(/(\d+) (\S+)\n/);
-    expect(guardians(mark)).toHaveLength(1);
+    expect(guardians(mark)).not.toEqual([]);
     const startedMs = performance.now();
     program.signal('SIGKILL');
     await until(() => guardians(mark).length === 0, 'the guardian to end');
@@ -508,7 +524,7 @@ describe('maekawa lock, within a long lease', () => {
   onLinux('a command that ignores SIGTERM has the grace, and is killed then', async () => {
     const { tookMs, pid } = await killed('stubborn', ['--grace', '4s'], "trap '' TERM");
     expect(isRunning(pid)).toBe(false);
-    expect(tookMs).toBeGreaterThan(2_900);
+    expect(tookMs).toBeGreaterThan(2_500);
   });
 });
 

@@ -1,9 +1,13 @@
 /** What `maekawa lock` does with its command in moments that real nodes only sometimes meet. */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EXIT } from '../../src/cli/exit-codes';
 import { supervise } from '../../src/cli/supervise';
 import type { SuperviseOptions } from '../../src/cli/supervise';
 import { LockError } from '../../src/errors';
 import type { LockErrorCode } from '../../src/errors';
+import { until } from '../support/processes';
 
 const IGNORES_TERM = ['sh', '-c', "trap '' TERM; while :; do sleep 0.01; done"] as const;
 
@@ -49,4 +53,22 @@ test('a command line that is too long is refused as a command that cannot be exe
   expect((await supervise(lock, optionsFor(['true', tooLong], warnings))).exitCode).toBe(EXIT.cannotExecute);
   expect(warnings).toEqual([expect.stringMatching(/^cannot execute true: .*spawn E2BIG/)]);
   expect(process.listenerCount('SIGTERM')).toBe(handlers);
+});
+
+test('a signal that comes twice at a time, to maekawa and to its group, is passed on once', async () => {
+  const file = join(tmpdir(), `maekawa-once-${process.pid}`);
+  const lock = { signal: new AbortController().signal, validForMs: () => 3_600_000 };
+  const counts = `trap 'echo got >> "$0"' USR2; trap 'exit 3' TERM; echo up > "$0"; while :; do sleep 0.01; done`;
+  const ended = supervise(lock, optionsFor(['sh', '-c', counts, file], []));
+  const said = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  try {
+    await until(() => said() === 'up\n', 'the command to begin');
+    for (let i = 0; i < 2; i++) process.emit('SIGUSR2', 'SIGUSR2');
+    await until(() => said().includes('got'), 'the signal to arrive');
+    process.emit('SIGTERM', 'SIGTERM');
+    expect((await ended).exitCode).toBe(3);
+    expect(said()).toBe('up\ngot\n');
+  } finally {
+    rmSync(file, { force: true });
+  }
 });
