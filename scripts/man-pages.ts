@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { formatManPage } from '../src/cli/man-page';
 import { pageName, subcommandsOf } from '../src/cli/manual';
-import { createProgram, packageVersion } from '../src/cli/program';
+import { createProgram } from '../src/cli/program';
+import { VERSION } from '../src/version';
 
 const directory = join(__dirname, '../man');
 
 function write(command: Command): void {
-  writeFileSync(join(directory, `${pageName(command)}.1`), formatManPage(command, packageVersion()));
+  writeFileSync(join(directory, `${pageName(command)}.1`), formatManPage(command, VERSION));
   for (const each of subcommandsOf(command)) write(each);
 }
 

@@ -8,7 +8,7 @@ export { startNode } from './node/start';
 export type { MaekawaNode, StartOptions } from './node/start';
 export type { StopOptions } from './node/stop';
 export type {
-  CallersStatus, LockStatus, MessageCounts, MessageKind, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
+  CallersStatus, LockStatus, MessageCounts, MessageKind, NodeState, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
 } from './locks/status';
 export type {
   AcquireOptions, BareAbortSignal, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions,

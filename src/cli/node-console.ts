@@ -103,8 +103,9 @@ export class NodeConsole {
   }
 
   private status(): void {
-    const { cluster, uptimeMs, clock, peers, locks, entries } = this.node.status();
+    const { cluster, uptimeMs, clock, peers, locks, entries, state, notices } = this.node.status();
     const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} ${entries === 1 ? 'entry' : 'entries'}`];
+    lines.push(...[state.text, ...notices].map((text) => `  ${text}`));
     for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${peer.reason ?? 'unknown'})`}`);
     if (locks.length === 0) lines.push('  no lock in use');
     for (const { name, grants, queue, callers } of locks) {

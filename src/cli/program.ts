@@ -1,6 +1,4 @@
 /** The command `maekawa` with all its subcommands, as commander knows them. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { completeCommand, completionCommand } from './completion';
 import { demoCommand } from './demo';
@@ -12,11 +10,12 @@ import { quorumsCommand } from './quorums';
 import { statusCommand } from './status';
 import { watchCommand } from './watch';
 import { whoCommand } from './who';
+import { VERSION } from '../version';
 
 export function createProgram(): Command {
   const maekawa = new Command('maekawa')
     .description('a lock that a fleet of machines shares without a lock server')
-    .version(packageVersion(), '-V, --version', 'show the version');
+    .version(VERSION, '-V, --version', 'show the version');
   withManual(maekawa, {
     description: [
       'Some or all of your machines run a node each. The nodes lend each other their votes, and the node that has the votes of a quorum holds the lock. `maekawa lock` asks a node for a lock and runs a command while it holds the lock.',
@@ -55,10 +54,4 @@ function settle(command: Command): void {
     .showHelpAfterError(`(see ${pathOf(command)} --help)`)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'maekawa: ')) });
   for (const each of command.commands) settle(each);
-}
-
-export function packageVersion(): string {
-  // Two folders up from src/cli when run from source, three when built.
-  const path = ['../../package.json', '../../../package.json'].map((each) => join(__dirname, each)).find(existsSync);
-  return path === undefined ? 'unknown' : (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }

@@ -19,10 +19,15 @@ interface StatusOptions extends TlsOptions {
   readonly watch?: true;
   readonly every: number;
   readonly json?: true;
+  readonly node?: readonly string[];
+  readonly waitReady?: number;
 }
 
 /** How long a node may take to answer before it counts as down. */
 const ANSWER_MS = 1_500;
+
+/** How often nodes that are not ready are asked again, with --wait-ready. */
+const ASK_AGAIN_MS = 250;
 
 type NodeAnswer =
   | { readonly id: string; readonly address: string; readonly up: true; readonly status: StatusReply }
@@ -34,17 +39,22 @@ export function statusCommand(): Command {
     .addOption(configOption())
     .option('--watch', 'show it again and again')
     .addOption(durationOption('--every <duration>', 'how often to show it, with --watch', '1s'))
-    .option('--json', 'print one JSON object each time');
+    .option('--json', 'print one JSON object each time')
+    .option('--node <id>', 'ask this node alone (repeatable; default: all of the configuration)', (id: string, before: readonly string[] = []) => [...before, id])
+    .addOption(durationOption('--wait-ready <duration>', 'wait at most so long until each node asked is ready, and then show it').conflicts('watch'));
   for (const option of tlsOptions()) command.addOption(option);
   return withManual(command, {
     description: [
-      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers. LENT counts the locks for which it lends its vote, QUEUED the requests that wait for its vote. ENTRIES counts how often a lock was entered through it. The locks in use follow: a `retained` lock was released and keeps its votes until somebody else asks; a `recalled` lock was taken from clients who have not given it back yet. A node that is up may still be unable to lend its vote, if it cannot write its data directory: see its log.',
-      'Between the two tables stands what a node has to tell its operator, such as that nodes with another configuration serve beside it.',
+      'Asks every node of the configuration. HELD and WANTED count the locks of its own callers. LENT counts the locks for which it lends its vote, QUEUED the requests that wait for its vote. ENTRIES counts how often a lock was entered through it. The locks in use follow: a `retained` lock was released and keeps its votes until somebody else asks; a `recalled` lock was taken from clients who have not given it back yet. ',
+      'STATE is what a node says of itself. `ready`: a lock can be had through it, and it lends its vote. `silent`: it restarted and lends no vote yet. `no quorum`: the nodes that it reaches and that lend their votes contain no quorum, so no lock can be had there. `cannot write`: its data directory cannot be written, and it says nothing until it can. `stopping`: it takes no new request, and waits for what is held. `down`: it does not answer, or is not the node that the configuration means.',
+      'Between the two tables stands why a node is not ready, and what it has to tell its operator, such as that nodes with another configuration serve beside it.',
+      'With --wait-ready the command waits until every node asked is ready: then the next one may be restarted. While it waits it says on standard error which are not, and why.',
     ],
-    exitCodes: ['usage', ['noQuorum', 'the nodes that are up contain no quorum']],
+    exitCodes: ['usage', ['noQuorum', 'no lock can be had through any of the nodes asked'], ['timeout', 'with --wait-ready: a node was not ready in time']],
     examples: [
       ['maekawa status'],
       ['maekawa status --watch'],
+      ['maekawa status --wait-ready 60s', 'between two steps of a rolling restart'],
       ["maekawa status --json | jq -r '.nodes[] | select(.up | not) | .id'", 'the nodes that are down'],
     ],
   }).action(run);
@@ -52,16 +62,23 @@ export function statusCommand(): Command {
 
 async function run(options: StatusOptions): Promise<void> {
   const configuration = readConfiguration(options.config);
+  const unknown = options.node?.find((id) => !configuration.nodes.some((each) => each.id === id));
+  if (unknown !== undefined) {
+    throw new LockError('config', `${options.config} has no node ${JSON.stringify(unknown)}; give one of ${configuration.nodes.map((each) => each.id).join(', ')}`);
+  }
+  const asked = configuration.nodes.filter(({ id }) => options.node?.includes(id) ?? true);
   const tls = clientTlsOf(options);
-  const clients = configuration.nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls }) }));
+  const clients = asked.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls }) }));
+  const askAll = (): Promise<NodeAnswer[]> => Promise.all(clients.map(({ id, client }) => ask(id, client, configuration)));
   try {
     for (;;) {
-      const answers = await Promise.all(clients.map(({ id, client }) => ask(id, client, configuration)));
+      const answers = options.waitReady === undefined ? await askAll() : await untilReady(askAll, options.waitReady);
       const isTerminal = process.stdout.isTTY && options.watch === true && options.json !== true;
       const text = options.json === true ? JSON.stringify(toJson(configuration, answers)) : describe(configuration, answers);
       process.stdout.write(`${isTerminal ? '\x1b[H\x1b[J' : ''}${text}\n`);
       if (options.watch !== true) {
-        if (!hasQuorum(configuration, answers)) throw new ExitWith(EXIT.noQuorum);
+        if (options.waitReady !== undefined && !answers.every(isReady)) throw new ExitWith(EXIT.timeout);
+        if (!answers.some(servesLocks)) throw new ExitWith(EXIT.noQuorum);
         return;
       }
       await sleep(options.every);
@@ -91,37 +108,72 @@ function foreignness(id: string, status: StatusReply, { cluster, digest }: Confi
   return null;
 }
 
-function hasQuorum({ coterie }: Configuration, answers: readonly NodeAnswer[]): boolean {
-  return coterie.containsQuorum(new Set(answers.filter((each) => each.up).map((each) => each.id)));
+/** Asks again and again, and tells what is not ready and why, each time that this has changed. */
+async function untilReady(askAll: () => Promise<NodeAnswer[]>, withinMs: number): Promise<NodeAnswer[]> {
+  const untilMs = performance.now() + withinMs;
+  for (let told = ''; ; ) {
+    const answers = await askAll();
+    const waiting = answers.filter((each) => !isReady(each));
+    if (waiting.length === 0 || performance.now() > untilMs) return answers;
+    const states = waiting.map((each) => `${each.id} ${stateOf(each)}`).join();
+    if (states !== told) process.stderr.write(`waiting for ${waiting.map((each) => `${each.id}: ${each.up ? reasonOf(each.status) : `down, ${each.reason}`}`).join('; ')}\n`);
+    told = states;
+    await sleep(ASK_AGAIN_MS);
+  }
+}
+
+function isReady(answer: NodeAnswer): boolean {
+  return answer.up && answer.status.state?.kind === 'KIND_READY';
+}
+
+function servesLocks(answer: NodeAnswer): boolean {
+  return answer.up && answer.status.state?.servesLocks === true;
+}
+
+function reasonOf({ state }: StatusReply): string {
+  return state?.text ?? 'it does not say whether it is ready; it may run another version';
+}
+
+/** As people read it: `ready`, `no quorum`. */
+function stateOf(answer: NodeAnswer): string {
+  if (!answer.up) return 'down';
+  const { state } = answer.status;
+  return state === null ? 'up' : state.kind.slice('KIND_'.length).toLowerCase().replaceAll('_', ' ');
 }
 
 function describe(configuration: Configuration, answers: readonly NodeAnswer[]): string {
-  const up = answers.filter((each) => each.up).length;
-  const quorum = hasQuorum(configuration, answers) ? 'they contain a quorum' : 'they contain NO quorum, so no lock can be taken';
+  const count = (is: (answer: NodeAnswer) => boolean): number => answers.filter(is).length;
+  const serving = count(servesLocks);
+  const use = serving === 0 ? 'NO lock can be had' : `a lock can be had through ${serving === answers.length ? 'each of them' : answers.filter(servesLocks).map(({ id }) => id).join(', ')}`;
   const rows = answers.map((answer) => {
-    if (!answer.up) return [answer.id, 'down', '', '', '', '', '', '', answer.reason];
+    if (!answer.up) return [answer.id, 'down', '', '', '', '', '', '', '', answer.reason];
     const { status } = answer;
     const callers = status.locks.flatMap((each) => each.callers ?? []);
     return [
       answer.id,
-      'up',
+      stateOf(answer),
       formatDuration(status.uptimeMs),
       String(callers.reduce((sum, each) => sum + each.inside, 0)),
       String(callers.reduce((sum, each) => sum + each.waiting, 0)),
       String(status.locks.reduce((sum, each) => sum + each.grants.length, 0)),
       String(status.locks.reduce((sum, each) => sum + each.queue.length, 0)),
       String(status.entries),
+      status.version,
       `${countsByKind(status.sent)}${unreachable(status)}`,
     ];
   });
-  const nodes = formatTable(['NODE', 'STATE', 'UP FOR', 'HELD', 'WANTED', 'LENT', 'QUEUED', 'ENTRIES', 'MESSAGES SENT'], rows);
+  const nodes = formatTable(['NODE', 'STATE', 'UP FOR', 'HELD', 'WANTED', 'LENT', 'QUEUED', 'ENTRIES', 'VERSION', 'MESSAGES SENT'], rows);
   const locks = lockRows(answers);
   return [
-    `cluster ${configuration.cluster}: ${up} of ${answers.length} nodes are up; ${quorum}`,
+    `cluster ${configuration.cluster}: ${count((each) => each.up)} of ${answers.length} nodes are up, ${count(isReady)} of them ready; ${use}`,
     nodes,
-    ...answers.flatMap((each) => (each.up ? each.status.notices.map((notice) => `${each.id}: ${notice}`) : [])),
+    ...answers.flatMap((each) => (each.up ? notesOf(each.status, isReady(each)).map((note) => `${each.id}: ${note}`) : [])),
     ...(locks.length === 0 ? [] : ['', formatTable(['LOCK', 'NODE', 'STATE', 'TOKEN', 'INSIDE', 'WAITING', 'VALID FOR'], locks)]),
   ].join('\n');
+}
+
+function notesOf(status: StatusReply, isReady: boolean): string[] {
+  return [...(isReady ? [] : [reasonOf(status)]), ...status.notices];
 }
 
 function unreachable(status: StatusReply): string {
@@ -171,8 +223,9 @@ function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer
 }
 
 function statusJson(status: StatusReply): object {
-  const { sent, received, ignored, locks } = status;
-  return { ...status, sent: countsJson(sent), received: countsJson(received), ignored: countsJson(ignored), locks: locks.map(lockJson) };
+  const { sent, received, ignored, locks, state } = status;
+  const stateJson = state === null ? null : { ...state, kind: state.kind.slice('KIND_'.length).toLowerCase().replaceAll('_', '-') };
+  return { ...status, state: stateJson, sent: countsJson(sent), received: countsJson(received), ignored: countsJson(ignored), locks: locks.map(lockJson) };
 }
 
 function countsJson(counts: readonly CountMessage[]): Record<string, number> {

@@ -9,8 +9,12 @@ import { addReflection } from './reflection';
 import { LOCKS_SERVICE } from './schema';
 import { healthSchema } from './schemas';
 
-/** The names that a probe may ask for: the server as a whole, and its service for clients. */
-const SERVICES = ['', LOCKS_SERVICE] as const;
+/**
+ * The names that a probe may ask for. The empty one stands for the server as a whole, and is what probes ask for that name
+ * none: it lives. A node that lives and reaches no quorum must not be restarted, for that heals nothing.
+ */
+const ALIVE = ['', 'liveness'] as const;
+const READY = 'readiness';
 
 export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
 
@@ -40,15 +44,24 @@ export function healthCheck(): HealthMethods['Check'] {
   return healthMethods().Check;
 }
 
+/** What probes are told. */
+export interface Vitals {
+  /** The node runs, whether or not a lock can be had: services `` and `liveness`. */
+  readonly isAlive: boolean;
+  /** A lock can be had through it: service `maekawa.v1.Locks`. */
+  readonly servesLocks: boolean;
+  /** That, and it lends its vote: another node may be restarted. Service `readiness`. */
+  readonly isReady: boolean;
+}
+
 export interface Health {
-  /** Serving means that a lock can be had through this node: it reaches a quorum. */
-  setServing(isServing: boolean): void;
+  set(vitals: Vitals): void;
 }
 
 type WatchCall = ServerWritableStream<HealthQuestion, HealthAnswer>;
 
 export function addDiscovery(server: Server): Health {
-  const statuses = new Map<string, ServingStatus>(SERVICES.map((service) => [service, 'NOT_SERVING']));
+  const statuses = new Map<string, ServingStatus>([...ALIVE, LOCKS_SERVICE, READY].map((service) => [service, 'NOT_SERVING']));
   /** Who watches, and what each was told last. */
   const watches = new Map<WatchCall, ServingStatus | undefined>();
   const tell = (call: WatchCall): void => {
@@ -75,8 +88,11 @@ export function addDiscovery(server: Server): Health {
   });
   addReflection(server);
   return {
-    setServing: (isServing) => {
-      for (const service of SERVICES) statuses.set(service, isServing ? 'SERVING' : 'NOT_SERVING');
+    set: ({ isAlive, servesLocks, isReady }) => {
+      const word = (isServing: boolean): ServingStatus => (isServing ? 'SERVING' : 'NOT_SERVING');
+      for (const service of ALIVE) statuses.set(service, word(isAlive));
+      statuses.set(LOCKS_SERVICE, word(servesLocks));
+      statuses.set(READY, word(isReady));
       for (const call of watches.keys()) tell(call);
     },
   };

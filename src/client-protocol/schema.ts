@@ -99,6 +99,20 @@ export interface StatusReply {
   readonly entries: number;
   readonly layout: string;
   readonly notices: readonly string[];
+  readonly version: string;
+  /** Null from a node of a version that does not tell it. */
+  readonly state: NodeStateMessage | null;
+  readonly restsOnWallClocks: boolean;
+}
+
+export type NodeStateKind = 'KIND_UNSPECIFIED' | 'KIND_READY' | 'KIND_SILENT' | 'KIND_NO_QUORUM' | 'KIND_CANNOT_WRITE' | 'KIND_STOPPING';
+
+export interface NodeStateMessage {
+  readonly kind: NodeStateKind;
+  readonly servesLocks: boolean;
+  readonly lendsVote: boolean;
+  readonly forMs: number;
+  readonly text: string;
 }
 
 export interface LockInfoMessage {

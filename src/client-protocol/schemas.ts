@@ -113,6 +113,30 @@ export const locksSchema = {
                 "entries": {"type":"uint64","id":11},
                 "layout": {"type":"string","id":12},
                 "notices": {"rule":"repeated","type":"string","id":13},
+                "version": {"type":"string","id":14},
+                "state": {"type":"NodeState","id":15},
+                "rests_on_wall_clocks": {"type":"bool","id":16},
+              },
+            },
+            "NodeState": {
+              "fields": {
+                "kind": {"type":"Kind","id":1},
+                "serves_locks": {"type":"bool","id":2},
+                "lends_vote": {"type":"bool","id":3},
+                "for_ms": {"type":"uint64","id":4},
+                "text": {"type":"string","id":5},
+              },
+              "nested": {
+                "Kind": {
+                  "values": {
+                    "KIND_UNSPECIFIED": 0,
+                    "KIND_READY": 1,
+                    "KIND_SILENT": 2,
+                    "KIND_NO_QUORUM": 3,
+                    "KIND_CANNOT_WRITE": 4,
+                    "KIND_STOPPING": 5,
+                  },
+                },
               },
             },
             "Count": {"fields":{"of":{"type":"string","id":1},"count":{"type":"uint64","id":2}}},

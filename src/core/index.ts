@@ -63,9 +63,9 @@ export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {
-  createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
+  createNode, durableClock, inspectLending, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
 export { CredibleClock } from './credible-clock';
 export { Candidacy } from './candidacy';
 export type { CandidacyOrder, CandidacySettings, RivalAnswer, RivalView, Standing } from './candidacy';
-export type { Birth, LockNode, LockView, NodeView } from './node';
+export type { Birth, LendingView, LockNode, LockView, NodeView } from './node';

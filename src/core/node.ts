@@ -59,6 +59,16 @@ export interface NodeView {
   readonly ceiling: LamportTime;
 }
 
+/** What one node knows of who lends votes. For status pages. */
+export interface LendingView {
+  /** It lends its vote. */
+  readonly isLending: boolean;
+  /** It has a memory, or has learned what it can: its callers may ask for locks. */
+  readonly takesPart: boolean;
+  /** Which nodes lend nothing yet, and until when as far as it knows; itself among them. */
+  readonly silentUntilMs: ReadonlyMap<NodeId, number>;
+}
+
 declare const opaque: unique symbol;
 
 /** A node of the protocol, opaque: what there is to do with it are the functions of this module. `createNode` makes it. */
@@ -117,6 +127,10 @@ class CoreNode implements Context, LockNode {
 
   get takesPart(): boolean {
     return this.memory.isKnown;
+  }
+
+  get lending(): LendingView {
+    return { isLending: !this.isSilent, takesPart: this.takesPart, silentUntilMs: this.reach.silences };
   }
 
   /** As peers are told it. */
@@ -379,6 +393,11 @@ export function silentForMs(node: LockNode, nowMs: number): number {
 export function inspectNode(node: LockNode): NodeView {
   const { settings, clock } = insideOf(node);
   return { id: settings.self, clock: clock.now, ceiling: clock.ceiling };
+}
+
+/** What this node knows of who lends votes. */
+export function inspectLending(node: LockNode): LendingView {
+  return insideOf(node).lending;
 }
 
 /**

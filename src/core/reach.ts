@@ -37,6 +37,11 @@ export class Reach {
     return this.down.size > 0;
   }
 
+  /** Nodes that are up and lend nothing yet, and until when. */
+  get silences(): ReadonlyMap<NodeId, number> {
+    return new Map(this.silent);
+  }
+
   /** When the next silence ends, or Infinity. */
   get earliestMs(): number {
     let earliestMs = Infinity;

@@ -14,6 +14,7 @@ import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
 import { permitOf } from './semaphore';
+import { missingVotes } from './status';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
 /**
@@ -29,7 +30,7 @@ export const CALLERS_DRAIN_MS = 400;
 export interface ManagerParts {
   readonly id: NodeId;
   readonly runtime: Runtime;
-  /** Whether the nodes in reach contain a quorum. */
+  /** Whether the nodes in reach that lend their votes contain a quorum, as far as this one knows. */
   readonly hasQuorum: () => boolean;
   /** The snapshots of the other nodes; null for one that did not answer. */
   readonly queryPeers: () => Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>>;
@@ -283,11 +284,12 @@ export class NodeLockManager extends BaseLockManager {
     if (hasQuorum()) {
       return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.knownOfHolder(name)}`);
     }
-    const down = [...runtime.down].sort(([a], [b]) => (a < b ? -1 : 1)).map(([peer, reason]) => `${peer} (${reason})`).join(', ');
+    const { why } = runtime.lending();
+    const advice = [...why.values()].some(({ kind }) => kind === 'down') ? 'Start those that are down, or check the network' : 'Wait until they lend their votes again';
     return new LockError(
       'no-quorum',
-      `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but the nodes it can reach contain no quorum. ` +
-        `Down: ${down}. Start them, or check the network`,
+      `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but the nodes that it reaches and that lend their votes contain no quorum. ` +
+        `Missing: ${missingVotes(why)}. ${advice}`,
     );
   }
 

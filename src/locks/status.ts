@@ -4,12 +4,22 @@
  */
 import { assertNever } from '../core';
 import type { LamportTime, LockView, Mode, NodeId, Token } from '../core';
+import type { Lending, WhyNoVote } from '../runtime/lending';
 import type { PeerStatus } from '../transport/transport';
 
 /** What a node knows of itself, its peers and its locks at one moment. */
 export interface NodeStatus {
   /** This node's id. */
   readonly id: NodeId;
+  /** The version of maekawa that it runs. */
+  readonly version: string;
+  /** What it can do at this moment: whether a lock can be had through it, and whether it lends its vote. */
+  readonly state: NodeState;
+  /**
+   * It lost its memory, and too few peers could tell it which tokens may be in use: its tokens exceed earlier ones only if the
+   * machines' wall clocks agree to within a lease.
+   */
+  readonly restsOnWallClocks: boolean;
   /** The cluster's name in the configuration. */
   readonly cluster: string;
   /** Digest of the configuration; equal on all nodes of a cluster. */
@@ -30,6 +40,27 @@ export interface NodeStatus {
   readonly messages: MessageCounts;
   /** How often callers of this node entered a lock. */
   readonly entries: number;
+}
+
+/** What a node can do at one moment. */
+export interface NodeState {
+  /**
+   * - `ready`: a lock can be had through it, and it lends its vote.
+   * - `silent`: it lends no vote yet, for votes that it lent before it restarted may be on loan. A lock may be had through it with
+   *   the votes of others (`servesLocks`).
+   * - `no-quorum`: the nodes in reach that lend their votes contain no quorum.
+   * - `cannot-write`: it cannot write its data directory, and says nothing until it can.
+   * - `stopping`: it takes no new requests. What is held goes on, and it lends its vote, until the grace is over.
+   */
+  readonly kind: 'ready' | 'silent' | 'no-quorum' | 'cannot-write' | 'stopping';
+  /** A lock can be had through it, as far as it knows. */
+  readonly servesLocks: boolean;
+  /** It lends its vote to other nodes. */
+  readonly lendsVote: boolean;
+  /** For how much longer it stays so, as far as it knows: of `silent` and `stopping`. */
+  readonly forMs?: number;
+  /** The same for people, with the reasons, in one line. */
+  readonly text: string;
 }
 
 /** One lock, as one node knows it: what its vote does, and what its own callers do. */
@@ -117,6 +148,59 @@ export interface MessageCounts {
   readonly received: Readonly<Record<MessageKind, number>>;
   /** Messages that had no effect, by reason. Such are normal after a message was lost or late. */
   readonly ignored: Readonly<Record<string, number>>;
+}
+
+/** What a node knows of the votes in reach, in public words. `graceLeftMs`: null while it does not stop. */
+export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boolean, graceLeftMs: number | null): NodeState {
+  const own = why.get(id);
+  const lendsVote = own === undefined;
+  if (graceLeftMs !== null) {
+    const text = `takes no new requests, and waits up to ${inSeconds(graceLeftMs)} more for what is held; then it stops`;
+    return { kind: 'stopping', servesLocks: false, lendsVote, forMs: graceLeftMs, text };
+  }
+  const servesLocks = hasQuorum && mayAsk;
+  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : noQuorumText(why)}`;
+  switch (own?.kind) {
+    case 'cannot write':
+      return { kind: 'cannot-write', servesLocks, lendsVote, text: `${servesLocks ? '' : 'no lock can be had here: '}it ${whyNoVoteText(own)}` };
+    case 'silent':
+      return { kind: 'silent', servesLocks, lendsVote, forMs: own.forMs, text: `${whyNoVoteText(own)}${servesLocks ? '' : `; ${noLock}`}` };
+    default:
+      if (!hasQuorum) return { kind: 'no-quorum', servesLocks, lendsVote, text: noLock };
+      if (own === undefined) return { kind: 'ready', servesLocks, lendsVote, text: 'a lock can be had here, and it lends its vote' };
+      return { kind: 'silent', servesLocks, lendsVote, text: `${whyNoVoteText(own)}${servesLocks ? '' : `; ${noLock}`}` };
+  }
+}
+
+/** Which votes are missing, and why: `n2 (connection refused), n3 (lends no vote for 3 s more, because it restarted)`. */
+export function missingVotes(why: Lending['why']): string {
+  return [...why].sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, reason]) => `${node} (${whyNoVoteText(reason)})`).join(', ');
+}
+
+function noQuorumText(why: Lending['why']): string {
+  return `the nodes that it reaches and that lend their votes contain no quorum. Missing: ${missingVotes(why)}`;
+}
+
+function whyNoVoteText(why: WhyNoVote): string {
+  switch (why.kind) {
+    case 'down':
+      return why.reason;
+    case 'silent':
+      return `lends no vote for ${inSeconds(why.forMs)} more, because it may have lent it before it restarted`;
+    case 'learns':
+      return 'lends no vote yet: it lost its memory, and learns from its peers first';
+    case 'has not begun':
+      return 'lends no vote yet: it waits for a quorum of nodes with its configuration';
+    case 'cannot write':
+      return `lends no vote: ${why.reason}`;
+    default:
+      return assertNever(why);
+  }
+}
+
+/** Rounded up: who waits for so long does not come too early. */
+function inSeconds(ms: number): string {
+  return ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`;
 }
 
 /** What the core knows of one lock, in public words. `nowMs` is the core's time, in which its views speak. */

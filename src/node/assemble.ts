@@ -34,7 +34,7 @@ export interface AssembledNode {
   readonly runtime: Runtime;
   readonly candidacy?: Candidacy;
   readonly manager: NodeLockManager;
-  /** Whether the nodes in reach contain a quorum. */
+  /** Whether the nodes in reach that lend their votes contain a quorum, as far as this one knows. */
   readonly hasQuorum: () => boolean;
 }
 
@@ -62,7 +62,10 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, credible, ...recording, ...guard });
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
-  const hasQuorum = (): boolean => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !runtime.down.has(node))));
+  const hasQuorum = (): boolean => {
+    const { why } = runtime.lending();
+    return coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !why.has(node))));
+  };
   const pause = (forMs: number): Promise<void> => time.pause(forMs);
   return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause }) };
 }

@@ -10,6 +10,8 @@ import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import type { DataDirectory, LendingTerms } from '../runtime/data-directory';
 
+export const IGNORED_FIRST_START = 'ignored --first-start (startNode: firstStart): this data directory says that the node ran before, so a vote that it lent may be on loan';
+
 /** How a life begins. */
 export interface LifeToCome {
   /** No vote of this node can be on loan, if what it was told is true. */
@@ -52,7 +54,7 @@ export function lifeToCome({ id, configuration, slack, directory, firstStart }: 
 
   const remarks: { level: 'info' | 'warn'; text: string }[] = [];
   if (firstStart && existed) {
-    remarks.push({ level: 'warn', text: 'ignored --first-start: this data directory says that the node ran before, so a vote that it lent may be on loan' });
+    remarks.push({ level: 'warn', text: IGNORED_FIRST_START });
   }
   if (existed && terms === null) {
     remarks.push({

@@ -4,6 +4,7 @@
  */
 import type { Candidacy, RivalView } from '../core';
 import type { Logger } from '../log';
+import { IGNORED_FIRST_START } from './earlier-life';
 
 /** How often the log repeats what must not go on. */
 const REPEAT_MS = 60_000;
@@ -51,6 +52,23 @@ export function noticesOf(layout: string, candidacy: Candidacy): Notice[] {
     });
   }
   return notices;
+}
+
+export interface Standing {
+  /** It was told `--first-start`, and its data directory remembers a life. */
+  readonly ignoresFirstStart: boolean;
+  readonly restsOnWallClocks: boolean;
+  /** Why the data directory cannot be written; null when it can. */
+  readonly storageFault: string | null;
+}
+
+/** What was logged once, and stays so: for status. */
+export function standingNotices({ ignoresFirstStart, restsOnWallClocks, storageFault }: Standing): string[] {
+  return [
+    ...(storageFault === null ? [] : [`the data directory cannot be written; when the clock values reserved there are used up, this node lends no vote. Mend the disk: ${storageFault}`]),
+    ...(restsOnWallClocks ? ["tokens exceed earlier ones only if the machines' wall clocks agree to within a lease: this node lost its memory, and could hear too few peers that remember"] : []),
+    ...(ignoresFirstStart ? [`${IGNORED_FIRST_START}. Start it without --first-start`] : []),
+  ];
 }
 
 function described(rivals: readonly RivalView[], layout: string): string {

@@ -8,8 +8,8 @@ import { slackOf } from '../core';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
-import { lockStatus } from '../locks/status';
-import type { NodeStatus } from '../locks/status';
+import { lockStatus, nodeState } from '../locks/status';
+import type { NodeState, NodeStatus } from '../locks/status';
 import type { LockManager, PlatformAbortSignal } from '../locks/types';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
@@ -26,12 +26,13 @@ import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
 import { NodeStop } from './stop';
 import type { StopOptions } from './stop';
-import { NoticeLog, noticesOf } from './notices';
+import { NoticeLog, noticesOf, standingNotices } from './notices';
 import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
 import { MonotonicTime } from '../runtime/monotonic-time';
 import { TraceWriter } from '../runtime/trace-writer';
+import { VERSION } from '../version';
 
 /** The year 2112: half of all Lamport times. */
 const WALL_CLOCK_US_MAX = 2 ** 52;
@@ -56,7 +57,7 @@ export interface StartOptions {
   /**
    * Nobody has ever run this cluster, so the node lends its vote at once and not after one silent lease. Default
    * false. Set it only when that is true: otherwise it can let two holders in. A node whose data directory remembers a
-   * life ignores it, and one that hears of an earlier life from a peer is silent like any other. LockError `config`
+   * life ignores it, which its log and `status` tell, and one that hears of an earlier life from a peer is silent like any other. LockError `config`
    * together with a configuration that has a `change`.
    */
   readonly firstStart?: boolean;
@@ -156,6 +157,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   });
 
   const notices = (): Notice[] => (candidacy === undefined ? [] : noticesOf(layout, candidacy));
+  const state = (): NodeState => nodeState(id, runtime.lending(), hasQuorum(), stopping.graceLeftMs);
   const noticeLog = new NoticeLog(log);
   let hasBegun = false;
   runtime.onCandidacy = () => {
@@ -176,10 +178,16 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       const { sent, received, ignored } = runtime.counts;
       return {
         id,
+        version: VERSION,
+        state: state(),
         cluster,
         digest,
         layout,
-        notices: notices().map(({ text }) => text),
+        notices: [
+          ...standingNotices({ ignoresFirstStart: options.firstStart === true && !life.firstStart, restsOnWallClocks: runtime.restsOnWallClocks, storageFault: runtime.storageFault }),
+          ...notices().map(({ text }) => text),
+        ],
+        restsOnWallClocks: runtime.restsOnWallClocks,
         uptimeMs: nowMs - startedAtMs,
         clock: runtime.clock(),
         peers: transport.peers(),
@@ -192,14 +200,17 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   };
   const service = addLocksService(server, node, manager);
   const health = addDiscovery(server);
-  runtime.onReach = () => health.setServing(hasQuorum());
+  const tellProbes = (): void => {
+    const { servesLocks, lendsVote } = state();
+    const isAlive = !runtime.ended.signal.aborted;
+    health.set({ isAlive, servesLocks: isAlive && servesLocks, isReady: isAlive && servesLocks && lendsVote });
+  };
+  runtime.onReach = tellProbes;
+  runtime.ended.signal.addEventListener('abort', tellProbes);
   let listening: Listening | undefined;
   const stopping = new NodeStop({
     id, runtime, manager, log,
-    onBegin: () => {
-      runtime.onReach = () => undefined;
-      health.setServing(false);
-    },
+    onBegin: tellProbes,
     close: async (reason) => {
       const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
       await runtime.stop(reason, inUse.flatMap((names) => [...names]));
@@ -212,7 +223,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     listening = await listen(server, address, { ...tls, insecure });
     node.address = `${address.slice(0, address.lastIndexOf(':'))}:${listening.port}`;
     await runtime.start();
-    health.setServing(hasQuorum());
+    tellProbes();
     const silence = runtime.silentForMs();
     log.info(
       { cluster, digest, layout, leaseMs, dataDir: options.ephemeral === true ? null : (options.dataDir ?? `./maekawa-data/${id}`) },

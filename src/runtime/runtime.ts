@@ -13,6 +13,8 @@ import type { Logger } from '../log';
 import { lockNameFault } from '../lock-name';
 import type { Greeting, Transport } from '../transport/transport';
 import type { DataDirectory, LendingTerms } from './data-directory';
+import { lendingOf } from './lending';
+import type { Lending } from './lending';
 import type { NodeTime } from './monotonic-time';
 
 /** How long to wait before a ceiling that could not be written is written again. */
@@ -72,7 +74,7 @@ export class Runtime {
   readonly ended = new AbortController();
   /** Aborts as soon as the node begins to stop, with why. */
   readonly stops = new AbortController();
-  /** Called after each change of which peers are up. */
+  /** Called when it may have changed what this node can do: at once for what is heard, and soon for what comes with time. */
   onReach: () => void = () => undefined;
   /** It lost its memory, and too few peers could tell: its tokens exceed earlier ones as far as the wall clocks agree. */
   restsOnWallClocks = false;
@@ -91,6 +93,8 @@ export class Runtime {
   private isReserving = false;
   /** Why the ceiling could not be written the last time; null when it was. */
   private ceilingFault: string | null = null;
+  /** The same of the terms under which it lends. */
+  private termsFault: string | null = null;
   private forgetCeiling: () => void = () => undefined;
   private forgetCandidacyWake: () => void = () => undefined;
   private forgetTerms: () => void = () => undefined;
@@ -215,6 +219,17 @@ export class Runtime {
     return this.parts.candidacy?.silentForMs(nowMs) ?? silentForMs(this.parts.core, nowMs);
   }
 
+  /** Why the data directory could not be written the last time; null when it was. The node goes on while clock values are left. */
+  get storageFault(): string | null {
+    return this.ceilingFault ?? this.termsFault;
+  }
+
+  /** Who lends votes, as far as this node knows. */
+  lending(): Lending {
+    const { id, core, candidacy } = this.parts;
+    return lendingOf({ id, core, candidacy, nowMs: this.nowMs(), down: this.down, storageFault: this.ceilingFault, termsFault: this.termsFault });
+  }
+
   /** Why this node can say nothing; or null. */
   muteReason(): string | null {
     if (!isMute(this.parts.core, this.nowMs())) return null;
@@ -303,6 +318,7 @@ export class Runtime {
     if (candidacy === undefined || this.closed !== null) return;
     for (const order of hear(candidacy, this.nowMs())) this.obey(order);
     this.onCandidacy();
+    this.onReach();
   }
 
   private obey(order: CandidacyOrder): void {
@@ -329,10 +345,14 @@ export class Runtime {
     const { terms, dataDirectory, log } = this.parts;
     const written = terms === undefined ? Promise.resolve() : dataDirectory.remember(terms.whenLending);
     written.then(
-      () => this.follow((candidate, nowMs) => candidate.termsAreWritten(nowMs)),
+      () => {
+        this.termsFault = null;
+        this.follow((candidate, nowMs) => candidate.termsAreWritten(nowMs));
+      },
       (error: unknown) => {
         if (this.closed !== null) return;
-        log.error(`cannot write the data directory; this node lends no vote until it can: ${error instanceof Error ? error.message : String(error)}`);
+        this.termsFault = error instanceof Error ? error.message : String(error);
+        log.error(`cannot write the data directory; this node lends no vote until it can: ${this.termsFault}`);
         this.forgetTerms = this.schedule(() => this.writeTerms(), CEILING_RETRY_MS);
       },
     );
@@ -476,6 +496,7 @@ export class Runtime {
     this.forgetSleepWatch = this.schedule(() => {
       this.watchForSleep();
       this.catchUp();
+      this.onReach();
     }, SLEEP_UNNOTICED_MS);
   }
 

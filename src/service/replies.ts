@@ -1,8 +1,8 @@
 /** What the client service answers, made from what the node knows. */
-import type { CallersStatus, LockStatus, VoteStatus } from '../locks/status';
+import type { CallersStatus, LockStatus, NodeState, VoteStatus } from '../locks/status';
 import type { ClusterSnapshot, LockManagerSnapshot } from '../locks/types';
 import type {
-  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, QueryReply, StatusReply, VoteStatus as VoteMessage,
+  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, NodeStateKind, QueryReply, StatusReply, VoteStatus as VoteMessage,
 } from '../client-protocol/schema';
 import { lockBytes, lockInfoMessage, wireMode } from '../client-protocol/wire-words';
 import type { ServedNode } from './served-node';
@@ -27,8 +27,15 @@ export function statusReply(node: ServedNode): StatusReply {
     entries: status.entries,
     layout: status.layout,
     notices: status.notices,
+    version: status.version,
+    state: { ...status.state, kind: STATE_KINDS[status.state.kind], forMs: Math.ceil(status.state.forMs ?? 0) },
+    restsOnWallClocks: status.restsOnWallClocks,
   };
 }
+
+const STATE_KINDS: Readonly<Record<NodeState['kind'], NodeStateKind>> = {
+  ready: 'KIND_READY', silent: 'KIND_SILENT', 'no-quorum': 'KIND_NO_QUORUM', 'cannot-write': 'KIND_CANNOT_WRITE', stopping: 'KIND_STOPPING',
+};
 
 function countMessages(counts: Readonly<Record<string, number>>): CountMessage[] {
   return Object.entries(counts).map(([of, count]) => ({ of, count }));

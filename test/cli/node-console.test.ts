@@ -37,7 +37,7 @@ async function type(line: string, answer: RegExp): Promise<void> {
 test('lock, status and unlock', async () => {
   await type('lock invoices', /^you hold invoices, token \d+ \(after \d+ ms\)$/m);
   await type('lock invoices', /^you hold invoices or wait for it already; unlock it first$/m);
-  await type('status', /^n1 of cluster test, up \d+ s, Lamport time \d+, 1 entry\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
+  await type('status', /^n1 of cluster test, up \d+ s, Lamport time \d+, 1 entry\n {2}a lock can be had here, and it lends its vote\n {2}invoices: vote lent to n1 \(exclusive\), 0 waiting; own request: held$/m);
   await type('unlock invoices', /^gave invoices back$/m);
   await type('unlock invoices', /^you neither hold invoices nor wait for it$/m);
 });

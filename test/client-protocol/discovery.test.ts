@@ -23,22 +23,54 @@ async function start(id: string): Promise<MaekawaNode> {
   return node;
 }
 
-test('health: serving only while the node reaches a quorum', async () => {
-  const { address } = await start('n1');
+test('health: alive whatever the quorum, serving only while a lock can be had, ready only while it also lends its vote', async () => {
+  const first = await start('n1');
   const HealthClient = grpc.makeGenericClientConstructor(healthService, 'Health');
-  const client = new HealthClient(address, grpc.credentials.createInsecure());
+  const client = new HealthClient(first.address, grpc.credentials.createInsecure());
   const check = (name: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const call = client['check'] as unknown as (this: grpc.Client, request: object, done: (error: Error | null, reply: { status: string }) => void) => void;
       call.call(client, { service: name }, (error, reply) => (error === null ? resolve(reply.status) : reject(error)));
     });
-  await expect(check('')).resolves.toBe('NOT_SERVING');
+  const NAMES = ['', 'liveness', 'maekawa.v1.Locks', 'readiness'];
+  const vitals = async (): Promise<string> => (await Promise.all(NAMES.map(check))).map((status) => (status === 'SERVING' ? 'yes' : 'no')).join(' ');
+  // A node that is restarted because others are down heals nothing.
+  expect(await vitals()).toBe('yes yes no no');
   const second = await start('n2');
-  await until(async () => (await check('maekawa.v1.Locks')) === 'SERVING', 'n1 to reach a quorum');
+  await until(async () => (await vitals()) === 'yes yes yes yes', 'n1 to reach a quorum');
   await second.stop();
-  await until(async () => (await check('')) === 'NOT_SERVING', 'n1 to notice');
+  await until(async () => (await vitals()) === 'yes yes no no', 'n1 to notice');
+  await start('n3');
+  await until(async () => (await vitals()) === 'yes yes yes yes', 'n1 to reach another');
+  // While it stops, what is held goes on.
+  const held = await first.locks.acquire('held');
+  const stopped = first.stop({ graceMs: 60_000 });
+  expect(await vitals()).toBe('yes yes no no');
   await expect(check('no.such.Service')).rejects.toMatchObject({ code: grpc.status.NOT_FOUND });
+  await held.release();
+  await stopped;
   client.close();
+});
+
+test('health: a node that restarts serves with the votes of others, and is ready when it lends its own', async () => {
+  await start('n1');
+  await start('n2');
+  const third = await startNode({ id: 'n3', config, ephemeral: true });
+  nodes.push(third);
+  expect(third.status().state).toMatchObject({ kind: 'silent', lendsVote: false });
+  await until(() => third.status().state.kind === 'ready', () => JSON.stringify(third.status().state));
+});
+
+test('health: no node lends after all of them restarted, so none says that it serves; no-quorum names each reason', async () => {
+  for (const id of ['n1', 'n2', 'n3']) nodes.push(await startNode({ id, config: { ...config, leaseMs: 60_000 }, ephemeral: true }));
+  const [first] = nodes as [MaekawaNode];
+  const isMissing = (...missing: RegExp[]): boolean => missing.every((each) => each.test(first.status().state.text));
+  await until(() => isMissing(/n2 \(lends no vote for \d+ s more/, /n3 \(lends no vote for \d+ s more/), () => first.status().state.text);
+  expect(first.status().state).toMatchObject({ kind: 'silent', servesLocks: false, lendsVote: false });
+  await expect(first.locks.acquire('a', { waitMs: 10 })).rejects.toMatchObject({
+    code: 'no-quorum',
+    message: expect.stringMatching(/contain no quorum\. Missing: n1 \(lends no vote for \d+ s more.*n2 \(lends no vote.*n3 \(lends no vote.*\)\. Wait until they lend their votes again$/) as string,
+  });
 });
 
 test('reflection: a client without any proto file learns the service from the node, and calls it', async () => {

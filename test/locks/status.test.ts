@@ -1,6 +1,7 @@
 /** The core's views in public words: relative times, numbers of callers, and no more than a state has. */
 import type { LockView } from '../../src/core';
-import { lockStatus } from '../../src/locks/status';
+import { lockStatus, missingVotes, nodeState } from '../../src/locks/status';
+import type { WhyNoVote } from '../../src/runtime/lending';
 
 const NOW_MS = 10_000;
 const request = { timestamp: 7, node: 'n1' };
@@ -42,4 +43,44 @@ test.each<[NonNullable<LockView['requester']>, object]>([
   [{ state: 'recalled', ...open, contended: true, inside: [1] }, { state: 'recalled', ...own, inside: 1 }],
 ])('callers: $state', (requester, expected) => {
   expect(lockStatus(view({ requester }), NOW_MS).callers).toEqual(expected);
+});
+
+describe('what a node can do', () => {
+  const down: readonly [string, WhyNoVote] = ['n2', { kind: 'down', reason: 'connection refused' }];
+  const silent: readonly [string, WhyNoVote] = ['n1', { kind: 'silent', forMs: 2_001 }];
+  const full: readonly [string, WhyNoVote] = ['n1', { kind: 'cannot write', reason: 'cannot write to the data directory: ENOSPC' }];
+
+  test.each<[string, { why?: readonly (readonly [string, WhyNoVote])[]; mayAsk?: boolean; hasQuorum?: boolean; graceLeftMs?: number }, object]>([
+    ['ready', { why: [down] }, { kind: 'ready', servesLocks: true, lendsVote: true, text: 'a lock can be had here, and it lends its vote' }],
+    ['silent, with the votes of others', { why: [silent] }, {
+      kind: 'silent', servesLocks: true, lendsVote: false, forMs: 2_001, text: 'lends no vote for 3 s more, because it may have lent it before it restarted',
+    }],
+    ['silent, without', { why: [silent, down], hasQuorum: false }, {
+      kind: 'silent', servesLocks: false, lendsVote: false, forMs: 2_001,
+      text: 'lends no vote for 3 s more, because it may have lent it before it restarted; no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n1 (lends no vote for 3 s more, because it may have lent it before it restarted), n2 (connection refused)',
+    }],
+    ['without memory', { why: [['n1', { kind: 'learns' }]], mayAsk: false }, {
+      kind: 'silent', servesLocks: false, lendsVote: false,
+      text: 'lends no vote yet: it lost its memory, and learns from its peers first; no lock can be had here: it takes no part yet',
+    }],
+    ['without a quorum', { why: [down], hasQuorum: false }, {
+      kind: 'no-quorum', servesLocks: false, lendsVote: true,
+      text: 'no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n2 (connection refused)',
+    }],
+    ['alone', { why: [['n1', { kind: 'has not begun' }], down], hasQuorum: false }, { kind: 'no-quorum', servesLocks: false, lendsVote: false }],
+    ['a full disk', { why: [full], mayAsk: false }, {
+      kind: 'cannot-write', servesLocks: false, lendsVote: false,
+      text: 'no lock can be had here: it lends no vote: cannot write to the data directory: ENOSPC',
+    }],
+    ['stopping', { graceLeftMs: 29_500 }, {
+      kind: 'stopping', servesLocks: false, lendsVote: true, forMs: 29_500,
+      text: 'takes no new requests, and waits up to 30 s more for what is held; then it stops',
+    }],
+  ])('%s', (_, { why = [], mayAsk = true, hasQuorum = true, graceLeftMs = null }, expected) => {
+    expect(nodeState('n1', { why: new Map(why), mayAsk }, hasQuorum, graceLeftMs)).toMatchObject(expected);
+  });
+
+  test('the missing votes are named in the order of the nodes', () => {
+    expect(missingVotes(new Map([['n3', { kind: 'silent', forMs: 700 }], down]))).toBe('n2 (connection refused), n3 (lends no vote for 700 ms more, because it may have lent it before it restarted)');
+  });
 });

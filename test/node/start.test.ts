@@ -111,7 +111,7 @@ describe('three nodes over gRPC', () => {
   test('a node that stops gives its lock to the next at once, long before the lease ends', async () => {
     const [n1, n2] = await startThree({ config: configuration(600_000) });
     const held = await n1.locks.acquire('stock');
-    held.signal.addEventListener('abort', () => held.release());
+    held.signal.addEventListener('abort', () => void held.release());
     const next = n2.locks.acquire('stock');
     await n1.stop();
     expect((await next).token).toBeGreaterThan(held.token);
@@ -179,6 +179,19 @@ describe('three nodes over gRPC', () => {
     await untilConnected();
     await nodes[1]?.stop();
     await n1.locks.request('another', () => undefined);
+  });
+
+  test('status tells that --first-start was ignored, and that tokens rest on wall clocks', async () => {
+    const config = { cluster: 'test', nodes: [{ id: 'n1', address: '127.0.0.1:1' }], quorums: { family: 'majority' }, leaseMs: 100 };
+    const first = await start('n1', { config, ephemeral: false, dataDir: path });
+    expect(first.status()).toMatchObject({ notices: [], restsOnWallClocks: false });
+    await first.stop();
+    const second = await start('n1', { config, ephemeral: false, dataDir: path });
+    expect(second.status().notices).toEqual([expect.stringMatching(/^ignored --first-start .*Start it without --first-start$/) as string]);
+    await second.stop();
+    const third = await start('n1', { config, firstStart: false });
+    await until(() => third.status().restsOnWallClocks, 'it to take part, though nobody could tell it anything');
+    expect(third.status().notices).toEqual([expect.stringMatching(/^tokens exceed earlier ones only if the machines' wall clocks agree/) as string]);
   });
 
   test('a node with another configuration is refused, and both sides say why', async () => {

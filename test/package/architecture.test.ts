@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
+import { VERSION } from '../../src/version';
 import { proseOf, read } from './markdown';
 import { ROOT } from './packed';
 
@@ -118,4 +119,8 @@ describe('imports, those of types included', () => {
     expect(circlesIn(new Map([['a', ['a']]]))).toEqual(['a → a']);
     expect(circlesIn(new Map([['a', ['b', 'c']], ['b', ['c']], ['c', []]]))).toEqual([]);
   });
+});
+
+test('the version in the code is that of the package', () => {
+  expect(VERSION).toBe((JSON.parse(read('package.json')) as { version: string }).version);
 });

@@ -414,6 +414,22 @@ describe('runtime: a ceiling that cannot be written silences the node (protocol.
     expect(lines.map(({ msg }) => msg)).toEqual([expect.stringMatching(/lends no votes until it can write again\. Mend the disk, or stop the node: ENOSPC/) as string]);
   });
 
+  test('who asks what it can do is told, while clock values are left and after that', async () => {
+    const node = await startedNode();
+    expect(node.runtime.lending()).toEqual({ why: new Map(), mayAsk: true });
+    node.dataDirectory.fault = 'ENOSPC: no space left on device';
+    node.peerUp('n3', (node.dataDirectory.written.at(-1) ?? 0) - 5);
+    await settle();
+    expect(node.runtime.storageFault).toMatch(/ENOSPC/);
+    expect(node.runtime.lending()).toEqual({ why: new Map(), mayAsk: true });
+    node.peerUp('n3', (node.dataDirectory.written.at(-1) ?? 0) + 5);
+    expect(node.runtime.lending()).toEqual({ why: new Map([['n1', { kind: 'cannot write', reason: node.runtime.storageFault }]]), mayAsk: false });
+    node.dataDirectory.fault = null;
+    await node.time.advance(1_000);
+    expect(node.runtime.storageFault).toBeNull();
+    expect(node.runtime.lending()).toEqual({ why: new Map(), mayAsk: true });
+  });
+
   test('it is written again each second; then what was held back is sent', async () => {
     const { runtime, transport, dataDirectory, time, grant } = await atTheCeiling();
     const caller = new TestCaller();
