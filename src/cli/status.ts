@@ -116,7 +116,7 @@ async function untilReady(askAll: () => Promise<NodeAnswer[]>, withinMs: number)
     const waiting = answers.filter((each) => !isReady(each));
     if (waiting.length === 0 || performance.now() > untilMs) return answers;
     const states = waiting.map((each) => `${each.id} ${stateOf(each)}`).join();
-    if (states !== told) process.stderr.write(`waiting for ${waiting.map((each) => `${each.id}: ${each.up ? reasonOf(each.status) : `down, ${each.reason}`}`).join('; ')}\n`);
+    if (states !== told) process.stderr.write(`waiting for ${waiting.map((each) => `${each.id} (${inShort(each)})`).join(', ')}\n`);
     told = states;
     await sleep(ASK_AGAIN_MS);
   }
@@ -132,6 +132,12 @@ function servesLocks(answer: NodeAnswer): boolean {
 
 function reasonOf({ state }: StatusReply): string {
   return state?.text ?? 'it does not say whether it is ready; it may run another version';
+}
+
+/** `down: does not answer`, `silent for 3 s more`. */
+function inShort(answer: NodeAnswer): string {
+  const forMs = answer.up ? (answer.status.state?.forMs ?? 0) : 0;
+  return `${stateOf(answer)}${answer.up ? '' : `: ${answer.reason}`}${forMs === 0 ? '' : ` for ${formatDuration(forMs)} more`}`;
 }
 
 /** As people read it: `ready`, `no quorum`. */

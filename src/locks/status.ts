@@ -159,7 +159,8 @@ export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boole
     return { kind: 'stopping', servesLocks: false, lendsVote, forMs: graceLeftMs, text };
   }
   const servesLocks = hasQuorum && mayAsk;
-  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : noQuorumText(why)}`;
+  const missing = new Map([...why].filter(([node]) => node !== id || own?.kind === 'has not begun'));
+  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : noQuorumText(missing)}`;
   switch (own?.kind) {
     case 'cannot write':
       return { kind: 'cannot-write', servesLocks, lendsVote, text: `${servesLocks ? '' : 'no lock can be had here: '}it ${whyNoVoteText(own)}` };
@@ -172,7 +173,7 @@ export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boole
   }
 }
 
-/** Which votes are missing, and why: `n2 (connection refused), n3 (lends no vote for 3 s more, because it restarted)`. */
+/** Which votes are missing, and why: `n2 (connection refused), n3 (lends no vote for 3 s more after its restart)`. */
 export function missingVotes(why: Lending['why']): string {
   return [...why].sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, reason]) => `${node} (${whyNoVoteText(reason)})`).join(', ');
 }
@@ -186,7 +187,7 @@ function whyNoVoteText(why: WhyNoVote): string {
     case 'down':
       return why.reason;
     case 'silent':
-      return `lends no vote for ${inSeconds(why.forMs)} more, because it may have lent it before it restarted`;
+      return `lends no vote for ${inSeconds(why.forMs)} more after its restart`;
     case 'learns':
       return 'lends no vote yet: it lost its memory, and learns from its peers first';
     case 'has not begun':

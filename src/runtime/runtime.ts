@@ -80,6 +80,8 @@ export class Runtime {
   restsOnWallClocks = false;
   /** Called when the node has heard something of other configurations, or has begun to lend its vote. */
   onCandidacy: () => void = () => undefined;
+  /** Peers that were connected in this life. */
+  private readonly met = new Set<NodeId>();
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -282,7 +284,9 @@ export class Runtime {
 
   private onPeerUp(peer: NodeId, { clock, silentForMs, knowsClock, knowsEarlierLife = false }: Greeting): void {
     if (this.closed !== null) return;
-    if (knowsEarlierLife) this.follow((candidate, nowMs) => candidate.contradicts(peer, nowMs));
+    // What a peer remembers that was met before may be of the time since then.
+    if (knowsEarlierLife && !this.met.has(peer)) this.follow((candidate, nowMs) => candidate.contradicts(peer, nowMs));
+    this.met.add(peer);
     this.down.delete(peer);
     this.parts.credible?.believes(peer);
     this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs, ...(knowsClock ? {} : { remembers: false }) });

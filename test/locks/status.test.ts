@@ -53,11 +53,11 @@ describe('what a node can do', () => {
   test.each<[string, { why?: readonly (readonly [string, WhyNoVote])[]; mayAsk?: boolean; hasQuorum?: boolean; graceLeftMs?: number }, object]>([
     ['ready', { why: [down] }, { kind: 'ready', servesLocks: true, lendsVote: true, text: 'a lock can be had here, and it lends its vote' }],
     ['silent, with the votes of others', { why: [silent] }, {
-      kind: 'silent', servesLocks: true, lendsVote: false, forMs: 2_001, text: 'lends no vote for 3 s more, because it may have lent it before it restarted',
+      kind: 'silent', servesLocks: true, lendsVote: false, forMs: 2_001, text: 'lends no vote for 3 s more after its restart',
     }],
     ['silent, without', { why: [silent, down], hasQuorum: false }, {
       kind: 'silent', servesLocks: false, lendsVote: false, forMs: 2_001,
-      text: 'lends no vote for 3 s more, because it may have lent it before it restarted; no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n1 (lends no vote for 3 s more, because it may have lent it before it restarted), n2 (connection refused)',
+      text: 'lends no vote for 3 s more after its restart; no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n2 (connection refused)',
     }],
     ['without memory', { why: [['n1', { kind: 'learns' }]], mayAsk: false }, {
       kind: 'silent', servesLocks: false, lendsVote: false,
@@ -81,6 +81,6 @@ describe('what a node can do', () => {
   });
 
   test('the missing votes are named in the order of the nodes', () => {
-    expect(missingVotes(new Map([['n3', { kind: 'silent', forMs: 700 }], down]))).toBe('n2 (connection refused), n3 (lends no vote for 700 ms more, because it may have lent it before it restarted)');
+    expect(missingVotes(new Map([['n3', { kind: 'silent', forMs: 700 }], down]))).toBe('n2 (connection refused), n3 (lends no vote for 700 ms more after its restart)');
   });
 });

@@ -181,6 +181,23 @@ describe('three nodes over gRPC', () => {
     await n1.locks.request('another', () => undefined);
   });
 
+  test('a node of a new cluster that restarts contradicts nobody, for it was met before', async () => {
+    const disk = (id: string): Partial<StartOptions> => ({ ephemeral: false, dataDir: join(path, id) });
+    const n1 = await start('n1', disk('n1'));
+    const n2 = await start('n2', disk('n2'));
+    await untilConnected();
+    await n2.stop();
+    nodes.pop();
+    await start('n2', { ...disk('n2'), firstStart: false });
+    await untilConnected();
+    expect(n1.status().notices).toEqual([]);
+    // Who was never met, and remembers, may be of an earlier cluster.
+    const elsewhere = await startNode({ id: 'n3', config: configuration(), listen: '127.0.0.1:0', ...disk('n3'), firstStart: true });
+    await elsewhere.stop();
+    await start('n3', { ...disk('n3'), firstStart: false });
+    await until(() => n1.status().notices.some((notice) => notice.startsWith('--first-start is not true: n3 knows of an earlier life')), () => n1.status().notices.join());
+  });
+
   test('status tells that --first-start was ignored, and that tokens rest on wall clocks', async () => {
     const config = { cluster: 'test', nodes: [{ id: 'n1', address: '127.0.0.1:1' }], quorums: { family: 'majority' }, leaseMs: 100 };
     const first = await start('n1', { config, ephemeral: false, dataDir: path });
