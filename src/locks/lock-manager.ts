@@ -2,10 +2,10 @@
  * The locks of a node in this process. Law: a callback or a holder is told at once when its lock is
  * lost; nothing here decides whether it is.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
+import { microtask, nextTurn } from '../runtime/turns';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager } from './base';
@@ -244,7 +244,7 @@ export class NodeLockManager extends BaseLockManager {
     for (const acquisition of this.held) {
       if (acquisition.name !== name && permitOf(acquisition.name)?.semaphore !== name) continue;
       const lock = acquisition.info();
-      queueMicrotask(() => listener({ change: 'held', lock }));
+      microtask(() => listener({ change: 'held', lock }));
     }
     return () => {
       watchers.delete(listener);
@@ -262,7 +262,7 @@ export class NodeLockManager extends BaseLockManager {
       if (watchers === undefined) continue;
       const lock = acquisition.info();
       // In its own turn: what a listener throws is not the node's failure.
-      for (const watcher of watchers) queueMicrotask(() => watcher({ change, lock }));
+      for (const watcher of watchers) microtask(() => watcher({ change, lock }));
     }
   }
 

@@ -6,6 +6,7 @@
 import { HeldLock as Belief } from '../core';
 import type { Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
+import { microtask } from '../runtime/turns';
 import { controllerThatLooks } from './abort';
 import type { HeldLock } from './types';
 
@@ -149,7 +150,7 @@ export class LockInHand implements ManagedLock {
   private tellRenewed(): void {
     const listener = this.renewedListener;
     // In its own turn: what a listener throws is no failure of whoever tells it.
-    if (listener !== undefined) queueMicrotask(() => listener(this.validForMs()));
+    if (listener !== undefined) microtask(() => listener(this.validForMs()));
   }
 
   private tellLost(reason: LockError): void {

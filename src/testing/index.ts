@@ -62,6 +62,12 @@ export interface TestCluster {
   now(): number;
   /** Let time pass: leases end, time-outs come, messages arrive. Rejects with a LockError `config` unless it is 0 or more, and finite. */
   advance(byMs: number): Promise<void>;
+  /**
+   * Let time pass until the promise has settled, at most `withinMs` (default: a hundred leases), and give what it gives: its
+   * value, or its rejection. So a rejection that comes while time passes is handled. Rejects with a LockError `config` when the
+   * promise has not settled by then.
+   */
+  advanceUntil<Value>(promise: Promise<Value>, withinMs?: number): Promise<Value>;
   /** Resolves when everything has happened that can happen without time passing. */
   settle(): Promise<void>;
   /** Cut the link between two nodes, both ways. */
@@ -93,8 +99,10 @@ class MemoryCluster implements TestCluster {
   readonly nodes: readonly MemoryNode[];
   private readonly time = new VirtualTime();
   private readonly network: MemoryNetwork;
+  private readonly leaseMs: number;
 
   constructor(configuration: Configuration, latencyMs: number) {
+    this.leaseMs = configuration.leaseMs;
     this.network = new MemoryNetwork(this.time, latencyMs);
     const parts: ClusterParts = {
       configuration, network: this.network, time: this.time,
@@ -120,6 +128,16 @@ class MemoryCluster implements TestCluster {
   async advance(byMs: number): Promise<void> {
     if (!isDuration(byMs)) throw new LockError('config', `advance takes a number of milliseconds, 0 or more, not ${shown(byMs)}`);
     return this.time.advance(byMs);
+  }
+
+  async advanceUntil<Value>(promise: Promise<Value>, withinMs: number = 100 * this.leaseMs): Promise<Value> {
+    if (!isDuration(withinMs)) throw new LockError('config', `advanceUntil takes a number of milliseconds, 0 or more, not ${shown(withinMs)}`);
+    let isSettled = false;
+    const settled = (): void => void (isSettled = true);
+    promise.then(settled, settled);
+    await this.time.advance(withinMs, () => isSettled);
+    if (isSettled) return promise;
+    throw new LockError('config', `the promise has not settled within ${withinMs} ms of virtual time`);
   }
 
   settle(): Promise<void> {

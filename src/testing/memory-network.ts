@@ -3,6 +3,7 @@
  * virtual time; never loses a message that no cut swallows.
  */
 import type { Message, NodeId } from '../core';
+import { microtask } from '../runtime/turns';
 import type { Transport, TransportHandlers } from '../transport/transport';
 import type { VirtualTime } from './virtual-time';
 
@@ -88,7 +89,7 @@ export class MemoryNetwork {
       if (receiver === undefined || this.running.get(to) !== receiver || this.isCut(from, to)) return;
       arrive(receiver);
     };
-    if (this.latencyMs === 0) queueMicrotask(deliver);
+    if (this.latencyMs === 0) microtask(deliver);
     else this.time.schedule(deliver, this.latencyMs);
   }
 }

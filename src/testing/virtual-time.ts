@@ -1,6 +1,6 @@
 /** Time that stands still until it is told to go on. One for all nodes of a test cluster. */
-import { setImmediate } from 'node:timers'; // which those who fake the timers of their tests leave alone
 import type { NodeTime } from '../runtime/monotonic-time';
+import { nextTurn } from '../runtime/turns';
 
 interface Alarm {
   readonly atMs: number;
@@ -41,21 +41,24 @@ export class VirtualTime implements NodeTime {
     return settle();
   }
 
-  /** Let time pass. Whatever is due meanwhile happens in its order, and promises settle in between. */
-  async advance(byMs: number): Promise<void> {
+  /**
+   * Let time pass, until it is enough. Whatever is due meanwhile happens in its order, and promises settle in between.
+   */
+  async advance(byMs: number, isEnough: () => boolean = () => false): Promise<void> {
     const endMs = this.elapsedMs + byMs;
     await settle();
     for (let next = this.alarms[0]; next !== undefined && next.atMs <= endMs; next = this.alarms[0]) {
+      if (isEnough()) return;
       this.alarms.shift();
       this.elapsedMs = next.atMs;
       next.callback();
       await settle();
     }
-    this.elapsedMs = endMs;
+    if (!isEnough()) this.elapsedMs = endMs;
   }
 }
 
 /** Until all promises that can settle without time passing have done so. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  return nextTurn().then(nextTurn);
 }

@@ -5,6 +5,7 @@ import { BaseLockManager } from '../../src/locks/base';
 import { LockInHand } from '../../src/locks/managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from '../../src/locks/managed-lock';
 import type { LockManagerSnapshot } from '../../src/locks/types';
+import * as turns from '../../src/runtime/turns';
 
 /** Its time passes when the test says so, and no timer ever fires: the event loop is busy. */
 class BusyManager extends BaseLockManager {
@@ -93,7 +94,7 @@ describe('in the turn in which its time has run out, before any timer', () => {
 test('what a listener for renewals throws is its own: whoever renews goes on', async () => {
   const lock = await manager.acquire('stock');
   const thrown: unknown[] = [];
-  const microtask = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((callback) => {
+  const microtask = jest.spyOn(turns, 'microtask').mockImplementation((callback) => {
     void Promise.resolve().then(callback).catch((error: unknown) => thrown.push(error));
   });
   lock.onRenewed(() => {

@@ -37,6 +37,7 @@ declare const data: string;
 declare const invoices: string;
 declare const pool: import('pg').Pool;
 declare const id: number;
+declare const test: typeof import('@jest/globals').test, expect: typeof import('@jest/globals').expect, jest: typeof import('@jest/globals').jest;
 `;
   const typescript = blocks.filter(({ language }) => language === 'ts');
   const folderOf = (block: Block): string => `examples-of/${block.place.replace(/\W/g, '-')}`;
@@ -45,19 +46,25 @@ declare const id: number;
     const paths = typescript.map((block) => {
       // Beside the files that it may import.
       cpSync(join(ROOT, dirname(block.file)), join(packed.directory, folderOf(block)), { recursive: true, filter: (path) => dirname(block.file).startsWith('examples/') && /(^|\/)[^.]+$|\.ts$/.test(path) });
+      // And the module of the page that its tests import.
+      const tested = typescript.find(({ file, text }) => file === block.file && text.includes('export async function nightly'));
+      if (tested !== undefined) packed.write(`${folderOf(block)}/nightly.ts`, tested.text);
       const path = `${folderOf(block)}/example.ts`;
       packed.write(path, `${block.text}\nexport {};\n`);
       return path;
     });
     packed.write('globals.d.ts', globals);
-    const options = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, paths: { pg: [join(ROOT, 'node_modules/@types/pg')] } };
+    const options = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, paths: { pg: [join(ROOT, 'node_modules/@types/pg')], '@jest/globals': [join(ROOT, 'node_modules/@jest/globals')] } };
     expect(packed.diagnose(['globals.d.ts', ...paths], options)).toEqual([]);
     packed.write('wrong.ts', "export const text: string = await node.locks.request('a', (lock) => lock.token);\n");
     expect(packed.diagnose(['globals.d.ts', 'wrong.ts'], options)).toHaveLength(1); // the compiler is really looking
   });
 
-  /** The first one starts a node of its own: the test of the package runs it. Those with a database are tested with one. */
-  const running = typescript.filter(({ text }) => !/startNode|pool/.test(text));
+  /**
+   * The first one starts a node of its own: the test of the package runs it. Those with a database are tested with one, and
+   * those that are tests by test/testing/page.test.ts.
+   */
+  const running = typescript.filter(({ file, text }) => !/startNode|pool/.test(text) && file !== 'docs/testing.md');
 
   test.each(running)('the example at $place runs, and prints what it says', ({ text }) => {
     const { outputText } = ts.transpileModule(text, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext } });
