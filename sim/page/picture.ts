@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   if (mutant === undefined) throw new RangeError(`there is no mutant ${EXAMPLE.mutant}`);
   const core = loadMutant(mutant);
   const { report } = replayPlanFile(readFileSync(EXAMPLE.plan, 'utf8'), { core });
-  if (report.violation?.check !== EXAMPLE.check) throw new RangeError(`${EXAMPLE.plan} no longer violates ${EXAMPLE.check}: minimise it anew with\n  ${EXAMPLE.command}`);
+  if (report.violation?.check !== EXAMPLE.check) throw new RangeError(`${EXAMPLE.plan} no longer violates ${EXAMPLE.check}: take another seed that does, with --minimise ${EXAMPLE.plan}`);
   const { recording } = recordRun(report.plan, { core, title: `Seed ${report.plan.seed}, minimised`, subtitle: [EXAMPLE.command] });
   const folder = mkdtempSync(join(tmpdir(), 'maekawa-picture-'));
   const browser = new Browser(chromium);

@@ -8,6 +8,7 @@ import { loadMutant } from '../../sim/mutants/load';
 import { EXAMPLE } from '../../sim/page/example';
 import { runPlan } from '../../sim/run';
 import { runScenario } from '../../sim/scenario';
+import { commandsOf } from '../package/markdown';
 import { NO_SILENCE, failingPlan } from './broken-cores';
 
 describe('npm run sim: what is written, and read again', () => {
@@ -45,6 +46,21 @@ describe('npm run sim: what is written, and read again', () => {
     expect(runScenario(scenario, { core: loadMutant(mutant) }).output).toBe(scenario);
     // And the sound core holds the conversation otherwise.
     expect(runScenario(scenario).output).not.toBe(scenario);
+  });
+
+  /** Of the pages on the simulator. To minimise takes long and has a test above; a file that another command writes is not there. */
+  const planted = ['sim/README.md', 'sim/page/README.md'].flatMap(commandsOf)
+    .map(({ place, text }) => ({ place, args: text.replace(/^npm run sim -- /, '').replace(/ --minimise\b/, '').replace(/run\.html/, file('page.html')).split(' ') }))
+    .filter(({ args }) => args.includes('--mutant') && !args.some((arg) => arg.startsWith('minimal-')))
+    .filter(({ args }, index, all) => all.findIndex((other) => other.args.join() === args.join()) === index);
+
+  test.each(planted)('the command at $place finds what was planted', async ({ args }) => {
+    expect(await sim(...args)).toBe(EXIT.violation);
+    expect(said.join('')).toContain('VIOLATION of ');
+  });
+
+  test('there are such commands', () => {
+    expect(planted.length).toBeGreaterThanOrEqual(3);
   });
 
   test('sim --replay: a saved plan that no longer fails ends with 0', async () => {
