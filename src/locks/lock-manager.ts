@@ -281,10 +281,15 @@ export class NodeLockManager extends BaseLockManager {
   private timeoutError(name: string, waitedMs: number): LockError {
     const { id, runtime, hasQuorum } = this.parts;
     const lock = JSON.stringify(name);
+    const { why } = runtime.lending();
+    const own = why.get(id);
+    if (own?.kind === 'cannot write') {
+      // Peers that hear nothing of it count as down here: no reasons of theirs.
+      return new LockError('no-quorum', `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but it can say nothing to other nodes: ${own.reason}`);
+    }
     if (hasQuorum()) {
       return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.knownOfHolder(name)}`);
     }
-    const { why } = runtime.lending();
     const advice = [...why.values()].some(({ kind }) => kind === 'down') ? 'Start those that are down, or check the network' : 'Wait until they lend their votes again';
     return new LockError(
       'no-quorum',

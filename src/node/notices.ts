@@ -58,7 +58,7 @@ export interface Standing {
   /** It was told `--first-start`, and its data directory remembers a life. */
   readonly ignoresFirstStart: boolean;
   readonly restsOnWallClocks: boolean;
-  /** Why the data directory cannot be written; null when it can. */
+  /** Why the data directory cannot be written, while that is of no effect yet; null when it can. */
   readonly storageFault: string | null;
 }
 

@@ -184,7 +184,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
         digest,
         layout,
         notices: [
-          ...standingNotices({ ignoresFirstStart: options.firstStart === true && !life.firstStart, restsOnWallClocks: runtime.restsOnWallClocks, storageFault: runtime.storageFault }),
+          ...standingNotices({ ignoresFirstStart: options.firstStart === true && !life.firstStart, restsOnWallClocks: runtime.restsOnWallClocks, storageFault: state().kind === 'cannot-write' ? null : runtime.storageFault }),
           ...notices().map(({ text }) => text),
         ],
         restsOnWallClocks: runtime.restsOnWallClocks,
