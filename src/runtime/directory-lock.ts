@@ -114,7 +114,7 @@ function makeFolder(folder: string): void {
   const prepared = `${folder}.${randomUUID()}`;
   try {
     mkdirSync(prepared, 0o700);
-    writeFileSync(join(prepared, NOBODY), 'The name of this file says which process uses the data directory.\n');
+    writeFileSync(join(prepared, NOBODY), 'The name of this file says which process uses the data directory.\n', { mode: 0o600 });
     renameSync(prepared, folder);
   } catch (error) {
     rmSync(prepared, { recursive: true, force: true });

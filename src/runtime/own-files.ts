@@ -90,6 +90,8 @@ export function remedyFor(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'Mend its permissions';
+    case 'ENOENT':
+      return 'Make the folder that it is in';
     case 'EROFS':
       return 'Its disk can only be read: mount it for writing';
     case 'EIO':

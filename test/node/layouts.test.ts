@@ -71,7 +71,7 @@ async function failure(promise: Promise<unknown>): Promise<LockError> {
 }
 
 function lentUnder(id: string): string[] {
-  return readFileSync(join(folder, id, 'ceiling'), 'utf8').split(' ').slice(2, 5);
+  return readFileSync(join(folder, id, 'ceiling'), 'utf8').split(' ').slice(3, 6);
 }
 
 const layoutOf = (config: object): string => parseConfiguration(config, 'test').layout;

@@ -401,6 +401,8 @@ describe('data directory: nothing but files of its own', () => {
     const directory = await open(join(path, 'made', 'deep'));
     await directory.reserve(1);
     for (const made of ['made', 'made/deep', 'made/deep/in-use-by', 'made/deep/ceiling']) expect([made, statSync(join(path, made)).mode & 0o077]).toEqual([made, 0]);
+    const [owner = ''] = readdirSync(join(path, 'made/deep/in-use-by'));
+    expect(statSync(join(path, 'made/deep/in-use-by', owner)).mode & 0o077).toBe(0);
     expect(directory.remarks).toEqual([]);
   });
 
@@ -425,7 +427,7 @@ describe('data directory: nothing but files of its own', () => {
 });
 
 describe('data directory: what to do about an error', () => {
-  test.each([['ENOSPC', /^Free space/], ['EDQUOT', /^Free space/], ['EACCES', /permissions/], ['EPERM', /permissions/], ['EROFS', /mount it for writing/], ['EIO', /^Check its disk/], ['EMFILE', /ulimit/], ['EWHATEVER', /^Mend it$/]])('%s', (code, expected) => {
+  test.each([['ENOSPC', /^Free space/], ['EDQUOT', /^Free space/], ['EACCES', /permissions/], ['EPERM', /permissions/], ['ENOENT', /folder/], ['EROFS', /mount it for writing/], ['EIO', /^Check its disk/], ['EMFILE', /ulimit/], ['EWHATEVER', /^Mend it$/]])('%s', (code, expected) => {
     expect(remedyFor(Object.assign(new Error(code), { code }))).toMatch(expected);
   });
 
