@@ -19,4 +19,4 @@ export const layers = {
   cli: ['client', 'client-protocol', 'config', 'core', 'locks', 'node', 'quorum', 'runtime', 'service', 'transport'],
 };
 
-export const groundFloor = ['./arguments.ts', './errors.ts', './lock-name.ts', './log.ts', './standard-output.ts', './version.ts'];
+export const groundFloor = ['./arguments.ts', './errors.ts', './lock-name.ts', './log.ts', './standard-output.ts', './version.ts', './visible.ts'];

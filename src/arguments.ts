@@ -1,4 +1,5 @@
 /** What callers without types give, looked at before it is used. */
+import { visibleJson } from './visible';
 
 /** Above all null, and a bare value in place of a member, are no objects. */
 export function isObject(value: unknown): value is object {
@@ -7,7 +8,7 @@ export function isObject(value: unknown): value is object {
 
 /** A value in an error message. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return visibleJson(value);
   if (typeof value === 'function') return 'a function';
   return isObject(value) ? 'an object' : String(value);
 }

@@ -2,6 +2,7 @@
  * Where a node writes what happens to it. The shape is pino's as far as it is used, so that a pino logger
  * can be handed in as it is; the package brings no logger of its own to programs that have one.
  */
+import { visibleJson } from './visible';
 
 /** From the least important on. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -61,7 +62,7 @@ export const silentLog: Logger = createLog('silent', () => undefined);
 
 /** One line of JSON in pino's format, so that its tools can read it. */
 export function jsonLine({ level, message, fields }: LogEntry, timeMs: number): string {
-  return `${JSON.stringify({ level: SEVERITIES[level], time: timeMs, ...plain(fields), msg: message })}\n`;
+  return `${visibleJson({ level: SEVERITIES[level], time: timeMs, ...plain(fields), msg: message })}\n`;
 }
 
 /** The entries of `fields` with errors as JSON can show them. */

@@ -9,6 +9,7 @@ import type { CommandModel } from './completion-model';
 import { bashScript, fishScript, zshScript } from './completion-scripts';
 import { withManual } from './manual';
 import { configOption, tlsOptions } from './options';
+import { draw } from './print';
 
 const SCRIPTS: Readonly<Record<string, (model: CommandModel) => string>> = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
@@ -31,7 +32,7 @@ export function completionCommand(): Command {
     ],
   }).action((shell: string) => {
     const { parent } = command;
-    if (parent !== null) process.stdout.write(SCRIPTS[shell]?.(modelOf(parent)) ?? '');
+    if (parent !== null) draw(SCRIPTS[shell]?.(modelOf(parent)) ?? '');
   });
 }
 
@@ -45,7 +46,7 @@ export function completeCommand(): Command {
   return command.action(async (what: string, options: AllNodesOptions) => {
     // A word that a shell would have to quote is not offered.
     const words = (await (what === 'node' ? nodeIds(options) : lockNames(options))).filter((word) => /^[\w.,:@%+=/-]+$/.test(word));
-    process.stdout.write([...new Set(words)].sort().map((word) => `${word}\n`).join(''));
+    draw([...new Set(words)].sort().map((word) => `${word}\n`).join(''));
   });
 }
 

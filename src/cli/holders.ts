@@ -1,12 +1,13 @@
 /** How people read a lock and who has it: a semaphore by its own name and not by the locks behind its permits. */
-import { holderTitle, visible } from '../locks/holder-title';
+import { holderTitle } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
 import { permitOf } from '../locks/semaphore';
+import { visibleJson } from '../visible';
 import { formatDuration } from './table';
 
 /** The name on one line; odd characters are escaped. */
 export function printable(name: string): string {
-  return /^[\x21-\x7e]+$/.test(name) && !name.startsWith('"') ? name : visible(JSON.stringify(name));
+  return /^[\x21-\x7e]+$/.test(name) && !name.startsWith('"') ? name : visibleJson(name);
 }
 
 /** `invoices`, or `crawlers (permit 2)`. Permits are counted from 1. */

@@ -1,7 +1,9 @@
 /** What `maekawa lock` reports, for people or as JSON lines. On standard error, for standard output belongs to the command. */
 import type { LockErrorCode } from '../errors';
 import type { LockInfo } from '../locks/types';
+import { visible } from '../visible';
 import { describeUse, lockTitle, printable } from './holders';
+import { complain, complainJson } from './print';
 
 export type Happening =
   /** The nodes that answer report `held` and `others`; the node that was asked knows `ahead` by itself. */
@@ -30,25 +32,24 @@ export function isHeard({ json, verbose }: TellerOptions): boolean {
 
 export function teller(name: string, options: TellerOptions): Tell {
   const { json, verbose } = options;
-  if (json === true) return (happening) => process.stderr.write(`${JSON.stringify({ lock: name, ...happening })}\n`);
-  const say = (text: string): unknown => process.stderr.write(`maekawa: ${text}\n`);
+  if (json === true) return (happening) => complainJson({ at: new Date().toISOString(), lock: name, ...happening });
   return (happening) => {
     switch (happening.event) {
       case 'waiting':
-        if (isHeard(options)) say(describeWaiting(happening));
+        if (isHeard(options)) complain(describeWaiting(happening));
         return;
       case 'held':
-        if (verbose === true) say(`holding ${printable(name)}, token ${happening.token}`);
+        if (verbose === true) complain(`holding ${printable(name)}, token ${happening.token}`);
         return;
       case 'warning':
       case 'failed':
-        say(happening.text);
+        complain(happening.text);
         return;
       case 'released':
-        if (verbose === true) say(`gave ${printable(name)} back`);
+        if (verbose === true) complain(`gave ${printable(name)} back`);
         return;
       case 'unanswered':
-        if (verbose === true) say(`the node did not answer when ${printable(name)} was given back, so the lock ends with its lease`);
+        if (verbose === true) complain(`the node did not answer when ${printable(name)} was given back, so the lock ends with its lease`);
         return;
       case 'started':
       case 'ended':
@@ -59,6 +60,6 @@ export function teller(name: string, options: TellerOptions): Tell {
 
 function describeWaiting({ for: lockName, held, others, ahead }: Happening & { readonly event: 'waiting' }): string {
   const use = describeUse(held, others);
-  const known = use === '' && ahead.length > 0 ? `ahead in line: ${ahead.join(', ')}` : use;
+  const known = use === '' && ahead.length > 0 ? `ahead in line: ${visible(ahead.join(', '))}` : use;
   return `waiting for ${lockTitle(lockName)}${known === '' ? '' : `; ${known}`}`;
 }

@@ -18,6 +18,7 @@ import type { Tell, TellerOptions } from './lock-report';
 import { withManual } from './manual';
 import type { Entry } from './page';
 import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions } from './options';
+import { printText } from './print';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 
@@ -309,7 +310,7 @@ function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessE
 function printToken(token: number): Promise<void> {
   return new Promise((resolve, reject) => {
     onUnwritten((exitCode) => reject(new ExitWith(exitCode)));
-    process.stdout.write(`${token}\n`, (error) => {
+    printText(String(token), (error) => {
       if (!error) resolve();
     });
   });

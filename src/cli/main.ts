@@ -9,6 +9,7 @@ import { endUnlessWritten } from '../standard-output';
 import { endOptions } from './end-options';
 import { DieOf, EXIT, ExitWith, dieOf, exitCodeOf } from './exit-codes';
 import { noteDescriptors } from './launch';
+import { complain } from './print';
 import { createProgram } from './program';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -24,8 +25,8 @@ async function run(argv: readonly string[]): Promise<ExitWith> {
     if (error instanceof ExitWith) return error;
     // Commander has printed what it has to say.
     if (error instanceof CommanderError) return new ExitWith(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
-    if (error instanceof LockError) process.stderr.write(`maekawa: ${error.message}\n`);
-    else process.stderr.write(`maekawa: this is a bug: ${error instanceof Error ? error.stack : String(error)}\n`);
+    if (error instanceof LockError) complain(error.message);
+    else complain(`this is a bug: ${error instanceof Error ? error.stack : String(error)}`);
     return new ExitWith(exitCodeOf(error));
   }
 }

@@ -3,7 +3,9 @@ import type { Interface } from 'node:readline';
 import { LockError } from '../errors';
 import type { HeldLock } from '../locks/types';
 import type { MaekawaNode } from '../node/start';
+import { visible } from '../visible';
 import { lockTitle } from './holders';
+import { draw, printText } from './print';
 
 const HELP = `  lock NAME [shared]   take a lock and keep it
   unlock NAME          give it back, or stop waiting for it
@@ -105,8 +107,8 @@ export class NodeConsole {
   private status(): void {
     const { cluster, uptimeMs, clock, peers, locks, entries, state, notices } = this.node.status();
     const lines = [`${this.node.id} of cluster ${cluster}, up ${Math.round(uptimeMs / 1000)} s, Lamport time ${clock}, ${entries} ${entries === 1 ? 'entry' : 'entries'}`];
-    lines.push(...[state.text, ...notices].map((text) => `  ${text}`));
-    for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${peer.reason ?? 'unknown'})`}`);
+    lines.push(...[state.text, ...notices].map((text) => `  ${visible(text)}`));
+    for (const peer of peers) lines.push(`  ${peer.id} at ${peer.address}: ${peer.up ? 'up' : `down (${visible(peer.reason ?? 'unknown')})`}`);
     if (locks.length === 0) lines.push('  no lock in use');
     for (const { name, grants, queue, callers } of locks) {
       const lent = grants.map(({ node, mode }) => `${node} (${mode})`).join(', ') || 'nobody';
@@ -117,7 +119,8 @@ export class NodeConsole {
   }
 
   private say(text: string): void {
-    process.stdout.write(`\r\x1b[K${text}\n`);
+    draw('\r\x1b[K');
+    printText(text);
     this.terminal.prompt(true);
   }
 }

@@ -7,6 +7,8 @@ import { inspect } from 'node:util';
 import { createLog, jsonLine, plain } from '../log';
 import type { LogEntry, LogLevel, LogThreshold, Logger } from '../log';
 import { onUnwritten } from '../standard-output';
+import { visible, visibleJson, visibleLines } from '../visible';
+import { draw } from './print';
 
 const COLORS: Record<LogLevel, number> = { debug: 34, info: 32, warn: 33, error: 31, fatal: 41 };
 
@@ -14,7 +16,7 @@ export function jsonLog(threshold: LogThreshold, common: object): Logger {
   let isRead = true;
   onUnwritten(() => (isRead = false));
   return createLog(threshold, (entry) => {
-    if (isRead) process.stdout.write(jsonLine(entry, Date.now()));
+    if (isRead) draw(jsonLine(entry, Date.now()));
   }, common);
 }
 
@@ -23,8 +25,8 @@ export function terminalLog(threshold: LogThreshold, terminal: Interface | undef
   terminal?.on('close', () => (isOpen = false));
   onUnwritten(() => undefined);
   return createLog(threshold, (entry) => {
-    if (isOpen) process.stdout.write('\r\x1b[K');
-    process.stdout.write(terminalLine(entry, new Date()));
+    if (isOpen) draw('\r\x1b[K');
+    draw(terminalLine(entry, new Date()));
     if (isOpen) terminal?.prompt(true);
   });
 }
@@ -32,11 +34,11 @@ export function terminalLog(threshold: LogThreshold, terminal: Interface | undef
 /** Time of day, level, message, and the fields in grey; of an error the stack below. */
 export function terminalLine({ level, message, fields }: LogEntry, time: Date): string {
   const clock = `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
-  const head = `[${clock}] ${color(COLORS[level], level.toUpperCase())}: ${color(36, message)}`;
+  const head = `[${clock}] ${color(COLORS[level], level.toUpperCase())}: ${color(36, visible(message))}`;
   const errors = Object.values(fields).filter((value) => value instanceof Error);
   const others = Object.entries(fields).filter(([, value]) => !(value instanceof Error));
-  const tail = others.length === 0 ? '' : ` ${color(90, JSON.stringify(plain(Object.fromEntries(others))))}`;
-  return `${head}${tail}\n${errors.map((error) => `${inspect(error).replace(/^/gm, '    ')}\n`).join('')}`;
+  const tail = others.length === 0 ? '' : ` ${color(90, visibleJson(plain(Object.fromEntries(others))))}`;
+  return `${head}${tail}\n${errors.map((error) => `${visibleLines(inspect(error)).replace(/^/gm, '    ')}\n`).join('')}`;
 }
 
 function color(code: number, text: string): string {

@@ -1,5 +1,6 @@
 /** The command `maekawa` with all its subcommands, as commander knows them. */
 import { Command } from 'commander';
+import { visibleLines } from '../visible';
 import { completeCommand, completionCommand } from './completion';
 import { demoCommand } from './demo';
 import { refuseBytes } from './inherited';
@@ -52,6 +53,6 @@ function settle(command: Command): void {
   command
     .exitOverride()
     .showHelpAfterError(`(see ${pathOf(command)} --help)`)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'maekawa: ')) });
+    .configureOutput({ outputError: (text, write) => write(visibleLines(text.replace(/^error: /, 'maekawa: '))) });
   for (const each of command.commands) settle(each);
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
+import { visibleLines } from '../visible';
 import { withManual } from './manual';
 import { countOf, fileArgument } from './quorums-common';
 import type { Output } from './quorums-common';
@@ -10,7 +11,8 @@ import { describeCommand } from './quorums-describe';
 import { initCommand } from './quorums-init';
 
 /** The actions throw LockError `config` for a faulty file or impossible options. */
-export function quorumsCommand(output: Output = process.stdout): Command {
+export function quorumsCommand(out: Output = process.stdout): Command {
+  const output: Output = { write: (text) => out.write(visibleLines(text)) };
   const command = new Command('quorums')
     .description('write, check, describe and change a configuration')
     .addCommand(initCommand(output))

@@ -7,11 +7,13 @@ import { LockError } from '../errors';
 import { NodeConnection } from '../client/node-connection';
 import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../client-protocol/schema';
 import { lockNameOf } from '../client-protocol/wire-words';
+import { visible } from '../visible';
 import { EXIT, ExitWith } from './exit-codes';
 import { lockTitle } from './holders';
 import { withManual } from './manual';
 import { clientTlsOf, configOption, durationOption, tlsOptions } from './options';
 import type { TlsOptions } from './options';
+import { draw, note, printJson, printText } from './print';
 import { formatDuration, formatTable } from './table';
 
 interface StatusOptions extends TlsOptions {
@@ -74,8 +76,9 @@ async function run(options: StatusOptions): Promise<void> {
     for (;;) {
       const answers = options.waitReady === undefined ? await askAll() : await untilReady(askAll, options.waitReady);
       const isTerminal = process.stdout.isTTY && options.watch === true && options.json !== true;
-      const text = options.json === true ? JSON.stringify(toJson(configuration, answers)) : describe(configuration, answers);
-      process.stdout.write(`${isTerminal ? '\x1b[H\x1b[J' : ''}${text}\n`);
+      if (isTerminal) draw('\x1b[H\x1b[J');
+      if (options.json === true) printJson(toJson(configuration, answers));
+      else printText(describe(configuration, answers));
       if (options.watch !== true) {
         if (options.waitReady !== undefined && !answers.every(isReady)) throw new ExitWith(EXIT.timeout);
         if (!answers.some(servesLocks)) throw new ExitWith(EXIT.noQuorum);
@@ -116,7 +119,7 @@ async function untilReady(askAll: () => Promise<NodeAnswer[]>, withinMs: number)
     const waiting = answers.filter((each) => !isReady(each));
     if (waiting.length === 0 || performance.now() > untilMs) return answers;
     const states = waiting.map((each) => `${each.id} ${stateOf(each)}`).join();
-    if (states !== told) process.stderr.write(`waiting for ${waiting.map((each) => `${each.id} (${inShort(each)})`).join(', ')}\n`);
+    if (states !== told) note(visible(`waiting for ${waiting.map((each) => `${each.id} (${inShort(each)})`).join(', ')}`));
     told = states;
     await sleep(ASK_AGAIN_MS);
   }
@@ -171,9 +174,9 @@ function describe(configuration: Configuration, answers: readonly NodeAnswer[]):
   const nodes = formatTable(['NODE', 'STATE', 'UP FOR', 'HELD', 'WANTED', 'LENT', 'QUEUED', 'ENTRIES', 'VERSION', 'MESSAGES SENT'], rows);
   const locks = lockRows(answers);
   return [
-    `cluster ${configuration.cluster}: ${count((each) => each.up)} of ${answers.length} nodes are up, ${count(isReady)} of them ready; ${use}`,
+    `cluster ${visible(configuration.cluster)}: ${count((each) => each.up)} of ${answers.length} nodes are up, ${count(isReady)} of them ready; ${use}`,
     nodes,
-    ...answers.flatMap((each) => (each.up ? notesOf(each.status, isReady(each)).map((note) => `${each.id}: ${note}`) : [])),
+    ...answers.flatMap((each) => (each.up ? notesOf(each.status, isReady(each)).map((note) => visible(`${each.id}: ${note}`)) : [])),
     ...(locks.length === 0 ? [] : ['', formatTable(['LOCK', 'NODE', 'STATE', 'TOKEN', 'INSIDE', 'WAITING', 'VALID FOR'], locks)]),
   ].join('\n');
 }

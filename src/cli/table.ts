@@ -1,8 +1,9 @@
 /** Plain text in columns. */
+import { visible } from '../visible';
 
-/** Columns are as wide as their widest cell; the last one is not padded. */
+/** Columns are as wide as their widest cell; the last one is not padded. A cell is one line, whatever text it holds. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map(visible));
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd())

@@ -4,11 +4,13 @@ import type { NodeId } from '../core';
 import type { LockError } from '../errors';
 import { holderTitle } from '../locks/holder-title';
 import type { LockChange, LockInfo } from '../locks/types';
+import { visible } from '../visible';
 import { clientsOf, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, NodeClient } from './all-nodes';
 import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
 import { checkLockNames, configOption, tlsOptions } from './options';
+import { printJson, printText } from './print';
 import { formatDuration } from './table';
 
 const ANSWER_MS = 1_500;
@@ -42,7 +44,8 @@ async function watch(name: string, options: WatchOptions): Promise<void> {
   checkLockNames([name]);
   const nodes = clientsOf(options);
   const print = (line: Line): void => {
-    process.stdout.write(`${options.json === true ? JSON.stringify({ at: new Date().toISOString(), ...line }) : describe(name, line)}\n`);
+    if (options.json === true) printJson({ at: new Date().toISOString(), ...line });
+    else printText(visible(describe(name, line)));
   };
   const followed = nodes.map((node) => new FollowedNode(node, name, print));
   const ended = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));

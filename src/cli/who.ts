@@ -1,7 +1,6 @@
 /** `maekawa who`: who holds a lock and who waits for it, or all locks. */
 import { Command } from 'commander';
 import { LockError } from '../errors';
-import { visible } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
 import { clientsOf, closeAll, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, Inventory } from './all-nodes';
@@ -9,6 +8,7 @@ import { EXIT, ExitWith } from './exit-codes';
 import { isAbout, lockTitle, printable } from './holders';
 import { withManual } from './manual';
 import { checkLockNames, configOption, tlsOptions } from './options';
+import { printJson, printText } from './print';
 import { formatDuration, formatTable } from './table';
 
 const ANSWER_MS = 1_500;
@@ -49,8 +49,8 @@ async function who(name: string | undefined, options: WhoOptions): Promise<void>
   const isMeant = (lock: LockInfo): boolean => name === undefined || isAbout(lock.name, name);
   const { unanswered } = all;
   const shown: Inventory = { held: all.held.filter(isMeant), pending: all.pending.filter(isMeant), unanswered };
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ ...(name === undefined ? {} : { lock: name }), ...shown })}\n`);
-  else process.stdout.write(`${describe(name, shown)}\n`);
+  if (options.json === true) printJson({ ...(name === undefined ? {} : { lock: name }), ...shown });
+  else printText(describe(name, shown));
   if (shown.held.length === 0) throw new ExitWith(EXIT.failed);
 }
 
@@ -58,7 +58,7 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   const showsLock = name === undefined || [...held, ...pending].some((lock) => lock.name !== name);
   const row = (state: string) => (lock: LockInfo): string[] => [
     ...(showsLock ? [lockTitle(lock.name)] : []),
-    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), visible(lock.label ?? ''),
+    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), lock.label ?? '',
   ];
   const rows = [...held.map(row('holds')), ...pending.map(row('waits'))];
   if (showsLock) rows.sort(([a = ''], [b = '']) => (a < b ? -1 : Number(a > b)));

@@ -12,6 +12,7 @@ import type { ManagedLock } from '../locks/managed-lock';
 import type { ClusterSnapshot, LockChange, LockManagerSnapshot } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
 import type { TlsMaterial } from '../transport/tls';
+import { visible } from '../visible';
 import { EndsInOrder } from './ends-in-order';
 import { CLOSE_MS, RemoteRequest, within } from './remote-request';
 import type { RemoteOptions } from './remote-request';
@@ -178,7 +179,7 @@ export class NodeConnection {
 
   /** What a gRPC error means to those who use locks. */
   failure(error: Partial<grpc.ServiceError>): LockError {
-    const detail = error.details ?? error.message ?? 'the stream ended';
+    const detail = visible(error.details ?? error.message ?? 'the stream ended');
     switch (error.code) {
       case grpc.status.INVALID_ARGUMENT:
       case grpc.status.RESOURCE_EXHAUSTED:

@@ -13,6 +13,7 @@ import { onAbort } from '../locks/abort';
 import { LockInHand } from '../locks/managed-lock';
 import type { LockKeeper, ManagedLock } from '../locks/managed-lock';
 import type { LockOptions } from '../locks/types';
+import { visible } from '../visible';
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
 const PINGS_PER_LEASE = 5;
@@ -192,7 +193,7 @@ export class RemoteRequest implements LockKeeper {
   }
 
   private onEnded(ended: EndedMessage): void {
-    const error = new LockError(codeOf(ended.reason), ended.message, { definite: ended.definite });
+    const error = new LockError(codeOf(ended.reason), visible(ended.message), { definite: ended.definite });
     if (this.state.kind !== 'granted') return this.refuse(error);
     return error.code === 'closed' ? this.interrupt(this.state.lock, error) : this.lose(this.state.lock, error);
   }

@@ -7,8 +7,9 @@ import { readFileSync } from 'node:fs';
 import { LockError } from '../errors';
 import { buildCoterie } from '../quorum';
 import type { Coterie, FamilyLayout } from '../quorum';
+import { visible } from '../visible';
 import { describeJsonFault } from './json';
-import { validate } from './validate';
+import { FAULTS_FOUND_MAX, validate } from './validate';
 import type { ConfigurationFile, Fault, LayoutChange, NodeAddress } from './validate';
 
 export { DEFAULT_DRIFT_MAX, DEFAULT_LEASE_MS, validate } from './validate';
@@ -79,10 +80,21 @@ export function parseConfiguration(value: unknown, source: string): Configuratio
   return configuration;
 }
 
-/** One line for each fault. */
+/** What a terminal has room for. */
+const FAULTS_TOLD_MAX = 20;
+const FAULT_LENGTH_MAX = 300;
+
+/** One line for each fault, as far as a reader can follow. */
 export function describeFaults(source: string, faults: readonly Fault[]): string {
-  const lines = faults.map(({ path, problem, remedy }) => `${path === '' ? 'the file' : path} ${problem}: ${remedy}`);
-  return lines.length === 1 ? `${source}: ${lines[0]}` : [`${source} has ${lines.length} faults:`, ...lines.map((line) => `  ${line}`)].join('\n');
+  const lines = faults.slice(0, FAULTS_TOLD_MAX).map(({ path, problem, remedy }) => visible(`${clipped(path === '' ? 'the file' : path)} ${clipped(problem)}: ${remedy}`));
+  if (lines.length === 1) return `${visible(source)}: ${lines[0]}`;
+  const count = faults.length < FAULTS_FOUND_MAX ? String(faults.length) : `${FAULTS_FOUND_MAX} or more`;
+  const rest = faults.length > lines.length ? [`the first ${lines.length} are shown; mend them and check again`] : [];
+  return [`${visible(source)} has ${count} faults:`, ...[...lines, ...rest].map((line) => `  ${line}`)].join('\n');
+}
+
+function clipped(text: string): string {
+  return text.length <= FAULT_LENGTH_MAX ? text : `${text.slice(0, FAULT_LENGTH_MAX)}…`;
 }
 
 /** Only what nodes must agree on: addresses may differ with the network they are seen from. */

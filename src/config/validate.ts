@@ -59,6 +59,9 @@ const DRIFT_MAX_MAX = 0.2;
 /** A remedy names no more nodes than this. */
 const IDS_NAMED_MAX = 12;
 
+/** A small file can have very many: each two of its voting sets may share no node. */
+export const FAULTS_FOUND_MAX = 100;
+
 const KEYS = ['$schema', 'cluster', 'nodes', 'quorums', 'leaseMs', 'retryMs', 'driftMax', 'change'];
 const NODE_KEYS = ['id', 'address'];
 const CHANGE_KEYS = ['from', 'silentMs', 'clock'];
@@ -72,7 +75,9 @@ const ADDRESS_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 /** The configuration, or everything that is wrong with it. */
 export function validate(value: unknown): { readonly file: ConfigurationFile } | { readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  const fault = (path: string, problem: string, remedy: string): void => void faults.push({ path, problem, remedy });
+  const fault = (path: string, problem: string, remedy: string): void => {
+    if (faults.length < FAULTS_FOUND_MAX) faults.push({ path, problem, remedy });
+  };
   if (!isJsonObject(value)) {
     fault('', `is ${kindOf(value)}, not an object`, 'write { "nodes": […], "quorums": { "family": … } }; `maekawa quorums init` makes one');
     return { faults };
@@ -256,7 +261,7 @@ function checkSets(value: unknown, ids: readonly NodeId[], fault: Report): Famil
     if (!Object.hasOwn(sets, id)) fault(`quorums.sets.${id}`, 'is missing', `list the nodes that ${id} asks`);
     if (!used.has(id)) fault('quorums.sets', `node ${show(id)} is in no voting set`, 'add it to one, or take it out of nodes');
   }
-  for (const [a, b] of disjointPairs(Object.entries(sets).map(([name, members]) => ({ name, members })))) {
+  for (const [a, b] of disjointPairs(Object.entries(sets).map(([name, members]) => ({ name, members })), FAULTS_FOUND_MAX)) {
     fault('quorums.sets', `voting sets of ${a.name} ${describeSet(a.members)} and ${b.name} ${describeSet(b.members)} share no node`,
       'add a node of one to the other: any two voting sets must share a node, or both could hold a lock at once');
   }
@@ -303,6 +308,7 @@ function nearest(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.min(2, Math.floor(word.length / 2)) + 1;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

@@ -5,13 +5,14 @@
 import { isObject, shown } from '../arguments';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
-import { holderTitle, visible } from '../locks/holder-title';
+import { holderTitle } from '../locks/holder-title';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { WAIT_MS_MAX } from '../locks/request-arguments';
 import { permitOf } from '../locks/semaphore';
 import type { LockInfo } from '../locks/types';
 import type { Logger } from '../log';
 import type { Runtime } from '../runtime/runtime';
+import { visible } from '../visible';
 
 /** How often the log says what a stop waits for. */
 const PROGRESS_MS = 5_000;

@@ -7,12 +7,12 @@ export interface NamedSet {
   readonly members: readonly NodeId[];
 }
 
-/** Every pair of sets that share no node. Empty when the sets form a coterie. */
-export function disjointPairs(sets: readonly NamedSet[]): (readonly [NamedSet, NamedSet])[] {
+/** The pairs of sets that share no node, at most so many. Empty when the sets form a coterie. */
+export function disjointPairs(sets: readonly NamedSet[], most = Infinity): (readonly [NamedSet, NamedSet])[] {
   const pairs: (readonly [NamedSet, NamedSet])[] = [];
   const memberships = sets.map((set) => new Set(set.members));
   for (const [i, a] of sets.entries()) {
-    for (let j = i + 1; j < sets.length; j++) {
+    for (let j = i + 1; j < sets.length && pairs.length < most; j++) {
       const b = sets[j];
       const members = memberships[j];
       if (b !== undefined && members !== undefined && !a.members.some((node) => members.has(node))) pairs.push([a, b]);

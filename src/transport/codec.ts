@@ -9,6 +9,7 @@ import { assertNever } from '../core/invariants';
 import type { Claim, LamportTime, Message, MessageKind, Mode, NodeId } from '../core/messages';
 import { claimOf, doesHold, doesSteal } from '../core/priority';
 import { lockNameBytesMax, lockNameFault } from '../lock-name';
+import { visible } from '../visible';
 import { WireFault, WireReader, WireWriter } from './wire';
 
 /** The version in a Hello. Raised by any change to the other messages. */
@@ -271,7 +272,7 @@ export class FrameDecoder {
           parts++;
           break;
         case FrameTag.goodbye:
-          other = { kind: 'goodbye', reason: reader.text('the goodbye', textBytesMax) };
+          other = { kind: 'goodbye', reason: visible(reader.text('the goodbye', textBytesMax)) };
           parts++;
           break;
         default:

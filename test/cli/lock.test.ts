@@ -385,7 +385,7 @@ describe('maekawa lock', () => {
     const events = program.errors.trim().split('\n').map((line) => JSON.parse(line) as { event: string; lock: string; token?: number });
     expect(events.map((each) => each.event)).toEqual(['held', 'started', 'ended', 'released']);
     expect(events[0]).toMatchObject({ lock: 'json', token: expect.any(Number) as number });
-    expect(events[2]).toEqual({ lock: 'json', event: 'ended', exitCode: 0 });
+    expect(events[2]).toEqual({ at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string, lock: 'json', event: 'ended', exitCode: 0 });
     const missed = lock('json', '--json', '--node', 'n9', '--', 'true');
     expect(await missed.ended).toBe(64);
     expect(JSON.parse(missed.errors)).toMatchObject({ lock: 'json', event: 'failed', code: 'config', exitCode: 64, text: expect.stringContaining('no node "n9"') as string });
@@ -510,7 +510,7 @@ describe('maekawa lock, within a long lease', () => {
     expect(await program.ended).toBe(5);
     expect(performance.now() - startedMs).toBeLessThan(4_000); // the connection is given up after 7 s
     cluster.signal('n1', 'SIGCONT');
-    expect(program.errors).toMatch(/"event":"ended","exitCode":5\}\n\{"lock":"given back","event":"unanswered"\}\n$/);
+    expect(program.errors).toMatch(/"event":"ended","exitCode":5\}\n\{"at":"[^"]+","lock":"given back","event":"unanswered"\}\n$/);
   });
 
   onLinux.each([['the command', [], ':'], ['what left its group', [], 'setsid sleep 1000 >/dev/null 2>&1 &'], ['the command, whatever left its group', ['--keep-daemons'], ':']])(

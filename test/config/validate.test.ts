@@ -94,6 +94,18 @@ describe('validate', () => {
     expect(fault ?? faultsOf(value)).toMatchObject({ path, problem, remedy: typeof remedy === 'string' ? remedy : expect.stringMatching(remedy) as unknown });
   });
 
+  test.each([
+    ['each two of many sets share no node', { ...configurationOf(300), quorums: { family: 'explicit', sets: Object.fromEntries(configurationOf(300).nodes.map(({ id }) => [id, [id]])) } }],
+    ['many unknown settings', { ...configurationOf(1), ...Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, 1])) }],
+    ['a very long name', { ...configurationOf(1), ['leaseMs'.repeat(30_000)]: 1, nodes: [{ id: 'x'.repeat(100_000), address: 'y'.repeat(100_000) }] }],
+  ])('what is told of a faulty file is no longer than a reader can follow: %s', (_what, value) => {
+    const faults = faultsOf(value);
+    expect(faults.length).toBeLessThanOrEqual(100);
+    const text = describeFaults('the file', faults);
+    expect(text.length).toBeLessThan(10_000);
+    if (faults.length === 100) expect(text).toMatch(/^the file has 100 or more faults:\n[^]*\n {2}the first 20 are shown; mend them and check again$/);
+  });
+
   test('reports all faults at once', () => {
     const faults = faultsOf({ nodes: [{ id: '!', address: 'x' }, { id: 'b', address: 'b:1' }], quorums: { family: 'tree' }, leaseMs: 0, retryMs: 0, driftMax: 9 });
     expect(faults.map(({ path }) => path)).toEqual(['nodes[0].address', 'nodes[0].id', 'quorums.family', 'driftMax', 'leaseMs', 'retryMs']);

@@ -12,9 +12,11 @@ import type { NodeId, Token } from '../../core';
 import { LockError } from '../../errors';
 import type { StatusReply } from '../../client-protocol/schema';
 import { onUnwritten } from '../../standard-output';
+import { visible } from '../../visible';
 import { DieOf, EXIT, ExitWith } from '../exit-codes';
 import { withManual } from '../manual';
 import { configOption, durationOption } from '../options';
+import { printText } from '../print';
 import { formatTable } from '../table';
 import type { WorkloadLine } from '../workload';
 import { Cluster } from './cluster';
@@ -63,10 +65,10 @@ async function run({ config, compete }: DemoOptions): Promise<void> {
       new Promise<never>((_, reject) => interrupted.signal.addEventListener('abort', () => reject(interrupted.signal.reason as Error))),
     ]);
     if (failures.length > 0) {
-      process.stdout.write(`\nFAILED:\n${failures.map((each) => `  ${each}\n`).join('')}`);
+      printText(`\nFAILED:\n${failures.map((each) => `  ${visible(each)}`).join('\n')}`);
       throw new ExitWith(EXIT.failed);
     }
-    process.stdout.write('\nAll checks passed.\n');
+    printText('\nAll checks passed.');
   } finally {
     demo.end();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -215,12 +217,11 @@ class Demo {
     const quorumSize = this.ids.reduce((sum, id) => sum + coterie.votingSet(id).length, 0) / this.ids.length;
     const total = [...entries.values()].reduce((a, b) => a + b, 0);
     const rows = this.ids.map((id) => [id, String(entries.get(id) ?? 0)]);
-    process.stdout.write(`\n${formatTable(['NODE', 'ENTRIES'], rows)}\n
+    printText(`\n${formatTable(['NODE', 'ENTRIES'], rows)}\n
 entries            ${total}
 overlaps           ${overlaps.length}
 tokens             ${tokenFaults.length === 0 ? 'each larger than all before' : `${tokenFaults.length} out of order`}
-messages per entry ${(sent / counted).toFixed(2)}, repeats after the crash included; without contention 3(K - 1) = ${(3 * (quorumSize - 1)).toFixed(2)}
-`);
+messages per entry ${(sent / counted).toFixed(2)}, repeats after the crash included; without contention 3(K - 1) = ${(3 * (quorumSize - 1)).toFixed(2)}`);
     const idle = this.ids.filter((id) => !entries.has(id)).map((id) => `node ${id} never entered`);
     return [...overlaps, ...tokenFaults, ...idle];
   }

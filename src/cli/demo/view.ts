@@ -1,5 +1,7 @@
 /** How the demo shows what happens: a line each, or on a terminal a picture that stays in place. */
 import type { NodeId } from '../../core';
+import { visible } from '../../visible';
+import { draw, printText } from '../print';
 import type { WorkloadLine } from '../workload';
 
 export interface DemoView {
@@ -25,7 +27,7 @@ class PlainView implements DemoView {
   constructor(private readonly startedAtMs: number) {}
 
   say(text: string): void {
-    process.stdout.write(`${seconds(this.startedAtMs)}  ${text}\n`);
+    printText(`${seconds(this.startedAtMs)}  ${visible(text)}`);
   }
 
   happened({ event, node, token }: WorkloadLine): void {
@@ -60,12 +62,12 @@ class TerminalView implements DemoView {
     private readonly startedAtMs: number,
   ) {
     this.entries = new Map(nodes.map((node) => [node, 0]));
-    process.stdout.write('\x1b[?25l');
+    draw('\x1b[?25l');
     this.draw();
   }
 
   say(text: string): void {
-    this.news = [...this.news, `${seconds(this.startedAtMs)}  ${text}`].slice(-NEWS_LINES);
+    this.news = [...this.news, `${seconds(this.startedAtMs)}  ${visible(text)}`].slice(-NEWS_LINES);
     this.draw();
   }
 
@@ -90,7 +92,7 @@ class TerminalView implements DemoView {
   }
 
   end(): void {
-    process.stdout.write('\x1b[?25h');
+    draw('\x1b[?25h');
   }
 
   private draw(): void {
@@ -101,7 +103,7 @@ class TerminalView implements DemoView {
       return `  ${node.padEnd(width)}  ${bar} ${String(count).padStart(4)}  ${this.stateOf(node)}`;
     });
     const picture = ['', ...lines, '', ...this.news];
-    process.stdout.write(`${this.drawnLines > 0 ? `\x1b[${this.drawnLines}A` : ''}${picture.map((line) => `\x1b[2K${line}`).join('\n')}\n`);
+    draw(`${this.drawnLines > 0 ? `\x1b[${this.drawnLines}A` : ''}${picture.map((line) => `\x1b[2K${line}`).join('\n')}\n`);
     this.drawnLines = picture.length;
   }
 
