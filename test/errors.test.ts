@@ -53,7 +53,7 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
     },
   },
   'no-quorum': {
-    names: /^node n1 waited 300 ms for the lock "stock", .* Down: n2 \(cut off by the test\), n3 \(cut off by the test\)\. /,
+    names: /^node n1 waited 300 ms for the lock "stock", .* Missing: n2 \(.*cut off by the test\), n3 \(.*cut off by the test\)\. /,
     meet: () => {
       cluster.isolate('n1');
       return failure(cluster.node('n1').locks.acquire('stock', { waitMs: 300 }));
@@ -120,14 +120,14 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
     },
   },
   unreachable: {
-    names: /^no node answered for the lock "stock" within \d+ ms; tried 127\.0\.0\.1:9\. /,
+    names: /^no node answered for the lock "stock" within \d+ ms; tried 127\.0\.0\.1:9 \(connection refused: nothing listens there\)\. /,
     meet: async () => {
       await using client = connect({ addresses: ['127.0.0.1:9'] });
       return await client.locks.acquire('stock', { waitMs: 50 }).catch((error: unknown) => error);
     },
   },
   protocol: {
-    names: /the program that listens at 127\.0\.0\.1:\d+ is no node of maekawa, or runs another version\. Check the address/,
+    names: /tried 127\.0\.0\.1:\d+ \(what listens there is no node of maekawa, or runs another version\. Check the address\)/,
     meet: async () => {
       const server = new grpc.Server();
       const port = await new Promise<number>((resolve, reject) => {

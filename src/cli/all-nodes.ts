@@ -4,8 +4,8 @@ import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { LockInfo } from '../locks/types';
-import { NodeConnection } from '../client/node-connection';
-import type { TlsMaterial } from '../transport/tls';
+import { NodeConnection, reasonOfSilence } from '../client/node-connection';
+import type { TlsSource } from '../transport/tls';
 import { clientTlsOf } from './options';
 import type { TlsOptions } from './options';
 
@@ -18,12 +18,20 @@ export interface NodeClient {
   readonly client: NodeConnection;
 }
 
+/** A node that gave no answer, and why. */
+export interface Unanswered {
+  readonly id: NodeId;
+  readonly reason: string;
+  /** What it cannot be talked to for will not pass by itself. */
+  readonly isLasting: boolean;
+}
+
 /** What all nodes that answer hold and wait for. */
 export interface Inventory {
   readonly held: readonly LockInfo[];
   /** Those that have waited longest come first. */
   readonly pending: readonly LockInfo[];
-  readonly unanswered: readonly NodeId[];
+  readonly unanswered: readonly Unanswered[];
 }
 
 /** The caller closes the clients. @throws LockError `config` */
@@ -32,8 +40,8 @@ export function clientsOf(options: AllNodesOptions): NodeClient[] {
   return clientsFor(readConfiguration(options.config), tls);
 }
 
-export function clientsFor({ nodes, cluster }: Configuration, tls: TlsMaterial | undefined): NodeClient[] {
-  return nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, cluster }) }));
+export function clientsFor({ nodes, cluster }: Configuration, tls: TlsSource | undefined): NodeClient[] {
+  return nodes.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, cluster, node: id }) }));
 }
 
 export async function closeAll(nodes: readonly NodeClient[]): Promise<void> {
@@ -42,15 +50,28 @@ export async function closeAll(nodes: readonly NodeClient[]): Promise<void> {
 
 /** @throws LockError `protocol` when what answers is no node of this cluster */
 export async function inventoryOf(nodes: readonly NodeClient[], answerMs: number): Promise<Inventory> {
-  const answers = await Promise.all(nodes.map(async ({ id, client }) => ({ id, snapshot: await client.query(answerMs).catch(nullIfUnreachable) })));
+  const answers = await Promise.all(nodes.map(({ client }) => client.query(answerMs).catch(silence)));
+  const snapshots = answers.flatMap((answer) => ('held' in answer ? [answer] : []));
   return {
-    held: answers.flatMap(({ snapshot }) => snapshot?.held ?? []),
-    pending: answers.flatMap(({ snapshot }) => snapshot?.pending ?? []).sort((a, b) => b.forMs - a.forMs),
-    unanswered: answers.filter(({ snapshot }) => snapshot === null).map(({ id }) => id),
+    held: snapshots.flatMap(({ held }) => held),
+    pending: snapshots.flatMap(({ pending }) => pending).sort((a, b) => b.forMs - a.forMs),
+    unanswered: nodes.flatMap(({ id }, index) => {
+      const answer = answers[index];
+      return answer === undefined || 'held' in answer ? [] : [{ id, ...answer }];
+    }),
   };
 }
 
-function nullIfUnreachable(error: unknown): null {
-  if (error instanceof LockError && error.code === 'unreachable') return null;
-  throw error;
+/** @throws LockError `unreachable`, or `protocol` when there is no talking to any of them before somebody mends something */
+export function refuseIfNoneAnswers(nodes: readonly NodeClient[], unanswered: readonly Unanswered[]): void {
+  if (unanswered.length < nodes.length) return;
+  const told = nodes.map(({ id, client }, index) => `${id} at ${client.address} (${unanswered[index]?.reason ?? ''})`).join(', ');
+  const code = unanswered.every(({ isLasting }) => isLasting) ? 'protocol' : 'unreachable';
+  throw new LockError(code, `no node answers: ${told}. Start one, or name another configuration with --config`);
+}
+
+function silence(error: unknown): Omit<Unanswered, 'id'> {
+  const reason = reasonOfSilence(error);
+  if (!(error instanceof LockError) || reason === null) throw error;
+  return { reason, isLasting: error.code === 'protocol' };
 }

@@ -36,7 +36,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCodeName, { readonly shown: stri
   unreachable: { shown: '69', meaning: 'no node answers, or the address to listen on is in use' },
   storage: { shown: '73', meaning: 'the data directory cannot be used' },
   cannotWrite: { shown: '74', meaning: 'the output cannot be written' },
-  protocol: { shown: '76', meaning: 'the other side speaks another protocol, or belongs to another cluster' },
+  protocol: { shown: '76', meaning: 'somebody listens, and there is no talking to each other: TLS on one side only, a certificate that one side refuses, another program, another version or another cluster' },
   noQuorum: { shown: '121', meaning: 'the nodes that can be reached contain no quorum' },
   lost: { shown: '122', meaning: 'the lock was lost or stolen, and the command was ended because of that' },
   closed: { shown: '123', meaning: 'the node stopped' },

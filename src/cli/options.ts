@@ -2,8 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
 import { nameFault } from '../locks/request-arguments';
-import { loadClientTls } from '../transport/tls';
-import type { TlsMaterial } from '../transport/tls';
+import type { TlsSource } from '../transport/tls';
+import { TlsStore } from '../transport/tls-store';
 import type { TlsFiles } from '../transport/transport';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -60,7 +60,7 @@ export interface TlsOptions {
 
 export function tlsOptions(): Option[] {
   return [
-    new Option('--tls-cert <file>', 'TLS certificate (PEM); its CN or a DNS name in it is the node id').env('MAEKAWA_TLS_CERT'),
+    new Option('--tls-cert <file>', 'TLS certificate (PEM); of a node its CN or a DNS name in it is the node id').env('MAEKAWA_TLS_CERT'),
     new Option('--tls-key <file>', 'its private key (PEM)').env('MAEKAWA_TLS_KEY'),
     new Option('--tls-ca <file>', 'certificate of the authority that signed the certificates of all nodes (PEM)').env('MAEKAWA_TLS_CA'),
   ].map((option) => option.helpGroup(TLS_OPTIONS));
@@ -75,8 +75,8 @@ export function tlsFilesOf({ tlsCert, tlsKey, tlsCa }: TlsOptions): TlsFiles | u
   return { certFile: tlsCert, keyFile: tlsKey, caFile: tlsCa };
 }
 
-/** What a command shows to nodes. @throws LockError `config` as `tlsFilesOf` does, or when a file cannot be read */
-export function clientTlsOf(options: TlsOptions): TlsMaterial | undefined {
+/** What a command shows to nodes, also after the files were renewed. @throws LockError `config` as `tlsFilesOf` does, or when a file cannot be used */
+export function clientTlsOf(options: TlsOptions): TlsSource | undefined {
   const files = tlsFilesOf(options);
-  return files === undefined ? undefined : loadClientTls(files);
+  return files === undefined ? undefined : new TlsStore(files).watch();
 }

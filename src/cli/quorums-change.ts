@@ -10,6 +10,7 @@ import type { Configuration, LayoutChange } from '../config';
 import { slackOf } from '../core';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
+import { reasonOfSilence } from '../client/node-connection';
 import type { NodeConnection } from '../client/node-connection';
 import { clientsFor, closeAll } from './all-nodes';
 import { withManual } from './manual';
@@ -112,8 +113,14 @@ async function clockOf(id: string, client: NodeConnection, { digest }: Configura
   try {
     status = await client.status(ANSWER_MS);
   } catch (error) {
-    // Nobody, or somebody who is no node of this cluster.
-    if (error instanceof LockError && (error.code === 'unreachable' || error.code === 'protocol')) return null;
+    if (!(error instanceof LockError)) throw error;
+    const reason = reasonOfSilence(error);
+    // Somebody is there: it may be the node, which would be taken for stopped.
+    if (reason !== null && error.code === 'protocol') {
+      throw new LockError('protocol', `whether node ${id} has stopped cannot be told, for at ${client.address} ${reason}. Nothing was written`, { cause: error });
+    }
+    // Nobody, or a node of another cluster.
+    if (error.code === 'unreachable' || error.code === 'protocol') return null;
     throw error;
   }
   if (status.node !== id) return null;

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { LockError } from '../errors';
-import { NodeConnection } from '../client/node-connection';
+import { NodeConnection, reasonOfSilence } from '../client/node-connection';
 import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../client-protocol/schema';
 import { lockNameOf } from '../client-protocol/wire-words';
 import { visible } from '../visible';
@@ -70,7 +70,7 @@ async function run(options: StatusOptions): Promise<void> {
   }
   const asked = configuration.nodes.filter(({ id }) => options.node?.includes(id) ?? true);
   const tls = clientTlsOf(options);
-  const clients = asked.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls }) }));
+  const clients = asked.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, node: id }) }));
   const askAll = (): Promise<NodeAnswer[]> => Promise.all(clients.map(({ id, client }) => ask(id, client, configuration)));
   try {
     for (;;) {
@@ -99,7 +99,7 @@ async function ask(id: string, client: NodeConnection, configuration: Configurat
     return foreign === null ? { id, address, up: true, status } : { id, address, up: false, reason: foreign };
   } catch (error) {
     if (!(error instanceof LockError)) throw error;
-    return { id, address, up: false, reason: error.code === 'unreachable' ? 'does not answer' : error.message };
+    return { id, address, up: false, reason: reasonOfSilence(error) ?? error.message };
   }
 }
 

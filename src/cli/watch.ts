@@ -5,6 +5,7 @@ import type { LockError } from '../errors';
 import { holderTitle } from '../locks/holder-title';
 import type { LockChange, LockInfo } from '../locks/types';
 import { visible } from '../visible';
+import { reasonOfSilence } from '../client/node-connection';
 import { clientsOf, inventoryOf } from './all-nodes';
 import type { AllNodesOptions, NodeClient } from './all-nodes';
 import { isAbout, lockTitle, printable } from './holders';
@@ -22,7 +23,7 @@ interface WatchOptions extends AllNodesOptions {
 }
 
 /** What a line is about. Nobody knows whether a silent node still holds what it held. */
-type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back' | 'missed'; readonly node: NodeId; readonly held?: LockInfo };
+type Line = LockChange | { readonly change: 'nobody' } | { readonly change: 'silent' | 'back' | 'missed'; readonly node: NodeId; readonly held?: LockInfo; readonly reason?: string };
 
 export function watchCommand(): Command {
   const command = new Command('watch')
@@ -50,7 +51,10 @@ async function watch(name: string, options: WatchOptions): Promise<void> {
   const followed = nodes.map((node) => new FollowedNode(node, name, print));
   const ended = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   const { held, unanswered } = await inventoryOf(nodes, ANSWER_MS);
-  for (const each of followed) if (unanswered.includes(each.id)) each.onSilent();
+  for (const each of followed) {
+    const silence = unanswered.find(({ id }) => id === each.id);
+    if (silence !== undefined) each.onSilent(silence.reason);
+  }
   if (!held.some((lock) => isAbout(lock.name, name))) print({ change: 'nobody' });
   for (const each of followed) each.follow();
   await ended;
@@ -84,11 +88,11 @@ class FollowedNode {
     this.askWhileSilent(number);
   }
 
-  onSilent(): void {
+  onSilent(reason: string): void {
     if (this.isSilent) return;
     this.isSilent = true;
     const [lock] = this.held.values();
-    this.print({ change: 'silent', node: this.id, ...(lock === undefined ? {} : { held: lock }) });
+    this.print({ change: 'silent', node: this.id, reason, ...(lock === undefined ? {} : { held: lock }) });
   }
 
   /** Asks, because the stream of a node that is back says nothing until something changes. */
@@ -122,12 +126,13 @@ class FollowedNode {
 
   private onEnd(error: LockError): void {
     if (this.isOver) return;
-    const isRefused = error.code !== 'unreachable'; // It answers, and would not wait for this process.
-    if (isRefused) {
+    const reason = reasonOfSilence(error);
+    if (reason === null) {
+      // It answers, and would not wait for this process.
       this.print({ change: 'missed', node: this.id });
       this.isSilent = false;
     } else {
-      this.onSilent();
+      this.onSilent(reason);
     }
     this.held.clear();
     this.begun++; // Nobody asks for the sake of this stream any more.
@@ -142,7 +147,7 @@ function describe(name: string, line: Line): string {
     case 'nobody':
       return `${time}  nobody is known to hold ${lock}`;
     case 'silent':
-      return `${time}  ${line.node} does not answer${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which it keeps for one lease at most`}`;
+      return `${time}  ${line.node} does not answer (${line.reason ?? ''})${line.held === undefined ? '' : `; it held ${lockTitle(line.held.name)}, which it keeps for one lease at most`}`;
     case 'missed':
       return `${time}  missed changes through ${line.node}, which came faster than they were read; the present holder follows`;
     case 'back':

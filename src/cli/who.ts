@@ -1,8 +1,7 @@
 /** `maekawa who`: who holds a lock and who waits for it, or all locks. */
 import { Command } from 'commander';
-import { LockError } from '../errors';
 import type { LockInfo } from '../locks/types';
-import { clientsOf, closeAll, inventoryOf } from './all-nodes';
+import { clientsOf, closeAll, inventoryOf, refuseIfNoneAnswers } from './all-nodes';
 import type { AllNodesOptions, Inventory } from './all-nodes';
 import { EXIT, ExitWith } from './exit-codes';
 import { isAbout, lockTitle, printable } from './holders';
@@ -29,7 +28,7 @@ export function whoCommand(): Command {
       'Asks every node of the configuration. It names the nodes that do not answer; locks held through them are not shown.',
       'A client appears as the node that it asked and the number of its connection there: n1/3. A caller in the process of a node appears as the id of that node.',
     ],
-    exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers']],
+    exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers'], 'protocol'],
     examples: [
       ['maekawa who'],
       ['maekawa who invoices'],
@@ -43,13 +42,11 @@ async function who(name: string | undefined, options: WhoOptions): Promise<void>
   const nodes = clientsOf(options);
   const all = await inventoryOf(nodes, ANSWER_MS);
   await closeAll(nodes);
-  if (all.unanswered.length === nodes.length) {
-    throw new LockError('unreachable', `no node answers: ${nodes.map(({ id, client }) => `${id} at ${client.address}`).join(', ')}. Start one, or name another configuration with --config`);
-  }
+  refuseIfNoneAnswers(nodes, all.unanswered);
   const isMeant = (lock: LockInfo): boolean => name === undefined || isAbout(lock.name, name);
   const { unanswered } = all;
   const shown: Inventory = { held: all.held.filter(isMeant), pending: all.pending.filter(isMeant), unanswered };
-  if (options.json === true) printJson({ ...(name === undefined ? {} : { lock: name }), ...shown });
+  if (options.json === true) printJson({ ...(name === undefined ? {} : { lock: name }), ...shown, unanswered: unanswered.map(({ id }) => id), unansweredWhy: Object.fromEntries(unanswered.map(({ id, reason }) => [id, reason])) });
   else printText(describe(name, shown));
   if (shown.held.length === 0) throw new ExitWith(EXIT.failed);
 }
@@ -66,6 +63,6 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   const use = name === undefined ? 'nobody holds a lock or waits for one' : `nobody holds ${printable(name)} or waits for it`;
   return [
     rows.length > 0 ? formatTable(header, rows) : `${use}${unanswered.length === 0 ? '' : ', as far as the nodes that answer know'}`,
-    ...(unanswered.length === 0 ? [] : [`did not answer: ${unanswered.join(', ')}`]),
+    ...(unanswered.length === 0 ? [] : [`did not answer: ${unanswered.map(({ id, reason }) => `${id} (${reason})`).join(', ')}`]),
   ].join('\n');
 }

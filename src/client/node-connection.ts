@@ -9,23 +9,36 @@ import type { StatusReply, WatchEventMessage } from '../client-protocol/schema';
 import { CLUSTER_KEY, changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
 import { LockError } from '../errors';
 import type { ManagedLock } from '../locks/managed-lock';
+import type { NodeId } from '../core';
 import type { ClusterSnapshot, LockChange, LockManagerSnapshot } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
-import type { TlsMaterial } from '../transport/tls';
+import { channelTo } from '../transport/channel';
+import { connectionFault, type ConnectionFault } from '../transport/connection-fault';
+import type { TlsMaterial, TlsSource } from '../transport/tls';
 import { visible } from '../visible';
 import { EndsInOrder } from './ends-in-order';
 import { CLOSE_MS, RemoteRequest, within } from './remote-request';
 import type { RemoteOptions } from './remote-request';
 
 export interface ConnectionOptions {
-  readonly tls?: TlsMaterial | undefined;
+  readonly tls?: TlsSource | undefined;
+  /** Which node is meant, where the configuration is known: with TLS its certificate must name it. Left out, it must name the host. */
+  readonly node?: NodeId | undefined;
   /** A node of a cluster with another name refuses every call. Left out, any node will do. */
   readonly cluster?: string | undefined;
 }
 
+/** The cause of an error that says that a node gave no answer. */
+class NoAnswer extends Error {}
+
+/** Why the node gave no answer, without the rest of the sentence; null when it gave one, a refusal too. */
+export function reasonOfSilence(error: unknown): string | null {
+  return error instanceof LockError && error.cause instanceof NoAnswer ? error.cause.message : null;
+}
+
 /** A connection to one node. */
 export class NodeConnection {
-  private readonly client: grpc.Client;
+  private channel: { readonly client: grpc.Client; readonly tls: TlsMaterial | undefined } | undefined;
   private readonly time = new TimeWithSleep();
   private readonly requests = new Set<RemoteRequest>();
   /** How many streams of locks there were. */
@@ -41,25 +54,30 @@ export class NodeConnection {
   /** @param address `host:port` of a node. Connects when first used. */
   constructor(
     readonly address: string,
-    { tls, cluster }: ConnectionOptions = {},
+    private readonly options: ConnectionOptions = {},
   ) {
+    const { cluster } = options;
     if (cluster !== undefined) this.metadata.set(CLUSTER_KEY, Buffer.from(cluster));
-    const credentials = tls === undefined
-      ? grpc.credentials.createInsecure()
-      : grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
-    this.client = new grpc.Client(address, credentials, {
-      // Two clients in one process are two: each is known by its connection, and may want as many locks as it allows.
-      'grpc.use_local_subchannel_pool': 1,
+  }
+
+  /** Connects with the certificates of the moment: when they were renewed, what is asked from then on goes over a new connection. */
+  private get client(): grpc.Client {
+    const tls = this.options.tls?.material;
+    if (this.channel !== undefined && this.channel.tls === tls) return this.channel.client;
+    // What goes on over the old one is not cut.
+    this.channel?.client.close();
+    const client = channelTo(this.address, this.options.node ?? null, tls, {
       // Only the lease says for how long a lock is held. This finds out about a dead node, and must not take this
       // process for one when it is busy for a second or two.
       'grpc.keepalive_time_ms': 2_000,
       'grpc.keepalive_timeout_ms': 5_000,
       'grpc.keepalive_permit_without_calls': 0,
-      'grpc.enable_retries': 0,
       // A node that was down for long and is back is found within a second.
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
     });
+    this.channel = { client, tls };
+    return client;
   }
 
   /** This process's time in milliseconds; it also counts what the machine slept. */
@@ -144,12 +162,13 @@ export class NodeConnection {
   }
 
   private ask<Question, Reply>(method: grpc.MethodDefinition<Question, Reply>, question: Question, withinMs: number): Promise<Reply> {
+    const askedMs = performance.now();
     return new Promise((resolve, reject) => {
       if (this.closing !== undefined) throw this.closedError();
       this.client.makeUnaryRequest(
         method.path, method.requestSerialize, method.responseDeserialize, question, this.metadata, { deadline: Date.now() + withinMs },
         (error, reply) => {
-          if (error !== null) reject(this.failure(error));
+          if (error !== null) reject(this.failureAfter(performance.now() - askedMs, withinMs, error));
           else if (reply === undefined) reject(new LockError('protocol', `the node at ${this.address} sent an empty answer; it may run another version`));
           else resolve(reply);
         },
@@ -170,7 +189,7 @@ export class NodeConnection {
     for (const request of requests) request.abandon(this.closedError());
     await within(CLOSE_MS, Promise.all(requests.map((request) => request.closed)));
     for (const request of requests) request.cancel();
-    this.client.close();
+    this.channel?.client.close();
   }
 
   private closedError(): LockError {
@@ -179,21 +198,29 @@ export class NodeConnection {
 
   /** What a gRPC error means to those who use locks. */
   failure(error: Partial<grpc.ServiceError>): LockError {
-    const detail = visible(error.details ?? error.message ?? 'the stream ended');
+    const told = error.details ?? error.message ?? 'the stream ended';
+    const detail = visible(told);
     switch (error.code) {
       case grpc.status.INVALID_ARGUMENT:
       case grpc.status.RESOURCE_EXHAUSTED:
         return new LockError('config', `the node at ${this.address} refuses the request: ${detail}`, { cause: error });
       case grpc.status.FAILED_PRECONDITION:
         return new LockError('protocol', `the node at ${this.address} refuses: ${detail}. Check the address, or which configuration is given`, { cause: error });
-      case grpc.status.UNIMPLEMENTED:
-        return new LockError('protocol', `the program that listens at ${this.address} is no node of maekawa, or runs another version. Check the address`, { cause: error });
       default:
-        return new LockError(
-          'unreachable',
-          `no node answers at ${this.address} (${detail}). Start one with \`maekawa node\`, or name another`,
-          { cause: error },
-        );
+        return this.unanswered(connectionFault({ code: error.code, details: told }), error);
     }
+  }
+
+  /** A deadline that is seen long after it came says nothing of the node. */
+  private failureAfter(tookMs: number, withinMs: number, error: grpc.ServiceError): LockError {
+    if (error.code !== grpc.status.DEADLINE_EXCEEDED || tookMs < 2 * withinMs) return this.failure(error);
+    return this.unanswered({ code: 'unreachable', reason: `this process was too busy to hear an answer: it looked after ${Math.round(tookMs)} ms, not ${withinMs}` }, error);
+  }
+
+  private unanswered({ code, reason }: ConnectionFault, cause: unknown): LockError {
+    const told = code === 'unreachable'
+      ? `no node answers at ${this.address} (${reason}). Start one with \`maekawa node\`, or name another`
+      : `there is no talking to the node at ${this.address}: ${reason}`;
+    return new LockError(code, told, { cause: new NoAnswer(reason, { cause }) });
   }
 }

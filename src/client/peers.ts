@@ -19,7 +19,7 @@ export class PeerClients {
 
   constructor(
     private readonly addresses: ReadonlyMap<NodeId, string>,
-    private readonly options: ConnectionOptions,
+    private readonly options: Pick<ConnectionOptions, 'tls' | 'cluster'>,
   ) {}
 
   /** Null for a node that does not answer in time. */
@@ -49,7 +49,7 @@ export class PeerClients {
   private connected(): [NodeId, NodeConnection][] {
     if (this.isClosed) return [];
     for (const [id, address] of this.addresses) {
-      if (!this.clients.has(id)) this.clients.set(id, new NodeConnection(address, this.options));
+      if (!this.clients.has(id)) this.clients.set(id, new NodeConnection(address, { ...this.options, node: id }));
     }
     return [...this.clients];
   }

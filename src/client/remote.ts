@@ -11,6 +11,7 @@ import { IF_AVAILABLE_MS } from '../locks/managed-lock';
 import type { ManagedLock, ManagerTime } from '../locks/managed-lock';
 import { readScope } from '../locks/request-arguments';
 import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
+import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
 import type { RemoteOptions } from './remote-request';
 
@@ -27,6 +28,11 @@ const HEALTH_MS = 1_000;
  * another may be asked.
  */
 const MAY_ASK_AGAIN: ReadonlySet<LockErrorCode> = new Set(['unreachable', 'closed', 'lost']);
+
+/** Another node may answer, or this one later. */
+function mayAskAgain(error: LockError): boolean {
+  return MAY_ASK_AGAIN.has(error.code) || reasonOfSilence(error) !== null;
+}
 
 /** The locks of a process that is no node. Asks the first client first. */
 export class RemoteLockManager extends BaseLockManager {
@@ -68,6 +74,7 @@ export class RemoteLockManager extends BaseLockManager {
       if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
       let { client } = this;
       // The first is told the whole patience, to name it when it gives up; the others what is left of it.
+      const failures = new Map<NodeConnection, LockError>();
       for (let failed = 0, leftMs = patienceMs; ; leftMs = deadlineMs - performance.now()) {
         giveUp.signal.throwIfAborted();
         const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
@@ -78,11 +85,14 @@ export class RemoteLockManager extends BaseLockManager {
           failed = 0;
         } catch (error) {
           giveUp.signal.throwIfAborted();
-          if (!(error instanceof LockError) || !MAY_ASK_AGAIN.has(error.code)) throw error;
+          if (!(error instanceof LockError) || !mayAskAgain(error)) throw error;
+          failures.set(client, error);
           client = this.passOver(client);
           failed++;
           if (failed % this.clients.length > 0) continue;
-          if (performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, error);
+          // What must be mended does not pass by waiting.
+          const isInVain = [...failures.values()].every((each) => each.code === 'protocol');
+          if (isInVain || performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, failures);
           await pause(RETRY_MS, giveUp.signal);
           ({ client } = this);
         }
@@ -135,7 +145,7 @@ export class RemoteLockManager extends BaseLockManager {
         return await (scope === 'node' ? client.query(QUERY_MS) : client.queryCluster(QUERY_CLUSTER_MS));
       } catch (error) {
         this.closing.signal.throwIfAborted();
-        if (!(error instanceof LockError) || error.code !== 'unreachable' || ++failed === this.clients.length) throw error;
+        if (!(error instanceof LockError) || !mayAskAgain(error) || ++failed === this.clients.length) throw error;
         client = this.passOver(client);
       }
     }
@@ -158,10 +168,14 @@ export class RemoteLockManager extends BaseLockManager {
     return this.clients[next] ?? silent;
   }
 
-  private noNode(name: string, waitedMs: number, cause: LockError): LockError {
-    const addresses = this.clients.map((client) => client.address).join(', ');
+  /** @param failures why each of the nodes was passed over */
+  private noNode(name: string, waitedMs: number, failures: ReadonlyMap<NodeConnection, LockError>): LockError {
+    const told = [...failures].map(([{ address }, error]) => `${address} (${reasonOfSilence(error) ?? error.message})`).join(', ');
+    const causes = [...failures.values()];
     return new LockError(
-      'unreachable', `no node answered for the lock ${JSON.stringify(name)} within ${Math.round(waitedMs)} ms; tried ${addresses}. The last one: ${cause.message}`, { cause },
+      causes.every(({ code }) => code === 'protocol') ? 'protocol' : 'unreachable',
+      `no node answered for the lock ${JSON.stringify(name)} within ${Math.round(waitedMs)} ms; tried ${told}. Start a node there with \`maekawa node\`, or name others`,
+      { cause: causes.at(-1) },
     );
   }
 }

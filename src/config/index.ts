@@ -43,6 +43,15 @@ export function isConfiguration(value: object): value is Configuration {
   return built.has(value);
 }
 
+/**
+ * @param config path of a `quorums.json`, its parsed content, or a configuration
+ * @throws LockError `config` with every fault, when the file is missing, not JSON, or wrong
+ */
+export function configurationOf(config: string | object): Configuration {
+  if (typeof config === 'string') return readConfiguration(config);
+  return isConfiguration(config) ? config : parseConfiguration(config, 'the configuration');
+}
+
 /** @throws LockError `config` with every fault, when the file is missing, not JSON, or wrong. */
 export function readConfiguration(path: string): Configuration {
   return parseConfiguration(readJson(path), path);

@@ -5,13 +5,15 @@
 import type { Candidacy, RivalView } from '../core';
 import type { Logger } from '../log';
 import { IGNORED_FIRST_START } from './earlier-life';
+import type { TlsStore } from '../transport/tls-store';
 
 /** How often the log repeats what must not go on. */
 const REPEAT_MS = 60_000;
+const REPEAT_EXPIRY_MS = 86_400_000;
 
 export interface Notice {
   /** The log repeats none of a kind within a minute. */
-  readonly kind: 'two served' | 'other served' | 'both wait' | 'no first start';
+  readonly kind: 'two served' | 'other served' | 'both wait' | 'no first start' | 'certificate ends' | 'certificate kept';
   readonly level: 'warn' | 'error';
   readonly text: string;
 }
@@ -79,7 +81,17 @@ function described(rivals: readonly RivalView[], layout: string): string {
   return `by ${names} ${what}`;
 }
 
-/** Writes notices to the log: each kind when it begins, those of level `error` again every minute. */
+/** The certificate ends soon, or has ended; new files could not be used. */
+export function certificateNotices(store: Pick<TlsStore, 'expiry' | 'kept'>, nowMs: number): Notice[] {
+  const ends = store.expiry(nowMs);
+  const { kept } = store;
+  return [
+    ...(ends === null ? [] : [{ kind: 'certificate ends', level: 'warn', text: ends } as const]),
+    ...(kept === null ? [] : [{ kind: 'certificate kept', level: 'warn', text: kept } as const]),
+  ];
+}
+
+/** Writes notices to the log: each kind when it begins, those of level `error` again every minute, of a certificate that ends every day. */
 export class NoticeLog {
   private readonly loggedAtMs = new Map<Notice['kind'], number>();
 
@@ -88,9 +100,14 @@ export class NoticeLog {
   write(notices: readonly Notice[], nowMs: number): void {
     for (const { kind, level, text } of notices) {
       const loggedAtMs = this.loggedAtMs.get(kind);
-      if (loggedAtMs !== undefined && (level === 'warn' || nowMs - loggedAtMs < REPEAT_MS)) continue;
+      if (loggedAtMs !== undefined && nowMs - loggedAtMs < repeatMs({ kind, level })) continue;
       this.loggedAtMs.set(kind, nowMs);
       this.log[level](text);
     }
   }
+}
+
+function repeatMs({ kind, level }: Pick<Notice, 'kind' | 'level'>): number {
+  if (kind === 'certificate ends') return REPEAT_EXPIRY_MS;
+  return level === 'warn' ? Infinity : REPEAT_MS;
 }

@@ -2,7 +2,7 @@
  * Puts a node together: configuration, data directory, core, transport, services; and takes it apart.
  */
 import { isObject, shown } from '../arguments';
-import { isConfiguration, parseConfiguration, readConfiguration } from '../config';
+import { configurationOf } from '../config';
 import type { Configuration } from '../config';
 import { slackOf } from '../core';
 import type { NodeId } from '../core';
@@ -19,14 +19,14 @@ import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import type { Listening } from '../transport/server';
-import { loadTls } from '../transport/tls';
+import { TlsStore } from '../transport/tls-store';
 import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
 import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
 import { NodeStop } from './stop';
 import type { StopOptions } from './stop';
-import { NoticeLog, noticesOf, standingNotices } from './notices';
+import { NoticeLog, certificateNotices, noticesOf, standingNotices } from './notices';
 import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
@@ -115,7 +115,7 @@ export interface MaekawaNode {
 export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   checkOptions(options);
   const { id, insecure = false, retain = true, log = silentLog } = options;
-  const configuration = loadConfiguration(options.config);
+  const configuration = configurationOf(options.config);
   const addresses = new Map(configuration.nodes.map((node) => [node.id, node.address]));
   const ownAddress = addresses.get(id);
   if (ownAddress === undefined) {
@@ -128,7 +128,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     addresses.set(peer, address);
   }
   addresses.delete(id);
-  const tls = options.tls === undefined ? {} : { tls: loadTls(options.tls, id) };
+  const store = options.tls === undefined ? undefined : new TlsStore(options.tls, { self: id, log });
+  const tls = store === undefined ? {} : { tls: store };
 
   const time = new MonotonicTime();
   refuseWrongWallClock(time.wallClockUs());
@@ -156,12 +157,17 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     watchPeers: (name, listener) => peers.watch(name, listener),
   });
 
-  const notices = (): Notice[] => (candidacy === undefined ? [] : noticesOf(layout, candidacy));
+  const notices = (): Notice[] => [
+    ...(candidacy === undefined ? [] : noticesOf(layout, candidacy)),
+    ...(store === undefined ? [] : certificateNotices(store, Date.now())),
+  ];
   const state = (): NodeState => nodeState(id, runtime.lending(), hasQuorum(), stopping.graceLeftMs);
   const noticeLog = new NoticeLog(log);
+  /** What was wrong with new files, the store has logged itself. */
+  const writeNotices = (): void => noticeLog.write(notices().filter(({ kind }) => kind !== 'certificate kept'), runtime.nowMs());
   let hasBegun = false;
   runtime.onCandidacy = () => {
-    noticeLog.write(notices(), runtime.nowMs());
+    writeNotices();
     if (hasBegun !== candidacy?.hasBegun && listening !== undefined) log.info(hasBegun ? 'lends no vote for now' : 'lends its vote from now on');
     hasBegun = candidacy?.hasBegun === true;
   };
@@ -215,12 +221,18 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
       const inUse = await Promise.all([service.drain(), manager.drain(reason, CALLERS_DRAIN_MS)]);
       await runtime.stop(reason, inUse.flatMap((names) => [...names]));
       peers.close();
+      store?.stop();
       if (listening === undefined) server.forceShutdown();
       else listening.stop();
     },
   });
   try {
-    listening = await listen(server, address, { ...tls, insecure });
+    listening = await listen(server, address, { ...tls, insecure, self: id, peers: [...addresses.keys()], log });
+    if (store !== undefined) {
+      store.watch().onRenewed = (material): void => listening?.renew(material);
+      store.onLooked = writeNotices;
+      writeNotices();
+    }
     node.address = `${address.slice(0, address.lastIndexOf(':'))}:${listening.port}`;
     await runtime.start();
     tellProbes();
@@ -262,9 +274,4 @@ async function openTrace(path: string, log: Logger, dataDirectory: DataDirectory
     await dataDirectory.close();
     throw error;
   }
-}
-
-function loadConfiguration(config: string | object): Configuration {
-  if (typeof config === 'string') return readConfiguration(config);
-  return isConfiguration(config) ? config : parseConfiguration(config, 'the configuration');
 }

@@ -136,6 +136,7 @@ export class Runtime {
       message: (from, message) => this.onMessage(from, message),
       peerUp: (peer, greeting) => this.onPeerUp(peer, greeting),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
+      stillDown: (peer, reason) => void this.down.set(peer, reason),
       duplicate: (peer, reason) => this.onDuplicate(peer, reason),
       // Before the first ceiling is on disk it knows of none that it may tell.
       clock: () => Math.max(1, durableClock(core)),

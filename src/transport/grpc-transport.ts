@@ -13,7 +13,8 @@ import { FrameDecoder, encodeHello, protocolVersion, type Frame, type Hello } fr
 import { clockRefusal, helloRefusal, isRival, type Identity, type Refusal } from './handshake';
 import { linkTiming, PeerLink, type LinkTiming } from './peer-link';
 import { AcceptedStream, DialledStream, peerService } from './peer-stream';
-import { certificateFault, type TlsMaterial } from './tls';
+import { NewsLog } from './news-log';
+import { certificateFault, type TlsSource } from './tls';
 import type { PeerStatus, Transport, TransportHandlers } from './transport';
 
 export interface GrpcTransportOptions {
@@ -30,15 +31,12 @@ export interface GrpcTransportOptions {
   /** Carries the peer service from now on. Its owner binds it, and shuts it down after `stop`. */
   readonly server: grpc.Server;
   /** Must be what the server listens with. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: TlsSource;
   readonly log: Logger;
   /** For the jitter, in [0, 1). Default Math.random. */
   readonly random?: () => number;
   readonly timing?: Partial<LinkTiming>;
 }
-
-/** So many reasons for a refusal are remembered: whoever can connect may make up new ones. */
-const strangerReasonsMax = 100;
 
 /** A stop waits that long for peers to see it. */
 const stopMsMax = 300;
@@ -54,11 +52,12 @@ export class GrpcTransport implements Transport {
   private handlers: TransportHandlers | null = null;
   private phase: 'starting' | 'running' | 'stopped' = 'starting';
   private ticker: NodeJS.Timeout | null = null;
-  private readonly strangerReasonsLogged = new Set<string>();
+  private readonly news: NewsLog;
 
   constructor(private readonly options: GrpcTransportOptions) {
     const { self, cluster, digest, layout, leaseMs, remembers, peers } = options;
     this.identity = { self, cluster, digest, layout, leaseMs, remembers, incarnation: randomUUID(), nodes: new Set([self, ...peers.keys()]) };
+    this.news = new NewsLog(options.log);
     this.decoder = new FrameDecoder(this.identity.nodes);
     this.timing = { ...linkTiming, ...options.timing };
     options.server.addService(peerService, {
@@ -124,15 +123,7 @@ export class GrpcTransport implements Transport {
   }
 
   private dial(peer: NodeId): DialledStream {
-    const { tls } = this.options;
-    if (tls === undefined) return DialledStream.dial(this.address(peer), grpc.credentials.createInsecure(), {});
-    const credentials = grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, {
-      checkServerIdentity: (_host, certificate) => {
-        const fault = certificateFault(certificate, peer);
-        return fault === null ? undefined : new Error(fault);
-      },
-    });
-    return DialledStream.dial(this.address(peer), credentials, { 'grpc.ssl_target_name_override': peer });
+    return DialledStream.dial(this.address(peer), peer, this.options.tls?.material);
   }
 
   private address(peer: NodeId): string {
@@ -189,11 +180,7 @@ export class GrpcTransport implements Transport {
 
   private refuseStranger(stream: AcceptedStream, refusal: Refusal): void {
     const { code, reason } = refusal;
-    // The same ones come again and again: once is enough to be seen.
-    const level = this.strangerReasonsLogged.has(reason) ? 'debug' : 'warn';
-    if (this.strangerReasonsLogged.size >= strangerReasonsMax) this.strangerReasonsLogged.clear();
-    this.strangerReasonsLogged.add(reason);
-    this.options.log[level]({ address: stream.remoteAddress, reason, code: grpc.status[code] }, 'refused a stream');
+    this.news.warn({ address: stream.remoteAddress, reason, code: grpc.status[code] }, 'refused a stream');
     stream.end(refusal);
   }
 

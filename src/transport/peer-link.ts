@@ -357,6 +357,7 @@ export class PeerLink {
     this.log[isNews ? 'warn' : 'debug']({ reason, code: status[code] }, link.state === 'up' ? 'connection lost' : 'not connected');
     this.waiting = null;
     if (link.state === 'up') this.context.handlers.peerDown(this.peer, reason);
+    else this.context.handlers.stillDown?.(this.peer, reason);
     if (link.state === 'dialling') this.reportDial(rival);
     if (code === status.ALREADY_EXISTS) this.refusedAsDuplicate(reason);
     if (waiting !== null) this.offer(waiting.stream, waiting.hello);

@@ -4,8 +4,12 @@
  * end is told; both come afterwards, in order.
  */
 import * as grpc from '@grpc/grpc-js';
+import type { NodeId } from '../core/messages';
+import { channelTo } from './channel';
 import { encodeGoodbye } from './codec';
+import { connectionFault } from './connection-fault';
 import type { Refusal } from './handshake';
+import type { TlsMaterial } from './tls';
 
 /** The service of proto/maekawa/v1/peer.proto, in bytes: the codec does the rest. */
 const bytesAsTheyAre = (bytes: Buffer): Buffer => bytes;
@@ -120,13 +124,13 @@ export class DialledStream extends PeerStream {
     call.on('error', () => undefined); // the status says the same
     call.on('status', ({ code, details }) => {
       client.close();
-      this.ended({ code, reason: readable(details) });
+      this.ended({ code, reason: connectionFault({ code, details }).reason });
     });
   }
 
   /** A connection of its own: its name is resolved anew, and no backoff of gRPC's adds to ours. */
-  static dial(address: string, credentials: grpc.ChannelCredentials, options: grpc.ChannelOptions): DialledStream {
-    const client = new grpc.Client(`dns:${address}`, credentials, { ...channelOptions, ...options });
+  static dial(address: string, node: NodeId, tls: TlsMaterial | undefined): DialledStream {
+    const client = channelTo(address, node, tls, channelOptions);
     const { path, requestSerialize, responseDeserialize } = peerService.connect;
     return new DialledStream(client, client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
   }
@@ -184,39 +188,6 @@ export class AcceptedStream extends PeerStream {
 }
 
 const channelOptions: grpc.ChannelOptions = {
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.enable_http_proxy': 0,
-  'grpc.enable_channelz': 0,
-  'grpc.enable_retries': 0,
   // Otherwise up to 1 MiB is buffered, for retries, before a write is felt to be slow.
   'grpc.per_rpc_retry_buffer_size': 0,
 };
-
-/** More of what a peer says, in characters, is not looked at. Whoever listens at its address chooses that text. */
-const detailsMax = 2_000;
-
-/** gRPC wraps why it could not connect into much else, of which the time would make every failure look new. */
-export function readable(details: string): string {
-  const text = details.slice(0, detailsMax);
-  const wrapped = between(text, 'Last error: ', '. Resolution note');
-  if (wrapped === null) return text;
-  const reason = withoutTime(wrapped.startsWith('Error: ') ? wrapped.slice('Error: '.length) : wrapped);
-  if (reason === 'Failed to connect') return 'the connection is closed at once; perhaps only one side uses TLS, or a certificate is refused';
-  // Such as error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:../deps/…
-  return between(reason, ':SSL routines:', null)?.split(':', 2)[1] || reason;
-}
-
-/** What stands after `start`, up to `end`. */
-function between(text: string, start: string, end: string | null): string | null {
-  const from = text.indexOf(start);
-  const to = end === null ? text.length : text.indexOf(end, from);
-  return from < 0 || to < 0 ? null : text.slice(from + start.length, to);
-}
-
-/** Without a time in brackets at its end, such as (2026-01-31T08:15:00.000Z). */
-function withoutTime(reason: string): string {
-  const start = reason.lastIndexOf('(');
-  const isTime = start >= 0 && /^\(\d{4}-[^)]+Z\)$/.test(reason.slice(start));
-  return (isTime ? reason.slice(0, start) : reason).trimEnd();
-}

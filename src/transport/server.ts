@@ -7,14 +7,30 @@ import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { LockError } from '../errors';
-import type { TlsMaterial } from './tls';
+import type { NodeId } from '../core/messages';
+import { silentLog } from '../log';
+import type { Logger } from '../log';
+import { Gate } from './gate';
+import type { TlsMaterial, TlsSource } from './tls';
 
 export interface ListenOptions {
+  /** This node, for messages. */
+  readonly self?: NodeId;
+  /** All other nodes, which no limit keeps out when their certificates show who they are. */
+  readonly peers?: readonly NodeId[];
   /** Both sides must show a certificate of the same authority. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: TlsSource;
   /** Allow other machines to connect without TLS. */
   readonly insecure?: boolean;
+  /** So many clients may be connected at once. Default `connectionsMaxDefault`. */
+  readonly connectionsMax?: number;
+  /** How long a TLS handshake may take. Default 10 seconds. */
+  readonly handshakeMs?: number;
+  readonly log?: Logger;
 }
+
+/** So many clients may be connected at once, unless the process may open too few files for them. */
+export const connectionsMaxDefault = 10_000;
 
 /**
  * So many calls may be open at once over one connection. A program that opens thousands in one go would else
@@ -44,6 +60,8 @@ const lastWordsMs = 100;
 /** Where a server listens. */
 export interface Listening {
   readonly port: number;
+  /** New connections use these certificates. */
+  renew(tls: TlsMaterial): void;
   /** Listen no more and end every connection, so that nothing keeps the process. */
   stop(): void;
 }
@@ -65,12 +83,14 @@ export async function listen(server: grpc.Server, address: string, options: List
         'Give TLS files (--tls-cert, --tls-key, --tls-ca; startNode: tls), or allow it with --insecure (startNode: insecure), or listen on 127.0.0.1',
     );
   }
-  const injector = server.createConnectionInjector(
-    tls === undefined
-      ? grpc.ServerCredentials.createInsecure()
-      : grpc.ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true),
-  );
-  const sockets = new Set<Socket>();
+  // The gate speaks TLS: gRPC gets connections that are let in.
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  const { self, peers = [], connectionsMax = connectionsMaxDefault, log = silentLog } = options;
+  const gate = new Gate({
+    title: self === undefined ? 'the node' : `node ${self}`, peers, connectionsMax, log, tls: tls?.material,
+    admit: (socket) => injector.injectConnection(socket),
+    ...(options.handshakeMs === undefined ? {} : { handshakeMs: options.handshakeMs }),
+  });
   const listeners: TcpServer[] = [];
   const close = (): void => {
     for (const each of listeners) each.close();
@@ -80,11 +100,7 @@ export async function listen(server: grpc.Server, address: string, options: List
   // A name may mean several addresses; those that are not this machine's are left out if any is.
   for (const ip of new Set(ips)) {
     try {
-      const listener = await bind(ip, port, (socket) => {
-        sockets.add(socket);
-        socket.once('close', () => sockets.delete(socket));
-        injector.injectConnection(socket);
-      });
+      const listener = await bind(ip, port, (socket) => gate.receive(socket));
       listeners.push(listener);
       ({ port } = listener.address() as AddressInfo);
     } catch (cause) {
@@ -100,14 +116,13 @@ export async function listen(server: grpc.Server, address: string, options: List
   if (listeners.length === 0) throw cannotListen(address, absent ?? new Error('the name means no address'));
   return {
     port,
+    renew: (material) => gate.renew(material),
     stop: () => {
       close();
       injector.drain(lastWordsMs);
       server.forceShutdown();
       // Those with which nothing was agreed yet: gRPC knows nothing of them.
-      setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, lastWordsMs);
+      setTimeout(() => gate.destroy(), lastWordsMs);
     },
   };
 }

@@ -39,6 +39,8 @@ export interface TransportHandlers {
   peerUp(peer: NodeId, greeting: Greeting): void;
   /** The stream to the peer ended or its keepalive was missed. */
   peerDown(peer: NodeId, reason: string): void;
+  /** It was down before, and could not be reached again; why. */
+  stillDown?(peer: NodeId, reason: string): void;
   /** Another process with this node's id is connected to the peer, and has been for too long to be an earlier life. */
   duplicate(peer: NodeId, reason: string): void;
   /** The Lamport clock to put into a handshake; never above the ceiling on disk. */

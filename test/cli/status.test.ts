@@ -68,7 +68,7 @@ describe('maekawa status', () => {
     const program = status();
     expect(await program.ended).toBe(121);
     expect(program.output).toMatch(/^cluster test: 1 of 3 nodes are up, 0 of them ready; NO lock can be had$/m);
-    expect(program.output).toMatch(/^n1 +down +does not answer$/m);
+    expect(program.output).toMatch(/^n1 +down +connection refused: nothing listens there$/m);
     expect(program.output).toMatch(/^n2 +no quorum /m);
     expect(program.output).toMatch(/^n2: no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum\. Missing: n1 \(.+\), n3 \(.+\)$/m);
   });

@@ -21,10 +21,10 @@ test('maekawa who names the nodes that do not answer, and claims no more than th
   await cluster.exited('n3');
   const some = maekawa('who', 'stock');
   expect(await some.ended).toBe(1);
-  expect(some.output).toBe('nobody holds stock or waits for it, as far as the nodes that answer know\ndid not answer: n3\n');
+  expect(some.output).toBe('nobody holds stock or waits for it, as far as the nodes that answer know\ndid not answer: n3 (connection refused: nothing listens there)\n');
   const json = maekawa('who', 'stock', '--json');
   expect(await json.ended).toBe(1);
-  expect(JSON.parse(json.output)).toEqual({ lock: 'stock', held: [], pending: [], unanswered: ['n3'] });
+  expect(JSON.parse(json.output)).toEqual({ lock: 'stock', held: [], pending: [], unanswered: ['n3'], unansweredWhy: { n3: 'connection refused: nothing listens there' } });
   for (const id of ['n1', 'n2']) {
     cluster.signal(id, 'SIGKILL');
     await cluster.exited(id);
@@ -32,7 +32,7 @@ test('maekawa who names the nodes that do not answer, and claims no more than th
   const none = maekawa('who', 'stock');
   expect(await none.ended).toBe(69);
   expect(none.output).toBe('');
-  expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+, n2 at .*, n3 at .*\. Start one, or name another configuration with --config\n$/);
+  expect(none.errors).toMatch(/^maekawa: no node answers: n1 at 127\.0\.0\.1:\d+ \(connection refused: nothing listens there\), n2 at .*, n3 at .*\. Start one, or name another configuration with --config\n$/);
 });
 
 describe('a configuration of another cluster, with the addresses of this one', () => {
@@ -67,7 +67,7 @@ test('maekawa watch tells when a node that holds the lock does not answer any mo
   const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sleep', '1000']);
   await watching.prints(/n1\/\d+ holds stock, token \d+/);
   cluster.signal('n1', 'SIGKILL');
-  await watching.prints(/n1 does not answer; it held stock, which it keeps for one lease at most\n/);
+  await watching.prints(/n1 does not answer \(.+\); it held stock, which it keeps for one lease at most\n/);
   expect(await holder.ended).toBe(122);
   cluster.start('n1');
   await watching.prints(/n1 answers again\n/);
@@ -83,9 +83,9 @@ test('maekawa watch begins with the nodes that do not answer, and tells when the
   }, 'the lock to be held');
   cluster.signal('n1', 'SIGSTOP');
   const watching = maekawa('watch', 'stock');
-  await watching.prints(/^\S+ {2}n1 does not answer\n\S+ {2}nobody is known to hold stock\n$/);
+  await watching.prints(/^\S+ {2}n1 does not answer \(.+\)\n\S+ {2}nobody is known to hold stock\n$/);
   const json = maekawa('watch', 'stock', '--json');
-  await json.prints(/^\{"at":"[^"]+","change":"silent","node":"n1"\}\n\{"at":"[^"]+","change":"nobody"\}\n$/);
+  await json.prints(/^\{"at":"[^"]+","change":"silent","node":"n1","reason":"[^"]+"\}\n\{"at":"[^"]+","change":"nobody"\}\n$/);
   cluster.signal('n1', 'SIGCONT');
   await watching.prints(/n1 answers again\n/);
   expect(watching.output.match(/n1 does not answer/g)).toHaveLength(1);

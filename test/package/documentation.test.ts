@@ -95,7 +95,7 @@ await cluster.stop();
     const rows = proseOf('README.md').flatMap(({ text }) => /^\| (`(?:startNode|locks|lock|node|connect|fence\(|\{).*?`) \| /.exec(text)?.[1] ?? []);
     expect(rows.length).toBeGreaterThan(10);
     const uses = rows.flatMap(codeIn).map((code, index) =>
-      code.startsWith('{') ? `export const options${index}: LockOptions = ${code};` : `void ${code.replace(/(options|tls)\?/g, '$1').replace(/, …/g, '')};`);
+      code.startsWith('{') ? `export const options${index}: LockOptions = ${code};` : `void ${code.replace(/(options|tls|config)\?/g, '$1').replace(/, …/g, '')};`);
     packed.write('table.ts', `
 import { connect, fence, startNode } from 'maekawa';
 import type { FenceStore, Lock, LockManager, LockOptions, MaekawaNode } from 'maekawa';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { LockError } from '../../src/errors';
 import { createServer, listen } from '../../src/transport/server';
 import type { Listening, ListenOptions } from '../../src/transport/server';
-import { loadClientTls } from '../../src/transport/tls';
+import { loadTls } from '../../src/transport/tls';
 
 const listening: Listening[] = [];
 afterEach(() => {
@@ -26,9 +26,10 @@ async function refused(address: string, options?: ListenOptions): Promise<LockEr
 }
 
 const certificates = join(__dirname, 'certificates');
-const tls = loadClientTls({
+const material = loadTls({
   certFile: join(certificates, 'n1.pem'), keyFile: join(certificates, 'n1.key.pem'), caFile: join(certificates, 'authority.pem'),
 });
+const tls = { material };
 
 describe('listening: nobody beyond this machine is listened to without TLS unless the user said so', () => {
   test.each(['127.0.0.1:0', 'localhost:0', '127.1.2.3:0'])('%s needs nothing', async (address) => {
