@@ -11,7 +11,7 @@ import { EXIT, ExitWith } from './exit-codes';
 import { NodeConsole } from './node-console';
 import { withManual } from './manual';
 import { jsonLog, terminalLog } from './node-log';
-import { checkLockNames, collectPeers, configOption, durationOption, parseAddress, tlsFilesOf, tlsOptions } from './options';
+import { checkLockNames, collectPeers, configOption, durationOption, parseAddress, parseLimit, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { runWorkload } from './workload';
 
@@ -29,6 +29,7 @@ interface NodeOptions extends TlsOptions {
   readonly ephemeral?: true;
   readonly firstStart?: true;
   readonly insecure?: true;
+  readonly maxConnections?: number;
   readonly retain: boolean;
   readonly logLevel: LogThreshold;
   readonly trace?: string;
@@ -49,6 +50,7 @@ export function nodeCommand(): Command {
     .option('--peer <id=host:port>', "address of a peer, where it differs from the configuration (repeatable)", collectPeers)
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
     .option('--insecure', 'listen beyond this machine without TLS, in a network that you trust')
+    .option('--max-connections <count>', 'let in so many connections of clients at once (default: 10000, or three quarters of the files that the process may have open)', parseLimit)
     .optionsGroup('Across restarts:')
     .option('--data-dir <dir>', 'where the node keeps what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
     .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease, and tokens may fall')
@@ -73,6 +75,7 @@ export function nodeCommand(): Command {
       'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
       'SIGTERM and SIGINT stop the node. It takes no new request, and who waits through it goes on to another node. With --grace it then waits for the locks that are held through it, by its own process and by clients: it renews them and lends its vote, and logs what it waits for. At the end of the grace, or at a second signal, it tells the holders to stop, and ends within half a second. A further signal ends it at once; what is held then ends with its lease.',
       'SIGHUP does not stop a node: it reads its configuration only when it starts.',
+      'A node reads its TLS files again when they change, so a renewed certificate, or another authority, needs no restart. Files that do not fit each other or could not work are not used; the log says why.',
       'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, as SIGTERM does, and so does the end of the input.',
     ],
     exitCodes: ['usage', ['unreachable', 'the address to listen on is in use'], 'storage'],
@@ -112,6 +115,7 @@ async function run(options: NodeOptions): Promise<void> {
       ...(options.ephemeral === undefined ? {} : { ephemeral: true }),
       ...(options.firstStart === undefined ? {} : { firstStart: true }),
       ...(options.insecure === undefined ? {} : { insecure: true }),
+      ...(options.maxConnections === undefined ? {} : { connectionsMax: options.maxConnections }),
       ...(tls === undefined ? {} : { tls }),
       ...(options.trace === undefined ? {} : { traceFile: options.trace }),
     });

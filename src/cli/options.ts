@@ -30,6 +30,12 @@ export function parseAddress(text: string): string {
   return text;
 }
 
+/** A whole number from 1 on. */
+export function parseLimit(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1 on.');
+  return Number(text);
+}
+
 /** @throws LockError `config` for a name that no lock can have */
 export function checkLockNames(names: readonly string[]): void {
   for (const name of names) {

@@ -19,6 +19,7 @@ import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import type { Listening } from '../transport/server';
+import { connectionLimit } from '../transport/descriptors';
 import { TlsStore } from '../transport/tls-store';
 import type { TlsFiles } from '../transport/transport';
 import { assembleNode } from './assemble';
@@ -65,6 +66,11 @@ export interface StartOptions {
   readonly tls?: TlsFiles;
   /** Listen beyond loopback without TLS. Default false. */
   readonly insecure?: boolean;
+  /**
+   * How many connections of clients the node lets in at once; a further one hears why it is not. Peers whose certificate shows who they
+   * are count none. Default 10,000, or three quarters of the files that the process may have open, if that is less.
+   */
+  readonly connectionsMax?: number;
   /** Keep the votes of a released lock until another node asks, so that taking it again costs no message. Default true. */
   readonly retain?: boolean;
   /** Where the node writes its log: a pino logger, or one of the same shape. Default: nowhere. */
@@ -76,7 +82,7 @@ export interface StartOptions {
 }
 
 const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
-  id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, retain: true, log: true, traceFile: true,
+  id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, connectionsMax: true, retain: true, log: true, traceFile: true,
 };
 
 /** A node that runs in this process. */
@@ -128,6 +134,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     addresses.set(peer, address);
   }
   addresses.delete(id);
+  const { connectionsMax, remark } = connectionLimit(options.connectionsMax);
   const store = options.tls === undefined ? undefined : new TlsStore(options.tls, { self: id, log });
   const tls = store === undefined ? {} : { tls: store };
 
@@ -227,7 +234,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     },
   });
   try {
-    listening = await listen(server, address, { ...tls, insecure, self: id, peers: [...addresses.keys()], log });
+    listening = await listen(server, address, { ...tls, insecure, self: id, peers: [...addresses.keys()], connectionsMax, log });
+    if (remark !== null) log[options.connectionsMax === undefined ? 'info' : 'warn'](remark);
     if (store !== undefined) {
       store.watch().onRenewed = (material): void => listening?.renew(material);
       store.onLooked = writeNotices;
@@ -251,6 +259,10 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
 /** A misspelt option would have no effect, and mostly somebody would notice only after a crash. */
 function checkOptions(options: StartOptions): void {
   if (!isObject(options)) throw new TypeError(`startNode takes an object, such as { id: 'n1', config: 'quorums.json' }, not ${shown(options)}`);
+  const { connectionsMax } = options;
+  if (connectionsMax !== undefined && (!Number.isSafeInteger(connectionsMax) || connectionsMax < 1)) {
+    throw new LockError('config', `connectionsMax is ${shown(connectionsMax)}; give a whole number of 1 or more`);
+  }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown !== undefined) {
     throw new LockError('config', `startNode has no option ${JSON.stringify(unknown)}; it has ${Object.keys(OPTIONS).join(', ')}`);

@@ -10,6 +10,7 @@ import { LockError } from '../errors';
 import type { NodeId } from '../core/messages';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
+import { connectionsMaxDefault } from './descriptors';
 import { Gate } from './gate';
 import type { TlsMaterial, TlsSource } from './tls';
 
@@ -28,9 +29,6 @@ export interface ListenOptions {
   readonly handshakeMs?: number;
   readonly log?: Logger;
 }
-
-/** So many clients may be connected at once, unless the process may open too few files for them. */
-export const connectionsMaxDefault = 10_000;
 
 /**
  * So many calls may be open at once over one connection. A program that opens thousands in one go would else
