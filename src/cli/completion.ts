@@ -1,7 +1,7 @@
 /** `maekawa completion`: a script that lets the shell complete what is typed; and what that script asks for. */
 import { Argument, Command } from 'commander';
 import { readConfiguration } from '../config';
-import { permitOf } from '../locks/semaphore';
+import { permitOf } from '../locks/permit';
 import { clientsOf, closeAll, inventoryOf } from './all-nodes';
 import type { AllNodesOptions } from './all-nodes';
 import { modelOf } from './completion-model';

@@ -1,7 +1,7 @@
 /** How people read a lock and who has it: a semaphore by its own name and not by the locks behind its permits. */
 import { holderTitle } from '../locks/holder-title';
 import type { LockInfo } from '../locks/types';
-import { permitOf } from '../locks/semaphore';
+import { permitOf } from '../locks/permit';
 import { visibleJson } from '../visible';
 import { formatDuration } from './table';
 

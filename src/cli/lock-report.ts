@@ -8,7 +8,8 @@ import { complain, complainJson } from './print';
 export type Happening =
   /** The nodes that answer report `held` and `others`; the node that was asked knows `ahead` by itself. */
   | { readonly event: 'waiting'; readonly for: string; readonly held: readonly LockInfo[]; readonly others: number; readonly ahead: readonly string[] }
-  | { readonly event: 'held'; readonly token: number; readonly validForMs: number }
+  /** `permit`: of a semaphore the name of the lock whose token it is. */
+  | { readonly event: 'held'; readonly token: number; readonly permit?: string; readonly validForMs: number }
   | { readonly event: 'started'; readonly pid: number }
   | { readonly event: 'warning'; readonly text: string }
   | { readonly event: 'ended'; readonly exitCode: number }
@@ -39,7 +40,7 @@ export function teller(name: string, options: TellerOptions): Tell {
         if (isHeard(options)) complain(describeWaiting(happening));
         return;
       case 'held':
-        if (verbose === true) complain(`holding ${printable(name)}, token ${happening.token}`);
+        if (verbose === true) complain(`holding ${lockTitle(happening.permit ?? name)}, token ${happening.token}`);
         return;
       case 'warning':
       case 'failed':

@@ -1,7 +1,7 @@
 /** `maekawa lock` and `maekawa steal`: hold a lock while a command runs, or until a signal comes. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
-import { permitOf } from '../locks/semaphore';
+import { permitOf } from '../locks/permit';
 import type { HeldLock } from '../locks/types';
 import type { RemoteOptions } from '../client/remote-request';
 import type { RemoteLockManager } from '../client/remote';
@@ -49,9 +49,10 @@ const LOCK_EXIT_CODES = [
 ] as const;
 
 const LOCK_ENVIRONMENT: readonly Entry[] = [
-  ['MAEKAWA_LOCK', 'for the command: the name of the lock'],
-  ['MAEKAWA_TOKEN', 'for the command: its fencing token, larger than that of every earlier holder'],
+  ['MAEKAWA_LOCK', 'for the command: the name of the lock. With --semaphore the name of the permit, such as "-permit 0 of crawlers": a permit is a lock with tokens of its own, so this name and MAEKAWA_TOKEN are the pair to show to the resource'],
+  ['MAEKAWA_TOKEN', 'for the command: its fencing token, larger than that of every earlier holder of the lock, or of the permit'],
   ['MAEKAWA_VALID_MS', 'for the command: for how many milliseconds the lock was valid without renewal when the command began'],
+  ['MAEKAWA_SEMAPHORE', 'for the command, with --semaphore: the name of the semaphore'],
   ['MAEKAWA_TOKENS', 'for the command, with --also: a JSON object with the token of each lock'],
   [MARK_VARIABLE, 'marks every process that the command starts, so that maekawa can end it with the lock even when it leaves the process group (on Linux)'],
 ];
@@ -69,7 +70,7 @@ export function lockCommand(): Command {
     .description('run a command while holding a lock')
     .usage('[options] <name> [--] [<command> [<argument>...]]')
     .argument('<name>', 'the lock: any text that does not begin with -')
-    .argument('[command...]', 'what to run, and its arguments; without it maekawa prints the token and holds the lock until a signal comes')
+    .argument('[command...]', 'what to run, and its arguments; without it maekawa prints the token (with --semaphore also the name of the permit) and holds the lock until a signal comes')
     .optionsGroup('Which lock:')
     .option('-a, --also <lock>', 'hold this lock too (repeatable): all of them or none, without deadlock', (name: string, before: string[] = []) => [...before, name])
     .option('-s, --shared', 'hold it together with other shared holders')
@@ -127,7 +128,7 @@ function withCommonOptions(command: Command): Command {
     .addOption(durationOption('--grace <duration>', 'how long before the end of the lease the command gets SIGTERM; at most half of the lease (default: a quarter)'))
     .option('--keep-daemons', 'do not end processes that left the process group of the command')
     .optionsGroup(REPORT_OPTIONS)
-    .option('--name <text>', 'who you are and what you do; `maekawa who` shows it')
+    .option('--name <text>', 'who you are and what you do; `maekawa who` shows it (default: user, host and process id)')
     .option('--json', 'report what happens, as JSON lines on standard error')
     .option('-v, --verbose', 'report what happens, and who holds the lock while you wait, even if standard error is no terminal')
     .optionsGroup(NODE_OPTIONS)
@@ -172,7 +173,7 @@ async function hold(
     const words = rawWords(command);
     const [file, ...args] = options.shell === true ? ['sh', '-c', joined(words)] : words;
     if (file === undefined) {
-      await printToken(held.locks[0]?.token ?? 0);
+      await printToken(held);
       if (!steals) await untilSignal(held, interrupted);
       return;
     }
@@ -240,7 +241,7 @@ async function acquire(
   };
   try {
     const held = await take(manager, name, options, wish);
-    tell({ event: 'held', token: held.locks[0]?.token ?? 0, validForMs: Math.floor(held.validForMs()) });
+    tell({ event: 'held', ...tokenOf(held), validForMs: Math.floor(held.validForMs()) });
     return held;
   } finally {
     waiting?.end();
@@ -297,20 +298,30 @@ class WaitingTeller {
   }
 }
 
+/** Name and token are a pair: of a semaphore those of the permit, for the tokens of different permits do not compare. */
 function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessEnv {
+  const { name: lock, token } = locks[0] ?? { name, token: 0 };
   return {
-    MAEKAWA_LOCK: name,
-    MAEKAWA_TOKEN: String(locks[0]?.token ?? 0),
+    MAEKAWA_LOCK: lock,
+    MAEKAWA_TOKEN: String(token),
     MAEKAWA_VALID_MS: String(Math.floor(validForMs())),
-    ...(locks.length < 2 ? {} : { MAEKAWA_TOKENS: JSON.stringify(Object.fromEntries(locks.map((lock) => [lock.name, lock.token]))) }),
+    ...(permitOf(lock) === null ? {} : { MAEKAWA_SEMAPHORE: name }),
+    ...(locks.length < 2 ? {} : { MAEKAWA_TOKENS: JSON.stringify(Object.fromEntries(locks.map((each) => [each.name, each.token]))) }),
   };
 }
 
+function tokenOf({ locks: [lock] }: Held): { readonly token: number; readonly permit?: string } {
+  if (lock === undefined) return { token: 0 };
+  return { token: lock.token, ...(permitOf(lock.name) === null ? {} : { permit: lock.name }) };
+}
+
 /** Rejects when nobody reads it any more: then the lock is given back before the program ends. */
-function printToken(token: number): Promise<void> {
+function printToken(held: Held): Promise<void> {
+  const { token, permit } = tokenOf(held);
+  const line = permit === undefined ? `${token}` : `${token} ${permit}`;
   return new Promise((resolve, reject) => {
     onUnwritten((exitCode) => reject(new ExitWith(exitCode)));
-    printText(String(token), (error) => {
+    printText(line, (error) => {
       if (!error) resolve();
     });
   });

@@ -26,7 +26,7 @@ export function whoCommand(): Command {
   return withManual(command, {
     description: [
       'Asks every node of the configuration. It names the nodes that do not answer; locks held through them are not shown.',
-      'A client appears as the node that it asked and the number of its connection there: n1/3. A caller in the process of a node appears as the id of that node.',
+      'A client appears as the node that it asked and the number of its connection there: n1/3. A caller in the process of a node appears as the id of that node. NAME is what it calls itself; by default user, host and process id, as in deploy@web-1 pid 4711.',
     ],
     exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers'], 'protocol'],
     examples: [

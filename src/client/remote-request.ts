@@ -10,6 +10,7 @@ import { assertNever, believedUntilMs } from '../core';
 import type { Mode, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
+import { processLabel } from '../locks/holder-title';
 import { LockInHand } from '../locks/managed-lock';
 import type { LockKeeper, ManagedLock } from '../locks/managed-lock';
 import type { LockOptions } from '../locks/types';
@@ -99,7 +100,7 @@ export class RemoteRequest implements LockKeeper {
         lock: lockBytes(name),
         mode: wireMode(this.mode),
         steal: options.steal === true,
-        label: options.label ?? '',
+        label: options.label ?? processLabel(),
         pings: true,
         sentAtMs: connection.nowMs(),
         ifAvailable: options.ifAvailable === true,
@@ -127,7 +128,7 @@ export class RemoteRequest implements LockKeeper {
   }
 
   ranOut(): LockError {
-    return this.lostError(`the node at ${this.connection.address} did not renew it in time. Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there`);
+    return this.lostError(`the node at ${this.connection.address} did not renew it in time`);
   }
 
   untilTold(): Promise<void> {
@@ -209,7 +210,10 @@ export class RemoteRequest implements LockKeeper {
   /** The stream broke or the node ended it. Nothing renews the lock any more, and it may be free already. */
   private onBroken(error: LockError): void {
     if (this.state.kind !== 'granted') return this.refuse(error);
-    if (!this.state.stops) this.lose(this.state.lock, this.lostError(error.message, error));
+    if (this.state.stops) return;
+    // What to do about a node that does not answer is no help to who holds a lock.
+    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    this.lose(this.state.lock, this.lostError(`the connection to the node at ${this.connection.address} broke (${reason})`, error));
   }
 
   /** Something listens there and says nothing: a node that is stopped, or no node. */
@@ -234,7 +238,8 @@ export class RemoteRequest implements LockKeeper {
   }
 
   private lostError(why: string, cause?: LockError): LockError {
-    return new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${why}`, { definite: false, ...(cause === undefined ? {} : { cause }) });
+    const advice = 'Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there';
+    return new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${why}. ${advice}`, { definite: false, ...(cause === undefined ? {} : { cause }) });
   }
 
   private beginPings(leaseMs: number): void {

@@ -57,7 +57,9 @@ export class RemoteLockManager extends BaseLockManager {
   }
 
   async close(): Promise<void> {
-    this.closing.abort(new LockError('closed', 'the connection to the cluster was closed'));
+    const reason = new LockError('closed', 'the connection to the cluster was closed');
+    this.closing.abort(reason);
+    this.refuseSeekers(reason);
     await Promise.all(this.clients.map((client) => client.close()));
   }
 

@@ -8,6 +8,7 @@ import { LockError } from '../errors';
 import { controllerThatLooks, either, onAbort } from './abort';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
+import { PermitLine } from './permit-line';
 import { nameFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
@@ -16,6 +17,7 @@ import type {
 
 export abstract class BaseLockManager implements LockManager {
   protected abstract readonly time: ManagerTime;
+  private readonly permitLines = new Map<string, PermitLine>();
   /**
    * Ask for one lock. Name and options have been checked, and the signal is not aborted. Rejects with the
    * signal's reason when it aborts before the grant, and with a LockError `timeout` when `ifAvailable` is set
@@ -118,11 +120,27 @@ export abstract class BaseLockManager implements LockManager {
   }
 
   semaphore(name: string, permits: number): Semaphore {
-    return new CountingSemaphore(name, permits, {
+    return new CountingSemaphore(name, permits, () => this.permitLine(name, permits));
+  }
+
+  /** One for all callers that mean the same semaphore, as long as one of them has or wants a permit. */
+  private permitLine(semaphore: string, permits: number): PermitLine {
+    const key = `${permits} ${semaphore}`;
+    const known = this.permitLines.get(key);
+    if (known !== undefined) return known;
+    const line = new PermitLine(semaphore, permits, {
       time: this.time,
-      begin: (permitName, options) => this.beginUnlessAborted(permitName, options),
-      isTakenHere: (permitName) => this.isTakenHere(permitName),
-    });
+      begin: (name, options) => this.beginUnlessAborted(name, options),
+      isTakenHere: (name) => this.isTakenHere(name),
+      query: () => this.query({ scope: 'cluster' }),
+    }, () => this.permitLines.delete(key));
+    this.permitLines.set(key, line);
+    return line;
+  }
+
+  /** Nobody waits for a permit any longer. */
+  protected refuseSeekers(reason: LockError): void {
+    for (const line of [...this.permitLines.values()]) line.refuse(reason);
   }
 }
 

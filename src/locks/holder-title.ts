@@ -1,8 +1,31 @@
-/** How messages and people call whoever holds a lock or waits for it. */
+/** How messages and people call whoever holds a lock or waits for it. Law: nothing that somebody else chose reaches a terminal as it is. */
+import { hostname, userInfo } from 'node:os';
 import { visible } from '../visible';
 import type { LockInfo } from './types';
 
-/** `n1/3 (deploy 7)`: the client, and its label if it gave one. */
+/** Each answer about who holds what carries the labels. */
+const LABEL_LENGTH_MAX = 200;
+
+/** What is kept of a label. */
+export function boundLabel(label: string): string {
+  return label.slice(0, LABEL_LENGTH_MAX);
+}
+
+/** What callers of this process are called unless they give a label: `deploy@web-1 pid 4711`. */
+export function processLabel(): string {
+  return boundLabel(`${userName()}@${hostname()} pid ${process.pid}`);
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a user of whom no file tells the name.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+/** `n1/3 (deploy@web-1 pid 4711)`: the client, and its label if it has one. */
 export function holderTitle({ clientId, label }: Pick<LockInfo, 'clientId' | 'label'>): string {
   return visible(label === undefined ? clientId : `${clientId} (${label})`);
 }

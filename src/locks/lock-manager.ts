@@ -9,11 +9,12 @@ import { microtask, nextTurn } from '../runtime/turns';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager } from './base';
-import { holderTitle } from './holder-title';
+import { boundLabel, holderTitle } from './holder-title';
+import { HolderLooks } from './holder-looks';
 import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
-import { permitOf } from './semaphore';
+import { permitOf } from './permit';
 import { missingVotes } from './status';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 
@@ -23,6 +24,9 @@ import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOp
  */
 const DECISION_MS = 250;
 
+/** For so long before it gives up, a request looks who holds its lock. */
+const HOLDER_LOOK_MS = 500;
+
 /** How long holders may take to give their locks back when the node stops; those of slower ones end with their leases. */
 export const CALLERS_DRAIN_MS = 400;
 
@@ -30,6 +34,8 @@ export const CALLERS_DRAIN_MS = 400;
 export interface ManagerParts {
   readonly id: NodeId;
   readonly runtime: Runtime;
+  /** Of callers in this process that give none. Left out, they have none. */
+  readonly label?: string;
   /** Whether the nodes in reach that lend their votes contain a quorum, as far as this one knows. */
   readonly hasQuorum: () => boolean;
   /** The snapshots of the other nodes; null for one that did not answer. */
@@ -55,12 +61,15 @@ export class NodeLockManager extends BaseLockManager {
   /** Called when the last lock that was held is held no more. */
   private onReleased: () => void = () => undefined;
   private readonly line: Line;
+  private readonly looks: HolderLooks;
 
   constructor(private readonly parts: ManagerParts) {
     super();
+    this.looks = new HolderLooks(parts.watchPeers);
     const { runtime } = parts;
     this.line = {
       runtime,
+      ownLabel: parts.label ?? '',
       pending: this.pending,
       held: this.held,
       changed: (acquisition, change) => this.tellWatchers(acquisition, change),
@@ -69,6 +78,7 @@ export class NodeLockManager extends BaseLockManager {
         if (this.held.size === 0) this.onReleased();
       },
       timeoutError: (name, waitedMs) => this.timeoutError(name, waitedMs),
+      lookForHolder: (name) => this.looks.begin(name),
       untilHeldByOther: (acquisition, tell) => this.untilHeldByOther(acquisition, tell),
     };
   }
@@ -185,6 +195,7 @@ export class NodeLockManager extends BaseLockManager {
 
   /** The node takes no requests any more: who waits is told so. */
   refuseWaiting(reason: LockError): void {
+    this.refuseSeekers(reason);
     // The last first: a place in the line that becomes free lets nobody in.
     for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
   }
@@ -301,8 +312,8 @@ export class NodeLockManager extends BaseLockManager {
   /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
   private knownOfHolder(name: string): string {
     const { id, runtime } = this.parts;
-    const own = [...this.held].find((each) => each.name === name);
-    if (own !== undefined) return `; ${describeHolder(own.info())}`;
+    const holder = [...this.held].find((each) => each.name === name)?.info() ?? this.looks.holderOf(name);
+    if (holder !== undefined) return `; ${describeHolder(holder)}`;
     const view = runtime.inspect(name);
     const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
     return others.length === 0 ? '' : `; last known to be held or asked for first by ${others.join(', ')}`;
@@ -322,12 +333,16 @@ function describeHolder(holder: LockInfo): string {
 /** What the callers of one node have in common. */
 interface Line {
   readonly runtime: Runtime;
+  /** Of callers in this process that give none. */
+  readonly ownLabel: string;
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
   readonly changed: (acquisition: Acquisition, change: LockChange['change']) => void;
   /** One is out of the way of the others. */
   readonly handedOn: () => void;
   readonly timeoutError: (name: string, waitedMs: number) => LockError;
+  /** Find out who holds the lock elsewhere, for the message of a time-out. Returns how to stop looking. */
+  readonly lookForHolder: (name: string) => () => void;
   /** Call back when another is found to hold the lock. Returns how to stop looking. */
   readonly untilHeldByOther: (acquisition: Acquisition, tell: (error: LockError) => void) => () => void;
 }
@@ -369,8 +384,7 @@ class Acquisition implements Caller, LockKeeper {
   }
 
   get title(): string {
-    const { label } = this.options;
-    return holderTitle({ clientId: this.clientId, ...(label === undefined ? {} : { label }) });
+    return holderTitle(this.who());
   }
 
   get steals(): boolean {
@@ -478,14 +492,18 @@ class Acquisition implements Caller, LockKeeper {
   }
 
   info(): LockInfo {
-    const { name, mode, clientId, state } = this;
-    const { label } = this.options;
+    const { name, mode, state } = this;
     return {
-      name, mode, clientId,
-      ...(label === undefined ? {} : { label }),
+      name, mode, ...this.who(),
       ...(state.kind === 'granted' ? { token: state.lock.token } : {}),
       forMs: this.runtime.nowMs() - (state.kind === 'granted' ? state.sinceMs : this.askedMs),
     };
+  }
+
+  private who(): Pick<LockInfo, 'clientId' | 'label'> {
+    const { clientId, isRemote, options } = this;
+    const label = options.label ?? (isRemote ? '' : this.line.ownLabel);
+    return { clientId, ...(label === '' ? {} : { label: boundLabel(label) }) };
   }
 
   private leave(): void {
@@ -505,12 +523,23 @@ class Acquisition implements Caller, LockKeeper {
     return this.state.kind === 'waiting';
   }
 
+  /** Most requests are granted long before they would give up. */
+  private lookBefore(waitMs: number | undefined): (() => void) | undefined {
+    if (waitMs === undefined) return undefined;
+    let stop: (() => void) | undefined;
+    const forget = this.runtime.schedule(() => (stop = this.line.lookForHolder(this.name)), Math.max(waitMs / 2, waitMs - HOLDER_LOOK_MS));
+    return () => {
+      forget();
+      stop?.();
+    };
+  }
+
   private waitAtMost(): () => void {
     const { signal, waitMs: patienceMs, ifAvailable } = this.options;
     const waitMs = ifAvailable === true ? Math.min(patienceMs ?? Infinity, IF_AVAILABLE_MS) : patienceMs;
     const stopListening = signal === undefined ? undefined : onAbort(signal, () => this.refuse(signal.reason));
     const forget = waitMs === undefined ? undefined : this.runtime.schedule(() => this.refuse(this.line.timeoutError(this.name, waitMs)), waitMs);
-    const stopLooking = ifAvailable === true ? this.line.untilHeldByOther(this, (error) => this.refuse(error)) : undefined;
+    const stopLooking = ifAvailable === true ? this.line.untilHeldByOther(this, (error) => this.refuse(error)) : this.lookBefore(waitMs);
     return () => {
       forget?.();
       stopLooking?.();

@@ -1,49 +1,30 @@
 /**
- * A counting semaphore made of locks: each permit is one lock. A caller first asks for the permit that it had last.
- * If that permit does not come at once, the caller asks for all of them, keeps the first that comes, and gives the
- * others back. So nobody waits while a permit is free, and each permit is as safe as a lock.
+ * A counting semaphore made of locks: each permit is one lock, and as safe as one. Which permits a caller asks for,
+ * `PermitLine` decides. Law: whoever has a permit has a lock with a name and tokens of its own.
  */
 import { LockError } from '../errors';
 import { lockNameFault } from '../lock-name';
-import { onAbort } from './abort';
 import { runInside } from './managed-lock';
-import type { ManagedLock, ManagerTime } from './managed-lock';
+import { permitName } from './permit';
+import type { ManagedPermit } from './permit';
+import type { PermitLine } from './permit-line';
 import { optionsFault } from './request-arguments';
-import type { HeldPermit, LockOptions, Permit, Semaphore, SemaphoreOptions, SemaphoreRequestOptions } from './types';
+import type { Permit, Semaphore, SemaphoreOptions, SemaphoreRequestOptions } from './types';
 
 const PERMITS_MAX = 64;
 
-/** How long the first permit may take before the others are asked for too. */
-const HEAD_START_MS = 20;
-
-/** What a semaphore asks of its manager. */
-export interface SemaphoreParts {
-  readonly time: ManagerTime;
-  readonly begin: (name: string, options: LockOptions) => Promise<ManagedLock>;
-  /** Whether a caller known here has this permit or waits for it. */
-  readonly isTakenHere: (name: string) => boolean;
-}
-
-/** The lock behind a permit. Names that start with `-` are no user's. */
-export function permitName(semaphore: string, permit: number): string {
-  return `-permit ${permit} of ${semaphore}`;
-}
-
-/** The permit behind a lock; null for a lock that is none. */
-export function permitOf(lockName: string): { readonly semaphore: string; readonly permit: number } | null {
-  const match = /^-permit (\d+) of (.*)$/s.exec(lockName);
-  return match === null ? null : { semaphore: match[2] ?? '', permit: Number(match[1]) };
-}
-
 export class CountingSemaphore implements Semaphore {
-  /** The permit to ask for first. Nodes begin with different ones. */
+  /** The permit to ask for first: the one that was had last, for its votes may be here still. Others begin with another one. */
   private preferred: number;
 
-  /** @throws LockError `config` when `permits` is not a whole number from 1 to 64, TypeError when the name is no string */
+  /**
+   * @param line where callers of this process stand that want a permit now
+   * @throws LockError `config` when `permits` is not a whole number from 1 to 64, TypeError when the name is no string
+   */
   constructor(
     readonly name: string,
     readonly permits: number,
-    private readonly parts: SemaphoreParts,
+    private readonly line: () => PermitLine,
   ) {
     if (typeof name !== 'string') throw new TypeError(`the name of a semaphore is a string, not ${typeof name}`);
     if (!Number.isInteger(permits) || permits < 1 || permits > PERMITS_MAX) {
@@ -58,7 +39,9 @@ export class CountingSemaphore implements Semaphore {
   async acquire(options: SemaphoreRequestOptions = {}): Promise<ManagedPermit> {
     const fault = optionsFault(options);
     if (fault !== null) throw fault;
-    return this.first(options);
+    const permit = await this.line().seek(options, this.preferred);
+    this.preferred = permit.permit;
+    return permit;
   }
 
   async tryAcquire(options: Pick<SemaphoreOptions, 'label'> = {}): Promise<ManagedPermit | null> {
@@ -88,123 +71,5 @@ export class CountingSemaphore implements Semaphore {
     if (options.ifAvailable !== true) return runInside(await this.acquire(options), callback);
     const permit = await this.tryAcquire(options);
     return permit === null ? await callback(null) : await runInside(permit, callback);
-  }
-
-  /** The permits as they are asked for: those that callers known here have come last. */
-  private order(): number[] {
-    const order = Array.from({ length: this.permits }, (_, index) => (this.preferred + index) % this.permits);
-    const taken = new Set(order.filter((permit) => this.parts.isTakenHere(permitName(this.name, permit))));
-    return [...order.filter((permit) => !taken.has(permit)), ...taken];
-  }
-
-  /** The first permit that is granted. */
-  private first({ signal, waitMs, label, ifAvailable = false }: SemaphoreRequestOptions): Promise<ManagedPermit> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const giveUp = new AbortController();
-      const stopListening = signal === undefined ? () => undefined : onAbort(signal, () => giveUp.abort(signal.reason));
-      const headStartMs = Math.min(HEAD_START_MS, (waitMs ?? Infinity) / 2);
-      let asked = 0;
-      let failed = 0;
-      let isOver = false;
-      const end = (): void => {
-        isOver = true;
-        forgetOthers();
-        stopListening();
-      };
-      const ask = (permit: number): void => {
-        const waitedMs = asked++ === 0 ? 0 : headStartMs;
-        const left = waitMs === undefined ? {} : { waitMs: waitMs - waitedMs };
-        this.parts.begin(permitName(this.name, permit), { ifAvailable, signal: giveUp.signal, ...left, ...(label === undefined ? {} : { label }) }).then(
-          (lock) => {
-            if (isOver) return void lock.giveBack();
-            end();
-            this.preferred = permit;
-            resolve(new ManagedPermit(lock, this.name, permit));
-            giveUp.abort(new LockError('aborted', 'another permit came first'));
-          },
-          (error: unknown) => {
-            failed++;
-            if (isOver) return;
-            if (ifAvailable && asked < order.length) askOthers();
-            if (failed < asked && !giveUp.signal.aborted) return;
-            end();
-            giveUp.abort(error);
-            const isAborted = signal?.aborted === true && error === signal.reason;
-            reject(isAborted ? (error as Error) : this.named(error, waitMs));
-          },
-        );
-      };
-      const order = this.order();
-      const askOthers = (): void => {
-        forgetOthers();
-        for (const permit of order.slice(asked)) ask(permit);
-      };
-      const forgetOthers = headStartMs === 0 ? () => undefined : this.parts.time.schedule(askOthers, headStartMs);
-      for (const permit of headStartMs === 0 ? order : order.slice(0, 1)) ask(permit);
-    });
-  }
-
-  /** In the words of the caller, who knows a semaphore and not the lock behind a permit. */
-  private named(error: unknown, waitMs: number | undefined): Error {
-    if (!(error instanceof LockError)) return error as Error;
-    const within = waitMs === undefined ? '' : ` within ${waitMs} ms`;
-    const why = error.code === 'timeout' ? ` is free${within}` : `: ${error.message}`;
-    const message = `no permit of the semaphore ${JSON.stringify(this.name)} (${this.permits} permits)${why}`;
-    return new LockError(error.code, message, { definite: error.definite, cause: error });
-  }
-}
-
-/** The lock behind a permit, and which one it is. */
-class ManagedPermit implements ManagedLock, HeldPermit {
-  constructor(
-    private readonly lock: ManagedLock,
-    readonly semaphore: string,
-    readonly permit: number,
-  ) {}
-
-  /** The permit's own, for its tokens compare with no other's. */
-  get name(): string {
-    return this.lock.name;
-  }
-
-  get mode(): ManagedLock['mode'] {
-    return this.lock.mode;
-  }
-
-  get token(): number {
-    return this.lock.token;
-  }
-
-  get signal(): AbortSignal {
-    return this.lock.signal;
-  }
-
-  get lostReason(): LockError | undefined {
-    return this.lock.lostReason;
-  }
-
-  validForMs(): number {
-    return this.lock.validForMs();
-  }
-
-  onRenewed(listener: (validForMs: number) => void): void {
-    this.lock.onRenewed(listener);
-  }
-
-  onLost(listener: (reason: LockError) => void): void {
-    this.lock.onLost(listener);
-  }
-
-  release(): Promise<void> {
-    return this.lock.release();
-  }
-
-  giveBack(): Promise<void> | null {
-    return this.lock.giveBack();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.lock[Symbol.asyncDispose]();
   }
 }

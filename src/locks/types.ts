@@ -40,7 +40,10 @@ export interface AcquireOptions {
    * Default false.
    */
   readonly steal?: boolean;
-  /** Who asks and what for. `query` and `maekawa who` show it to others. Default: nothing. */
+  /**
+   * Who asks and what for. `query`, `maekawa who` and messages show it to others; 200 characters of it are kept. Default: user,
+   * host and number of this process, as in `deploy@web-1 pid 4711`. The empty text shows nothing.
+   */
   readonly label?: string;
 }
 
@@ -110,7 +113,7 @@ export interface LockInfo {
    * 10 s may get another number.
    */
   readonly clientId: string;
-  /** The `label` of the request. */
+  /** The `label` of the request, or what it is by default. */
   readonly label?: string;
   /** The fencing token; absent while the request waits. */
   readonly token?: Token;
@@ -167,9 +170,10 @@ export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label
 export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
 
 /**
- * A permit of a semaphore that is held: a lock with a name of its own. Its `token` is larger than that of every earlier
- * holder of *this* permit. The tokens of different permits do not compare, so a resource that checks them remembers the
- * largest token of each `name`, as `fence` does.
+ * A permit of a semaphore that is held: a lock with a `name` of its own, such as `-permit 0 of crawlers`. `name` and `token` are
+ * the pair to show to a resource: the token is larger than that of every earlier holder of *this* permit. The tokens of different
+ * permits do not compare, so a resource remembers the largest token of each `name`, as `fence` does. Under the name of the
+ * semaphore it would refuse valid holders.
  */
 export interface Permit extends Lock {
   /** The semaphore's name. */
@@ -217,6 +221,9 @@ export interface LockManager {
    * while it waits for the others.
    */
   acquireAll(names: Iterable<string>, options?: AcquireOptions): Promise<HeldLocks>;
-  /** A counting semaphore. All who use one name must give the same number of permits, from 1 to 64. */
+  /**
+   * A counting semaphore. All who use one name must give the same number of permits, from 1 to 64. While permits are free, a
+   * caller costs one request. While none is, it stands in line for four of them at most.
+   */
   semaphore(name: string, permits: number): Semaphore;
 }

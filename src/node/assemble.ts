@@ -26,6 +26,8 @@ export interface NodeParts {
   readonly life?: LifeToCome;
   readonly queryPeers: ManagerParts['queryPeers'];
   readonly watchPeers: ManagerParts['watchPeers'];
+  /** What callers in this process are called that give no label. Left out: nothing. */
+  readonly label?: string;
   /** Records this life; closed at its end. */
   readonly trace?: TraceWriter;
 }
@@ -39,7 +41,7 @@ export interface AssembledNode {
 }
 
 export function assembleNode(parts: NodeParts): AssembledNode {
-  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace } = parts;
+  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace, label } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
     self: id, coterie, leaseMs, retryMs, driftMax, slack: slackOf(leaseMs), ceilingBlock: ceilingBlockOf(leaseMs), retain,
@@ -67,5 +69,5 @@ export function assembleNode(parts: NodeParts): AssembledNode {
     return coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !why.has(node))));
   };
   const pause = (forMs: number): Promise<void> => time.pause(forMs);
-  return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause }) };
+  return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause, ...(label === undefined ? {} : { label }) }) };
 }

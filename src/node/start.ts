@@ -7,6 +7,7 @@ import type { Configuration } from '../config';
 import { slackOf } from '../core';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
+import { processLabel } from '../locks/holder-title';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
 import { lockStatus, nodeState } from '../locks/status';
 import type { NodeState, NodeStatus } from '../locks/status';
@@ -160,6 +161,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const peers = new PeerClients(addresses, { ...tls, cluster });
   const { runtime, manager, hasQuorum, candidacy } = assembleNode({
     id, configuration, transport, dataDirectory, log, retain, time, life, firstStart: life.firstStart, ...tracing,
+    label: processLabel(),
     queryPeers: () => peers.query(),
     watchPeers: (name, listener) => peers.watch(name, listener),
   });

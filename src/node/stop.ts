@@ -8,7 +8,7 @@ import { LockError } from '../errors';
 import { holderTitle } from '../locks/holder-title';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { WAIT_MS_MAX } from '../locks/request-arguments';
-import { permitOf } from '../locks/semaphore';
+import { permitOf } from '../locks/permit';
 import type { LockInfo } from '../locks/types';
 import type { Logger } from '../log';
 import type { Runtime } from '../runtime/runtime';

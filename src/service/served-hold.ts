@@ -17,8 +17,6 @@ import type { ServedNode } from './served-node';
 
 export type HoldCall = grpc.ServerDuplexStream<HoldRequest | Malformed, HoldEvent>;
 
-const LABEL_LENGTH_MAX = 200;
-
 export class ServedHold {
   private readonly served: ServedLock<unknown>;
   /** Aborted when the client waits no longer. */
@@ -70,12 +68,11 @@ export class ServedHold {
     if (fault !== null) return this.refuse(fault);
     const { name } = read;
     const { waitMs, steal, ifAvailable, pings, sentAtMs } = message;
-    const label = message.label.slice(0, LABEL_LENGTH_MAX);
     this.step({ kind: 'asked', nowMs: performance.now(), sentAtMs, pings });
     this.locks
       .begin(name, {
         mode, steal, ifAvailable,
-        ...(label === '' ? {} : { label }),
+        label: message.label,
         signal: this.giveUp.signal,
         ...(waitMs === undefined ? {} : { waitMs }),
       }, this.clientId)

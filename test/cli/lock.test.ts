@@ -1,6 +1,8 @@
 import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fence } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
+import { memoryFenceStore } from '../../src/testing';
 import { PROGRAM, Program, isRunning, processState, startCluster, until } from '../support/processes';
 
 /** What only /proc can tell. */
@@ -93,7 +95,7 @@ describe('maekawa lock', () => {
     const first = lock('order', '--node', 'n1', ...shell('echo $MAEKAWA_TOKEN; read line'));
     const [, firstToken = ''] = await first.prints(/(\d+)\n/);
     const second = lock('order', '--node', 'n2', '-v', ...shell('echo $MAEKAWA_TOKEN'));
-    await second.complains(/^maekawa: waiting for order; held by n1\/\d+ for \d+ (ms|s)$/m);
+    await second.complains(/^maekawa: waiting for order; held by n1\/\d+ \(\S+@\S+ pid \d+\) for \d+ (ms|s)$/m);
     expect(second.output).toBe('');
     first.child.stdin?.end('\n');
     expect(await first.ended).toBe(0);
@@ -309,11 +311,43 @@ describe('maekawa lock', () => {
     expect(await who.ended).toBe(0);
     expect(who.output).toMatch(/^pool \(permit 1\) +n[12]\/\d+ +holds .*\npool \(permit 2\) +n[12]\/\d+ +holds /m);
     const waiting = lock('pool', '--semaphore', '2', '--node', 'n3', '-v', '--', 'true');
-    await waiting.complains(/^maekawa: waiting for pool; held by n\d\/\d+ for \d+ m?s, n\d\/\d+ for \d+ m?s$/m);
+    await waiting.complains(/^maekawa: waiting for pool; held by n\d\/\d+ \(\S+@\S+ pid \d+\) for \d+ m?s, n\d\/\d+ \(\S+@\S+ pid \d+\) for \d+ m?s$/m);
     waiting.signal('SIGINT');
     await waiting.ended;
     for (const each of inside) each.child.stdin?.end('\n');
     expect(await Promise.all(inside.map((each) => each.ended))).toEqual([0, 0]);
+  });
+
+  test('--semaphore: name and token of a command are a pair that fences, and never refuses a valid holder', async () => {
+    const fenced = fence(memoryFenceStore<string[]>([]));
+    const write = ({ name, token }: { name: string; token: number }): Promise<unknown> => fenced.write({ name, token }, (resource) => resource.value.push(name));
+    const pairs: { name: string; token: number; semaphore: string }[] = [];
+    const hold = async (node: string): Promise<ReturnType<typeof lock>> => {
+      const program = lock('desks', '--semaphore', '2', '--node', node, ...shell('echo "$MAEKAWA_TOKEN:$MAEKAWA_SEMAPHORE:$MAEKAWA_LOCK:"; read line'));
+      const [, token, semaphore = '', name = ''] = await program.prints(/^(\d+):(.*):(.*):$/m);
+      pairs.push({ name, token: Number(token), semaphore });
+      return program;
+    };
+    const [first, second] = [await hold('n1'), await hold('n2')];
+    expect(pairs).toMatchObject([{ semaphore: 'desks' }, { semaphore: 'desks' }]);
+    expect(pairs.map(({ name }) => name).sort()).toEqual(['-permit 0 of desks', '-permit 1 of desks']);
+    // The later one first: with one name for both, the earlier would be refused.
+    for (const pair of [...pairs].reverse()) await write(pair);
+    first.child.stdin?.end('\n');
+    expect(await first.ended).toBe(0);
+    const third = await hold('n3');
+    for (const pair of pairs.slice(1).reverse()) await write(pair);
+    await expect(write(pairs[0] as (typeof pairs)[0])).rejects.toMatchObject({ code: 'fenced' });
+    for (const each of [second, third]) each.child.stdin?.end('\n');
+    expect(await Promise.all([second.ended, third.ended])).toEqual([0, 0]);
+  });
+
+  test('--semaphore without a command prints the token and whose it is; --json too', async () => {
+    const program = lock('seats', '--semaphore', '1', '--json');
+    const [, token] = await program.prints(/^(\d+) -permit 0 of seats$/m);
+    expect(program.errors).toContain(`{"lock":"seats","event":"held","token":${token},"permit":"-permit 0 of seats",`);
+    program.signal('SIGTERM');
+    await program.ended;
   });
 
   test('maekawa who without a name shows all locks', async () => {
@@ -343,7 +377,7 @@ describe('maekawa lock', () => {
     expect(who.output).toMatch(/^n2\/\d+ +waits +exclusive/m);
     await watching.prints(/n1\/\d+ \(deploy 7\) holds seen, token \d+/);
     holder.child.stdin?.end('\n');
-    await watching.prints(/n1\/\d+ \(deploy 7\) gave seen back after [^]*n2\/\d+ holds seen/);
+    await watching.prints(/n1\/\d+ \(deploy 7\) gave seen back after [^]*n2\/\d+ \(\S+@\S+ pid \d+\) holds seen/);
     expect(await waiting.ended).toBe(0);
     watching.signal('SIGINT');
     expect(await watching.ended).toBe(0);

@@ -65,7 +65,7 @@ test('maekawa watch tells when a node that holds the lock does not answer any mo
   const watching = maekawa('watch', 'stock');
   await watching.prints(/nobody is known to hold stock/);
   const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sleep', '1000']);
-  await watching.prints(/n1\/\d+ holds stock, token \d+/);
+  await watching.prints(/n1\/\d+ \(\S+@\S+ pid \d+\) holds stock, token \d+/);
   cluster.signal('n1', 'SIGKILL');
   await watching.prints(/n1 does not answer \(.+\); it held stock, which it keeps for one lease at most\n/);
   expect(await holder.ended).toBe(122);

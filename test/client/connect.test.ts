@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os';
 import * as grpc from '@grpc/grpc-js';
 import { connect } from '../../src';
 import type { LockError } from '../../src';
@@ -33,6 +34,11 @@ describe('connect: the same locks from a process that is no node', () => {
       const next = other.locks.acquire('r');
       held.release();
       const later = await next;
+      const label = `${userInfo().username}@${hostname()} pid ${process.pid}`;
+      expect((await one.locks.query({ scope: 'cluster' })).held).toMatchObject([{ name: 'r', label }]);
+      await expect(other.locks.acquire('r', { waitMs: 50 })).rejects.toThrow(label);
+      // Through another node too, unless the machine is so busy that it has no time to ask.
+      await expect(one.locks.acquire('r', { waitMs: 2_000 })).rejects.toThrow(label);
       expect(later.token).toBeGreaterThan(held.token);
       later.release();
     } finally {
@@ -87,7 +93,7 @@ describe('connect: the same locks from a process that is no node', () => {
     const clients = ['n1', 'n2', 'n3'].map((id) => connect({ addresses: addressesOf(id) }));
     const permits = await Promise.all(clients.slice(0, 2).map(({ locks }) => locks.semaphore('pool', 2).acquire()));
     await expect(clients[2]?.locks.semaphore('pool', 2).acquire({ waitMs: 200 })).rejects.toMatchObject({ code: 'timeout' });
-    permits[0]?.release();
+    await permits[0]?.release();
     const third = await clients[2]?.locks.semaphore('pool', 2).acquire({ waitMs: 10_000 });
     expect(third?.token).toBeGreaterThan(0);
     await Promise.all(clients.map(({ close }) => close()));
@@ -106,6 +112,7 @@ describe('connect: the same locks from a process that is no node', () => {
       own.signal('n1', 'SIGKILL');
       const reason = await new Promise<LockError>((resolve) => held.signal.addEventListener('abort', () => resolve(held.signal.reason as LockError)));
       expect(reason).toMatchObject({ code: 'lost', definite: false });
+      expect(reason.message).toMatch(/^lost the lock "r": the connection to the node at 127\.0\.0\.1:\d+ broke \(.*\)\. Stop using what it protects\. /);
       blocked.release();
       expect((await next).token).toBeGreaterThan(0);
       await client.close();

@@ -74,7 +74,7 @@ test('waitMs is for all of them together, by the time of the cluster; when it is
   await cluster.advance(1);
   expect(outcome.error).toMatchObject({
     code: 'timeout', definite: true,
-    message: 'did not get all of "a", "b", "c", and holds none of them: node n1 did not get the lock "c" within 400 ms; last known to be held or asked for first by n3',
+    message: `did not get all of "a", "b", "c", and holds none of them: node n1 did not get the lock "c" within 400 ms; n3 holds it with token ${c.token}`,
   });
   expect(await heldAnywhere()).toEqual(['c']);
   c.release();

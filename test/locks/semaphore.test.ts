@@ -49,9 +49,9 @@ test('nothing of it needs real time: the time of the cluster is the only one', a
   const third = poolOf('n3').acquire();
   let isIn = false;
   third.then(() => (isIn = true), () => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await inUse()).toEqual({ held: 2, pending: 1 }); // the head start is not over
-  await cluster.advance(20);
+  await cluster.advance(50);
   expect(await inUse()).toEqual({ held: 2, pending: 2 });
   expect(isIn).toBe(false);
 });

@@ -149,9 +149,9 @@ describe('beyond the specification', () => {
   });
 
   test('waitMs ends with a time-out that names the lock, the node and who holds it', async () => {
-    await locksOf('n1').acquire('r');
+    const { token } = await locksOf('n1').acquire('r', { label: 'a test' });
     const waiting = locksOf('n2').acquire('r', { waitMs: 700 });
-    const outcome = expect(waiting).rejects.toThrow(new LockError('timeout', 'node n2 did not get the lock "r" within 700 ms; last known to be held or asked for first by n1'));
+    const outcome = expect(waiting).rejects.toThrow(new LockError('timeout', `node n2 did not get the lock "r" within 700 ms; n1 (a test) holds it with token ${token}`));
     await cluster.advance(700);
     await outcome;
   });
@@ -159,7 +159,7 @@ describe('beyond the specification', () => {
   test('without a quorum the error names the nodes that are down', async () => {
     cluster.isolate('n1');
     const waiting = locksOf('n1').acquire('r', { waitMs: 100 });
-    const outcome = expect(waiting).rejects.toMatchObject({ code: 'no-quorum', message: expect.stringMatching(/Down: n2 .*n3 /) as string });
+    const outcome = expect(waiting).rejects.toMatchObject({ code: 'no-quorum', message: expect.stringMatching(/Missing: n2 .*n3 /) as string });
     await cluster.advance(100);
     await outcome;
   });

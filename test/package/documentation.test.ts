@@ -286,7 +286,7 @@ test('the limits that SECURITY names are those of the code', () => {
     'locks wanted and held over one connection': callsPerConnectionMax - 100,
     'changes of a watched lock that were not read': constant('src/service/server.ts', 'WATCH_BACKLOG_MAX'),
     'name of a lock': lockNameBytesMax,
-    label: constant('src/service/served-hold.ts', 'LABEL_LENGTH_MAX'),
+    label: constant('src/locks/holder-title.ts', 'LABEL_LENGTH_MAX'),
     'one message': 4,
     'a connection that nothing is called over': connectionIdleMs / 1_000,
   });

@@ -272,9 +272,9 @@ describe('who a client is to others', () => {
       const robbed = await one.locks.acquire('first'); // as before, though it held nothing meanwhile
       expect(await ids()).toEqual({ own: 'n1', first: 'n1/1', second: 'n1/2', plain: 'n1/3' });
 
-      await expect(other.locks.acquire('first', { waitMs: 1 })).rejects.toMatchObject({ message: expect.stringMatching(/; n1\/1 holds it with token \d+$/) as string });
+      await expect(other.locks.acquire('first', { waitMs: 1 })).rejects.toMatchObject({ message: expect.stringMatching(/; n1\/1 \(\S+@\S+ pid \d+\) holds it with token \d+$/) as string });
       const notFree = new Stream(clientOf(node.address), { lock: Buffer.from('second'), ifAvailable: true });
-      expect(await notFree.has('ended')).toMatchObject({ ended: { message: expect.stringMatching(/is not free: n1\/2 holds it/) as string } });
+      expect(await notFree.has('ended')).toMatchObject({ ended: { message: expect.stringMatching(/is not free: n1\/2 \(\S+@\S+ pid \d+\) holds it/) as string } });
       const waiting = new Stream(clientOf(node.address), { lock: Buffer.from('plain') });
       expect(await waiting.has('queued')).toMatchObject({ queued: { ahead: ['n1/3'] } });
 
@@ -400,7 +400,7 @@ describe('a node that stops', () => {
       held.release();
       held = await acquire();
     }
-    held.signal.addEventListener('abort', () => held.release());
+    held.signal.addEventListener('abort', () => void held.release());
     const stopped = node(0).stop();
     await new Promise(setImmediate); // by then it is given back
     const changes: string[] = [];

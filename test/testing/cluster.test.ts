@@ -16,7 +16,7 @@ async function start(options: TestClusterOptions = {}): Promise<TestCluster> {
 /** Held from when this resolves until its node is gone or `release` is called. */
 async function hold(of: TestCluster, id: string, name = 'a'): Promise<{ token: number; lost: Promise<unknown>; release: () => void }> {
   const lock = await of.node(id).locks.acquire(name);
-  return { token: lock.token, lost: new Promise((resolve) => lock.signal.addEventListener('abort', () => resolve(lock.signal.reason))), release: () => lock.release() };
+  return { token: lock.token, lost: new Promise((resolve) => lock.signal.addEventListener('abort', () => resolve(lock.signal.reason))), release: () => void lock.release() };
 }
 
 describe('time', () => {
