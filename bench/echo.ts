@@ -44,7 +44,7 @@ export class Echo {
       message: (from, message) => this.onMessage(from, message),
       peerUp: () => this.whenUp?.(),
       peerDown: () => undefined,
-      duplicate: () => undefined,
+      namesake: () => undefined,
       clock: () => this.clock,
       clockMax: () => Number.MAX_SAFE_INTEGER,
       clockRefused: () => undefined,

@@ -184,6 +184,8 @@ class Conversation {
         throw new ScenarioError('a scenario knows no machines that sleep');
       case 'silence':
         throw new ScenarioError('a scenario knows no drivers that keep a node silent');
+      case 'namesake':
+        throw new ScenarioError('a scenario knows no two processes of one id');
       case 'ceilingReserved':
         return []; // At once, in a scenario.
     }

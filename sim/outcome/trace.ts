@@ -72,6 +72,8 @@ function describeEvent(event: Event, text: (message: Message) => string, clock: 
       return `${event.peer} is up, clock ${clock(event.clock)}`;
     case 'peerDown':
       return `${event.peer} is down`;
+    case 'namesake':
+      return `${event.peer} has another process of this id`;
     case 'ceilingReserved':
       return `ceiling ${clock(event.ceiling)} is on disk`;
     case 'slept':

@@ -203,6 +203,8 @@ export class Recorder {
         };
       case 'peerDown':
         return { kind: 'peerDown', peer: this.nodeOf(event.peer) };
+      case 'namesake':
+        return { kind: 'namesake', peer: this.nodeOf(event.peer) };
       case 'ceilingReserved':
         return { kind: 'ceilingReserved', ceiling: event.ceiling };
       case 'slept':

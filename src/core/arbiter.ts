@@ -95,7 +95,10 @@ export class Arbiters {
     const arbiter = this.open(message.lock);
     const request: RequestId = { timestamp: message.timestamp, node: from };
     const grant = findGrant(arbiter, request);
-    if (grant !== undefined) {
+    if (grant !== undefined && !this.context.takesPart) {
+      // Renewed, it would outlast what another process of this id lends.
+      this.context.ignore(from, message, 'another process has this id');
+    } else if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
       grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);
       this.sendGrant(arbiter, grant);

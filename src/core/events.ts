@@ -48,6 +48,8 @@ export type Event =
       readonly remembers?: boolean;
     }
   | { readonly kind: 'peerDown'; readonly nowMs: number; readonly peer: NodeId }
+  /** The peer refuses this node, for another process of its id is connected to it. A `peerUp` of this peer says that it no longer is. */
+  | { readonly kind: 'namesake'; readonly nowMs: number; readonly peer: NodeId }
   /** A ceiling that `reserveCeiling` asked for is safely on disk. */
   | { readonly kind: 'ceilingReserved'; readonly nowMs: number; readonly ceiling: LamportTime }
   /** The time that `wake` asked for has come. Early or superfluous ones do no harm. */

@@ -13,6 +13,7 @@ import type { Effect, Event } from './events';
 import { assertNever, broken } from './invariants';
 import { Memory } from './memory';
 import type { LamportTime, LockName, Message, RequestId } from './messages';
+import { Namesake } from './namesake';
 import type { RequesterView } from './phases';
 import { Reach } from './reach';
 import { Requesters } from './requesters';
@@ -85,6 +86,7 @@ class CoreNode implements Context, LockNode {
   silentUntilMs = 0;
 
   private readonly memory: Memory;
+  private readonly namesake: Namesake;
   /** Until when the silence lasts with which this life began; nothing shortens it. */
   private bornSilentUntilMs = 0;
   /** Until when its driver wants it silent. */
@@ -117,6 +119,7 @@ class CoreNode implements Context, LockNode {
     this.peers = new Set(coterie.nodes.filter((node) => node !== self));
     this.reach = new Reach(settings);
     this.memory = new Memory(this);
+    this.namesake = new Namesake(settings);
     this.arbiters = new Arbiters(this);
     this.requesters = new Requesters(this);
   }
@@ -126,7 +129,12 @@ class CoreNode implements Context, LockNode {
   }
 
   get takesPart(): boolean {
-    return this.memory.isKnown;
+    return this.memory.isKnown && !this.namesake.standsApart;
+  }
+
+  /** For how much longer it stands apart because of another process of its id; Infinity while a peer has that one. */
+  apartForMs(nowMs: number): number {
+    return Math.max(0, this.namesake.untilMs - nowMs);
   }
 
   get lending(): LendingView {
@@ -138,9 +146,9 @@ class CoreNode implements Context, LockNode {
     return this.isSilent ? Math.max(0, this.plannedUntilMs - nowMs) : 0;
   }
 
-  /** When its silence is planned to end: when both that began it allow. */
+  /** When its silence is planned to end: when all that began it allow. */
   private get plannedUntilMs(): number {
-    return Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs);
+    return Math.max(this.bornSilentUntilMs, this.askedSilentUntilMs, this.namesake.untilMs);
   }
 
   isMute(nowMs: number): boolean {
@@ -182,12 +190,15 @@ class CoreNode implements Context, LockNode {
         if (!this.peers.has(event.from)) broken('self-delivery', `a message came from ${event.from}, which is no peer`);
         return this.receive(event.from, event.message);
       case 'peerUp':
+        if (this.namesake.accepted(event.peer, event.nowMs)) this.keepSilence();
         this.clock.witness(event.clock);
         this.memory.peerUp(event.peer, event.remembers ?? true);
         return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, SILENCE_MAX_MS));
       case 'peerDown':
         if (this.reach.peerDown(event.peer)) this.requesters.onReachChanged();
         return;
+      case 'namesake':
+        return this.standApart(event.peer);
       case 'ceilingReserved':
         this.clock.reserved(event.ceiling);
         return this.sendHeldBack();
@@ -222,6 +233,13 @@ class CoreNode implements Context, LockNode {
     this.keepSilence();
   }
 
+  /** What is lent stays lent until its lease ends; what is held is given up, and who waits waits on. */
+  private standApart(peer: NodeId): void {
+    const isFirst = this.namesake.found(peer);
+    this.keepSilence();
+    if (isFirst) this.requesters.standApart();
+  }
+
   /** The driver's word. What is lent already stays lent; who waits is served when the silence is over. */
   private onSilence(untilMs: number): void {
     this.askedSilentUntilMs = untilMs;
@@ -242,6 +260,7 @@ class CoreNode implements Context, LockNode {
 
   private endSilenceInTime(): void {
     if (!this.isSilent) return;
+    if (this.namesake.onTime(this.nowMs) && this.memory.isKnown) this.requesters.onJoined();
     if (!this.memory.isKnown && this.memory.onTime()) this.join('wall clock');
     if (this.memory.isKnown && this.nowMs >= this.silentUntilMs) this.endSilence();
   }
@@ -354,7 +373,7 @@ class CoreNode implements Context, LockNode {
   }
 
   private askForWake(): void {
-    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs, this.memory.earliestMs);
+    const atMs = Math.min(this.arbiters.earliestMs, this.requesters.earliestMs - this.sleptMs, this.reach.earliestMs, this.memory.earliestMs, this.namesake.standsApart ? this.namesake.untilMs : Infinity);
     if (atMs >= this.wakeAtMs) return;
     this.wakeAtMs = atMs;
     this.effects.push({ kind: 'wake', atMs });
@@ -387,6 +406,11 @@ export function durableClock(node: LockNode): LamportTime {
 /** For how much longer this node's arbiters lend nothing; Infinity when that is for its driver to say. */
 export function silentForMs(node: LockNode, nowMs: number): number {
   return insideOf(node).silentForMs(nowMs);
+}
+
+/** For how much longer it neither lends nor asks because of another process of its id; Infinity while a peer has that one. */
+export function apartForMs(node: LockNode, nowMs: number): number {
+  return insideOf(node).apartForMs(nowMs);
 }
 
 /** What this node knows of itself. */

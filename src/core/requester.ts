@@ -176,6 +176,14 @@ export class Requester implements HasDeadline {
     if (phase.state === 'waiting') this.loseNoHope(phase);
   }
 
+  /** Another process has this node's id: what is held is held no more, and nobody asks until this node takes part again. */
+  standApart(): void {
+    this.expire();
+    const { phase } = this;
+    if (phase.state === 'held') this.takeAway(phase);
+    else if (phase.state === 'waiting' || phase.state === 'retained') this.end(phase.request);
+  }
+
   /** Callers that asked before this node took part ask now, under ids that no earlier life can have used. */
   onJoined(): void {
     const { line } = this;

@@ -91,6 +91,14 @@ export class Requesters {
     }
   }
 
+  /** Another process has this node's id. */
+  standApart(): void {
+    for (const requester of this.byLock.values()) {
+      requester.standApart();
+      this.settle(requester);
+    }
+  }
+
   onSlept(): void {
     for (const requester of this.byLock.values()) {
       requester.onSlept();

@@ -194,6 +194,8 @@ function whyNoVoteText(why: WhyNoVote): string {
       return 'lends no vote yet: it waits for a quorum of nodes with its configuration';
     case 'cannot write':
       return `lends no vote: ${why.reason}`;
+    case 'another process':
+      return `lends and asks nothing: another process ${why.at.length > 0 ? `is connected to ${why.at.join(', ')}` : 'was connected until a moment ago'} under its id`;
     default:
       return assertNever(why);
   }

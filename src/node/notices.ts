@@ -1,8 +1,9 @@
 /**
- * What an operator must know now: another configuration is served beside this node's, or it was told what is not true.
+ * What an operator must know now: another configuration is served beside this node's, another process has its id, or it was told
+ * what is not true.
  * Law: each notice names who, and what to do; it is in the log when it begins, and while two may hold one lock, every minute.
  */
-import type { Candidacy, RivalView } from '../core';
+import type { Candidacy, NodeId, RivalView } from '../core';
 import type { Logger } from '../log';
 import { IGNORED_FIRST_START } from './earlier-life';
 import type { TlsStore } from '../transport/tls-store';
@@ -13,7 +14,7 @@ const REPEAT_EXPIRY_MS = 86_400_000;
 
 export interface Notice {
   /** The log repeats none of a kind within a minute. */
-  readonly kind: 'two served' | 'other served' | 'both wait' | 'no first start' | 'certificate ends' | 'certificate kept';
+  readonly kind: 'two served' | 'other served' | 'both wait' | 'no first start' | 'namesake' | 'certificate ends' | 'certificate kept';
   readonly level: 'warn' | 'error';
   readonly text: string;
 }
@@ -71,6 +72,15 @@ export function standingNotices({ ignoresFirstStart, restsOnWallClocks, storageF
     ...(restsOnWallClocks ? ["tokens exceed earlier ones only if the machines' wall clocks agree to within a lease: this node lost its memory, and could hear too few peers that remember"] : []),
     ...(ignoresFirstStart ? [`${IGNORED_FIRST_START}. Start it without --first-start`] : []),
   ];
+}
+
+/** @param at the peers that are connected to another process of this node's id */
+export function namesakeNotices(id: NodeId, at: readonly NodeId[], standsApart: boolean): Notice[] {
+  if (!standsApart) return [];
+  const why = at.length > 0
+    ? `another process is connected to ${[...at].sort().join(', ')} as ${id}. Stop one of the two, or give it an id of its own`
+    : `another process ran as ${id} until a moment ago; it takes part again within a lease`;
+  return [{ kind: 'namesake', level: at.length > 0 ? 'error' : 'warn', text: `this node lends and asks nothing: ${why}` }];
 }
 
 function described(rivals: readonly RivalView[], layout: string): string {

@@ -28,7 +28,7 @@ import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
 import { NodeStop } from './stop';
 import type { StopOptions } from './stop';
-import { NoticeLog, certificateNotices, noticesOf, standingNotices } from './notices';
+import { NoticeLog, certificateNotices, namesakeNotices, noticesOf, standingNotices } from './notices';
 import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';
 import type { DataDirectory } from '../runtime/data-directory';
@@ -169,6 +169,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const notices = (): Notice[] => [
     ...(candidacy === undefined ? [] : noticesOf(layout, candidacy)),
     ...(store === undefined ? [] : certificateNotices(store, Date.now())),
+    ...namesakeNotices(id, [...runtime.namesakeAt], runtime.standsApart),
   ];
   const state = (): NodeState => nodeState(id, runtime.lending(), hasQuorum(), stopping.graceLeftMs);
   const noticeLog = new NoticeLog(log);

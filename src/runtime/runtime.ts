@@ -3,7 +3,7 @@
  * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
-import { durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
+import { apartForMs, durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
   CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
@@ -62,6 +62,9 @@ export interface RuntimeParts {
   readonly record?: (event: Event, effects: readonly Effect[] | null) => void;
 }
 
+/** A silence of which nobody knows the end is told as this long: no peer believes in a longer one. */
+const SILENCE_TOLD_MS_MAX = 86_400_000;
+
 export class Runtime {
   readonly counts: MessageCounts = {
     sent: { request: 0, grant: 0, release: 0, inquire: 0, yield: 0 },
@@ -82,6 +85,8 @@ export class Runtime {
   onCandidacy: () => void = () => undefined;
   /** Peers that were connected in this life. */
   private readonly met = new Set<NodeId>();
+  /** Peers that are connected to another process of this node's id. */
+  readonly namesakeAt = new Set<NodeId>();
   /** Peers that are down, and why. */
   readonly down = new Map<NodeId, string>();
 
@@ -99,6 +104,7 @@ export class Runtime {
   private termsFault: string | null = null;
   private forgetCeiling: () => void = () => undefined;
   private forgetCandidacyWake: () => void = () => undefined;
+  private forgetApart: () => void = () => undefined;
   private forgetTerms: () => void = () => undefined;
   private started = false;
   private closed: LockError | null = null;
@@ -137,7 +143,7 @@ export class Runtime {
       peerUp: (peer, greeting) => this.onPeerUp(peer, greeting),
       peerDown: (peer, reason) => this.onPeerDown(peer, reason),
       stillDown: (peer, reason) => void this.down.set(peer, reason),
-      duplicate: (peer, reason) => this.onDuplicate(peer, reason),
+      namesake: (peer) => this.onNamesake(peer),
       // Before the first ceiling is on disk it knows of none that it may tell.
       clock: () => Math.max(1, durableClock(core)),
       clockMax: () => credible?.maxAt(this.nowMs(), this.parts.time.wallClockUs()) ?? Number.MAX_SAFE_INTEGER,
@@ -219,7 +225,13 @@ export class Runtime {
   /** For how much longer this node lends no vote, as far as it can know. */
   silentForMs(): number {
     const nowMs = this.nowMs();
-    return this.parts.candidacy?.silentForMs(nowMs) ?? silentForMs(this.parts.core, nowMs);
+    const { candidacy, core } = this.parts;
+    return Math.min(SILENCE_TOLD_MS_MAX, Math.max(candidacy?.silentForMs(nowMs) ?? silentForMs(core, nowMs), apartForMs(core, nowMs)));
+  }
+
+  /** Another process has, or had within the last lease, this node's id, so it takes no part. */
+  get standsApart(): boolean {
+    return apartForMs(this.parts.core, this.nowMs()) > 0;
   }
 
   /** Why the data directory could not be written the last time; null when it was. The node goes on while clock values are left. */
@@ -230,7 +242,7 @@ export class Runtime {
   /** Who lends votes, as far as this node knows. */
   lending(): Lending {
     const { id, core, candidacy } = this.parts;
-    return lendingOf({ id, core, candidacy, nowMs: this.nowMs(), down: this.down, storageFault: this.ceilingFault, termsFault: this.termsFault });
+    return lendingOf({ id, core, candidacy, nowMs: this.nowMs(), down: this.down, storageFault: this.ceilingFault, termsFault: this.termsFault, namesakeAt: this.namesakeAt });
   }
 
   /** Why this node can say nothing; or null. */
@@ -268,6 +280,7 @@ export class Runtime {
     this.forgetCeiling();
     this.forgetCandidacyWake();
     this.forgetTerms();
+    this.forgetApart();
     const reason = this.closed ?? new LockError('closed', 'the node stopped');
     const callers = [...this.callers.values()];
     this.callers.clear();
@@ -291,6 +304,7 @@ export class Runtime {
     this.down.delete(peer);
     this.parts.credible?.believes(peer);
     this.handle({ kind: 'peerUp', nowMs: this.nowMs(), peer, clock, silentForMs, ...(knowsClock ? {} : { remembers: false }) });
+    this.onAccepted(peer);
     this.follow((candidate, nowMs) => candidate.peerUp(peer, nowMs));
     this.onReach();
   }
@@ -363,9 +377,34 @@ export class Runtime {
     );
   }
 
-  private onDuplicate(peer: NodeId, reason: string): void {
-    const { id } = this.parts;
-    this.halt(new LockError('config', `another process runs as node ${id} (${peer} says: ${reason}). Stop one of the two, or give it an id of its own`));
+  /** Two votes where there must be one: this process lends and asks nothing while the other one is there. */
+  private onNamesake(peer: NodeId): void {
+    if (this.closed !== null || this.namesakeAt.has(peer)) return;
+    this.namesakeAt.add(peer);
+    const isFirst = !this.standsApart;
+    this.handle({ kind: 'namesake', nowMs: this.nowMs(), peer });
+    if (isFirst) this.greetAgain();
+    this.onReach();
+    this.onCandidacy();
+  }
+
+  private onAccepted(peer: NodeId): void {
+    if (!this.namesakeAt.delete(peer) || this.namesakeAt.size > 0) return;
+    const leftMs = apartForMs(this.parts.core, this.nowMs());
+    this.parts.log.info(`no peer has another process of this id any more, as far as this node knows; it takes part again in ${leftMs} ms`);
+    this.forgetApart();
+    this.forgetApart = this.schedule(() => {
+      this.catchUp();
+      if (this.standsApart) return;
+      this.greetAgain();
+      this.onReach();
+      this.onCandidacy();
+    }, leftMs);
+  }
+
+  /** Peers hear for how long this node lends nothing. Not within the transport's own call. */
+  private greetAgain(): void {
+    setImmediate(() => this.closed ?? this.parts.transport.greetAgain?.(`node ${this.parts.id} tells anew for how long it lends nothing`));
   }
 
   /** Step the core and perform what it says. What callers do meanwhile waits for its turn. */
@@ -536,6 +575,14 @@ export class Runtime {
   }
 
   private reasonOfLoss({ lock, thief }: Extract<Effect, { kind: 'lost' | 'recalled' }>): LockError {
+    if (thief === undefined && this.namesakeAt.size > 0) {
+      this.parts.log.warn({ lock }, 'lost the lock: another process has the id of this node');
+      return new LockError(
+        'lost',
+        `node ${this.parts.id} gave up the lock ${JSON.stringify(lock)}: another process runs under its id. Stop using what it protects`,
+        { definite: false },
+      );
+    }
     if (thief === undefined) {
       this.parts.log.warn({ lock }, 'lost the lock: its lease ended before the node could renew it');
       return this.lostError(lock);

@@ -99,6 +99,10 @@ export class GrpcTransport implements Transport {
     for (const link of this.links.values()) link.probe();
   }
 
+  greetAgain(reason: string): void {
+    for (const link of this.links.values()) link.greetAgain(reason);
+  }
+
   /** Handlers are not called any more once this was called. */
   async stop(): Promise<void> {
     this.phase = 'stopped';

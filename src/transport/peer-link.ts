@@ -80,8 +80,6 @@ export class PeerLink {
   private failedDials = 0;
   /** The peer is connected, or was in this life. */
   private hasMet = false;
-  /** Ticks since the peer first said that another process has our id; null while it does not. */
-  private duplicateTicks: number | null = null;
   private reasonDown: string | null = 'not connected yet';
   private reasonLogged: string | null = null;
   private dropped = 0;
@@ -139,6 +137,13 @@ export class PeerLink {
     this.dial();
   }
 
+  /** What this node would say in a handshake has changed: the peer hears it in a new one. */
+  greetAgain(reason: string): void {
+    if (this.link.state !== 'up') return;
+    this.link.stream.end(unavailable(reason));
+    this.fail(unavailable(reason));
+  }
+
   /** The peer dialled us, and its hello is in order. */
   offer(stream: PeerStream, hello: Hello): void {
     const { link } = this;
@@ -182,7 +187,6 @@ export class PeerLink {
     if (this.link.state === 'mute') this.dial();
     const { link, waiting } = this;
     const { timing } = this.context;
-    if (this.duplicateTicks !== null) this.duplicateTicks++;
     if (link.state === 'dialling' && ++link.ticks >= timing.silentTicksMax) {
       link.stream.cut('no answer');
       this.fail({ code: status.DEADLINE_EXCEEDED, reason: 'does not answer' });
@@ -267,7 +271,6 @@ export class PeerLink {
   private use(stream: PeerStream, hello: Hello): void {
     this.link = { state: 'up', stream, incarnation: hello.incarnation, silentTicks: 0, quietTicks: 0 };
     this.failedDials = 0;
-    this.duplicateTicks = null;
     this.reasonDown = null;
     this.reasonLogged = null;
     stream.handlers = {
@@ -358,8 +361,9 @@ export class PeerLink {
     this.waiting = null;
     if (link.state === 'up') this.context.handlers.peerDown(this.peer, reason);
     else this.context.handlers.stillDown?.(this.peer, reason);
+    // Before the end of the dial is told: with that a node may begin to lend.
+    if (code === status.ALREADY_EXISTS) this.context.handlers.namesake(this.peer);
     if (link.state === 'dialling') this.reportDial(rival);
-    if (code === status.ALREADY_EXISTS) this.refusedAsDuplicate(reason);
     if (waiting !== null) this.offer(waiting.stream, waiting.hello);
   }
 
@@ -368,12 +372,6 @@ export class PeerLink {
     if (rival === null) return rivals?.dialFailed(this.peer);
     const { standing, leaseMs, layout } = rival;
     rivals?.rivalAnswered(this.peer, { standing, leaseMs, layout });
-  }
-
-  /** It may be an earlier life of this node that the peer takes for alive. It does not do so for long. */
-  private refusedAsDuplicate(reason: string): void {
-    this.duplicateTicks ??= 0;
-    if (this.duplicateTicks > this.context.timing.silentTicksMax) this.context.handlers.duplicate(this.peer, reason);
   }
 
   private redialDelayMs(code: status, isOfRival: boolean): number {

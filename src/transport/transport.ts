@@ -41,8 +41,8 @@ export interface TransportHandlers {
   peerDown(peer: NodeId, reason: string): void;
   /** It was down before, and could not be reached again; why. */
   stillDown?(peer: NodeId, reason: string): void;
-  /** Another process with this node's id is connected to the peer, and has been for too long to be an earlier life. */
-  duplicate(peer: NodeId, reason: string): void;
+  /** The peer refused this process, for it is connected to another one of this id. `peerUp` of this peer says that it no longer is. */
+  namesake(peer: NodeId): void;
   /** The Lamport clock to put into a handshake; never above the ceiling on disk. */
   clock(): LamportTime;
   /** No clock of a peer above this is believed, in no frame (protocol.md section 3.3). */
@@ -69,6 +69,8 @@ export interface Transport {
   send(to: NodeId, message: Message): void;
   /** Dial every peer that is not connected, now and not when it is due. */
   probe?(): void;
+  /** End every stream, and dial anew: what the handshake says has changed. */
+  greetAgain?(reason: string): void;
   /** Send what is buffered, end every stream so that peers notice at once, and close. */
   stop(): Promise<void>;
 }

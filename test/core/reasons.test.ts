@@ -19,6 +19,12 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     for (let reader = 0; reader < REQUESTS_OF_A_NODE_MAX; reader++) n1.receives('n2', request(200 + reader, { mode: 'shared' }));
     return n1.receives('n2', request(200 + REQUESTS_OF_A_NODE_MAX, { mode: 'shared' }));
   },
+  'another process has this id': () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.event({ kind: 'namesake', peer: 'n3' });
+    return n1.receives('n2', request(200));
+  },
   'no such request': () => new TestNode().receives('n2', release(200)),
   'grant was given back': () => {
     const { n1, timestamp } = asking();

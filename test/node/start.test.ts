@@ -222,17 +222,22 @@ describe('three nodes over gRPC', () => {
 });
 
 describe('two processes with one id', () => {
-  test('one that joins nodes which know the other stops, and says why; the other one goes on', async () => {
-    const [n1, n2] = [await start('n1'), await start('n2')];
+  test('one that joins nodes which know the other lends and asks nothing and says why; the other one goes on; it serves a lease after that one is gone', async () => {
+    const config = configuration(1_500);
+    const [n1, n2] = [await start('n1', { config }), await start('n2', { config })];
     await untilConnected();
-    const other = await start('n2', { ephemeral: false, dataDir: path });
-    await until(() => other.signal.aborted, 'it to stop');
-    expect(other.signal.reason).toMatchObject({ code: 'closed', definite: false });
-    expect((other.signal.reason as LockError).cause).toMatchObject({
-      code: 'config', message: expect.stringMatching(/another process runs as node n2 \(n1 says: .*\)\. Stop one of the two/) as string,
-    });
+    const other = await start('n2', { ephemeral: false, dataDir: path, config, peers: { n1: n1.address } });
+    await until(() => other.status().notices.length > 0, 'it to notice');
+    expect(other.status().notices).toEqual([expect.stringMatching(/^this node lends and asks nothing: another process is connected to n1 as n2\. Stop one of the two/)]);
+    const entered = jest.fn();
+    const request = other.locks.request('stock', entered);
     await n2.locks.request('stock', () => undefined);
-    expect(n1.signal.aborted).toBe(false);
+    expect([n1.signal.aborted, other.signal.aborted]).toEqual([false, false]);
+    expect(entered).not.toHaveBeenCalled();
+    await n2.stop();
+    await request;
+    expect(entered).toHaveBeenCalledTimes(1);
+    expect(other.status().notices.filter((notice) => notice.includes('asks nothing'))).toEqual([]);
   });
 });
 

@@ -518,21 +518,39 @@ describe('runtime: a broken invariant stops the node, for no lock is better than
 });
 
 describe('runtime: two processes must not be one node', () => {
-  const causes: [string, string, (node: Awaited<ReturnType<typeof holdingNode>>) => void][] = [
-    ['a peer is connected to another process with this id', 'config', ({ transport }) => transport.handlers?.duplicate('n2', 'ids must be unique')],
-    ['another process took the data directory', 'storage', ({ dataDirectory }) => dataDirectory.takenBy('another process took it')],
-  ];
-  test.each(causes)('it stops at once, says nothing more and tells its callers why: %s', async (_, code, happens) => {
+  test('it stops at once, says nothing more and tells its callers why: another process took the data directory', async () => {
     const node = await holdingNode();
     const { runtime, transport, dataDirectory, caller, time } = node;
-    happens(node);
+    dataDirectory.takenBy('another process took it');
     await settle();
-    expect(caller.lostReason).toMatchObject({ code: 'closed', definite: false, cause: { code } });
+    expect(caller.lostReason).toMatchObject({ code: 'closed', definite: false, cause: { code: 'storage' } });
     expect(runtime.ended.signal.reason).toBe(caller.lostReason);
     expect([transport.isStopped, dataDirectory.isClosed]).toEqual([true, true]);
     await time.advance(2 * LEASE_MS);
     expect(transport.kinds()).toEqual([]);
     expect(() => runtime.acquire('x', 'exclusive', new TestCaller())).toThrow(/node n1 stopped: /);
+  });
+
+  test('one whose id a peer knows as another process tells its callers that they lost, and lets them in a lease after that peer accepted it', async () => {
+    const { runtime, transport, caller, time } = await holdingNode();
+    transport.kinds();
+    transport.handlers?.peerDown('n2', 'refused');
+    transport.handlers?.namesake('n2');
+    transport.handlers?.namesake('n2');
+    await settle();
+    expect(caller.lostReason).toMatchObject({ code: 'lost', message: expect.stringMatching(/another process runs under its id/) as string });
+    expect([[...runtime.namesakeAt], runtime.standsApart, transport.handlers?.silentForMs()]).toEqual([['n2'], true, 86_400_000]);
+    const waiting = new TestCaller();
+    runtime.acquire('y', 'exclusive', waiting);
+    await time.advance(3 * LEASE_MS);
+    expect(transport.kinds().filter((kind) => kind !== 'release')).toEqual([]);
+    transport.handlers?.peerUp('n2', { clock: 5, silentForMs: 0, knowsClock: true });
+    await time.advance(LEASE_MS - 1);
+    expect(transport.kinds()).toEqual([]);
+    expect(runtime.standsApart).toBe(true);
+    await time.advance(1);
+    expect(transport.kinds()).toEqual(['request']);
+    expect(runtime.standsApart).toBe(false);
   });
 });
 

@@ -51,7 +51,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
         message: () => undefined,
         peerUp: () => changes.push('up'),
         peerDown: (_peer, reason) => changes.push(`down: ${reason}`),
-        duplicate: (peer, reason) => changes.push(`duplicate, says ${peer}: ${reason}`),
+        namesake: (peer) => changes.push(`namesake at ${peer}`),
         clock: () => 1,
         clockMax: () => Infinity,
         clockRefused: () => undefined,
@@ -168,31 +168,23 @@ describe('peer link: one stream is in use at a time', () => {
 describe('peer link: another process has the id of this node', () => {
   const refused: Refusal = { code: status.ALREADY_EXISTS, reason: 'ids must be unique' };
 
-  /** Refused again and again, while so many ticks pass. */
-  function refusedFor(ticks: number): { dials: FakeStream[]; link: PeerLink; changes: string[] } {
-    const made = makeLink(() => 0);
-    for (let tick = 0; tick < ticks; tick++) {
-      waits(made.dials, 1, refused);
-      made.link.tick();
-    }
-    return made;
-  }
-
-  test('that is told when the peer still says so after an earlier life, were it dead, would have been noticed', () => {
-    const { dials, changes } = refusedFor(8);
-    expect(changes).toEqual([]);
-    dials.at(-1)?.handlers?.ended(refused);
-    expect(changes).toEqual(['duplicate, says n2: ids must be unique']);
+  test('that is told each time the peer says so, and the peer is dialled again', () => {
+    const { dials, changes } = makeLink(() => 0);
+    expect(waits(dials, 2, refused)).toEqual([50, 100]);
+    expect(changes).toEqual(['namesake at n2', 'namesake at n2']);
+    answer(dials.at(-1));
+    expect(changes.at(-1)).toBe('up');
   });
 
-  test('not when the peer could be reached in between', () => {
-    const { dials, link, changes } = refusedFor(8);
+  test('what this node says in a handshake is said anew: the stream ends, and the peer is dialled again', () => {
+    const { dials, link, changes } = makeLink(() => 0);
+    link.greetAgain('silent');
+    expect(changes).toEqual([]);
     answer(dials.at(-1));
-    dials.at(-1)?.handlers?.ended(unreachable);
-    waits(dials, 1, refused);
-    link.tick();
-    dials.at(-1)?.handlers?.ended(refused);
-    expect(changes).toEqual(['up', 'down: connect ECONNREFUSED']);
+    link.greetAgain('silent');
+    expect([dials[0]?.ending, changes]).toEqual(['silent', ['up', 'down: silent']]);
+    jest.advanceTimersByTime(50);
+    expect(dials).toHaveLength(2);
   });
 });
 

@@ -86,7 +86,7 @@ export class Peer {
         this.silences.set(peer, silentForMs);
       },
       peerDown: (peer, reason) => this.changes.push(`down ${peer}: ${reason}`),
-      duplicate: (peer, reason) => this.changes.push(`duplicate, says ${peer}: ${reason}`),
+      namesake: (peer) => this.changes.push(`namesake at ${peer}`),
       clock: () => this.clock,
       clockMax: () => this.clockMax,
       clockRefused: (peer, clock) => this.dials.push(`${peer} tells clock ${clock}`),

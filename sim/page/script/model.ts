@@ -79,6 +79,7 @@ export class Model {
         return 'timers';
       case 'peerUp':
       case 'peerDown':
+      case 'namesake':
         return 'peers';
       case 'start':
       case 'stop':

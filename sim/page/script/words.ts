@@ -46,6 +46,8 @@ export function eventText(model: Model, { event, node, effects }: StepRow): stri
       return `finds ${model.nodeName(event.peer ?? node)} up${event.silentForMs === undefined ? '' : `, silent for ${event.silentForMs} ms`}`;
     case 'peerDown':
       return `finds ${model.nodeName(event.peer ?? node)} down`;
+    case 'namesake':
+      return `hears that ${model.nodeName(event.peer ?? node)} has another process of its id`;
     case 'ceilingReserved':
       return 'the ceiling is on disk';
     case 'wake':
