@@ -236,6 +236,7 @@ export class Diagram {
       case 'ceilingReserved':
       case 'slept':
       case 'silence':
+      case 'namesake':
         return `<circle class="quiet" cx="${x}" cy="${y}" r="${2.4 * size}"/>`;
     }
   }
