@@ -78,6 +78,8 @@ export class PeerLink {
   private waiting: { readonly stream: PeerStream; readonly hello: Hello } | null = null;
   private readonly outbox = new Outbox();
   private failedDials = 0;
+  /** Ticks since a stream that the peer dialled was taken. */
+  private acceptedTicks = Infinity;
   /** The peer is connected, or was in this life. */
   private hasMet = false;
   private reasonDown: string | null = 'not connected yet';
@@ -149,9 +151,9 @@ export class PeerLink {
     const { link } = this;
     switch (link.state) {
       case 'down':
-        return this.accept(stream, hello);
+        return this.comesTooOften ? this.keepWaiting(stream, hello) : this.accept(stream, hello);
       case 'dialling':
-        if (this.context.identity.self < this.peer) return this.keepWaiting(stream, hello);
+        if (this.context.identity.self < this.peer || this.comesTooOften) return this.keepWaiting(stream, hello);
         link.stream.cut(`${this.context.identity.self} uses the stream that ${this.peer} dialled`);
         return this.accept(stream, hello);
       case 'up':
@@ -185,6 +187,12 @@ export class PeerLink {
   /** Every `tickMs`, while this node can speak. */
   tick(): void {
     if (this.link.state === 'mute') this.dial();
+    this.acceptedTicks++;
+    if (this.waiting !== null && this.link.state !== 'up') {
+      const { stream, hello } = this.waiting;
+      this.waiting = null;
+      this.offer(stream, hello);
+    }
     const { link, waiting } = this;
     const { timing } = this.context;
     if (link.state === 'dialling' && ++link.ticks >= timing.silentTicksMax) {
@@ -262,7 +270,13 @@ export class PeerLink {
     }
   }
 
+  /** All that is open is repeated to a peer that comes, so one that comes and goes is taken once a tick. */
+  private get comesTooOften(): boolean {
+    return this.acceptedTicks === 0;
+  }
+
   private accept(stream: PeerStream, hello: Hello): void {
+    this.acceptedTicks = 0;
     if (this.link.state === 'down') clearTimeout(this.link.redial);
     stream.write(this.context.helloTo(this.peer, this.hasMet));
     this.use(stream, hello);

@@ -165,6 +165,34 @@ describe('peer link: one stream is in use at a time', () => {
   });
 });
 
+describe('peer link: a peer that comes and goes', () => {
+  test('is taken once a tick: all that is open is repeated to it each time', () => {
+    const { dials, link, changes } = makeLink(() => 0);
+    dials[0]?.handlers?.ended(unreachable);
+    for (let tick = 0; tick < 3; tick++) {
+      for (let time = 0; time < 10; time++) {
+        const stream = new FakeStream();
+        link.offer(stream as unknown as PeerStream, hello);
+        stream.handlers?.ended(unreachable);
+      }
+      link.tick();
+    }
+    expect(changes.filter((change) => change === 'up')).toHaveLength(3);
+  });
+
+  test('one that stays is taken at the next tick', () => {
+    const { dials, link, changes } = makeLink(() => 0);
+    dials[0]?.handlers?.ended(unreachable);
+    const [first, second] = [new FakeStream(), new FakeStream()];
+    link.offer(first as unknown as PeerStream, hello);
+    first.handlers?.ended(unreachable);
+    link.offer(second as unknown as PeerStream, hello);
+    expect(changes.at(-1)).toBe('down: connect ECONNREFUSED');
+    link.tick();
+    expect([changes.at(-1), second.written.length]).toEqual(['up', 1]);
+  });
+});
+
 describe('peer link: another process has the id of this node', () => {
   const refused: Refusal = { code: status.ALREADY_EXISTS, reason: 'ids must be unique' };
 
