@@ -7,11 +7,12 @@ import { LockError } from '../errors';
 import type { LogThreshold, Logger } from '../log';
 import { startNode } from '../node/start';
 import type { MaekawaNode } from '../node/start';
+import { DEFAULT_LIMITS } from '../service/limits';
 import { EXIT, ExitWith } from './exit-codes';
 import { NodeConsole } from './node-console';
 import { withManual } from './manual';
 import { jsonLog, terminalLog } from './node-log';
-import { checkLockNames, collectPeers, configOption, durationOption, parseAddress, parseLimit, tlsFilesOf, tlsOptions } from './options';
+import { checkLockNames, collectLimits, collectPeers, configOption, durationOption, parseAddress, parseLimit, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
 import { runWorkload } from './workload';
 
@@ -21,6 +22,7 @@ const ADDRESS_OPTIONS = 'Addresses:';
 const EVERY_MS = 500;
 
 interface NodeOptions extends TlsOptions {
+  readonly limit?: Readonly<Record<string, number>>;
   readonly id: string;
   readonly config: string;
   readonly peer?: Record<string, string>;
@@ -50,7 +52,9 @@ export function nodeCommand(): Command {
     .option('--peer <id=host:port>', "address of a peer, where it differs from the configuration (repeatable)", collectPeers)
     .option('--listen <host:port>', "where to listen (default: this node's address in the configuration)", parseAddress)
     .option('--insecure', 'listen beyond this machine without TLS, in a network that you trust')
+    .optionsGroup('What clients may use of it:')
     .option('--max-connections <count>', 'let in so many connections of clients at once (default: 10000, or three quarters of the files that the process may have open)', parseLimit)
+    .option('--limit <name=number>', 'another limit than the default, such as locksPerNode=20000 (repeatable)', collectLimits)
     .optionsGroup('Across restarts:')
     .option('--data-dir <dir>', 'where the node keeps what it must not forget: its clock, its lease and its quorums (default: ./maekawa-data/<id>)')
     .option('--ephemeral', 'keep nothing on disk: every start is silent for one lease, and tokens may fall')
@@ -73,6 +77,7 @@ export function nodeCommand(): Command {
       'Each node of the configuration is one such process. All nodes are equal: each asks for locks, and each lends its vote. Give all of them the same file; only the addresses in it may differ. Nodes whose files differ otherwise refuse each other and log why. To change nodes or quorums, stop all nodes and run `maekawa quorums change`: before that, a node does not start with others than it last ran with, if its data directory remembers them.',
       'After a restart a node lends no vote for one lease, because it may have lent it just before. Meanwhile the others are asked; then it takes part again by itself. --first-start skips this wait. Use it only when nobody has ever run this cluster: in any other case it can let two holders in. A node that ran before ignores it, and says so in its log and in `maekawa status`; one that hears of an earlier life from a peer is silent like any other.',
       'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
+      `What clients may use of the node is limited, so that one client cannot take what others need. A call beyond a limit is refused with the reason. --limit changes one: ${Object.entries(DEFAULT_LIMITS).map(([name, limit]) => `${name}=${limit}`).join(', ')}.`,
       'SIGTERM and SIGINT stop the node. It takes no new request, and who waits through it goes on to another node. With --grace it then waits for the locks that are held through it, by its own process and by clients: it renews them and lends its vote, and logs what it waits for. At the end of the grace, or at a second signal, it tells the holders to stop, and ends within half a second. A further signal ends it at once; what is held then ends with its lease.',
       'SIGHUP does not stop a node: it reads its configuration only when it starts.',
       'A node reads its TLS files again when they change, so a renewed certificate, or another authority, needs no restart. Files that do not fit each other or could not work are not used; the log says why.',
@@ -117,6 +122,7 @@ async function run(options: NodeOptions): Promise<void> {
       ...(options.insecure === undefined ? {} : { insecure: true }),
       ...(options.maxConnections === undefined ? {} : { connectionsMax: options.maxConnections }),
       ...(tls === undefined ? {} : { tls }),
+      ...(options.limit === undefined ? {} : { limits: options.limit }),
       ...(options.trace === undefined ? {} : { traceFile: options.trace }),
     });
   } catch (error) {

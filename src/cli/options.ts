@@ -25,6 +25,13 @@ export function collectPeers(text: string, before: Record<string, string> = {}):
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** For `--limit locksPerNode=20000`, given several times; whether there is such a limit, the node checks. */
+export function collectLimits(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const [, name = '', number = ''] = /^(\w+)=(\d+)$/.exec(text) ?? [];
+  if (name === '') throw new InvalidArgumentError('Write the name of a limit and a number, such as locksPerNode=20000.');
+  return { ...before, [name]: Number(number) };
+}
+
 export function parseAddress(text: string): string {
   if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write host:port, such as 127.0.0.1:7001.');
   return text;

@@ -164,8 +164,8 @@ function describe(configuration: Configuration, answers: readonly NodeAnswer[]):
       formatDuration(status.uptimeMs),
       String(callers.reduce((sum, each) => sum + each.inside, 0)),
       String(callers.reduce((sum, each) => sum + each.waiting, 0)),
-      String(status.locks.reduce((sum, each) => sum + each.grants.length, 0)),
-      String(status.locks.reduce((sum, each) => sum + each.queue.length, 0)),
+      String(status.locks.reduce((sum, each) => sum + each.grants.length + each.moreGrants, 0)),
+      String(status.locks.reduce((sum, each) => sum + each.queue.length + each.moreQueue, 0)),
       String(status.entries),
       status.version,
       `${countsByKind(status.sent)}${unreachable(status)}`,
@@ -234,7 +234,11 @@ function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer
 function statusJson(status: StatusReply): object {
   const { sent, received, ignored, locks, state } = status;
   const stateJson = state === null ? null : { ...state, kind: state.kind.slice('KIND_'.length).toLowerCase().replaceAll('_', '-') };
-  return { ...status, state: stateJson, sent: countsJson(sent), received: countsJson(received), ignored: countsJson(ignored), locks: locks.map(lockJson) };
+  // All pages were read.
+  return {
+    ...status, nextPageToken: undefined, state: stateJson,
+    sent: countsJson(sent), received: countsJson(received), ignored: countsJson(ignored), locks: locks.map(lockJson),
+  };
 }
 
 function countsJson(counts: readonly CountMessage[]): Record<string, number> {

@@ -111,12 +111,18 @@ class FollowedNode {
     void this.node.client.close();
   }
 
-  private onChange(change: LockChange): void {
+  private onChange(change: LockChange | { readonly change: 'missed' }): void {
     this.onAnswer();
+    if (change.change === 'missed') return this.onMissed();
     const { token = 0 } = change.lock;
     if (change.change === 'held') this.held.set(token, change.lock);
     else this.held.delete(token);
     this.print(change);
+  }
+
+  private onMissed(): void {
+    this.print({ change: 'missed', node: this.id });
+    this.held.clear();
   }
 
   private onAnswer(): void {
@@ -129,12 +135,12 @@ class FollowedNode {
     const reason = reasonOfSilence(error);
     if (reason === null) {
       // It answers, and would not wait for this process.
-      this.print({ change: 'missed', node: this.id });
       this.isSilent = false;
+      this.onMissed();
     } else {
       this.onSilent(reason);
+      this.held.clear();
     }
-    this.held.clear();
     this.begun++; // Nobody asks for the sake of this stream any more.
     this.again = setTimeout(() => this.follow(), AGAIN_MS);
   }

@@ -42,9 +42,10 @@ export function addReflection(server: Server): void {
 
 function serve(call: ReflectionCall, description: Description): void {
   call.on('data', (question: Question) => {
-    if (!call.write({ ...answer(question, description), originalRequest: question })) call.pause();
+    // The answer repeats the question: of what is not read, one is kept.
+    call.pause();
+    call.write({ ...answer(question, description), originalRequest: question }, () => call.resume());
   });
-  call.on('drain', () => call.resume());
   call.on('end', () => call.end());
 }
 

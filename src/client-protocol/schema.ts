@@ -78,6 +78,8 @@ export interface LockStatus {
   readonly grants: readonly VoteStatus[];
   readonly queue: readonly VoteStatus[];
   readonly callers: CallersStatus | null;
+  readonly moreGrants: number;
+  readonly moreQueue: number;
 }
 
 export interface CountMessage {
@@ -103,6 +105,7 @@ export interface StatusReply {
   /** Null from a node of a version that does not tell it. */
   readonly state: NodeStateMessage | null;
   readonly restsOnWallClocks: boolean;
+  readonly nextPageToken: string;
 }
 
 export type NodeStateKind = 'KIND_UNSPECIFIED' | 'KIND_READY' | 'KIND_SILENT' | 'KIND_NO_QUORUM' | 'KIND_CANNOT_WRITE' | 'KIND_STOPPING';
@@ -128,21 +131,29 @@ export interface WatchRequest {
   readonly lock?: Buffer;
 }
 
-export type ChangeWord = 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST';
+export type ChangeWord = 'CHANGE_UNSPECIFIED' | 'CHANGE_HELD' | 'CHANGE_RELEASED' | 'CHANGE_LOST' | 'CHANGE_MISSED';
 
 export interface WatchEventMessage {
   readonly change: ChangeWord;
-  readonly lock: LockInfoMessage;
+  /** Absent when changes were missed. */
+  readonly lock?: LockInfoMessage | null;
 }
 
 export interface QueryRequest {
   readonly cluster: boolean;
+  readonly pageToken: string;
+  readonly pageBytes: number;
+}
+
+export interface StatusRequest {
+  readonly pageToken: string;
 }
 
 export interface QueryReply {
   readonly held: readonly LockInfoMessage[];
   readonly pending: readonly LockInfoMessage[];
   readonly unanswered: readonly string[];
+  readonly nextPageToken: string;
 }
 
 /** What a request becomes whose bytes cannot be decoded: it has none of the fields that it must have. */
@@ -155,7 +166,7 @@ export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
   readonly Query: MethodDefinition<QueryRequest | Malformed, QueryReply>;
   readonly Watch: MethodDefinition<WatchRequest | Malformed, WatchEventMessage>;
-  readonly Status: MethodDefinition<object, StatusReply>;
+  readonly Status: MethodDefinition<StatusRequest | Malformed, StatusReply>;
 }
 
 export const LOCKS_SERVICE = 'maekawa.v1.Locks';

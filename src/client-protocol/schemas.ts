@@ -74,12 +74,19 @@ export const locksSchema = {
                 },
               },
             },
-            "QueryRequest": {"fields":{"cluster":{"type":"bool","id":1}}},
+            "QueryRequest": {
+              "fields": {
+                "cluster": {"type":"bool","id":1},
+                "page_token": {"type":"string","id":2},
+                "page_bytes": {"type":"uint32","id":3},
+              },
+            },
             "QueryReply": {
               "fields": {
                 "held": {"rule":"repeated","type":"LockInfo","id":1},
                 "pending": {"rule":"repeated","type":"LockInfo","id":2},
                 "unanswered": {"rule":"repeated","type":"string","id":3},
+                "next_page_token": {"type":"string","id":4},
               },
             },
             "LockInfo": {
@@ -95,9 +102,13 @@ export const locksSchema = {
             "WatchRequest": {"oneofs":{"name":{"oneof":["lock"]}},"fields":{"lock":{"type":"bytes","id":1}}},
             "WatchEvent": {
               "fields": {"change":{"type":"Change","id":1},"lock":{"type":"LockInfo","id":2}},
-              "nested": {"Change":{"values":{"CHANGE_UNSPECIFIED":0,"CHANGE_HELD":1,"CHANGE_RELEASED":2,"CHANGE_LOST":3}}},
+              "nested": {
+                "Change": {
+                  "values": {"CHANGE_UNSPECIFIED":0,"CHANGE_HELD":1,"CHANGE_RELEASED":2,"CHANGE_LOST":3,"CHANGE_MISSED":4},
+                },
+              },
             },
-            "StatusRequest": {"fields":{}},
+            "StatusRequest": {"fields":{"page_token":{"type":"string","id":1}}},
             "StatusReply": {
               "fields": {
                 "node": {"type":"string","id":1},
@@ -116,6 +127,7 @@ export const locksSchema = {
                 "version": {"type":"string","id":14},
                 "state": {"type":"NodeState","id":15},
                 "rests_on_wall_clocks": {"type":"bool","id":16},
+                "next_page_token": {"type":"string","id":17},
               },
             },
             "NodeState": {
@@ -154,6 +166,8 @@ export const locksSchema = {
                 "grants": {"rule":"repeated","type":"VoteStatus","id":2},
                 "queue": {"rule":"repeated","type":"VoteStatus","id":3},
                 "callers": {"type":"CallersStatus","id":4},
+                "more_grants": {"type":"uint32","id":5},
+                "more_queue": {"type":"uint32","id":6},
               },
             },
             "VoteStatus": {

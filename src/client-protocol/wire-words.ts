@@ -26,14 +26,26 @@ export function modeOf(mode: WireMode): Mode | null {
 }
 
 const WIRE_CHANGE = { held: 'CHANGE_HELD', released: 'CHANGE_RELEASED', lost: 'CHANGE_LOST' } as const;
-const CHANGE_OF = { CHANGE_UNSPECIFIED: 'held', CHANGE_HELD: 'held', CHANGE_RELEASED: 'released', CHANGE_LOST: 'lost' } as const;
 
 export function wireChange(change: LockChange['change']): ChangeWord {
   return WIRE_CHANGE[change];
 }
 
-export function changeOf(word: ChangeWord): LockChange['change'] {
-  return CHANGE_OF[word];
+/** Null for a change that this version does not know. */
+export function changeOf(word: ChangeWord): LockChange['change'] | 'missed' | null {
+  switch (word) {
+    case 'CHANGE_UNSPECIFIED':
+    case 'CHANGE_HELD':
+      return 'held';
+    case 'CHANGE_RELEASED':
+      return 'released';
+    case 'CHANGE_LOST':
+      return 'lost';
+    case 'CHANGE_MISSED':
+      return 'missed';
+    default:
+      return null;
+  }
 }
 
 /** Why a lock, or a request for one, ended. */

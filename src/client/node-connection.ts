@@ -5,7 +5,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { healthCheck } from '../client-protocol/discovery';
 import { LOCKS_SERVICE, locksMethods } from '../client-protocol/schema';
-import type { StatusReply, WatchEventMessage } from '../client-protocol/schema';
+import type { QueryReply, StatusReply, WatchEventMessage } from '../client-protocol/schema';
 import { CLUSTER_KEY, changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
 import { LockError } from '../errors';
 import type { ManagedLock } from '../locks/managed-lock';
@@ -19,6 +19,9 @@ import { visible } from '../visible';
 import { EndsInOrder } from './ends-in-order';
 import { CLOSE_MS, RemoteRequest, within } from './remote-request';
 import type { RemoteOptions } from './remote-request';
+
+/** More pages of an answer nobody reads: about 64 MB. */
+const PAGES_MAX = 256;
 
 export interface ConnectionOptions {
   readonly tls?: TlsSource | undefined;
@@ -109,21 +112,45 @@ export class NodeConnection {
     });
   }
 
-  /** @throws LockError `unreachable` when the node does not answer in time. */
-  status(withinMs: number): Promise<StatusReply> {
-    return this.ask(locksMethods().Status, {}, withinMs);
+  /** What the node says of itself, every page of it. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  async status(withinMs: number): Promise<StatusReply> {
+    const pages = await this.pages((pageToken) => this.ask(locksMethods().Status, { pageToken }, withinMs));
+    return { ...(pages.at(-1) as StatusReply /* there is one at least */), locks: pages.flatMap(({ locks }) => locks) };
   }
 
-  /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time. */
-  async query(withinMs: number): Promise<LockManagerSnapshot> {
-    const { held, pending } = await this.ask(locksMethods().Query, { cluster: false }, withinMs);
-    return { held: held.map(lockInfoOf), pending: pending.map(lockInfoOf) };
+  /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  query(withinMs: number): Promise<LockManagerSnapshot> {
+    return this.queryAll(false, withinMs);
   }
 
-  /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time. */
-  async queryCluster(withinMs: number): Promise<ClusterSnapshot> {
-    const { held, pending, unanswered } = await this.ask(locksMethods().Query, { cluster: true }, withinMs);
-    return { held: held.map(lockInfoOf), pending: pending.map(lockInfoOf), unanswered };
+  /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  queryCluster(withinMs: number): Promise<ClusterSnapshot> {
+    return this.queryAll(true, withinMs);
+  }
+
+  /** One page, of about so many bytes. @throws LockError `unreachable` when the node does not answer in time. */
+  queryPage(withinMs: number, pageToken: string, pageBytes: number): Promise<QueryReply> {
+    return this.ask(locksMethods().Query, { cluster: false, pageToken, pageBytes }, withinMs);
+  }
+
+  private async queryAll(cluster: boolean, withinMs: number): Promise<ClusterSnapshot> {
+    const pages = await this.pages((pageToken) => this.ask(locksMethods().Query, { cluster, pageToken, pageBytes: 0 }, withinMs));
+    return {
+      held: pages.flatMap(({ held }) => held.map(lockInfoOf)),
+      pending: pages.flatMap(({ pending }) => pending.map(lockInfoOf)),
+      unanswered: [...new Set(pages.flatMap(({ unanswered }) => unanswered))],
+    };
+  }
+
+  private async pages<Page extends { readonly nextPageToken: string }>(ask: (pageToken: string) => Promise<Page>): Promise<Page[]> {
+    const pages: Page[] = [];
+    for (let token = ''; pages.length === 0 || token !== ''; ) {
+      if (pages.length === PAGES_MAX) throw new LockError('protocol', `the node at ${this.address} has more to tell than ${PAGES_MAX} pages`);
+      const page = await ask(token);
+      pages.push(page);
+      token = page.nextPageToken;
+    }
+    return pages;
   }
 
   /** Until the node knows of every request that was made and of every lock that was released, or `withinMs` have passed. */
@@ -147,14 +174,16 @@ export class NodeConnection {
 
   /**
    * Call back for each change of who holds the lock through this node, beginning with those who hold it
-   * now. `onEnd` is called once: with `unreachable` when the node does not answer or stops, with `config` when its changes
-   * were not read in time. Returns how to stop it.
+   * now. `missed`: changes were not read in time; the present holders follow. `onEnd` is called once: with `unreachable`
+   * when the node does not answer or stops, with `config` when it refuses. Returns how to stop it.
    */
-  watch(name: string, onChange: (change: LockChange) => void, onEnd: (error: LockError) => void): () => void {
+  watch(name: string, onChange: (change: LockChange | { readonly change: 'missed' }) => void, onEnd: (error: LockError) => void): () => void {
     const { Watch } = locksMethods();
     const call = this.client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { lock: lockBytes(name) }, this.metadata);
     call.on('data', (event: WatchEventMessage) => {
-      onChange({ change: changeOf(event.change), lock: lockInfoOf(event.lock) });
+      const change = changeOf(event.change);
+      if (change === 'missed') onChange({ change });
+      else if (change !== null && event.lock) onChange({ change, lock: lockInfoOf(event.lock) });
     });
     call.on('error', () => undefined); // told by 'status'
     call.once('status', (status: grpc.StatusObject) => onEnd(this.failure(status)));

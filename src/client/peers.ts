@@ -2,6 +2,7 @@
  * What a node asks of the others through their service for clients: what they hold. It is for people and
  * for `ifAvailable`; no vote depends on it. Connections are made when they are first needed.
  */
+import type { QueryReply } from '../client-protocol/schema';
 import type { NodeId } from '../core';
 import type { LockChange, LockManagerSnapshot } from '../locks/types';
 import { NodeConnection } from './node-connection';
@@ -28,11 +29,20 @@ export class PeerClients {
     return new Map(await Promise.all(answers));
   }
 
+  /** One page of each, of about so many bytes: the first, or of those that are named the one that this token stands for. Null for a node that does not answer in time. */
+  async queryPage(tokens: ReadonlyMap<NodeId, string> | undefined, pageBytes: number): Promise<ReadonlyMap<NodeId, QueryReply | null>> {
+    const asked = this.connected().filter(([id]) => tokens === undefined || tokens.has(id));
+    const answers = asked.map(async ([id, client]) => [id, await client.queryPage(QUERY_MS, tokens?.get(id) ?? '', pageBytes).catch(() => null)] as const);
+    return new Map(await Promise.all(answers));
+  }
+
   /** Each change of who holds the lock through another node, beginning with those who hold it now. Returns how to stop it. */
   watch(name: string, listener: (change: LockChange) => void): () => void {
     let stops: (() => void)[] = [];
     const headStart = setTimeout(() => {
-      stops = this.connected().map(([, client]) => client.watch(name, listener, () => undefined));
+      stops = this.connected().map(([, client]) => client.watch(name, (change) => {
+        if (change.change !== 'missed') listener(change);
+      }, () => undefined));
     }, HEAD_START_MS);
     return () => {
       clearTimeout(headStart);

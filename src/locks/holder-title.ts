@@ -8,7 +8,9 @@ const LABEL_LENGTH_MAX = 200;
 
 /** What is kept of a label. */
 export function boundLabel(label: string): string {
-  return label.slice(0, LABEL_LENGTH_MAX);
+  if (label.length <= LABEL_LENGTH_MAX) return label;
+  // A copy: a slice would keep all of a long one in memory.
+  return Buffer.from(label.slice(0, LABEL_LENGTH_MAX), 'utf16le').toString('utf16le');
 }
 
 /** What callers of this process are called unless they give a label: `deploy@web-1 pid 4711`. */

@@ -5,7 +5,7 @@
 import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
-import { microtask, nextTurn } from '../runtime/turns';
+import { nextTurn } from '../runtime/turns';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager } from './base';
@@ -14,9 +14,10 @@ import { HolderLooks } from './holder-looks';
 import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
-import { permitOf } from './permit';
 import { missingVotes } from './status';
 import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
+import { Watchers } from './watchers';
+import type { Followed, Holder, HolderChange } from './watchers';
 
 /**
  * How long a question or a theft waits for requests made before it: within this time one for a free lock is
@@ -26,6 +27,9 @@ const DECISION_MS = 250;
 
 /** For so long before it gives up, a request looks who holds its lock. */
 const HOLDER_LOOK_MS = 500;
+
+/** So many of those ahead are named. */
+const AHEAD_MAX = 100;
 
 /** How long holders may take to give their locks back when the node stops; those of slower ones end with their leases. */
 export const CALLERS_DRAIN_MS = 400;
@@ -53,11 +57,12 @@ export class NodeLockManager extends BaseLockManager {
   /** In the order in which they asked, and in which they were granted. */
   private readonly pending = new Set<Acquisition>();
   private readonly held = new Set<Acquisition>();
-  private readonly watchers = new Map<string, Set<(change: LockChange) => void>>();
+  private readonly watchers = new Watchers(this.held);
   /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
   private handedOnMs = -Infinity;
-  /** How many requests were made. */
+  /** How many requests were made, and how many granted. */
   private made = 0;
+  private grants = 0;
   /** Called when the last lock that was held is held no more. */
   private onReleased: () => void = () => undefined;
   private readonly line: Line;
@@ -72,7 +77,8 @@ export class NodeLockManager extends BaseLockManager {
       ownLabel: parts.label ?? '',
       pending: this.pending,
       held: this.held,
-      changed: (acquisition, change) => this.tellWatchers(acquisition, change),
+      watchers: this.watchers,
+      nextGrantNumber: () => ++this.grants,
       handedOn: () => {
         if (this.pending.size > 0) this.handedOnMs = runtime.nowMs();
         if (this.held.size === 0) this.onReleased();
@@ -227,7 +233,7 @@ export class NodeLockManager extends BaseLockManager {
   async query(options: QueryOptions = {}): Promise<ClusterSnapshot> {
     const asked = readScope(options) === 'cluster' ? this.parts.queryPeers() : null;
     // The specification answers after the requests made before were looked at: one for a free lock holds it by then.
-    await this.untilDecided(() => true);
+    await this.untilAllDecided();
     const own = this.snapshot();
     if (asked === null) return own as ClusterSnapshot;
     const answers = await asked;
@@ -237,6 +243,21 @@ export class NodeLockManager extends BaseLockManager {
       pending: snapshots.flatMap((each) => each.pending),
       unanswered: [...answers].filter(([, snapshot]) => snapshot === null).map(([node]) => node),
     };
+  }
+
+  /** Until the requests made so far were looked at: those for a free lock hold it by then. */
+  untilAllDecided(): Promise<void> {
+    return this.untilDecided(() => true);
+  }
+
+  /** What is held, with the number of its grant, above this one. */
+  *heldAbove(grantNumber: number): IterableIterator<[place: number, info: LockInfo]> {
+    for (const each of this.held) if (each.grantNumber > grantNumber) yield [each.grantNumber, each.info()];
+  }
+
+  /** What waits, with the number of its request, above this one. */
+  *pendingAbove(number: number): IterableIterator<[place: number, info: LockInfo]> {
+    for (const each of this.pending) if (each.number > number) yield [each.number, each.info()];
   }
 
   /** What is held and what waits at this moment. */
@@ -250,31 +271,12 @@ export class NodeLockManager extends BaseLockManager {
    * beginning with those who hold it now. Returns how to stop it.
    */
   watch(name: string, listener: (change: LockChange) => void): () => void {
-    const watchers = this.watchers.get(name) ?? new Set();
-    this.watchers.set(name, watchers.add(listener));
-    for (const acquisition of this.held) {
-      if (acquisition.name !== name && permitOf(acquisition.name)?.semaphore !== name) continue;
-      const lock = acquisition.info();
-      microtask(() => listener({ change: 'held', lock }));
-    }
-    return () => {
-      watchers.delete(listener);
-      // Stopped twice, it finds those of others in its place.
-      if (watchers.size === 0 && this.watchers.get(name) === watchers) this.watchers.delete(name);
-    };
+    return this.watchers.watch(name, listener);
   }
 
-  private tellWatchers(acquisition: Acquisition, change: LockChange['change']): void {
-    if (this.watchers.size === 0) return;
-    const { name } = acquisition;
-    const semaphore = permitOf(name)?.semaphore;
-    for (const watched of semaphore === undefined ? [name] : [name, semaphore]) {
-      const watchers = this.watchers.get(watched);
-      if (watchers === undefined) continue;
-      const lock = acquisition.info();
-      // In its own turn: what a listener throws is not the node's failure.
-      for (const watcher of watchers) microtask(() => watcher({ change, lock }));
-    }
+  /** The same for who reads at its own pace. */
+  follow(name: string, listener: (change: HolderChange) => void): Followed {
+    return this.watchers.follow(name, listener);
   }
 
   /**
@@ -286,7 +288,7 @@ export class NodeLockManager extends BaseLockManager {
     const view = runtime.inspect(name);
     const nodes = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request.node);
     const ownHolders = [...this.held].filter((each) => each.name === name).map((each) => each.clientId);
-    return [...new Set(nodes.flatMap((node) => (node === id ? ownHolders : [node])))];
+    return [...new Set(nodes.flatMap((node) => (node === id ? ownHolders : [node])))].slice(0, AHEAD_MAX);
   }
 
   private timeoutError(name: string, waitedMs: number): LockError {
@@ -337,7 +339,9 @@ interface Line {
   readonly ownLabel: string;
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
-  readonly changed: (acquisition: Acquisition, change: LockChange['change']) => void;
+  readonly watchers: Watchers;
+  /** Counts the grants of this node. */
+  readonly nextGrantNumber: () => number;
   /** One is out of the way of the others. */
   readonly handedOn: () => void;
   readonly timeoutError: (name: string, waitedMs: number) => LockError;
@@ -356,9 +360,11 @@ const WAITING: State = { kind: 'waiting' };
 const REFUSED: State = { kind: 'refused' };
 
 /** One caller's way from asking to release. */
-class Acquisition implements Caller, LockKeeper {
+class Acquisition implements Caller, Holder, LockKeeper {
   readonly mode: Mode;
   readonly askedMs: number;
+  /** 0 before it is granted. */
+  grantNumber = 0;
   private readonly runtime: Runtime;
   private state: State = WAITING;
   /** Once it has asked. */
@@ -410,9 +416,10 @@ class Acquisition implements Caller, LockKeeper {
     this.stopWaiting?.();
     const lock = new LockInHand(this, this.name, this.mode, token, validUntilMs);
     this.state = { kind: 'granted', lock, sinceMs: this.runtime.nowMs() };
+    this.grantNumber = this.line.nextGrantNumber();
     this.line.pending.delete(this);
     this.line.held.add(this);
-    this.line.changed(this, 'held');
+    this.line.watchers.granted(this);
     this.resolve(lock);
     this.tellDecided();
   }
@@ -426,7 +433,7 @@ class Acquisition implements Caller, LockKeeper {
     if (this.state.kind !== 'granted') return this.refuse(own);
     const { lock } = this.state;
     this.leave();
-    this.line.changed(this, 'lost');
+    this.line.watchers.ended(this, 'lost');
     lock.lose(own);
     lock.end();
   }
@@ -478,7 +485,7 @@ class Acquisition implements Caller, LockKeeper {
 
   givenBack(wasHeld: boolean): void {
     this.leave();
-    this.line.changed(this, wasHeld ? 'released' : 'lost');
+    this.line.watchers.ended(this, wasHeld ? 'released' : 'lost');
     if (this.caller !== undefined) this.runtime.release(this.caller);
   }
 

@@ -11,7 +11,7 @@ import type { PermitLine } from './permit-line';
 import { optionsFault } from './request-arguments';
 import type { Permit, Semaphore, SemaphoreOptions, SemaphoreRequestOptions } from './types';
 
-const PERMITS_MAX = 64;
+export const PERMITS_MAX = 64;
 
 export class CountingSemaphore implements Semaphore {
   /** The permit to ask for first: the one that was had last, for its votes may be here still. Others begin with another one. */

@@ -5,7 +5,7 @@ import { isObject, shown } from '../arguments';
 import { configurationOf } from '../config';
 import type { Configuration } from '../config';
 import { slackOf } from '../core';
-import type { NodeId } from '../core';
+import type { LockName, NodeId } from '../core';
 import { LockError } from '../errors';
 import { processLabel } from '../locks/holder-title';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
@@ -16,6 +16,9 @@ import { silentLog } from '../log';
 import type { Logger } from '../log';
 import { addDiscovery } from '../client-protocol/discovery';
 import { PeerClients } from '../client/peers';
+import { Admission } from '../service/admission';
+import { readLimits } from '../service/limits';
+import type { ClientLimits } from '../service/limits';
 import { addLocksService } from '../service/server';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
@@ -76,6 +79,8 @@ export interface StartOptions {
   readonly retain?: boolean;
   /** Where the node writes its log: a pino logger, or one of the same shape. Default: nowhere. */
   readonly log?: Logger;
+  /** How much of the node its clients may use: those that differ from the defaults. */
+  readonly limits?: Partial<ClientLimits>;
   /**
    * A file to which the node appends every event of the core with its effects, for a replay: a new one, or a trace. Default: none.
    */
@@ -83,7 +88,7 @@ export interface StartOptions {
 }
 
 const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
-  id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, connectionsMax: true, retain: true, log: true, traceFile: true,
+  id: true, config: true, listen: true, peers: true, dataDir: true, ephemeral: true, firstStart: true, tls: true, insecure: true, connectionsMax: true, retain: true, log: true, limits: true, traceFile: true,
 };
 
 /** A node that runs in this process. */
@@ -122,6 +127,7 @@ export interface MaekawaNode {
 export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   checkOptions(options);
   const { id, insecure = false, retain = true, log = silentLog } = options;
+  const limits = readLimits(options.limits ?? {});
   const configuration = configurationOf(options.config);
   const addresses = new Map(configuration.nodes.map((node) => [node.id, node.address]));
   const ownAddress = addresses.get(id);
@@ -154,7 +160,8 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   }
   for (const { level, text } of life.remarks) log[level](text);
   const tracing = options.traceFile === undefined ? {} : { trace: await openTrace(options.traceFile, log, dataDirectory) };
-  const server = createServer();
+  const admission = new Admission(limits);
+  const server = createServer(admission.interceptor);
   const { cluster, digest, layout, leaseMs } = configuration;
   const remembers = dataDirectory.existed;
   const transport = new GrpcTransport({ self: id, cluster, digest, layout, leaseMs, remembers, peers: addresses, server, log, ...tls });
@@ -189,7 +196,9 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     address,
     locks: manager,
     signal: runtime.stops.signal,
-    status: (): NodeStatus => {
+    lockNames: () => runtime.lockNames(),
+    queryPeers: peers.queryPage.bind(peers),
+    status: (names?: readonly LockName[]): NodeStatus => {
       const nowMs = runtime.nowMs();
       const { sent, received, ignored } = runtime.counts;
       return {
@@ -207,14 +216,14 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
         uptimeMs: nowMs - startedAtMs,
         clock: runtime.clock(),
         peers: transport.peers(),
-        locks: runtime.locks().map((view) => lockStatus(view, nowMs)),
+        locks: runtime.locks(names).map((view) => lockStatus(view, nowMs)),
         messages: { sent: { ...sent }, received: { ...received }, ignored: { ...ignored } },
         entries: runtime.entries,
       };
     },
     stop: (options: StopOptions = {}): Promise<void> => stopping.begin(options),
   };
-  const service = addLocksService(server, node, manager);
+  const service = addLocksService(server, node, manager, admission);
   const health = addDiscovery(server);
   const tellProbes = (): void => {
     const { servesLocks, lendsVote } = state();

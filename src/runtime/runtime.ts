@@ -209,9 +209,13 @@ export class Runtime {
     this.handle({ kind: 'release', nowMs: this.nowMs(), lock: known.lock, caller: id });
   }
 
-  locks(): LockView[] {
+  lockNames(): LockName[] {
+    return lockNames(this.parts.core);
+  }
+
+  locks(names: readonly LockName[] = this.lockNames()): LockView[] {
     const views: LockView[] = [];
-    for (const lock of lockNames(this.parts.core)) {
+    for (const lock of names) {
       const view = this.inspect(lock);
       if (view !== null) views.push(view);
     }

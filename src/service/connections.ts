@@ -1,50 +1,67 @@
 /**
- * The connections over which clients want and hold locks. Law: each has a number that no other connection of this life of
- * the node has, and keeps it while it is in use. gRPC tells the address at its other end, and not when it ends; but one
+ * The connections over which clients call. Law: each that asks for its number gets one that no other connection of this life
+ * of the node has, and keeps it while it is in use. gRPC tells the address at its other end, and not when it ends; but one
  * that is not used is closed after a while.
  */
 import { connectionIdleMs } from '../transport/server';
 
 export class Connection {
-  /** How many locks are wanted and held over it. */
-  holds = 0;
+  /** The address at its other end, without the port. */
+  readonly address: string;
+  private calls = 0;
   private usedAtMs: number;
+  private ownNumber: number | undefined;
 
   constructor(
-    readonly number: number,
+    peer: string,
     private readonly nowMs: () => number,
+    private readonly nextNumber: () => number,
   ) {
+    this.address = peer.replace(/:\d+$/, '');
     this.usedAtMs = nowMs();
+  }
+
+  /** Part of the id of the client. */
+  get number(): number {
+    return (this.ownNumber ??= this.nextNumber());
   }
 
   /** What comes from its address from now on is another client's. */
   get isOver(): boolean {
-    return this.holds === 0 && this.nowMs() - this.usedAtMs > connectionIdleMs;
+    return this.calls === 0 && this.nowMs() - this.usedAtMs > connectionIdleMs;
   }
 
+  /** A call begins. */
   begin(): void {
-    this.holds++;
+    this.calls++;
   }
 
   end(): void {
-    this.holds--;
+    this.calls--;
     this.usedAtMs = this.nowMs();
   }
 }
 
 export class Connections {
   private readonly byPeer = new Map<string, Connection>();
-  private begun = 0;
+  private numbered = 0;
+  /** With so many, those that are over are looked for. */
+  private sweepAt = 16;
 
   constructor(private readonly nowMs: () => number = () => performance.now()) {}
 
-  /** The one with this address at its other end. */
+  /** The one with this address and port at its other end. */
   of(peer: string): Connection {
     const known = this.byPeer.get(peer);
     if (known !== undefined && !known.isOver) return known;
-    for (const [each, connection] of this.byPeer) if (connection.isOver) this.byPeer.delete(each);
-    const connection = new Connection(++this.begun, this.nowMs);
+    const connection = new Connection(peer, this.nowMs, () => ++this.numbered);
     this.byPeer.set(peer, connection);
+    if (this.byPeer.size >= this.sweepAt) this.sweep();
     return connection;
+  }
+
+  private sweep(): void {
+    for (const [peer, connection] of this.byPeer) if (connection.isOver) this.byPeer.delete(peer);
+    this.sweepAt = 2 * this.byPeer.size + 16;
   }
 }

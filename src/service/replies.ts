@@ -1,19 +1,28 @@
 /** What the client service answers, made from what the node knows. */
 import type { CallersStatus, LockStatus, NodeState, VoteStatus } from '../locks/status';
-import type { ClusterSnapshot, LockManagerSnapshot } from '../locks/types';
 import type {
-  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, NodeStateKind, QueryReply, StatusReply, VoteStatus as VoteMessage,
+  CallersStatus as CallersMessage, CountMessage, LockStatus as LockMessage, NodeStateKind, StatusReply, VoteStatus as VoteMessage,
 } from '../client-protocol/schema';
-import { lockBytes, lockInfoMessage, wireMode } from '../client-protocol/wire-words';
+import { lockBytes, wireMode } from '../client-protocol/wire-words';
+import { PAGE_BYTES, Room } from './pages';
+import type { LockNames } from './pages';
 import type { ServedNode } from './served-node';
 
-export function queryReply({ held, pending, unanswered = [] }: LockManagerSnapshot & Partial<ClusterSnapshot>): QueryReply {
-  return { held: held.map(lockInfoMessage), pending: pending.map(lockInfoMessage), unanswered };
-}
+/** So many of a lock's grants and of its queue are listed; of the others the number. */
+const VOTES_LISTED_MAX = 100;
 
-export function statusReply(node: ServedNode): StatusReply {
-  const status = node.status();
+/** So many locks are in a page at most, and fewer when their names are long. */
+const LOCKS_PER_PAGE = 500;
+
+/** The page that begins with the lock at this place among the names. */
+export function statusPage(node: ServedNode, names: LockNames, place: number): StatusReply {
+  const left = names.from(place);
+  const room = new Room(PAGE_BYTES);
+  const fits = left.findIndex((name, index) => index === LOCKS_PER_PAGE || !room.take(Buffer.byteLength(name)));
+  const page = fits === -1 ? left : left.slice(0, fits);
+  const status = node.status(page);
   return {
+    nextPageToken: page.length < left.length ? String(place + page.length) : '',
     node: status.id,
     cluster: status.cluster,
     digest: status.digest,
@@ -43,7 +52,14 @@ function countMessages(counts: Readonly<Record<string, number>>): CountMessage[]
 
 function lockMessage({ name, grants, queue, callers }: LockStatus): LockMessage {
   const vote = ({ node, timestamp, mode }: Pick<VoteStatus, 'node' | 'timestamp' | 'mode'>): VoteMessage => ({ node, timestamp, mode: wireMode(mode) });
-  return { lock: lockBytes(name), grants: grants.map(vote), queue: queue.map(vote), callers: callers === null ? null : callersMessage(callers) };
+  return {
+    lock: lockBytes(name),
+    grants: grants.slice(0, VOTES_LISTED_MAX).map(vote),
+    queue: queue.slice(0, VOTES_LISTED_MAX).map(vote),
+    moreGrants: Math.max(0, grants.length - VOTES_LISTED_MAX),
+    moreQueue: Math.max(0, queue.length - VOTES_LISTED_MAX),
+    callers: callers === null ? null : callersMessage(callers),
+  };
 }
 
 function callersMessage(callers: CallersStatus): CallersMessage {

@@ -13,9 +13,14 @@ import { lockNameBytesMax, readWtf8 } from '../lock-name';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { ManagedLock } from '../locks/managed-lock';
 import { WAIT_MS_MAX } from '../locks/request-arguments';
+import { permitName, permitOf } from '../locks/permit';
+import { PERMITS_MAX } from '../locks/semaphore';
 import type { ServedNode } from './served-node';
 
 export type HoldCall = grpc.ServerDuplexStream<HoldRequest | Malformed, HoldEvent>;
+
+/** A few signs of life within a lease are enough; so many are more than anybody needs, and cost the node its time. */
+const MESSAGES_PER_LEASE_MAX = 100;
 
 export class ServedHold {
   private readonly served: ServedLock<unknown>;
@@ -24,6 +29,9 @@ export class ServedHold {
   /** Once it is granted. */
   private lock: ManagedLock | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** Messages of the client since then. */
+  private messages = 0;
+  private countedSinceMs = -Infinity;
 
   constructor(
     private readonly call: HoldCall,
@@ -53,6 +61,9 @@ export class ServedHold {
 
   private onRequest(request: HoldRequest | Malformed): void {
     if (!this.isAsking() && this.served.kind !== 'held') return;
+    if (this.hasTooManyMessages()) {
+      return this.refuse(`more than ${MESSAGES_PER_LEASE_MAX} messages within one lease; a few pings are enough`, grpc.status.RESOURCE_EXHAUSTED);
+    }
     if ('ping' in request) return this.onPing(request.ping.sentAtMs);
     if ('acquire' in request) return this.onAcquire(request.acquire);
     this.refuse('a message must be an acquire or a ping; this one is neither, or cannot be decoded');
@@ -174,9 +185,18 @@ export class ServedHold {
     this.call.write({ ended: { reason, message, definite: error instanceof LockError && error.definite } });
   }
 
-  /** The stream ends with INVALID_ARGUMENT: for what is held, the same as if it broke. */
-  private refuse(problem: string): void {
-    this.call.emit('error', { code: grpc.status.INVALID_ARGUMENT, details: problem });
+  /** The stream ends with this status: for what is held, the same as if it broke. */
+  private refuse(problem: string, code = grpc.status.INVALID_ARGUMENT): void {
+    this.call.emit('error', { code, details: problem });
+  }
+
+  private hasTooManyMessages(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.countedSinceMs >= this.node.configuration.leaseMs) {
+      this.countedSinceMs = nowMs;
+      this.messages = 0;
+    }
+    return ++this.messages > MESSAGES_PER_LEASE_MAX;
   }
 
   private isAsking(): boolean {
@@ -189,7 +209,17 @@ export function readName(lock: Buffer | undefined): { readonly name: LockName } 
   if (lock === undefined) return { fault: 'lock is missing: name one (the empty name is allowed, but must be set)' };
   if (lock.length > lockNameBytesMax) return { fault: `the lock name is ${lock.length} bytes long; at most ${lockNameBytesMax} are allowed` };
   const name = readWtf8(lock);
-  return name === null ? { fault: 'lock is not UTF-8' } : { name };
+  if (name === null) return { fault: 'lock is not UTF-8' };
+  if (name.startsWith('-') && !isPermit(name)) {
+    return { fault: `the lock name ${JSON.stringify(name.slice(0, 100))} starts with "-", which is reserved; a permit of a semaphore is named "-permit N of NAME"` };
+  }
+  return { name };
+}
+
+/** Whether the library gives a permit this very name. */
+function isPermit(name: LockName): boolean {
+  const permit = permitOf(name);
+  return permit !== null && permit.permit < PERMITS_MAX && permitName(permit.semaphore, permit.permit) === name;
 }
 
 /** What is wrong with how a client asks for a lock; or null. */

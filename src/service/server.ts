@@ -7,27 +7,21 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { LockName } from '../core';
 import type { NodeLockManager } from '../locks/lock-manager';
-import { CLUSTER_KEY, lockInfoMessage, wireChange } from '../client-protocol/wire-words';
-import { callsPerConnectionMax } from '../transport/server';
+import { CLUSTER_KEY } from '../client-protocol/wire-words';
+import type { Admission } from './admission';
 import { ServedHold, readName } from './served-hold';
 import type { HoldCall } from './served-hold';
-import { Connections } from './connections';
-import { queryReply, statusReply } from './replies';
+import { ServedWatch } from './served-watch';
+import type { WatchCall } from './served-watch';
+import { BAD_TOKEN, ServedQueries, bytesOfQuery, bytesOfStatus } from './served-queries';
 import type { ServedNode } from './served-node';
 import { locksMethods } from '../client-protocol/schema';
-import type { Malformed, QueryReply, QueryRequest, StatusReply, WatchEventMessage, WatchRequest } from '../client-protocol/schema';
+import type { Malformed, QueryReply, QueryRequest, StatusReply, StatusRequest } from '../client-protocol/schema';
 
 type QueryCall = grpc.ServerUnaryCall<QueryRequest | Malformed, QueryReply>;
-type WatchCall = grpc.ServerWritableStream<WatchRequest | Malformed, WatchEventMessage>;
+type StatusCall = grpc.ServerUnaryCall<StatusRequest | Malformed, StatusReply>;
 
-/**
- * So many locks may be wanted and held at once over one connection. What is left of its calls is for the
- * answer to those who ask for more: waiting unheard for a free call, they could wait for themselves.
- */
-const HOLDS_PER_CONNECTION_MAX = callsPerConnectionMax - 100;
-
-/** What a client has not read yet of what it watches. */
-const WATCH_BACKLOG_MAX = 1_000;
+const malformed = { code: grpc.status.INVALID_ARGUMENT, details: 'the message cannot be decoded' };
 
 /** How long clients get to give their locks back when the node stops. */
 const CLIENTS_DRAIN_MS = 500;
@@ -40,11 +34,11 @@ export interface LocksService {
   drain(): Promise<ReadonlySet<LockName>>;
 }
 
-/** Let `server` answer clients for `node`. */
-export function addLocksService(server: grpc.Server, node: ServedNode, locks: NodeLockManager): LocksService {
+/** Let `server`, at whose door stands `admission`, answer clients for `node`. */
+export function addLocksService(server: grpc.Server, node: ServedNode, locks: NodeLockManager, admission: Admission): LocksService {
   const holds = new Set<ServedHold>();
-  const watches = new Set<WatchCall>();
-  const connections = new Connections();
+  const watches = new Set<ServedWatch>();
+  const queries = new ServedQueries(node, locks);
   let isDraining = false;
   const { cluster } = node.configuration;
   /** Why a client that means another cluster is refused: a lock of this one would protect nothing of that one. */
@@ -63,60 +57,65 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     if (fault === null) handle(call, reply);
     else reply({ code: grpc.status.FAILED_PRECONDITION, details: fault });
   };
+  /** Counts it until it was read. */
+  const answerWith = <Question, Reply>(
+    call: grpc.ServerUnaryCall<Question, Reply>, reply: grpc.sendUnaryData<Reply>, answer: Reply | null, bytesOf: (answer: Reply) => number,
+  ): void => {
+    if (answer === null) return reply({ code: grpc.status.INVALID_ARGUMENT, details: BAD_TOKEN });
+    if (call.cancelled) return;
+    const connection = admission.connectionOf(call);
+    const bytes = bytesOf(answer);
+    const fault = admission.unread.fault(connection, bytes);
+    if (fault !== null) return reply({ code: grpc.status.RESOURCE_EXHAUSTED, details: fault });
+    call.once('cancelled', admission.unread.take(connection, bytes));
+    reply(null, answer);
+  };
   const { Hold, Query, Watch, Status } = locksMethods();
   server.addService(
     { Hold, Query, Watch, Status },
     {
       Hold: streaming((call: HoldCall) => {
-        const connection = connections.of(call.getPeer());
-        if (connection.holds >= HOLDS_PER_CONNECTION_MAX) {
-          return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `this connection wants or holds ${HOLDS_PER_CONNECTION_MAX} locks already, which is the most; release some, or open another connection`);
-        }
-        connection.begin();
-        call.once('close', () => connection.end());
-        const hold: ServedHold = new ServedHold(call, node, locks, `${node.id}/${connection.number}`, () => holds.delete(hold));
+        const connection = admission.connectionOf(call);
+        const fault = admission.locks.fault(connection);
+        if (fault !== null) return refuse(call, grpc.status.RESOURCE_EXHAUSTED, fault);
+        const giveBack = admission.locks.take(connection);
+        const hold: ServedHold = new ServedHold(call, node, locks, `${node.id}/${connection.number}`, () => {
+          giveBack();
+          holds.delete(hold);
+        });
         holds.add(hold);
         if (isDraining) hold.stop();
       }),
       Query: unary((call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
-        const scope = 'cluster' in call.request && call.request.cluster ? 'cluster' : 'node';
-        locks.query({ scope }).then((snapshot) => reply(null, queryReply(snapshot)), (error: unknown) => reply(error as Error));
+        if (!('pageToken' in call.request)) return reply(malformed);
+        const { cluster: wholeCluster, pageToken, pageBytes: most } = call.request;
+        const page = wholeCluster ? queries.cluster(pageToken) : queries.own(pageToken, most);
+        page.then((answer) => answerWith(call, reply, answer, bytesOfQuery), (error: unknown) => reply(error as Error));
       }),
       Watch: streaming((call: WatchCall) => {
-        watches.add(call);
-        call.once('close', () => watches.delete(call));
         if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
-        watch(call, locks);
+        const read = readName('lock' in call.request ? call.request.lock : undefined);
+        if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
+        const watch = new ServedWatch(call, locks, read.name, admission);
+        watches.add(watch);
+        for (const end of ['close', 'cancelled']) call.once(end, () => watches.delete(watch));
       }),
-      Status: unary((_call: grpc.ServerUnaryCall<object, StatusReply>, reply) => reply(null, statusReply(node))),
+      Status: unary((call: StatusCall, reply: grpc.sendUnaryData<StatusReply>) => {
+        if (!('pageToken' in call.request)) return reply(malformed);
+        answerWith(call, reply, queries.status(call.request.pageToken), bytesOfStatus);
+      }),
     },
   );
   return {
     drain: async () => {
       isDraining = true;
-      for (const call of watches) refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
+      for (const watch of watches) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
       const untilMs = performance.now() + CLIENTS_DRAIN_MS;
       while (holds.size + watches.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
     },
   };
-}
-
-function watch(call: WatchCall, locks: NodeLockManager): void {
-  const read = readName('lock' in call.request ? call.request.lock : undefined);
-  if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
-  const stop = locks.watch(read.name, ({ change, lock }) => {
-    // The node stops. Written after that, a change would break the stream, and its status would never be sent.
-    if (call.writableEnded) return stop();
-    if (call.writableLength < WATCH_BACKLOG_MAX) {
-      call.write({ change: wireChange(change), lock: lockInfoMessage(lock) });
-      return;
-    }
-    stop();
-    refuse(call, grpc.status.RESOURCE_EXHAUSTED, `the client has not read ${WATCH_BACKLOG_MAX} changes; watch again to begin with the present holders`);
-  });
-  call.once('close', stop);
 }
 
 /** End a stream with this status. */

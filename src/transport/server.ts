@@ -36,12 +36,18 @@ export interface ListenOptions {
  */
 export const callsPerConnectionMax = 1_100;
 
+/** The longest message that this node takes. A peer's frame is half as long, a client's message a tenth. */
+const messageBytesMax = 2 ** 17;
+
 /** A connection over which nothing is called for so long is closed. */
 export const connectionIdleMs = 10_000;
 
-/** A server without services that listens nowhere yet. */
-export function createServer(): grpc.Server {
+/** A server without services that listens nowhere yet. The interceptors see each call before its service does. */
+export function createServer(...interceptors: grpc.ServerInterceptor[]): grpc.Server {
   return new grpc.Server({
+    interceptors,
+    // A frame of a peer is the longest message that anybody sends: what is not whole yet stays in memory.
+    'grpc.max_receive_message_length': messageBytesMax,
     'grpc.enable_channelz': 0,
     'grpc.max_concurrent_streams': callsPerConnectionMax,
     // The transport notices a dead peer within two seconds; this frees what its connection held.

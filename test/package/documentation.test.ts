@@ -10,6 +10,8 @@ import ts from 'typescript';
 import { Cluster } from '../../src/cli/demo/cluster';
 import { readConfiguration } from '../../src/config';
 import { lockNameBytesMax } from '../../src/lock-name';
+import { DEFAULT_LIMITS } from '../../src/service/limits';
+import { PAGE_BYTES } from '../../src/service/pages';
 import { callsPerConnectionMax, connectionIdleMs } from '../../src/transport/server';
 import { until } from '../support/processes';
 import { anchorsOf, blocksOf, codeIn, commandsOf, markdownFiles, proseOf, read } from './markdown';
@@ -275,19 +277,27 @@ describe('links', () => {
   });
 });
 
-test('the limits that SECURITY names are those of the code', () => {
-  const limits = new Map(proseOf('SECURITY.md').flatMap(({ text }) => {
-    const [, what = '', limit = ''] = /^\| ([^|]+) \| (\d[^|]*) \|/.exec(text) ?? [];
-    return what === '' ? [] : [[what, Number.parseInt(limit.replaceAll(',', ''))] as const];
-  }));
-  const constant = (file: string, name: string): number => Number(new RegExp(`^const ${name} = ([\\d_]+);$`, 'm').exec(read(file))?.[1]?.replaceAll('_', ''));
-  expect(Object.fromEntries(limits)).toEqual({
+test('the limits that docs/limits.md names are those of the code', () => {
+  const rows = proseOf('docs/limits.md').flatMap(({ text }) => {
+    const [, what = '', limit = ''] = /^\| ([^|]+) \| (?:about )?(\d[^|]*) \|/.exec(text) ?? [];
+    return what === '' ? [] : [[what.replace(/^`(\w+)`$/, '$1'), Number.parseInt(limit.replaceAll(',', '')) * (/^\d+ MiB/.test(limit) ? 2 ** 20 : /^\d+ KiB/.test(limit) ? 2 ** 10 : 1)] as const];
+  });
+  const constant = (file: string, name: string): number => {
+    const [, base = '', power = '1'] = new RegExp(`^const ${name} = ([\\d_]+)(?: \\*\\* (\\d+))?;$`, 'm').exec(read(file)) ?? [];
+    return Number(base.replaceAll('_', '')) ** Number(power);
+  };
+  expect(Object.fromEntries(rows)).toEqual({
+    ...DEFAULT_LIMITS,
     'calls open over one connection': callsPerConnectionMax,
-    'locks wanted and held over one connection': callsPerConnectionMax - 100,
-    'changes of a watched lock that were not read': constant('src/service/server.ts', 'WATCH_BACKLOG_MAX'),
+    'changes of a watched lock that were not read': constant('src/service/watched-lock.ts', 'CHANGES_MAX'),
+    'an answer to `Query` or `Status`': PAGE_BYTES,
+    'grants and waiting requests of one lock in `Status`': constant('src/service/replies.ts', 'VOTES_LISTED_MAX'),
+    'messages on one stream of a lock': constant('src/service/served-hold.ts', 'MESSAGES_PER_LEASE_MAX'),
     'name of a lock': lockNameBytesMax,
     label: constant('src/locks/holder-title.ts', 'LABEL_LENGTH_MAX'),
-    'one message': 4,
-    'a connection that nothing is called over': connectionIdleMs / 1_000,
+    'one message to a node': constant('src/transport/server.ts', 'messageBytesMax'),
+    'metadata of a call': constant('src/service/admission.ts', 'METADATA_BYTES_MAX'),
+    'calls for reflection': 5,
+    'a connection without a call': connectionIdleMs / 1_000,
   });
 });

@@ -1,0 +1,55 @@
+/**
+ * How much of one thing clients use at this moment: over each connection, from each address, on the node. Law: nobody takes
+ * more than his part, and what was given back is counted nowhere any more.
+ */
+import type { Connection } from './connections';
+
+export interface BudgetSettings {
+  /** What is counted, as the reason of a refusal names it: `locks wanted or held`. */
+  readonly what: string;
+  readonly perConnection: number;
+  readonly perNode: number;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+export class Budget {
+  private readonly byConnection = new Map<Connection, number>();
+  private readonly byAddress = new Map<string, number>();
+  private total = 0;
+
+  constructor(private readonly settings: BudgetSettings) {}
+
+  /** Why there is no room for so many more; or null. */
+  fault(connection: Connection, amount = 1): string | null {
+    const { what, perConnection, perNode, advice } = this.settings;
+    const perAddress = Math.ceil(perNode / 2);
+    const isFull = (used: number, most: number): boolean => used > 0 && used + amount > most;
+    if (isFull(this.byConnection.get(connection) ?? 0, perConnection)) return `this connection has ${perConnection} ${what} already, which is the most; ${advice}`;
+    if (isFull(this.byAddress.get(connection.address) ?? 0, perAddress)) return `the clients at ${connection.address} have ${perAddress} ${what} already, half of what the node allows to all; ${advice}`;
+    if (isFull(this.total, perNode)) return `the clients of this node have ${perNode} ${what} already, which is the most; ask another node, or later`;
+    return null;
+  }
+
+  /** Returns how to give it back, once. */
+  take(connection: Connection, amount = 1): () => void {
+    this.add(connection, amount);
+    let isTaken = true;
+    return () => {
+      if (isTaken) this.add(connection, -amount);
+      isTaken = false;
+    };
+  }
+
+  private add(connection: Connection, amount: number): void {
+    addTo(this.byConnection, connection, amount);
+    addTo(this.byAddress, connection.address, amount);
+    this.total += amount;
+  }
+}
+
+function addTo<Key>(counts: Map<Key, number>, key: Key, amount: number): void {
+  const count = (counts.get(key) ?? 0) + amount;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}
