@@ -90,7 +90,8 @@ test('whatever a client sends, its node goes on, others keep their locks, and by
   };
   const once = (): void => {
     const { path } = random.pick([Query, Status]);
-    const bytes = random.oneIn(2) ? Query.requestSerialize({ cluster: random.oneIn(2) }) : random.bytes(random.below(30));
+    const pageToken = random.pick(['', 'held 1 2', 'n1=held 1 2;n2=pending 0 0', random.bytes(random.below(20)).toString('latin1')]);
+    const bytes = random.oneIn(2) ? Query.requestSerialize({ cluster: random.oneIn(2), pageToken, pageBytes: random.below(2 ** 20) }) : random.bytes(random.below(30));
     const call = client.makeUnaryRequest(path, asItIs, asItIs, bytes, metadata(), () => undefined);
     if (random.oneIn(4)) call.cancel();
   };
