@@ -4,6 +4,7 @@
  */
 import { isObject, shown } from '../arguments';
 import { LockError } from '../errors';
+import { asyncDispose } from '../locks/async-dispose';
 import type { LockManager } from '../locks/types';
 import { configurationOf } from '../config';
 import { TlsStore } from '../transport/tls-store';
@@ -63,5 +64,5 @@ export function connect(options: ConnectOptions): RemoteLocks {
     store?.stop();
     return manager.close();
   };
-  return { locks: manager, close, [Symbol.asyncDispose]: close };
+  return { locks: manager, close, [asyncDispose]: close };
 }

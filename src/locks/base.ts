@@ -6,6 +6,7 @@
 import { shown } from '../arguments';
 import { LockError } from '../errors';
 import { controllerThatLooks, either, onAbort } from './abort';
+import { asyncDispose } from './async-dispose';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
 import { PermitLine } from './permit-line';
@@ -115,7 +116,7 @@ export abstract class BaseLockManager implements LockManager {
       signal: lost.signal,
       validForMs: () => Math.min(Infinity, ...locks.map((lock) => lock.validForMs())),
       release,
-      [Symbol.asyncDispose]: release,
+      [asyncDispose]: release,
     };
   }
 

@@ -8,6 +8,7 @@ import type { Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
 import { microtask } from '../runtime/turns';
 import { controllerThatLooks } from './abort';
+import { asyncDispose } from './async-dispose';
 import type { HeldLock } from './types';
 
 /** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
@@ -102,7 +103,7 @@ export class LockInHand implements ManagedLock {
     return this.keeper.untilTold();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.release();
   }
 

@@ -1,5 +1,6 @@
 /** A permit of a semaphore: the lock behind it, and how that is named. */
 import type { LockError } from '../errors';
+import { asyncDispose } from './async-dispose';
 import type { ManagedLock } from './managed-lock';
 import type { HeldPermit } from './types';
 
@@ -75,7 +76,7 @@ export class ManagedPermit implements ManagedLock, HeldPermit {
     return told;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.release();
   }
 

@@ -3,9 +3,10 @@
  * runs in an empty directory.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { blocksOf } from './markdown';
 import { PackedPackage, ROOT } from './packed';
 
 let packed: PackedPackage;
@@ -49,24 +50,23 @@ await cluster.stop();
 };
 const expected = { node: 'node holds true\nclient holds true\n', client: 'true unreachable\n', testing: 'testing holds true\n' };
 
-/** CommonJS packages in one ES module ask for `require`, which there is not: esbuild's users make one. */
-const requireInModules = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+/** As docs/packaging.md says it; one for each form. */
+const commands = blocksOf('docs/packaging.md').map(({ text }) => text.trim()).filter((text) => text.startsWith('npx esbuild app.ts '));
 
 describe.each([
-  ['CommonJS', 'cjs', []],
-  ['an ES module', 'esm', [`--banner:js=${requireInModules}`]],
-] as const)('one file of %s', (_name, format, options) => {
+  ['CommonJS', 'cjs', 'app.cjs'],
+  ['an ES module', 'mjs', 'app.mjs'],
+] as const)('one file of %s', (_name, extension, outfile) => {
   test.each(['node', 'client', 'testing'] as const)('with a %s', (name) => {
     const [head = '', ...rest] = programs[name].trim().split('\n');
-    packed.write(`${name}.ts`, `${head}\n(async () => {\n${rest.join('\n')}\n})();\n`);
-    const extension = format === 'cjs' ? 'cjs' : 'mjs';
-    mkdirSync(join(packed.directory, 'out'), { recursive: true });
-    const bundle = join('out', `${name}.${extension}`);
-    const warnings = execFileSync(join(ROOT, 'node_modules/.bin/esbuild'), [
-      `${name}.ts`, '--bundle', '--platform=node', `--format=${format}`, `--outfile=${bundle}`, '--log-level=warning', ...options,
-    ], { cwd: packed.directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    packed.write('app.ts', `${head}\n(async () => {\n${rest.join('\n')}\n})();\n`);
+    const [command = '', ...others] = commands.filter((text) => text.includes(`--outfile=${outfile}`));
+    expect(others).toEqual([]);
+    const warnings = execFileSync('sh', ['-c', `${command.replace('npx esbuild', '"$ESBUILD"')} --log-level=warning`], {
+      cwd: packed.directory, encoding: 'utf8', env: { ...process.env, ESBUILD: join(ROOT, 'node_modules/.bin/esbuild') }, stdio: ['ignore', 'pipe', 'pipe'],
+    });
     expect(warnings).toBe('');
-    copyFileSync(join(packed.directory, bundle), join(alone, `${name}.${extension}`));
+    copyFileSync(join(packed.directory, outfile), join(alone, `${name}.${extension}`));
     const { status, stdout, stderr } = spawnSync(process.execPath, [`${name}.${extension}`], { cwd: alone, encoding: 'utf8', timeout: 60_000 });
     expect([status, stdout, stderr]).toEqual([0, expected[name], '']);
   });
