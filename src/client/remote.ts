@@ -18,8 +18,9 @@ import type { RemoteOptions } from './remote-request';
 /** How long a node may take to answer a question; one that has to ask all others takes longer. */
 const QUERY_MS = 1_500;
 const QUERY_CLUSTER_MS = 3_000;
-/** When no node answers, all are tried again after so long. */
+/** When no node answers, all are tried again after so long; sooner towards the end of the patience, until so little is left. */
 const RETRY_MS = 250;
+const LAST_RETRY_MS = 10;
 /** While a request waits, its node is asked so often whether it still reaches a quorum. */
 const HEALTH_MS = 1_000;
 
@@ -94,8 +95,9 @@ export class RemoteLockManager extends BaseLockManager {
           if (failed % this.clients.length > 0) continue;
           // What must be mended does not pass by waiting.
           const isInVain = [...failures.values()].every((each) => each.code === 'protocol');
-          if (isInVain || performance.now() + RETRY_MS > deadlineMs) throw this.noNode(name, performance.now() - askedMs, failures);
-          await pause(RETRY_MS, giveUp.signal);
+          const nowMs = performance.now();
+          if (isInVain || deadlineMs - nowMs < LAST_RETRY_MS) throw this.noNode(name, nowMs - askedMs, failures);
+          await pause(Math.min(RETRY_MS, (deadlineMs - nowMs) / 2), giveUp.signal);
           ({ client } = this);
         }
       }

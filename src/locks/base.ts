@@ -129,12 +129,14 @@ export abstract class BaseLockManager implements LockManager {
     const key = `${permits} ${semaphore}`;
     const known = this.permitLines.get(key);
     if (known !== undefined) return known;
-    const line = new PermitLine(semaphore, permits, {
+    const line: PermitLine = new PermitLine(semaphore, permits, {
       time: this.time,
       begin: (name, options) => this.beginUnlessAborted(name, options),
       isTakenHere: (name) => this.isTakenHere(name),
       query: () => this.query({ scope: 'cluster' }),
-    }, () => this.permitLines.delete(key));
+    }, () => {
+      if (this.permitLines.get(key) === line) this.permitLines.delete(key);
+    });
     this.permitLines.set(key, line);
     return line;
   }

@@ -147,7 +147,8 @@ export class PermitLine {
 
   /** Resolves to the number of requests that wait elsewhere. Never rejects: it decides only what is asked for. */
   async look(): Promise<number> {
-    this.lookedAtMs = this.parts.time.nowMs();
+    const lookedAtMs = this.parts.time.nowMs();
+    this.lookedAtMs = lookedAtMs;
     const snapshot = await this.parts.query().catch(() => null);
     if (snapshot === null) return 0;
     const seen = new Map<number, number>();
@@ -160,7 +161,7 @@ export class PermitLine {
     snapshot.held.forEach(count);
     const waiting = snapshot.pending.reduce((sum, each) => sum + count(each), 0);
     this.seen = seen;
-    this.seenAtMs = this.lookedAtMs;
+    this.seenAtMs = lookedAtMs;
     for (let next = this.nextFor(true); next !== undefined; next = this.nextFor(true)) {
       const free = this.choose(-1, (permit) => seen.has(permit));
       if (free === null) break;

@@ -65,6 +65,25 @@ describe('requests that fail at one node together', () => {
   });
 });
 
+test.each([300, 1_000, 5_000])('waitMs %i: no node answers until shortly before the end, and then one does', async (waitMs) => {
+  jest.useFakeTimers();
+  try {
+    const play = { answers: false };
+    manager = new RemoteLockManager([new PlayedNode('late:1', play)]);
+    const acquired = manager.acquire('a', { waitMs });
+    await jest.advanceTimersByTimeAsync(waitMs - 25);
+    play.answers = true;
+    await jest.advanceTimersByTimeAsync(25);
+    await expect(acquired).resolves.toMatchObject({ name: 'a' });
+    play.answers = false;
+    const refused = expect(manager.acquire('b', { waitMs })).rejects.toMatchObject({ code: 'unreachable' });
+    await jest.advanceTimersByTimeAsync(waitMs);
+    await refused;
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test('a request that leaves a node without quorum waits at the next for what is left of its patience', async () => {
   /** Grants nothing; notes for how long it may. */
   class Patient extends NodeConnection {
