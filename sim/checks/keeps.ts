@@ -1,9 +1,9 @@
 /**
  * keeps: nobody loses a lock that was not stolen. Without faults never; in `steadfast` runs not while a quorum lives, which the
- * ledger in steadfast.ts decides; in `spaced` runs not by a mishap of others, and there holders spread as the rule says.
+ * ledger in steadfast.ts decides; in `spaced` runs not by a mishap of others.
  */
-import { claimOf, doesHold } from '../../src/core';
-import type { Event, Message, NodeId, RequestId } from '../../src/core';
+import { claimOf } from '../../src/core';
+import type { NodeId, RequestId } from '../../src/core';
 import { endUsOf } from '../plan/outages';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
@@ -86,42 +86,5 @@ export class KeepsWhenOthersAreStruck implements Witness {
     }
     if (!this.struck.isRestart(nowUs) && this.struck.quorumIsBackUs(nowUs - leaseUs) > nowUs - leaseUs) return;
     violated('keeps', `${nodeIds[machine]} caller ${effect.caller} loses lock ${effect.lock}, although no fault struck it, ${nowUs - caller.enteredAtUs} us after it entered`);
-  }
-}
-
-/**
- * A holder of which others want the lock asks every arbiter with each repeat (rule holder-spreads, protocol.md section 14): once all
- * are up again, none is left out.
- */
-export class Spreads implements Witness {
-  /** By lock: whom a holder asks in the event that is being handled. */
-  private readonly askedNow = new Map<number, Set<number>>();
-
-  constructor(private readonly scene: Scene, private readonly plan: Plan) {}
-
-  sent(_from: number, to: number, lock: number, message: Message, cause: Event): void {
-    if (cause.kind !== 'wake' || message.kind !== 'request' || !doesHold(message.claim)) return;
-    let asked = this.askedNow.get(lock);
-    if (asked === undefined) this.askedNow.set(lock, asked = new Set<number>());
-    asked.add(to);
-  }
-
-  stepped(machine: number): void {
-    if (this.askedNow.size === 0) return;
-    for (const [lock, asked] of this.askedNow) {
-      const requester = this.scene.inspect(machine, lock)?.requester;
-      if (requester?.state !== 'held' || !requester.contended || !this.areAllUp()) continue;
-      const leftOut = this.scene.nodeIds.filter((_, other) => other !== machine && !asked.has(other));
-      if (leftOut.length > 0) violated('keeps', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${leftOut.join(', ')}`);
-    }
-    this.askedNow.clear();
-  }
-
-  /** No fault strikes, or has left a node silent or taken for down. */
-  private areAllUp(): boolean {
-    const { nowUs } = this.scene;
-    const leaseUs = this.plan.leaseMs * 1000;
-    return this.plan.faults.every((fault) => fault.kind === 'rate' || fault.kind === 'wake' || fault.atUs > nowUs
-      || endUsOf(fault) + 2.5 * leaseUs < nowUs);
   }
 }

@@ -142,10 +142,7 @@ export class Prompt implements Witness {
         // A writer that gave up may be left in a queue, where nobody inquires for it, until it was not repeated for a lease. Readers wait behind it.
         if (wait.mode === 'shared') return Math.max(repeatedUs, endUs + leaseUs + noticeUs);
         if (fault.kind === 'cut' && fault.as === 'unseen' && role !== 'own') {
-          // Who needs its vote, or one that was lent to it, asks a further quorum with the first repeat after a lease, and again a lease
-          // later where one of these was lent to somebody who waits in the same way.
-          const quorums = this.struck.isAlone(wait.machine, wait.lock, atUs - leaseUs) ? 1 : FURTHER_QUORUMS;
-          return Math.min(repeatedUs, startedUs + quorums * (leaseUs + retryUs) + noticeUs);
+          return Math.min(repeatedUs, this.muteCostsUntilUs(fault, role, wait) + noticeUs);
         }
         if (role === 'own' || fault.kind === 'clog' || fault.as === 'oneway') return repeatedUs;
         return Math.min(repeatedUs, startedUs + (role === 'involved' ? leaseUs : retryUs) + noticeUs);
@@ -155,6 +152,31 @@ export class Prompt implements Witness {
       default:
         return assertNever(fault);
     }
+  }
+
+  /**
+   * Who needs the vote of a node that answers nothing, or one that was lent to it, asks a further quorum with the first repeat after a lease, and
+   * again a lease later where one of these was lent to somebody who waits in the same way.
+   */
+  private muteCostsUntilUs(fault: Fault, role: Role, { machine, lock, sinceUs }: Wait): number {
+    const { atUs } = fault;
+    const { leaseUs, retryUs, struck } = this;
+    const startedUs = Math.max(atUs, sinceUs);
+    const quorums = struck.isAlone(machine, lock, atUs - leaseUs) ? 1 : FURTHER_QUORUMS;
+    const untilUs = startedUs + quorums * (leaseUs + retryUs);
+    if (role !== 'aside' || !struck.isAlone(machine, lock, sinceUs + 1)) return untilUs;
+    // Behind a hold it waited no less: when that was over, it had asked a further quorum already, or asks it with the next repeat, where the hold
+    // had left none.
+    const openedUs = struck.openedUs(machine, lock);
+    const askedUs = Math.max(atUs, openedUs) + leaseUs + retryUs;
+    return Math.min(untilUs, this.hasSpareQuorum(machine) && !struck.isAnyAwayBut(fault, openedUs) ? askedUs : Math.max(askedUs, startedUs + retryUs));
+  }
+
+  /** Even if nobody of its voting set but itself can lend a vote. */
+  private hasSpareQuorum(machine: number): boolean {
+    const { coterie, nodeIds } = this.scene;
+    const self = nodeIds[machine] ?? '';
+    return coterie.quorumAvoiding(self, new Set(coterie.votingSet(self).filter((node) => node !== self))) !== null;
   }
 
   private deathCostsUntilUs(fault: Extract<Fault, { kind: 'crash' }>, role: Role, sinceUs: number): number {

@@ -4,7 +4,7 @@
  * Must never look into the core: it sees messages.
  */
 import type { LamportTime, Message } from '../../src/core';
-import { nodesDownMax } from '../plan/outages';
+import { endUsOf, machinesOf, nodesDownMax } from '../plan/outages';
 import type { Fault, Plan } from '../plan/plan';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
@@ -12,6 +12,8 @@ import type { Witness } from './witness';
 /** The last request of a node for a lock. */
 interface Opened {
   timestamp: LamportTime;
+  /** When it was first sent. */
+  sinceUs: number;
   /** Until when it was in the protocol; Infinity while it is. */
   untilUs: number;
 }
@@ -32,13 +34,14 @@ export class Struck implements Witness {
   private readonly downMax: number;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly leaseUs: number) {
-    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, untilUs: -Infinity })));
+    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, sinceUs: 0, untilUs: -Infinity })));
     this.downMax = nodesDownMax(plan.family, plan.machines.length);
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {
     const opened = this.openedBy(from, lock);
     if (message.kind === 'request') {
+      if (opened.timestamp !== message.timestamp) opened.sinceUs = this.scene.nowUs;
       opened.timestamp = message.timestamp;
       opened.untilUs = Infinity;
     } else if (message.kind === 'release' && message.timestamp === opened.timestamp) {
@@ -69,6 +72,16 @@ export class Struck implements Witness {
     return this.opened.every((ofMachine, other) => other === machine || (ofMachine[lock]?.untilUs ?? 0) < sinceUs);
   }
 
+  /** When the node first sent the request that it sent last. */
+  openedUs(machine: number, lock: number): number {
+    return this.openedBy(machine, lock).sinceUs;
+  }
+
+  /** Whether some other fault kept a node away, or silent, since then. */
+  isAnyAwayBut(fault: Fault, sinceUs: number): boolean {
+    return this.plan.faults.some((other) => other !== fault && keepsAway(other) && other.atUs <= this.scene.nowUs && endUsOf(other) + 2 * this.leaseUs >= sinceUs);
+  }
+
   /**
    * When so few nodes are away or silent again that the others contain a quorum, whichever they are. No later than `sinceUs`, if that was
    * so all the time since then.
@@ -96,21 +109,6 @@ export class Struck implements Witness {
     const opened = this.opened[machine]?.[lock];
     if (opened === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
     return opened;
-  }
-}
-
-/** The nodes that a fault struck: of a cut the one that was cut off, or both ends. */
-export function machinesOf(fault: Fault): readonly number[] {
-  switch (fault.kind) {
-    case 'cut':
-      return fault.from.length === 1 && fault.to.length === 1 ? [...fault.from, ...fault.to] : fault.from.length === 1 ? fault.from : fault.to;
-    case 'clog':
-    case 'echo':
-      return [fault.from, fault.to];
-    case 'suspect':
-      return [fault.machine, fault.peer];
-    default:
-      return [fault.machine];
   }
 }
 

@@ -3,14 +3,17 @@
  * Law: the only place that knows all witnesses by name.
  */
 import type { Plan } from '../plan/plan';
+import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
 import { Deadlock } from './deadlock';
+import { RepeatsWhenDue } from './due';
 import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
 import { Frugal } from './frugal';
 import { InLine } from './in-line';
-import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives, Spreads } from './keeps';
+import { JumpsWhenNotTold } from './jumps';
+import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './keeps';
 import { LeaseInside } from './lease-inside';
 import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
@@ -21,6 +24,7 @@ import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
 import type { Scene } from './scene';
 import { Sparing } from './sparing';
+import { Spreads } from './spreads';
 import { StolenForSomebody } from './stolen-for-somebody';
 import { Struck } from './struck';
 import { TokenCovered } from './token-covered';
@@ -70,16 +74,18 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new StolenForSomebody(scene, losesHeldBack),
     // What is lost before it is sent nobody sees.
     ...(losesHeldBack ? [] : [new Deadlock(scene)]),
-    ...(isCalm ? [new Fairness(scene)] : []),
+    ...(isCalm ? [new Fairness(scene), new AsksBack(scene)] : []),
     new InLine(scene, plan.intensities.steal > 0),
     new Usable(scene, plan),
+    ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),
     new NewLife(scene, plan),
+    new JumpsWhenNotTold(scene, plan),
     new LostAtOnce(scene),
     ...(leaseInside === null ? [] : [leaseInside, new TokenCovered(scene, promise, leaseInside, plan.slack)]),
     new Fenced(scene, promise, openings),
     new NoResidue(scene, plan),
-    ...(isFrugal ? [new Frugal(scene, plan.leaseMs)] : []),
-    ...(isCalm ? [new Sparing(scene, plan)] : []),
+    ...(isFrugal ? [new Frugal(scene, plan.leaseMs), new RepeatsWhenDue(scene, plan, 'frugal')] : []),
+    ...(isCalm ? [new Sparing(scene, plan), new RepeatsWhenDue(scene, plan, 'sparing')] : []),
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
     ...spaced(scene, plan),
@@ -91,5 +97,5 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
 function spaced(scene: Scene, plan: Plan): Witness[] {
   if (plan.profile !== 'spaced') return [];
   const struck = new Struck(scene, plan, plan.leaseMs * 1000);
-  return [struck, new KeepsWhenOthersAreStruck(scene, plan, struck), new Spreads(scene, plan), new Prompt(scene, plan, struck)];
+  return [struck, new KeepsWhenOthersAreStruck(scene, plan, struck), new Prompt(scene, plan, struck)];
 }

@@ -192,7 +192,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     what: 'the further quorum that is asked after a lease avoids all who were asked, also those whose vote is in hand',
     // late, 6.8. Majority of three or five: no quorum is left without those who granted, so nobody is asked. One arbiter that is up and
     // answers nothing (one-way link; its vote is stuck with an older request of a node that has no quorum) blocks the request for ever.
-    changes: [requester('reach.without(phase.request.asked.filter((node) => !isHeardFrom.has(node)))', 'reach.without(phase.request.asked)')],
+    changes: [requester('reach.without(asked.filter((node) => !isHeardFrom.has(node)))', 'reach.without(asked)')],
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {
@@ -334,5 +334,31 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       arbiter('if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;', 'if (grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;'),
     ],
     caughtBy: ['prompt', 'progress', 'deadlock'],
+  },
+  {
+    name: 'own-vote-counts-as-mute',
+    what: 'the further quorum that is asked after a lease avoids the node itself too, if its own vote is lent to another',
+    // late (a repeat), 6.8. Three nodes: n1 waits behind n3, which holds by its own vote and that of n1; n2 answers nothing. A quorum without n2
+    // and n1 there is none, so n3 is not asked. When n3 is done, n1 has its own vote, and looks again with its next repeat.
+    changes: [requester('new Set([settings.self, ...votes.arbiters])', 'new Set(votes.arbiters)')],
+    caughtBy: ['prompt', 'progress'],
+    hunt: { profile: 'spaced', nodes: 3, locks: 1 },
+  },
+  {
+    name: 'no-quorum-to-ask-for-a-whole-lease',
+    what: 'a request that finds no further quorum to ask, for others have so many votes, looks for one again a lease later, not with each repeat',
+    // late (up to a lease), 6.8. Four nodes: n1 waits for n2, which answers nothing, and n3, whose vote a holder has. Without these two there is no
+    // quorum. A moment later the holder is done; n4 is asked a lease after that.
+    changes: [requester('if (others.length === 0) return;', '')],
+    caughtBy: ['prompt', 'progress'],
+    hunt: { profile: 'spaced', nodes: 4, locks: 1 },
+  },
+  {
+    name: 'answers-compared-by-a-time-that-counts-sleep',
+    what: 'a node without memory compares when it asked its peers with the end of its silence by a time that counts the sleep of its machine',
+    // late (a lease), and rests on its wall clock, 3.2. Its machine sleeps while it is silent. All that peers answer seems to be from before the
+    // end of its silence, until it has run for as long as the machine slept.
+    changes: [memory('sinceMs: nowMs, ', 'sinceMs: this.context.requesterNowMs, ')],
+    caughtBy: ['new-life', 'prompt', 'progress'],
   },
 ];

@@ -9,6 +9,7 @@ const arbiter = inFile('arbiter');
 const clock = inFile('clock');
 const leaseTimes = inFile('lease-times');
 const node = inFile('node');
+const priority = inFile('priority');
 const reach = inFile('reach');
 const requester = inFile('requester');
 const votes = inFile('votes');
@@ -325,5 +326,27 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 9. Callers of one node follow each other, nobody else wants the lock: each pays 3(K - 1) messages.
     changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && !request.contended && mayKeep && this.line.length === 0) {')],
     caughtBy: ['sparing', 'frugal'],
+  },
+  {
+    name: 'contended-renewal-asks-nobody',
+    what: 'a holder that hears of others by a Grant that renews its vote asks nobody else before its next repeat',
+    // keeps, 14. The Inquire was lost. The vote of an arbiter is lent to the one that waits, and its node dies before the repeat.
+    changes: [requester('if (message.contended) this.spread(phase);', '')],
+    caughtBy: ['keeps'],
+  },
+  {
+    name: 'each-entry-again-renews',
+    what: 'whoever enters again under kept grants repeats the Request to all, whether that is due or not',
+    // cost, 9. A lock passes from caller to caller of one node a thousand times a second: 2(K - 1) messages each.
+    changes: [requester('if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) askAll', 'if (roomIsLow || requesterNowMs >= 0) askAll')],
+    caughtBy: ['frugal', 'sparing'],
+  },
+  {
+    name: 'thief-inside-goes-after-those-outside',
+    what: 'a request that stole, and whose caller is inside, goes after those that wait to steal',
+    // keeps, 2 and 14. A thief is inside, another one waits with the vote of n4, and their nodes cannot reach each other. An arbiter of the one
+    // inside dies: it needs the vote of n4, and is not given it.
+    changes: [priority('stole: 0, steals: 1', 'stole: 1, steals: 0')],
+    caughtBy: ['fairness', 'keeps'],
   },
 ];

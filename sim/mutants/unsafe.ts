@@ -2,7 +2,7 @@
  * What lets two in, or a token fall, in a corner: planted bugs of votes, clocks, silence and memory.
  * Each was written from docs/protocol.md alone, before the check that catches it.
  */
-import { inFile } from './mutant';
+import { TOKEN_FALLS, inFile } from './mutant';
 import type { Mutant } from './mutant';
 
 const arbiter = inFile('arbiter');
@@ -245,5 +245,21 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // than real time does. When all disks are lost then, those that join by wall clock are below the tokens of before.
     changes: [arbiter('clock.reach(grant.sentClock + settings.slack + 1);', 'clock.reach(clock.now + settings.slack + 1);')],
     caughtBy: ['token-rises', 'fenced', 'token-covered', 'new-life', 'prompt'],
+  },
+  {
+    name: 'held-back-and-sent-with-a-newer-clock',
+    what: 'a message that waited for the ceiling is sent with the clock of now, not with that of when it was said',
+    // token, 3 and 7. A Grant waits for the disk while the clock goes on. Its requester may take a token SLACK above the clock that comes with it;
+    // the arbiter jumps past SLACK above the clock that it said.
+    changes: [node('for (const { to, message } of heldBack) this.send(to, message);', 'for (const { to, message } of heldBack) this.send(to, { ...message, clock: this.clock.now });')],
+    caughtBy: ['token-covered', 'token-rises', 'fenced'],
+  },
+  {
+    name: 'joins-slack-above-its-birth',
+    what: 'a node that lost its memory joins SLACK above the clock of its birth, not above the highest that it heard',
+    // token, 3.2. Its wall clock is behind the Lamport clocks. A vote of its earlier life allowed a token SLACK above the clock sent with it, and
+    // those who remember know of no more than that clock.
+    changes: [node('this.jumpFrom(clock.now);', 'this.jumpFrom(clock.bornAt);')],
+    caughtBy: ['new-life', 'request-unique', 'grant-rises', ...TOKEN_FALLS],
   },
 ];

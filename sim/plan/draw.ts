@@ -8,11 +8,12 @@ import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
+import { drawLatecomers } from './draw-latecomers';
 import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
-import type { Change, DelayShape, Family, Fault, MachinePlan, NetworkPlan, Plan, Profile } from './plan';
+import type { CallerPlan, Change, DelayShape, Family, Fault, MachinePlan, NetworkPlan, Plan, Profile } from './plan';
 import { Random } from './random';
 
 export type { RunOptions } from './draw-context';
@@ -55,7 +56,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const driftMaxPpm = hasFaults ? stream('drift bound').pick(DRIFT_MAX_PPM) : DEFAULT_DRIFT_MAX_PPM;
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, driftMaxPpm, intensities };
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
-  const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : drawCallers(context, locks, options);
+  const faults = drawFaults(context, family);
+  const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : withLatecomers(context, locks, faults, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
   const slackMin = SLACK_PER_CALLER * callers.length * nodes;
   const change = profile === 'swarm' && options.slack === undefined && options.leaseMs === undefined ? drawChange(stream('change'), context, slackMin) : null;
@@ -83,11 +85,18 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     machines: drawMachines(context),
     network: drawNetwork(context),
     ...(change === null ? {} : { change }),
-    faults: change === null ? drawFaults(context, family) : withRestart(drawFaults(context, family), change, context),
+    faults: change === null ? faults : withRestart(faults, change, context),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
     intensities,
   };
+}
+
+function withLatecomers(context: DrawContext, locks: number, faults: readonly Fault[], options: RunOptions): CallerPlan[] {
+  const late = options.callers === undefined ? drawLatecomers(context, locks, faults) : { callers: [], host: null };
+  const { callers, host } = late;
+  const others = drawCallers(context, locks, host === null ? options : { ...options, sharedShare: 1 });
+  return [...others.filter(({ machine }) => machine !== host), ...callers];
 }
 
 /** In some runs there is room for next to nothing. What it costs is time. */

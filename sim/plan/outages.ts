@@ -100,3 +100,18 @@ export function lastAwayUs(plan: Plan, machine: number, nowUs: number): number {
 function keepsAway(fault: Fault, machine: number): boolean {
   return fault.kind === 'cut' ? fault.from.length === 1 && fault.from[0] === machine : 'machine' in fault && fault.machine === machine;
 }
+
+/** The nodes that a fault struck: of a cut the one that was cut off, or both ends. */
+export function machinesOf(fault: Fault): readonly number[] {
+  switch (fault.kind) {
+    case 'cut':
+      return fault.from.length === 1 && fault.to.length === 1 ? [...fault.from, ...fault.to] : fault.from.length === 1 ? fault.from : fault.to;
+    case 'clog':
+    case 'echo':
+      return [fault.from, fault.to];
+    case 'suspect':
+      return [fault.machine, fault.peer];
+    default:
+      return [fault.machine];
+  }
+}

@@ -367,10 +367,14 @@ export class Requester implements HasDeadline {
   private loseNoHope(phase: Waiting): void {
     const { requesterNowMs, settings, reach } = this.context;
     if (requesterNowMs < phase.patientUntilMs) return;
-    phase.patientUntilMs = requesterNowMs + settings.leaseMs;
+    const { asked, votes } = phase.request;
     // Of itself a node knows that it answers, although its own vote may be lent to another.
-    const isHeardFrom = new Set([settings.self, ...phase.request.votes.arbiters]);
-    askToo(this.context, reach.without(phase.request.asked.filter((node) => !isHeardFrom.has(node))), this.lock, phase);
+    const isHeardFrom = new Set([settings.self, ...votes.arbiters]);
+    const others = reach.without(asked.filter((node) => !isHeardFrom.has(node))).filter((node) => !asked.includes(node));
+    // Where a holder has so many votes that there is none, it is looked for again with each repeat.
+    if (others.length === 0) return;
+    phase.patientUntilMs = requesterNowMs + settings.leaseMs;
+    askToo(this.context, others, this.lock, phase);
   }
 
   // --- from one phase to another --------------------------------------------------------------

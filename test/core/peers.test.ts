@@ -227,6 +227,15 @@ describe('a peer that is up and mute (protocol.md section 17)', () => {
     expect([...asked].sort()).toEqual(['n2', 'n3']);
   });
 
+  test('mute: where others have so many votes that there is no such quorum, it looks for one again with each repeat', () => {
+    const n1 = new TestNode({ coterie: buildCoterie(['n1', 'n2', 'n3', 'n4'], { family: 'majority' }) });
+    const timestamp = n1.acquire(1).sentOf('request')[0]?.timestamp ?? NaN;
+    // n2 says nothing, and the vote of n3 is lent.
+    expect(n1.advance(LEASE_MS + RETRY_MS).sentOf('request').some(({ to }) => to === 'n4')).toBe(false);
+    n1.receives('n3', grant(timestamp, 500, { sentAtMs: LEASE_MS }));
+    expect(n1.advance(RETRY_MS).sentOf('request').some(({ to }) => to === 'n4')).toBe(true);
+  });
+
   test('mute: and no other before another lease, so that waiting behind a long hold costs little', () => {
     const n1 = new TestNode({ coterie: buildCoterie(['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'], { family: 'majority' }) });
     n1.acquire(1);

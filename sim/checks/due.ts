@@ -1,0 +1,108 @@
+/**
+ * frugal and sparing: a Request is repeated when the law says so, and not before (protocol.md sections 6.3, 6.5, 9 and 12). For runs without
+ * faults, in which no peer comes up again that must be told what it may have missed.
+ * Must never look into the core: it sees messages, who enters, and what they are told.
+ */
+import { doesHold } from '../../src/core';
+import type { Claim, Event, LamportTime, Message, NodeId } from '../../src/core';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import type { Check } from './check';
+import { clockOf } from './scene';
+import type { Scene } from './scene';
+import type { Entry, Renewal, Witness } from './witness';
+
+/** What a node has said and heard of its request for one lock. Times are its own. */
+interface Repeats {
+  timestamp: LamportTime;
+  readonly asked: Set<number>;
+  /** When all were asked the last time, and the number of that event. */
+  askedAtMs: number;
+  event: number;
+  /** How often it was repeated at once, because votes were too far apart, or ended too soon. */
+  atOnce: number;
+  /** The number of the event by which somebody entered under it. */
+  enteredEvent: number;
+  validUntilMs: number;
+  token: LamportTime;
+  /** By arbiter: the highest clock that came with its Grant. */
+  readonly clocks: Map<number, LamportTime>;
+}
+
+/** Once for clocks too far apart, once for votes that end too soon. */
+const AT_ONCE_MAX = 2;
+
+export class RepeatsWhenDue implements Witness {
+  /** By node and lock. */
+  private readonly repeats: readonly Repeats[];
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly check: Check) {
+    this.repeats = scene.nodeIds.flatMap(() => scene.locks.map((): Repeats => ({
+      timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(),
+    })));
+  }
+
+  delivering(from: number, to: number, lock: number, message: Message): void {
+    if (message.kind !== 'grant') return;
+    const { timestamp, clocks } = this.of(to, lock);
+    if (message.timestamp === timestamp) clocks.set(from, Math.max(message.clock, clocks.get(from) ?? 0));
+  }
+
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    if (message.kind !== 'request') return;
+    const repeats = this.of(from, lock);
+    const { events } = this.scene;
+    if (repeats.timestamp !== message.timestamp) {
+      Object.assign(repeats, { timestamp: message.timestamp, askedAtMs: this.scene.nowMs(from), event: events, atOnce: 0 });
+      repeats.asked.clear();
+      repeats.clocks.clear();
+      // That of its own arbiter, at least.
+      repeats.clocks.set(from, message.clock);
+    } else if (repeats.asked.has(to) && repeats.event !== events && !isForThief(cause, this.scene.nodeIds[to])) {
+      this.repeated(from, lock, repeats, message.claim, cause);
+      repeats.askedAtMs = this.scene.nowMs(from);
+      repeats.event = events;
+      repeats.clocks.set(from, clockOf(this.scene, from));
+    }
+    repeats.asked.add(to);
+  }
+
+  entered({ machine, lock, validUntilMs, hold }: Entry): void {
+    const repeats = this.of(machine, lock);
+    repeats.enteredEvent = this.scene.events;
+    repeats.validUntilMs = validUntilMs;
+    repeats.token = hold.token;
+  }
+
+  renewed({ machine, lock, validUntilMs }: Renewal): void {
+    this.of(machine, lock).validUntilMs = validUntilMs;
+  }
+
+  private repeated(machine: number, lock: number, repeats: Repeats, claim: Claim, cause: Event): void {
+    const { retryMs, slack } = this.plan;
+    const { askedAtMs, validUntilMs, token, clocks } = repeats;
+    const isInside = doesHold(claim);
+    const intervalMs = isInside ? Math.min(retryMs, Math.max(Math.ceil((validUntilMs - askedAtMs) / 2), Math.ceil(retryMs / 8))) : retryMs;
+    const agedMs = this.scene.nowMs(machine) - askedAtMs;
+    if (agedMs >= intervalMs) return;
+    const enters = repeats.enteredEvent === this.scene.events;
+    // One that stole asks once more as it enters; and so does whoever enters again with less than half of its token room.
+    if (enters && (claim === 'stole' || Math.min(...clocks.values()) + slack / 2 <= token)) return;
+    if (!isInside && cause.kind === 'message' && cause.message.kind === 'grant' && ++repeats.atOnce <= AT_ONCE_MAX) return;
+    violated(this.check, `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} repeats its Request after ${agedMs} ms; due in ${intervalMs} ms`);
+  }
+
+  private of(machine: number, lock: number): Repeats {
+    const repeats = this.repeats[machine * this.scene.locks.length + lock];
+    if (repeats === undefined) throw new RangeError(`no lock ${lock}`);
+    return repeats;
+  }
+}
+
+/** A holder asks the node of a thief as soon as it hears of it, by its own arbiter or another one. */
+function isForThief(cause: Event, node: NodeId | undefined): boolean {
+  if (cause.kind !== 'message') return false;
+  const { from, message } = cause;
+  return message.kind === 'inquire' ? message.contender.claim === 'steals' && message.contender.request.node === node
+    : message.kind === 'request' && message.claim === 'steals' && from === node;
+}

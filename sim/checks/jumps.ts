@@ -1,0 +1,97 @@
+/**
+ * token-covered, seen from one arbiter: whose vote it lends on without being told that the last one is done with it, it lends with a clock
+ * above every token that the last grant allowed: SLACK above the clock that it last sent with that (protocol.md sections 5.1 and 7).
+ * It looks at what an arbiter has lent, and at messages.
+ */
+import type { LamportTime, Message, Mode } from '../../src/core';
+import { termsAt } from '../plan/plan';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import type { Scene } from './scene';
+import type { Witness } from './witness';
+
+/** A vote that was lent to another node, which has not said that it is done with it. */
+interface Lent {
+  readonly to: number;
+  readonly timestamp: LamportTime;
+  readonly mode: Mode;
+  /** The clock last sent with the grant. */
+  clock: LamportTime;
+}
+
+/** One arbiter and lock. */
+interface Votes {
+  readonly lent: Map<LamportTime, Lent>;
+  /** Requests that were over before their Grants, held back for the disk, were sent. */
+  readonly over: Set<LamportTime>;
+}
+
+/** So many are kept apart. */
+const REMEMBERED = 100;
+
+export class JumpsWhenNotTold implements Witness {
+  /** By machine and lock. */
+  private readonly votes: readonly Votes[];
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.votes = scene.nodeIds.flatMap(() => scene.locks.map(() => ({ lent: new Map<LamportTime, Lent>(), over: new Set<LamportTime>() })));
+  }
+
+  /** What its earlier life lent, new-life looks after. */
+  started(machine: number): void {
+    for (let lock = 0; lock < this.scene.locks.length; lock++) {
+      const votes = this.of(machine, lock);
+      votes?.lent.clear();
+      votes?.over.clear();
+    }
+  }
+
+  delivering(from: number, to: number, lock: number, message: Message): void {
+    const votes = this.of(to, lock);
+    if (votes === undefined) return;
+    if (message.kind === 'yield') {
+      votes.lent.delete(message.grant);
+    } else if (message.kind === 'release') {
+      for (const [number, lent] of votes.lent) if (lent.to === from && lent.timestamp === message.timestamp) votes.lent.delete(number);
+      if (!this.scene.isHeldBack(to)) return;
+      if (votes.over.size > REMEMBERED) votes.over.clear();
+      votes.over.add(message.timestamp);
+    }
+  }
+
+  sent(from: number, to: number, lock: number, message: Message): void {
+    if (message.kind !== 'grant') return;
+    const votes = this.of(from, lock);
+    if (votes === undefined || votes.over.has(message.timestamp)) return;
+    const { lent } = votes;
+    const known = lent.get(message.grant);
+    if (known !== undefined) {
+      known.clock = Math.max(known.clock, message.clock);
+      return;
+    }
+    const mode = this.scene.inspect(from, lock)?.grants.find(({ grant }) => grant === message.grant)?.mode;
+    if (mode === undefined) return;
+    // While it is silent it takes back in what its earlier life lent, and that may have to give way to what was lent later.
+    const isSilent = this.scene.nowMs(from) < (this.scene.places[from]?.silentUntilMs ?? 0);
+    for (const [number, other] of lent) {
+      if (mode === 'shared' && other.mode === 'shared') continue;
+      lent.delete(number);
+      if (!isSilent) this.lentOn(from, lock, message, other);
+    }
+    if (lent.size > REMEMBERED) lent.clear();
+    lent.set(message.grant, { to, timestamp: message.timestamp, mode, clock: message.clock });
+  }
+
+  private lentOn(machine: number, lock: number, { clock }: Message, { to, timestamp, clock: lastSent }: Lent): void {
+    const allowed = lastSent + termsAt(this.plan, this.scene.nowUs).slack;
+    if (clock > allowed) return;
+    const { nodeIds, locks } = this.scene;
+    violated('token-covered', `${nodeIds[machine]} lends lock ${locks[lock]} on with clock ${clock}, although ${nodeIds[to]}, whose request ${timestamp} had the vote `
+      + `and was not over, may have a token of ${allowed}`);
+  }
+
+  /** Of locks that nobody but a node without memory asks for there is nothing to tell. */
+  private of(machine: number, lock: number): Votes | undefined {
+    return lock < 0 || lock >= this.scene.locks.length ? undefined : this.votes[machine * this.scene.locks.length + lock];
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * keeps: a holder of which others want the lock asks all arbiters that its node takes for up (rule holder-spreads, protocol.md section 14): with
+ * each repeat, and one that is older than a retry interval as soon as it hears of them.
+ * It looks at what holders say of whom they asked; who is up a node is told by its driver.
+ */
+import { doesHold } from '../../src/core';
+import type { Event, LamportTime, Message, NodeId } from '../../src/core';
+import { termsAt } from '../plan/plan';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import { joinsOthers } from './scene';
+import type { Scene } from './scene';
+import type { EffectOf, Entry, Witness } from './witness';
+
+/** What one node was told of its peers: since when, in its own time, one is up; Infinity while it is down. */
+type Peers = Map<NodeId, number>;
+
+/** Of one node and lock. */
+interface Holding {
+  /** When its hold began, in the node's time. */
+  sinceMs: number;
+  /** The request that had heard of others before the event that is being handled. */
+  contended: LamportTime;
+}
+
+export class Spreads implements Witness {
+  private readonly peers: readonly Peers[];
+  /** By machine and lock. */
+  private readonly holding: readonly Holding[];
+  /** Whose votes count for anything. */
+  private readonly arbiters: ReadonlySet<NodeId>;
+  /** The locks whose holders repeat their Request in the event that is being handled. */
+  private readonly repeatedNow = new Set<number>();
+  /** What that event says of others that want a lock. */
+  private heardNow: { readonly lock: number; readonly message: Message } | null = null;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    const { nodeIds, coterie, locks } = scene;
+    this.peers = nodeIds.map(() => new Map<NodeId, number>());
+    this.holding = nodeIds.flatMap(() => locks.map(() => ({ sinceMs: 0, contended: 0 })));
+    this.arbiters = new Set(nodeIds.flatMap((node) => coterie.votingSet(node)));
+  }
+
+  started(machine: number): void {
+    this.peers[machine]?.clear();
+  }
+
+  stepping(machine: number, event: Event): void {
+    const peers = this.peers[machine];
+    if (event.kind === 'peerDown') peers?.delete(event.peer);
+    else if (event.kind === 'peerUp' && peers?.has(event.peer) === false) peers.set(event.peer, event.nowMs + (event.silentForMs ?? 0));
+  }
+
+  delivering(_from: number, _to: number, lock: number, message: Message): void {
+    const isHeard = (message.kind === 'grant' && message.contended) || (message.kind === 'inquire' && message.contender.claim !== 'steals');
+    if (isHeard) this.heardNow = { lock, message };
+  }
+
+  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
+    if (effect.kind === 'ignored' && effect.message === this.heardNow?.message) this.heardNow = null;
+  }
+
+  entered({ machine, lock, caller }: Entry): void {
+    if (!joinsOthers(caller)) this.of(machine, lock).sinceMs = this.scene.nowMs(machine);
+  }
+
+  sent(_from: number, _to: number, lock: number, message: Message, cause: Event): void {
+    if (cause.kind === 'wake' && message.kind === 'request' && doesHold(message.claim)) this.repeatedNow.add(lock);
+  }
+
+  stepped(machine: number): void {
+    const { heardNow, repeatedNow } = this;
+    if (repeatedNow.size > 0) {
+      for (const lock of repeatedNow) this.judge(machine, lock, null);
+      repeatedNow.clear();
+    }
+    if (heardNow === null) return;
+    this.heardNow = null;
+    this.judge(machine, heardNow.lock, heardNow.message);
+  }
+
+  /** @param heard what told it of others just now; null when it repeats its Request */
+  private judge(machine: number, lock: number, heard: Message | null): void {
+    const requester = this.scene.inspect(machine, lock)?.requester;
+    if (requester?.state !== 'held' || !requester.contended) return;
+    const { timestamp } = requester.request;
+    if (heard !== null && (heard.kind === 'request' || heard.timestamp !== timestamp)) return;
+    const holding = this.of(machine, lock);
+    const nowMs = this.scene.nowMs(machine);
+    const isOld = nowMs - holding.sinceMs >= termsAt(this.plan, this.scene.nowUs).retryMs;
+    const hadHeard = heard === null && holding.contended === timestamp;
+    holding.contended = timestamp;
+    if (!isOld && !hadHeard) return;
+    for (const [peer, sinceMs] of this.peers[machine] ?? []) {
+      // It may be woken late for the end of a silence.
+      if (sinceMs > this.lastMs(nowMs) || !this.arbiters.has(peer) || requester.asked.includes(peer)) continue;
+      violated('keeps', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${peer}, which is up`);
+    }
+  }
+
+  private lastMs(nowMs: number): number {
+    return nowMs - Math.ceil(this.plan.timerLagUs / 500) - 1;
+  }
+
+  private of(machine: number, lock: number): Holding {
+    const holding = this.holding[machine * this.scene.locks.length + lock];
+    if (holding === undefined) throw new RangeError(`no lock ${lock}`);
+    return holding;
+  }
+}
