@@ -42,7 +42,10 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     what: 'when a hold runs out, the next caller in line does not ask',
     // late (for ever), 6.7. c1 holds, c2 is in line at the same node; the node is cut off (or slept) for a lease, c1 hears lost. The phase is
     // idle with c2 in line, which is never started.
-    changes: [requester("if (phase.state === 'held') this.takeAway(phase);", "if (phase.state === 'held') return this.takeAway(phase);")],
+    changes: [requester(
+      "< phase.validUntilMs) return;\n    if (phase.state === 'held') this.takeAway(phase);",
+      "< phase.validUntilMs) return;\n    if (phase.state === 'held') return this.takeAway(phase);",
+    )],
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {
@@ -216,14 +219,6 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {
-    name: 'without-memory-and-without-alarm',
-    what: 'a node without memory asks to be woken neither for its repeats nor for the end of its second lease',
-    // late, 3.2 steps 2 and 4. Of three, c is down. a, without memory, asks b when its silence ends; the question is lost, or b alone is not
-    // enough. If nothing but its own callers wants anything, no event comes: it never joins, and they wait for ever.
-    changes: [node('this.reach.earliestMs, this.memory.earliestMs);', 'this.reach.earliestMs);')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
-  },
-  {
     name: 'sent-by-the-time-of-arbiters',
     what: 'a Request says when it was sent by the time that does not count sleep, while votes are counted by the one that does',
     // late, 4.2 and 6.4. After a node slept for about a lease, all in all, every Grant has run out on the way as it comes: its callers never
@@ -277,7 +272,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     what: 'a node without memory is not woken to ask again, nor to join when its time is over',
     // late (for ever, if nothing else happens), 3.2. A node lost its disk, one of its two peers is down, its own caller waits. The other
     // answers; nothing happens when the second lease is over, for nobody else wants a lock.
-    changes: [node(', this.memory.earliestMs);', ');')],
+    changes: [node(', this.memory.earliestMs,', ',')],
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {
