@@ -79,7 +79,7 @@ export function nodeCommand(): Command {
       'A node does not begin to lend its vote while a peer that it reaches serves under another configuration. It logs that as an error, and `maekawa status` shows it.',
       `What clients may use of the node is limited, so that one client cannot take what others need. A call beyond a limit is refused with the reason. --limit changes one: ${Object.entries(DEFAULT_LIMITS).map(([name, limit]) => `${name}=${limit}`).join(', ')}.`,
       'SIGTERM and SIGINT stop the node. It takes no new request, and who waits through it goes on to another node. With --grace it then waits for the locks that are held through it, by its own process and by clients: it renews them and lends its vote, and logs what it waits for. At the end of the grace, or at a second signal, it tells the holders to stop, and ends within half a second. A further signal ends it at once; what is held then ends with its lease.',
-      'SIGHUP does not stop a node: it reads its configuration only when it starts.',
+      'SIGHUP does not stop a node. It reads its configuration only when it starts, and TLS files again when they change.',
       'A node reads its TLS files again when they change, so a renewed certificate, or another authority, needs no restart. Files that do not fit each other or could not work are not used; the log says why.',
       'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, as SIGTERM does, and so does the end of the input.',
     ],
@@ -182,7 +182,7 @@ class Stopper {
     private readonly graceMs: number,
   ) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => this.order(signal, 128 + constants.signals[signal]));
-    process.on('SIGHUP', () => this.log.info('SIGHUP: nothing to do, for a node reads its configuration only when it starts. To stop it, send SIGTERM'));
+    process.on('SIGHUP', () => this.log.info('SIGHUP: nothing to do, for a node reads its configuration only when it starts, and TLS files when they change. To stop it, send SIGTERM'));
     terminal?.on('SIGINT', () => this.order('Ctrl-C', 130));
     terminal?.on('close', () => {
       if (this.orders === 0 && this.node?.signal.aborted === false) this.order('end of input', EXIT.ok);

@@ -159,8 +159,8 @@ export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boole
     return { kind: 'stopping', servesLocks: false, lendsVote, forMs: graceLeftMs, text };
   }
   const servesLocks = hasQuorum && mayAsk;
-  const missing = new Map([...why].filter(([node]) => node !== id || own?.kind === 'has not begun'));
-  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : noQuorumText(missing)}`;
+  const missing = new Map([...why].filter(([node]) => node !== id));
+  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : missing.size === 0 ? 'its own vote is missing' : noQuorumText(missing)}`;
   switch (own?.kind) {
     case 'cannot write':
       return { kind: 'cannot-write', servesLocks, lendsVote, text: `${servesLocks ? '' : 'no lock can be had here: '}it ${whyNoVoteText(own)}` };
@@ -175,7 +175,10 @@ export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boole
 
 /** Which votes are missing, and why: `n2 (connection refused), n3 (lends no vote for 3 s more after its restart)`. */
 export function missingVotes(why: Lending['why']): string {
-  return [...why].sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, reason]) => `${node} (${whyNoVoteText(reason)})`).join(', ');
+  const all = [...why];
+  // A node that only waits for the others to be up is not what is missing.
+  const causes = all.filter(([, { kind }]) => kind !== 'has not begun');
+  return (causes.length === 0 ? all : causes).sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, reason]) => `${node} (${whyNoVoteText(reason)})`).join(', ');
 }
 
 function noQuorumText(why: Lending['why']): string {

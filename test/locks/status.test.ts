@@ -59,6 +59,9 @@ describe('what a node can do', () => {
       kind: 'silent', servesLocks: false, lendsVote: false, forMs: 2_001,
       text: 'lends no vote for 3 s more after its restart; no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n2 (connection refused)',
     }],
+    ['silent, alone', { why: [silent], hasQuorum: false }, {
+      kind: 'silent', servesLocks: false, lendsVote: false, text: 'lends no vote for 3 s more after its restart; no lock can be had here: its own vote is missing',
+    }],
     ['without memory', { why: [['n1', { kind: 'learns' }]], mayAsk: false }, {
       kind: 'silent', servesLocks: false, lendsVote: false,
       text: 'lends no vote yet: it lost its memory, and learns from its peers first; no lock can be had here: it takes no part yet',
@@ -67,7 +70,10 @@ describe('what a node can do', () => {
       kind: 'no-quorum', servesLocks: false, lendsVote: true,
       text: 'no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n2 (connection refused)',
     }],
-    ['alone', { why: [['n1', { kind: 'has not begun' }], down], hasQuorum: false }, { kind: 'no-quorum', servesLocks: false, lendsVote: false }],
+    ['alone', { why: [['n1', { kind: 'has not begun' }], down], hasQuorum: false }, {
+      kind: 'no-quorum', servesLocks: false, lendsVote: false,
+      text: 'no lock can be had here: the nodes that it reaches and that lend their votes contain no quorum. Missing: n2 (connection refused)',
+    }],
     ['a full disk', { why: [full], mayAsk: false }, {
       kind: 'cannot-write', servesLocks: false, lendsVote: false,
       text: 'no lock can be had here: it lends no vote: cannot write to the data directory: ENOSPC',

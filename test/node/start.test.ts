@@ -172,6 +172,8 @@ describe('three nodes over gRPC', () => {
     const alone = await failure(n1.locks.acquire('stock', { waitMs: 100 }));
     expect(alone.code).toBe('no-quorum');
     expect(alone.message).toMatch(/n2 \(.+\), n3 \(.+\)/);
+    // Nobody listens there: who was never up is named with the reason, too.
+    await until(() => /Missing: n2 \(.+\), n3 \(.+\)$/.test(n1.status().state.text) && !n1.status().state.text.includes('not connected yet'), () => n1.status().state.text);
     const waiting = n1.locks.acquire('stock');
     await start('n2');
     (await waiting).release();
