@@ -31,6 +31,9 @@ export interface ConnectionOptions {
   readonly cluster?: string | undefined;
 }
 
+/** After certificates were renewed, the connection with the old ones is closed as soon as this has passed and nothing is open over it. */
+const RETIRED_MS = 60_000;
+
 /** The cause of an error that says that a node gave no answer. */
 class NoAnswer extends Error {}
 
@@ -41,6 +44,8 @@ export function reasonOfSilence(error: unknown): string | null {
 
 /** A connection to one node. */
 export class NodeConnection {
+  /** With certificates from before. */
+  private readonly retired = new Set<grpc.Client>();
   private channel: { readonly client: grpc.Client; readonly tls: TlsMaterial | undefined } | undefined;
   private readonly time = new TimeWithSleep();
   private readonly requests = new Set<RemoteRequest>();
@@ -67,8 +72,7 @@ export class NodeConnection {
   private get client(): grpc.Client {
     const tls = this.options.tls?.material;
     if (this.channel !== undefined && this.channel.tls === tls) return this.channel.client;
-    // What goes on over the old one is not cut.
-    this.channel?.client.close();
+    if (this.channel !== undefined) this.retire(this.channel.client);
     const client = channelTo(this.address, this.options.node ?? null, tls, {
       // Only the lease says for how long a lock is held. This finds out about a dead node, and must not take this
       // process for one when it is busy for a second or two.
@@ -81,6 +85,15 @@ export class NodeConnection {
     });
     this.channel = { client, tls };
     return client;
+  }
+
+  /** Streams that are open go on when it is closed; what is not on its way yet would fail, and gets time to be. */
+  private retire(client: grpc.Client): void {
+    this.retired.add(client);
+    setTimeout(() => {
+      this.retired.delete(client);
+      client.close();
+    }, RETIRED_MS).unref();
   }
 
   /** This process's time in milliseconds; it also counts what the machine slept. */
@@ -219,6 +232,7 @@ export class NodeConnection {
     await within(CLOSE_MS, Promise.all(requests.map((request) => request.closed)));
     for (const request of requests) request.cancel();
     this.channel?.client.close();
+    for (const client of this.retired) client.close();
   }
 
   private closedError(): LockError {

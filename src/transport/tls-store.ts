@@ -12,13 +12,13 @@ import type { TlsContents, TlsMaterial, TlsSource } from './tls';
 import type { TlsFiles } from './transport';
 
 /** The files are looked at that often. */
-const LOOK_MS = 10_000;
+const LOOK_MS = 5_000;
 
 export interface TlsStoreOptions {
   /** The node whose certificate it must be; left out for a client, which need not be any. */
   readonly self?: NodeId;
   readonly log?: Logger;
-  /** Default: every 10 seconds. */
+  /** Default: every 5 seconds. */
   readonly lookMs?: number;
 }
 

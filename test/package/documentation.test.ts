@@ -12,6 +12,7 @@ import { readConfiguration } from '../../src/config';
 import { lockNameBytesMax } from '../../src/lock-name';
 import { DEFAULT_LIMITS } from '../../src/service/limits';
 import { PAGE_BYTES } from '../../src/service/pages';
+import { handshakeMs } from '../../src/transport/gate';
 import { callsPerConnectionMax, connectionIdleMs } from '../../src/transport/server';
 import { until } from '../support/processes';
 import { anchorsOf, blocksOf, codeIn, commandsOf, markdownFiles, proseOf, read } from './markdown';
@@ -64,9 +65,9 @@ declare const test: typeof import('@jest/globals').test, expect: typeof import('
 
   /**
    * The first one starts a node of its own: the test of the package runs it. Those with a database are tested with one, and
-   * those that are tests by test/testing/page.test.ts.
+   * those that are tests by test/testing/page.test.ts. That of the page on TLS needs the files of the page.
    */
-  const running = typescript.filter(({ file, text }) => !/startNode|pool/.test(text) && file !== 'docs/testing.md');
+  const running = typescript.filter(({ file, text }) => !/startNode|pool/.test(text) && file !== 'docs/testing.md' && file !== 'docs/tls.md');
 
   test.each(running)('the example at $place runs, and prints what it says', ({ text }) => {
     const { outputText } = ts.transpileModule(text, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext } });
@@ -299,5 +300,6 @@ test('the limits that docs/limits.md names are those of the code', () => {
     'metadata of a call': constant('src/service/admission.ts', 'METADATA_BYTES_MAX'),
     'calls for reflection': 5,
     'a connection without a call': connectionIdleMs / 1_000,
+    'a TLS handshake': handshakeMs / 1_000,
   });
 });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { LockError } from '../../src/errors';
+import { connectionLimit } from '../../src/transport/descriptors';
 import { createServer, listen } from '../../src/transport/server';
 import type { Listening, ListenOptions } from '../../src/transport/server';
 import { loadTls } from '../../src/transport/tls';
@@ -96,4 +97,16 @@ test('it ends every connection when it stops, also one with which nothing was ag
   listens.stop();
   await closed;
   await expect(listenOn(`127.0.0.1:${listens.port}`)).resolves.toBe(listens.port);
+});
+
+describe('how many clients are let in', () => {
+  test.each([
+    ['descriptors enough', undefined, 1_048_576, 10_000, null],
+    ['no limit that is known', undefined, null, 10_000, null],
+    ['few descriptors', undefined, 1_024, 768, 'up to 768 clients are let in, because this process may have 1024 files open at once (ulimit -n)'],
+    ['a wish', 50, 1_024, 50, null],
+    ['a wish beyond the descriptors', 5_000, 1_024, 5_000, expect.stringMatching(/^up to 5000 clients are let in, but this process may have 1024 files open at once/) as string],
+  ])('%s', (_what, wanted, descriptors, connectionsMax, remark) => {
+    expect(connectionLimit(wanted, descriptors)).toEqual({ connectionsMax, remark });
+  });
 });

@@ -263,6 +263,26 @@ describe('TLS: files that are renewed', () => {
     store.stop();
   });
 
+  test('a client takes new ones without a restart, and what is open goes on', async () => {
+    const n1 = (await peer('n1', filesOf('n1'))).start();
+    const source = { material: readTls(filesOf('false-client')) as TlsMaterial };
+    const connection = new NodeConnection(n1.address, { tls: source, node: 'n1' });
+    const ask = async (): Promise<unknown> => reasonOfSilence(await connection.status(3_000).catch((failure: unknown) => failure));
+    try {
+      expect(await ask()).toMatch(/refuses the certificate given here/);
+      source.material = loadTls(filesOf('client'));
+      expect(await ask()).toMatch(/no node of maekawa/); // TLS is agreed on; no service for clients is there
+      const ends: LockError[] = [];
+      connection.watch('stock', () => undefined, (error) => ends.push(error));
+      source.material = loadTls(filesOf('n3'));
+      expect(await ask()).toMatch(/no node of maekawa/);
+      await until(() => ends.length > 0, 'the stream to be answered');
+      expect(reasonOfSilence(ends[0])).toMatch(/no node of maekawa/); // and not cut
+    } finally {
+      await connection.close();
+    }
+  });
+
   test('a node takes new ones without a restart', async () => {
     const server = createServer();
     const listening = await listen(server, '127.0.0.1:0', { self: 'n1', tls: { material: loadTls(filesOf('n1')) } });
