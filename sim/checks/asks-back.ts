@@ -1,5 +1,5 @@
 /**
- * fairness: an arbiter that hears of a request which goes before the one that has its vote asks for that vote back at once
+ * asks-back: an arbiter that hears of a request which goes before the one that has its vote asks for that vote back at once
  * (protocol.md sections 5.4 and 14). For runs without faults, in which no message is a late copy.
  * It looks at what arbiters have lent, and at messages.
  */
@@ -49,7 +49,7 @@ export class AsksBack implements Witness {
         const askedFor = this.of(machine, lock).get(grant);
         if (askedFor !== undefined && !hasPriority(waiter, askedFor)) continue;
       }
-      violated('fairness', `lock ${locks[lock]}: ${nodeIds[machine]} leaves its vote with request ${request.timestamp} of ${request.node}, which ${claim}, and does not `
+      violated('asks-back', `lock ${locks[lock]}: ${nodeIds[machine]} leaves its vote with request ${request.timestamp} of ${request.node}, which ${claim}, and does not `
         + `ask it back for request ${timestamp} of ${from}, which ${waiter.claim}`);
     }
   }

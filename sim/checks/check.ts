@@ -42,6 +42,14 @@ export type Check =
   | 'deadlock'
   /** A request that its whole voting set knows is overtaken by few younger ones. */
   | 'fairness'
+  /** An arbiter asks its vote back at once for a request that goes before the one that has it. */
+  | 'asks-back'
+  /** A holder that others wait for asks all arbiters that its node takes for up. */
+  | 'spreads'
+  /** An arbiter that is not told of the end of a grant lends on above all tokens that it allowed. */
+  | 'jumps'
+  /** Without faults: no Request is repeated before it is due. */
+  | 'when-due'
   /** A resource that looks at tokens accepts no write of a holder that was already followed. */
   | 'fenced'
   /** Nobody loses a lock that was not stolen: without faults never, and in `steadfast` runs not while a quorum lives. */

@@ -1,5 +1,5 @@
 /**
- * frugal and sparing: a Request is repeated when the law says so, and not before (protocol.md sections 6.3, 6.5, 9 and 12). For runs without
+ * when-due: a Request is repeated when the law says so, and not before (protocol.md sections 6.3, 6.5, 9 and 12). For runs without
  * faults, in which no peer comes up again that must be told what it may have missed.
  * Must never look into the core: it sees messages, who enters, and what they are told.
  */
@@ -7,7 +7,6 @@ import { doesHold } from '../../src/core';
 import type { Claim, Event, LamportTime, Message, NodeId } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import type { Check } from './check';
 import { clockOf } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Renewal, Witness } from './witness';
@@ -36,7 +35,7 @@ export class RepeatsWhenDue implements Witness {
   /** By node and lock. */
   private readonly repeats: readonly Repeats[];
 
-  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly check: Check) {
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
     this.repeats = scene.nodeIds.flatMap(() => scene.locks.map((): Repeats => ({
       timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(),
     })));
@@ -89,7 +88,7 @@ export class RepeatsWhenDue implements Witness {
     // One that stole asks once more as it enters; and so does whoever enters again with less than half of its token room.
     if (enters && (claim === 'stole' || Math.min(...clocks.values()) + slack / 2 <= token)) return;
     if (!isInside && cause.kind === 'message' && cause.message.kind === 'grant' && ++repeats.atOnce <= AT_ONCE_MAX) return;
-    violated(this.check, `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} repeats its Request after ${agedMs} ms; due in ${intervalMs} ms`);
+    violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} repeats its Request after ${agedMs} ms; due in ${intervalMs} ms`);
   }
 
   private of(machine: number, lock: number): Repeats {

@@ -1,5 +1,5 @@
 /**
- * token-covered, seen from one arbiter: whose vote it lends on without being told that the last one is done with it, it lends with a clock
+ * jumps: the vote that an arbiter lends on without being told that the last one is done with it, it lends with a clock
  * above every token that the last grant allowed: SLACK above the clock that it last sent with that (protocol.md sections 5.1 and 7).
  * It looks at what an arbiter has lent, and at messages.
  */
@@ -86,7 +86,7 @@ export class JumpsWhenNotTold implements Witness {
     const allowed = lastSent + termsAt(this.plan, this.scene.nowUs).slack;
     if (clock > allowed) return;
     const { nodeIds, locks } = this.scene;
-    violated('token-covered', `${nodeIds[machine]} lends lock ${locks[lock]} on with clock ${clock}, although ${nodeIds[to]}, whose request ${timestamp} had the vote `
+    violated('jumps', `${nodeIds[machine]} lends lock ${locks[lock]} on with clock ${clock}, although ${nodeIds[to]}, whose request ${timestamp} had the vote `
       + `and was not over, may have a token of ${allowed}`);
   }
 

@@ -1,5 +1,5 @@
 /**
- * keeps: a holder of which others want the lock asks all arbiters that its node takes for up (rule holder-spreads, protocol.md section 14): with
+ * spreads: a holder of which others want the lock asks all arbiters that its node takes for up (rule holder-spreads, protocol.md section 14): with
  * each repeat, and one that is older than a retry interval as soon as it hears of them.
  * It looks at what holders say of whom they asked; who is up a node is told by its driver.
  */
@@ -94,7 +94,7 @@ export class Spreads implements Witness {
     for (const [peer, sinceMs] of this.peers[machine] ?? []) {
       // It may be woken late for the end of a silence.
       if (sinceMs > this.lastMs(nowMs) || !this.arbiters.has(peer) || requester.asked.includes(peer)) continue;
-      violated('keeps', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${peer}, which is up`);
+      violated('spreads', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${peer}, which is up`);
     }
   }
 

@@ -37,13 +37,13 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'queue-first-come',
     what: 'the queue is in the order of arrival',
     changes: [arbiter('const place = queue.findIndex((other) => hasPriority(waiter, other));', 'const place = -1;')],
-    caughtBy: ['fairness', 'deadlock'],
+    caughtBy: ['fairness', 'asks-back', 'deadlock'],
   },
   {
     name: 'queue-youngest-first',
     what: 'the youngest request goes first',
     changes: [arbiter('queue.findIndex((other) => hasPriority(waiter, other))', 'queue.findIndex((other) => hasPriority(other, waiter))')],
-    caughtBy: ['fairness', 'deadlock'],
+    caughtBy: ['fairness', 'asks-back', 'deadlock'],
   },
   {
     name: 'ties-not-broken',
@@ -55,7 +55,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'youngest-has-priority',
     what: 'the order of timestamps is the wrong way round',
     changes: [priority('a.request.timestamp < b.request.timestamp :', 'a.request.timestamp > b.request.timestamp :')],
-    caughtBy: ['fairness'],
+    caughtBy: ['fairness', 'asks-back'],
   },
   {
     name: 'lease-not-extended',
@@ -98,21 +98,21 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'holder-waits-in-line',
     what: 'one that is inside stands in line by its timestamp',
     changes: [priority('if (a.claim !== b.claim) return PLACE_IN_LINE[a.claim] < PLACE_IN_LINE[b.claim];', 'if (doesSteal(a.claim) !== doesSteal(b.claim)) return doesSteal(a.claim);')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'holder-keeps-its-place-in-line',
     what: 'one that waited and is inside by now stays where it stands in the queue',
     changes: [arbiter('if (doesHold(waiter.claim) && !doesHold(known.claim)) {', 'if (doesHold(waiter.claim) && doesHold(known.claim)) {')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
     hunt: { profile: 'steadfast' },
   },
   {
     name: 'renewal-echoes-old-time',
     what: 'the Grant for a repeat echoes the time of the first Request',
     changes: [arbiter('grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);\n', '')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'lease-never-ends',
@@ -156,7 +156,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'yield-forgets-the-waiter',
     what: 'whoever yields is not put in the queue',
     changes: [arbiter('this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });\n', '')],
-    caughtBy: ['fairness', 'progress'],
+    caughtBy: ['fairness', 'asks-back', 'progress'],
   },
   {
     name: 'yield-goes-to-the-end',
@@ -166,7 +166,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       arbiter('private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {', 'private enqueue(arbiter: Arbiter, waiter: Waiter, yielded = false): boolean {'),
       arbiter('sentAtMs, heardAtMs: this.context.nowMs });\n      this.fill', 'sentAtMs, heardAtMs: this.context.nowMs }, true);\n      this.fill'),
     ],
-    caughtBy: ['fairness', 'deadlock'],
+    caughtBy: ['fairness', 'asks-back', 'deadlock'],
   },
   {
     name: 'yield-lends-nobody',
@@ -220,7 +220,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'theft-has-no-priority',
     what: 'one that steals stands in line by its timestamp',
     changes: [priority('if (a.claim !== b.claim) return PLACE_IN_LINE[a.claim] < PLACE_IN_LINE[b.claim];', 'if (doesHold(a.claim) !== doesHold(b.claim)) return doesHold(a.claim);')],
-    caughtBy: ['fairness', 'progress'],
+    caughtBy: ['fairness', 'asks-back', 'progress'],
     hunt: { profile: 'calm' },
   },
   {

@@ -93,7 +93,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease), 3.2 rule 3. Five nodes by majority: n1 lost its disk, n5 is down. n2 n3 n4 answer and meet every quorum, but n1 waits
     // for the second lease, and joins by wall clock.
     changes: [memory('return !coterie.containsQuorum(others);', 'return others.size === 1;')],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'token-rises', 'fenced'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {
     name: 'silent-arbiter-tells-no-clock',
@@ -101,7 +101,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (up to a lease), 3.2 rule 2. n1 lost its disk; just before its silence ends n2 restarts with its disk. n2 may answer at once, but
     // does so when its own silence is over, or n1 joins by wall clock a lease later (and its tokens then rest on the wall clock).
     changes: [arbiter('return this.context.takesPart && arbiter.queue.every(({ request }) => arbiter.lock === clockLockOf(request.node));', 'return false;')],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'token-rises', 'fenced'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {
     name: 'came-up-and-not-preferred',
@@ -188,7 +188,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (for as long as another node is away), 6.8. n2 restarted some time ago. n1 dies: for n3 (voting set {n3 n1}) no quorum is in reach,
     // so it asks n1, widens to nobody, and finds no further quorum, beside a healthy n2.
     changes: [reach('this.down.delete(node);', 'if (node === this.settings.self) this.down.delete(node);')],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps', 'spreads'],
   },
   {
     name: 'further-quorum-without-those-who-granted',
@@ -207,7 +207,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);',
       'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);\n    return;',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps', 'spreads'],
   },
   {
     name: 'clock-of-the-first-copy-of-a-grant',
@@ -224,7 +224,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late, 4.2 and 6.4. After a node slept for about a lease, all in all, every Grant has run out on the way as it comes: its callers never
     // get in. After half a lease of sleep holds last half as long.
     changes: [asking('const sentAtMs = context.requesterNowMs;', 'const sentAtMs = context.nowMs;')],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps', 'spreads'],
   },
   {
     name: 'one-further-quorum-and-no-more',

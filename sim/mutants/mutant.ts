@@ -45,7 +45,7 @@ export const VOTE_LENT_TWICE = ['lease-inside', 'exclusion'] as const satisfies 
  * A token does not exceed an earlier one. `token-covered` sees it at the arbiter that makes it possible,
  * `token-rises` when two entries show it, `fenced` when a write that comes too late is accepted.
  */
-export const TOKEN_FALLS = ['token-covered', 'token-rises', 'fenced'] as const satisfies readonly CheckName[];
+export const TOKEN_FALLS = ['token-covered', 'jumps', 'token-rises', 'fenced'] as const satisfies readonly CheckName[];
 
 /** Most mutants are one change to one file. */
 export function inFile(file: CoreFile): (replace: string, by: string) => Change {

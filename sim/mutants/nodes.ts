@@ -130,7 +130,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     what: 'of the messages that waited for the ceiling only the first is sent when that is on disk',
     changes: [node('for (const { to, message } of heldBack) this.send(to, message);', 'for (const { to, message } of heldBack.slice(0, 1)) this.send(to, message);')],
     // They would be repeated, so nobody waits for ever; but nothing may be said twice where nothing was lost.
-    caughtBy: ['frugal'],
+    caughtBy: ['frugal', 'when-due'],
     hunt: { profile: 'frugal', ceilingBlock: 40 },
   },
   {

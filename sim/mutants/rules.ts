@@ -70,7 +70,7 @@ export const RULES: readonly Mutant[] = [
         'removeItem(arbiter.queue, oldest);',
       ].join('\n')),
     ],
-    caughtBy: ['fairness'],
+    caughtBy: ['fairness', 'asks-back'],
   },
   {
     name: 'younger-do-not-inquire',

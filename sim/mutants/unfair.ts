@@ -21,7 +21,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 6.8. Seven nodes: n1 waits behind a hold of several leases. After a lease it asks further nodes with each repeat, until all nodes
     // are asked and get all of its repeats.
     changes: [requester('phase.patientUntilMs = requesterNowMs + settings.leaseMs;', 'phase.patientUntilMs = requesterNowMs + settings.retryMs;')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'short-holds-spread-too',
@@ -31,7 +31,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;',
       'if (this.context.requesterNowMs < phase.sinceMs) return;',
     )],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'inquires-for-each-newcomer',
@@ -39,7 +39,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 5.4. The grant was asked for with keep; k younger contenders come: k Inquires to the same holder instead of one (of those in the
     // order of their age).
     changes: [arbiter('if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;', '')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'asks-to-keep-whatever-it-heard',
@@ -47,7 +47,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 9. Two nodes that want one lock all the time: each entry costs an Inquire of each arbiter, which without keep is not sent to an
     // older request.
     changes: [requester('keep: settings.retain && requesterNowMs >= this.noKeepUntilMs,', 'keep: settings.retain,')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'each-renewal-inquires',
@@ -55,7 +55,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 5.2 rule 1. A long hold with somebody waiting behind it: each renewal costs an Inquire of each arbiter beside the Grant, which
     // says "contended" already. So does each repeat of a request that waits and has the vote.
     changes: [arbiter('if (next !== undefined && doesSteal(next.claim)) this.inquireFor(arbiter, next, true);', 'if (next !== undefined) this.inquireFor(arbiter, next, true);')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'yields-to-the-younger-too',
@@ -64,7 +64,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // yields, and a lends it the vote again, for n1 is first in its queue: a Yield and a Grant more for each repeat of each younger one, and a
     // quorum is in hand at once more seldom.
     changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant < 0) {')],
-    caughtBy: ['sparing', 'frugal', 'progress'],
+    caughtBy: ['sparing', 'when-due', 'frugal', 'progress'],
   },
   {
     name: 'cancel-costs-the-next-its-place',
@@ -75,7 +75,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       "if (place === 0 && phase.state === 'waiting') this.end(phase.request);",
       "if (place === 0 && phase.state === 'waiting') {\n        this.end(phase.request);\n        if (line[0] !== undefined) line[0] = { ...line[0], timestamp: this.context.clock.tick() };\n      }",
     )],
-    caughtBy: ['fairness', 'in-line'],
+    caughtBy: ['fairness', 'asks-back', 'in-line'],
   },
   {
     name: 'waiters-forgotten-after-a-repeat',
@@ -90,7 +90,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
         'for (const waiter of arbiter.queue) deadlineMs = Math.min(deadlineMs, waiter.heardAtMs + this.context.settings.retryMs);',
       ),
     ],
-    caughtBy: ['fairness', 'progress', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line', 'prompt'],
   },
   {
     name: 'yielded-vote-lent-before-the-yielder-queues',
@@ -101,7 +101,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'const { request, claim, mode, keep, sentAtMs } = grant;',
       'this.fill(arbiter);\n      const { request, claim, mode, keep, sentAtMs } = grant;',
     )],
-    caughtBy: ['fairness', 'in-line', 'deadlock'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'deadlock'],
   },
   {
     name: 'readers-pass-a-writer-at-home',
@@ -118,7 +118,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
         "if (mode === 'shared') line.sort((a, b) => Number(a.mode !== 'shared') - Number(b.mode !== 'shared'));\n    let first = line[0];",
       ),
     ],
-    caughtBy: ['fairness', 'progress', 'in-line'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line'],
   },
   {
     name: 'contention-forgotten-on-entry',
@@ -127,7 +127,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // callers of n1 enter again and again, without a message, before n2, which all arbiters know, until a repeat of n2 or a renewal tells n1
     // once more.
     changes: [requester('request.votes.assertFloorHolds();', 'request.votes.assertFloorHolds();\n    request.contended = false;')],
-    caughtBy: ['fairness', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt'],
   },
   {
     name: 'thief-that-yielded-waits-in-line',
@@ -139,7 +139,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });',
       "this.enqueue(arbiter, { request, claim: 'waits', mode, keep, sentAtMs, heardAtMs: this.context.nowMs });",
     )],
-    caughtBy: ['fairness', 'progress', 'deadlock', 'in-line'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'deadlock', 'in-line'],
   },
   {
     name: 'hold-ends-with-its-first-vote',
@@ -147,7 +147,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.5. n1 holds by n1 n2; n2 dies, n3 is asked and lends its vote. When n2's vote ends n1 takes the lock for lost, with the valid
     // votes of n1 and n3 in hand.
     changes: [votes('if (first === last) return first;', 'if (first <= last) return first;')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'first-entry-with-little-left',
@@ -155,7 +155,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // usable (and keeps), 6.5. n2 lends its vote and dies; the vote of n3 comes when 3 % of that lease are left (five nodes: three votes
     // needed). The caller enters, and the lock is lost before a renewal by others is back.
     changes: [requester('if (!this.isUsable(allowed)) {', 'if (allowed.validUntilMs <= this.context.requesterNowMs) {')],
-    caughtBy: ['keeps', 'usable'],
+    caughtBy: ['keeps', 'spreads', 'usable'],
   },
   {
     name: 'thief-inside-gives-orders',
@@ -177,7 +177,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps (and lost-at-once), 4.2 and 6.7. A machine that slept longer than a lease in some earlier hour enters a lock: the wake for its
     // renewal is asked for a lease too late; the hold runs out without a renewal, and its caller is told after the end.
     changes: [node('this.requesters.earliestMs - this.sleptMs', 'this.requesters.earliestMs')],
-    caughtBy: ['keeps', 'lost-at-once', 'lease-inside', 'exclusion'],
+    caughtBy: ['keeps', 'spreads', 'lost-at-once', 'lease-inside', 'exclusion'],
   },
   {
     name: 'takes-nothing-back-in-while-others-queue',
@@ -188,7 +188,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;',
       'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || arbiter.queue.length > 0) return false;',
     )],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'holder-gives-no-dead-vote-back',
@@ -196,7 +196,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.4 rule 3. For more than a lease the link from b to the holder is broken, the other direction works: the vote runs out in hand,
     // while b goes on renewing it. It heals; b repeats the same number for ever, which never counts. Then c dies: lost, though a and b live.
     changes: [requester('// The Yield may have been lost, so say it again (protocol.md section 11).', "if (phase.state !== 'held')")],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'enters-with-what-is-left-the-second-time',
@@ -204,7 +204,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.5 and the promise Usable. Waits long for b, replies of a were lost or are slow: a's vote has 5 % of the lease left as b's Grant
     // comes. It asks again, b answers first (a is slow): it enters with less than a tenth, and may lose the lock before a's answer.
     changes: [requester('if (!this.isUsable(allowed)) {', 'if (!this.isUsable(allowed) && !phase.votesRenewed) {')],
-    caughtBy: ['keeps', 'usable'],
+    caughtBy: ['keeps', 'spreads', 'usable'],
   },
   {
     name: 'inside-since-the-first-entry',
@@ -215,7 +215,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [] };',
       'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [] };',
     )],
-    caughtBy: ['stolen-for-somebody', 'sparing'],
+    caughtBy: ['stolen-for-somebody', 'sparing', 'when-due'],
   },
   {
     name: 'nothing-saved-up-for-entries-without-a-message',
@@ -223,7 +223,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 3 and 9. A lock passes twice within a millisecond from caller to caller of its node: the second time it is released for real, and
     // costs 3(K - 1) messages.
     changes: [clock('Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS)', 'Math.max(this.usedUntilMs, nowMs)')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'repeats-no-sooner-late-in-the-lease',
@@ -231,7 +231,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.3. A caller enters again with 0.15 of the lease left, as an arbiter died a moment ago and is not yet taken for down. The
     // Request goes out, that arbiter does not answer, and the next one, to others, would be due when the lock is lost.
     changes: [leaseTimes('return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));', 'return leftMs < 0 ? askedAtMs : askedAtMs + retryMs;')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
     hunt: { profile: 'spaced', nodes: 3, locks: 3, callers: 1, family: 'majority' },
   },
   {
@@ -242,7 +242,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     changes: [
       reach('this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));', 'this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)).filter((node) => !this.down.has(node)));'),
     ],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'long-waiters-are-forgotten',
@@ -250,7 +250,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // fairness, 5.1 and 5.2. Who waits behind a long hold is out of the queue from a lease on until its next repeat, again and again. When the
     // lock is released in between, younger ones get the votes.
     changes: [arbiter('known.heardAtMs = waiter.heardAtMs;', '')],
-    caughtBy: ['fairness', 'progress', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line', 'prompt'],
   },
   {
     name: 'younger-contenders-are-no-contention',
@@ -260,7 +260,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     changes: [
       requester('this.noteContention(phase.request);', "if (hasPriority(message.contender, { request: phase.request.id, claim: 'waits' })) this.noteContention(phase.request);"),
     ],
-    caughtBy: ['fairness', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt'],
   },
   {
     name: 'yield-served-after-the-others',
@@ -273,7 +273,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
         'this.fill(arbiter);\n      this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });',
       ),
     ],
-    caughtBy: ['fairness', 'in-line', 'deadlock'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'deadlock'],
   },
   {
     name: 'readers-overtake-a-writer-in-their-line',
@@ -285,7 +285,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
         "else if (mode === 'shared' && this.phase.state === 'held' && this.phase.request.mode === 'shared') this.line.unshift(caller);\n    else this.line.push(caller);",
       ),
     ],
-    caughtBy: ['fairness', 'progress', 'in-line'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line'],
   },
   {
     name: 'spreads-by-this-repeat',
@@ -296,7 +296,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       requester("const needsOthers = phase.state === 'held' && this.needsOthers(phase);", "const needsOthers = (): boolean => phase.state === 'held' && this.needsOthers(phase);"),
       requester('if (needsOthers) askToo(', 'if (needsOthers()) askToo('),
     ],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'prefers-others-after-its-silence',
@@ -304,42 +304,42 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // cost, 6.8. A node restarts, and prefers a quorum without itself while it is silent. After that it still asks K others, not K - 1, until
     // the next peer comes or goes.
     changes: [reach('this.down.delete(node);', 'this.down.delete(node);\n      return true;')],
-    caughtBy: ['sparing', 'frugal', 'prompt'],
+    caughtBy: ['sparing', 'when-due', 'frugal', 'prompt'],
   },
   {
     name: 'readers-never-enter-again',
     what: 'grants of a shared request are kept, but nobody enters again under them',
     // cost, 9. A reader leaves, nobody else wants the lock, a reader of the same node comes: 3(K - 1) messages, not none.
     changes: [requester('first.mode === request.mode && !request.contended', "first.mode === 'exclusive' && request.mode === 'exclusive' && !request.contended")],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'thief-keeps-nothing',
     what: 'a request that stole is released for real, though nobody else wants the lock',
     // cost, 9. A thief leaves, nobody waits, the next caller of its node pays 3(K - 1) messages.
     changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && !request.contended && mayKeep && !request.steals) {')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'its-own-line-counts-as-contention',
     what: 'a lock for which another caller of the same node waits in line is released for real',
     // cost, 9. Callers of one node follow each other, nobody else wants the lock: each pays 3(K - 1) messages.
     changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && !request.contended && mayKeep && this.line.length === 0) {')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
     name: 'contended-renewal-asks-nobody',
     what: 'a holder that hears of others by a Grant that renews its vote asks nobody else before its next repeat',
     // keeps, 14. The Inquire was lost. The vote of an arbiter is lent to the one that waits, and its node dies before the repeat.
     changes: [requester('if (message.contended) this.spread(phase);', '')],
-    caughtBy: ['keeps'],
+    caughtBy: ['keeps', 'spreads'],
   },
   {
     name: 'each-entry-again-renews',
     what: 'whoever enters again under kept grants repeats the Request to all, whether that is due or not',
     // cost, 9. A lock passes from caller to caller of one node a thousand times a second: 2(K - 1) messages each.
     changes: [requester('if (roomIsLow || requesterNowMs >= this.repeatAtMs(held)) askAll', 'if (roomIsLow || requesterNowMs >= 0) askAll')],
-    caughtBy: ['frugal', 'sparing'],
+    caughtBy: ['frugal', 'sparing', 'when-due'],
   },
   {
     name: 'thief-inside-goes-after-those-outside',
@@ -347,6 +347,6 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 2 and 14. A thief is inside, another one waits with the vote of n4, and their nodes cannot reach each other. An arbiter of the one
     // inside dies: it needs the vote of n4, and is not given it.
     changes: [priority('stole: 0, steals: 1', 'stole: 1, steals: 0')],
-    caughtBy: ['fairness', 'keeps'],
+    caughtBy: ['fairness', 'asks-back', 'keeps', 'spreads'],
   },
 ];

@@ -27,7 +27,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 7 (Told). Many callers stand in line at one node and hand the lock over without a message: tokens T .. T+9, the clock stays at T.
     // Then it is released (somebody asks): the Release says T, and the next node enters with about T+4.
     changes: [requester('this.context.clock.reach(token);', "if (this.phase.state === 'waiting') this.context.clock.reach(token);")],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'jumps-for-writers-alone',
@@ -35,7 +35,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 7 (Not told). Clocks of a reader's quorum differ (one has just restarted and jumped). The reader enters with a token above the
     // high one and dies. The next writer meets it in the low arbiter alone and takes a smaller token.
     changes: [arbiter('if (grant.expiresAtMs <= nowMs) clock.reach(', "if (grant.expiresAtMs <= nowMs && grant.mode === 'exclusive') clock.reach(")],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'lends-first-and-jumps-then',
@@ -43,7 +43,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3 and 5.6. Token T of a holder lies up to SLACK above the clock of arbiter a; a restarts, the holder dies. At the end of the
     // silence a lends to one in its queue with its clock from before the jump; with a third, low arbiter the token is below T.
     changes: [node('if (this.isJumpDue) this.jumpFrom(this.clock.bornAt);', 'this.arbiters.onSilence();\n    if (this.isJumpDue) this.jumpFrom(this.clock.bornAt);')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'silence-ends-by-the-timer-alone',
@@ -51,7 +51,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3 and 5.6. The node was paused over the end of its silence (or a message comes in the same millisecond): the Request is handled
     // before the wake, the arbiter is silent no more by its time, and lends without the jump.
     changes: [node('// Before all else: nothing may be lent after the silence with a clock from before.', "if (event.kind === 'wake')")],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'readers-need-no-token-room',
@@ -59,7 +59,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 9 (Enter again). Clocks of the quorum lie almost SLACK apart, or readers enter again very often: the token passes min c + SLACK.
     // The reader dies, the low arbiter jumps to c + SLACK + 1 only, the next writer takes a smaller token than the reader had.
     changes: [requester('entry.token + 1 <= entry.tokenMax', "(first.mode === 'shared' || entry.token + 1 <= entry.tokenMax)")],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'larger-slack-of-before-forgotten',
@@ -67,7 +67,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3, 3.1 and 16.1. All nodes are restarted with a shorter lease. A token of before lay up to the old SLACK above the clock of its
     // arbiter, which begins anew at its ceiling + the new SLACK: with another low arbiter a smaller token is taken.
     changes: [node('Math.max(this.settings.slack, this.birth.slackBefore ?? 0)', 'this.settings.slack')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'wall-clock-of-birth-alone',
@@ -75,7 +75,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3.2 step 4. Wall clocks agree to within a lease, that of b is 0.9 leases ahead, so tokens are. a and b lose their disks; b stays
     // away. a is born at its own wall clock and joins two leases later at that + SLACK: its token with c is below b's.
     changes: [node("if (by === 'wall clock') clock.reach(birth.wallClockUs + (this.nowMs - this.startedMs) * 1000);", "if (by === 'wall clock') clock.reach(birth.wallClockUs);")],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'lends-before-it-joins',
@@ -83,7 +83,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3.2. a lost its disk, its wall clock is behind; b, which knows the highest token, is away. In the second lease a lends to c with
     // a clock near its wall clock at birth: the token is below that of the holder before. Grant numbers fall, too.
     changes: [node('this.silentUntilMs = this.memory.isKnown ? plannedUntilMs : Infinity;', 'this.silentUntilMs = plannedUntilMs;')],
-    caughtBy: ['grant-rises', 'token-covered', 'token-rises', 'fenced', 'new-life', 'ceiling-holds'],
+    caughtBy: ['grant-rises', 'token-covered', 'jumps', 'token-rises', 'fenced', 'new-life', 'ceiling-holds'],
   },
   {
     name: 'born-without-memory-and-exempt-for-life',
@@ -94,7 +94,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
       'if (message.clock > this.clock.ceiling && this.memory.isKnown) {',
       'if (message.clock > this.clock.ceiling && (this.birth.firstStart || this.birth.ceilingOnDisk > 0)) {',
     )],
-    caughtBy: ['ceiling-holds', 'grant-rises', 'token-covered', 'token-rises', 'new-life'],
+    caughtBy: ['ceiling-holds', 'grant-rises', 'token-covered', 'jumps', 'token-rises', 'new-life'],
   },
   {
     name: 'any-written-ceiling-lets-all-go',
@@ -105,7 +105,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
       'for (const { to, message } of heldBack) this.send(to, message);',
       "for (const { to, message } of heldBack) if (to === this.settings.self) this.toSelf.push(message); else this.effects.push({ kind: 'send', to, message });",
     )],
-    caughtBy: ['ceiling-holds', 'grant-rises', 'token-covered', 'token-rises', 'new-life'],
+    caughtBy: ['ceiling-holds', 'grant-rises', 'token-covered', 'jumps', 'token-rises', 'new-life'],
   },
   {
     name: 'jump-stops-at-the-ceiling',
@@ -113,7 +113,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 7 (Not told). In the first blocks of a life the ceiling is nearer than SLACK: a holder dies whose token lies far above this
     // arbiter's clock, and the next one takes a smaller token by this vote.
     changes: [arbiter('clock.reach(grant.sentClock + settings.slack + 1);', 'clock.reach(Math.min(grant.sentClock + settings.slack + 1, clock.ceiling));')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'no-jump-where-a-message-finds-it-run-out',
@@ -124,7 +124,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
       '} else if (arbiter.deadlineMs <= this.context.nowMs) {',
       '} else if (arbiter.deadlineMs <= this.context.nowMs) {\n      arbiter.grants = arbiter.grants.filter((grant) => grant.expiresAtMs > this.context.nowMs);',
     )],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'enters-again-by-its-own-clock',
@@ -132,7 +132,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 7 (Entering again). The node's clock ran ahead meanwhile, by another lock: a dead holder's vote ran out at it, or a peer's clock
     // was high. The token lies above c + SLACK of the votes; the holder dies, its arbiters jump short of it.
     changes: [requester('const held = this.enter(request, entry, entry.token + 1);', 'const held = this.enter(request, entry, Math.max(entry.token + 1, this.context.clock.now));')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'joins-at-once-when-it-has-met-nobody',
@@ -140,7 +140,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3.2 step 4. Cut off for a lease after it lost its disk, its wall clock behind: its peers, which remember and come back a moment
     // later, are not asked. It lends with a clock below theirs. (Peers' handshakes bring their clocks, so it must lend to one that is low.)
     changes: [memory('if (nowMs >= state.untilMs) return true;', 'if (nowMs >= state.untilMs || this.remembering.size === 0) return true;')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'longer-lease-of-before-forgotten',
@@ -172,7 +172,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 4.2. Soon after a restart the wall clock is set forward by a lease, which looks like sleep: the arbiter lends at once (and
     // without the jump), while a vote of its earlier life is valid.
     changes: [arbiter('return this.context.nowMs < this.context.silentUntilMs;', 'return this.context.requesterNowMs < this.context.silentUntilMs;')],
-    caughtBy: ['exclusion', 'lease-inside', 'token-covered', 'token-rises', 'new-life'],
+    caughtBy: ['exclusion', 'lease-inside', 'token-covered', 'jumps', 'token-rises', 'new-life'],
   },
   {
     name: 'stop-frees-what-is-recalled',
@@ -236,7 +236,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 7. The clock of the node went up by more than SLACK since it asked (an arbiter elsewhere jumped, another lock told it). It enters
     // again with a token that its votes do not allow, and dies; its arbiters jump to less.
     changes: [requester('const held = this.enter(request, entry, entry.token + 1);', 'const held = this.enter(request, entry, this.context.clock.tick());')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {
     name: 'jumps-from-the-clock-of-now',
@@ -244,7 +244,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3.1. A node dies with grants of several locks at several arbiters: each jump is added to the one before, and the clock gains more
     // than real time does. When all disks are lost then, those that join by wall clock are below the tokens of before.
     changes: [arbiter('clock.reach(grant.sentClock + settings.slack + 1);', 'clock.reach(clock.now + settings.slack + 1);')],
-    caughtBy: ['token-rises', 'fenced', 'token-covered', 'new-life', 'prompt'],
+    caughtBy: ['token-rises', 'fenced', 'token-covered', 'jumps', 'new-life', 'prompt'],
   },
   {
     name: 'held-back-and-sent-with-a-newer-clock',
@@ -252,7 +252,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3 and 7. A Grant waits for the disk while the clock goes on. Its requester may take a token SLACK above the clock that comes with it;
     // the arbiter jumps past SLACK above the clock that it said.
     changes: [node('for (const { to, message } of heldBack) this.send(to, message);', 'for (const { to, message } of heldBack) this.send(to, { ...message, clock: this.clock.now });')],
-    caughtBy: ['token-covered', 'token-rises', 'fenced'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {
     name: 'joins-slack-above-its-birth',

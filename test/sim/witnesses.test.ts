@@ -15,16 +15,17 @@ const NO_ACCOUNTS = { first: [], last: [] };
 const ALWAYS = [
   'NoStorm', 'CallersKnown', 'Openings', 'CeilingHolds', 'GrantRises', 'RequestUnique', 'Exclusion', 'TokenRises', 'Deadlock', 'LostAtOnce',
   'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'Usable', 'NewLife',
+  'JumpsWhenNotTold',
 ];
 
 const BESIDE: Readonly<Record<Profile, readonly string[]>> = {
-  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing'],
-  frugal: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Frugal'],
-  swarm: ['LeaseInside', 'TokenCovered'],
-  relentless: ['LeaseInside', 'TokenCovered'],
+  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing', 'AsksBack', 'RepeatsWhenDue'],
+  frugal: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Frugal', 'RepeatsWhenDue'],
+  swarm: ['LeaseInside', 'TokenCovered', 'Spreads'],
+  relentless: ['LeaseInside', 'TokenCovered', 'Spreads'],
   spaced: ['LeaseInside', 'TokenCovered', 'Struck', 'KeepsWhenOthersAreStruck', 'Spreads', 'Prompt'],
-  steadfast: ['LeaseInside', 'TokenCovered', 'KeepsWhileQuorumLives'],
-  adrift: [],
+  steadfast: ['LeaseInside', 'TokenCovered', 'KeepsWhileQuorumLives', 'Spreads'],
+  adrift: ['Spreads'],
 };
 
 function namesOf(profile: Profile): string[] {
