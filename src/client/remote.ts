@@ -44,6 +44,7 @@ export class RemoteLockManager extends BaseLockManager {
       return () => clearTimeout(timer);
     },
   };
+  protected override readonly saysQueued = true;
   /** Which node to ask first: the last that answered. */
   private preferred = 0;
   private readonly closing = new AbortController();

@@ -18,6 +18,8 @@ import type {
 
 export abstract class BaseLockManager implements LockManager {
   protected abstract readonly time: ManagerTime;
+  /** Whether `begin` calls the `onQueued` of its options when the lock is not had at once. */
+  protected readonly saysQueued: boolean = false;
   private readonly permitLines = new Map<string, PermitLine>();
   /**
    * Ask for one lock. Name and options have been checked, and the signal is not aborted. Rejects with the
@@ -132,6 +134,7 @@ export abstract class BaseLockManager implements LockManager {
     const line: PermitLine = new PermitLine(semaphore, permits, {
       time: this.time,
       begin: (name, options) => this.beginUnlessAborted(name, options),
+      saysQueued: this.saysQueued,
       isTakenHere: (name) => this.isTakenHere(name),
       query: () => this.query({ scope: 'cluster' }),
     }, () => {

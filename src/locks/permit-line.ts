@@ -17,8 +17,14 @@ import type { LockManagerSnapshot, LockOptions, SemaphoreRequestOptions } from '
 /** For so many permits a caller asks at once. A semaphore with no more permits is never looked up. */
 const ASKED_MAX = 4;
 
-/** How long a permit may take before another is asked for too. */
+/** How long a permit may take before another is asked for too: from when it is known that it was not had at once. */
 const HEAD_START_MS = 50;
+
+/** The same where the node knows of nobody who has it: most likely its votes are on their way. */
+const VOTES_HEAD_START_MS = 200;
+
+/** When nobody says so for so long, another is asked for all the same. Sooner, more requests would only burden who is busy. */
+const UNHEARD_MS = 1_000;
 
 /** How often it is looked up who holds what, while one caller waits. */
 const LOOK_MS = 1_000;
@@ -29,7 +35,9 @@ const SEEN_MS = 2_000;
 /** What a line asks of its manager. */
 export interface PermitLineParts {
   readonly time: ManagerTime;
-  readonly begin: (name: string, options: LockOptions) => Promise<ManagedLock>;
+  readonly begin: (name: string, options: LockOptions & { readonly onQueued: (lock: string, ahead: readonly string[]) => void }) => Promise<ManagedLock>;
+  /** Whether `onQueued` is called when a permit is not had at once. */
+  readonly saysQueued: boolean;
   /** Whether a caller known here has this permit or waits for it, be it another process. */
   readonly isTakenHere: (name: string) => boolean;
   /** Who holds and wants what in the cluster. */
@@ -179,7 +187,7 @@ class Seeker {
   private readonly refused = new Set<number>();
   private readonly askedMs: number;
   private readonly deadlineMs: number;
-  private readonly stepMs: number;
+  private readonly stepMsMax: number;
   private promisedUntilMs = -Infinity;
   private readonly stopListening: () => void;
   private forgetStep: (() => void) | undefined;
@@ -197,7 +205,7 @@ class Seeker {
     const patienceMs = ifAvailable === true ? Math.min(waitMs, IF_AVAILABLE_MS) : waitMs;
     this.deadlineMs = this.askedMs + patienceMs;
     // As many as it may ask for are asked for in the first half of the time.
-    this.stepMs = Math.min(HEAD_START_MS, patienceMs / (2 * ASKED_MAX));
+    this.stepMsMax = patienceMs / (2 * ASKED_MAX);
     this.stopListening = signal === undefined ? () => undefined : onAbort(signal, () => this.end(() => this.reject(signal.reason)));
   }
 
@@ -223,20 +231,28 @@ class Seeker {
     const { time } = this.line.parts;
     if (this.deadlineMs < Infinity) this.forgetDeadline = time.schedule(() => this.onDeadline(), this.deadlineMs - this.askedMs);
     const isAsked = this.askNext(preferred);
-    if (this.stepMs === 0) while (isAsked && this.asked < ASKED_MAX && this.askNext(-1));
+    if (this.stepMsMax === 0) while (isAsked && this.asked < ASKED_MAX && this.askNext(-1));
   }
 
   ask(permit: number, isFree: boolean): void {
-    const { begin, time } = this.line.parts;
+    const { begin, time, saysQueued } = this.line.parts;
     // It will have that one, unless somebody elsewhere is faster.
     if (isFree) this.promisedUntilMs = time.nowMs() + HEAD_START_MS;
     if (this.asked >= ASKED_MAX) this.giveUpLast();
     const { label, ifAvailable, waitMs } = this.options;
     const line = new AbortController();
+    const askedMs = time.nowMs();
+    const onQueued = (_lock: string, ahead: readonly string[]): void => {
+      if (this.lines.get(permit) !== line) return;
+      this.forgetStep?.();
+      this.forgetStep = undefined;
+      // The answers of a busy node take longer, and its grants too.
+      this.widenSoon(Math.max(2 * (time.nowMs() - askedMs), ahead.length === 0 ? VOTES_HEAD_START_MS : 0));
+    };
     this.lines.set(permit, line);
     this.line.asks(permit);
     begin(permitName(this.line.semaphore, permit), {
-      signal: line.signal,
+      signal: line.signal, onQueued,
       ...(label === undefined ? {} : { label }),
       ...(ifAvailable === true ? { ifAvailable } : {}),
       ...(waitMs === undefined ? {} : { waitMs: Math.max(0, this.askedMs + waitMs - time.nowMs()) }),
@@ -247,12 +263,13 @@ class Seeker {
         if (this.lines.get(permit) === line) this.onFailed(permit, error);
       },
     );
-    this.widenSoon();
+    this.widenSoon(saysQueued ? UNHEARD_MS : 0);
   }
 
   /** If it has to wait, it asks for another one too, unless it asks for enough. */
-  widenSoon(): void {
-    if (this.asked < ASKED_MAX) this.forgetStep ??= this.line.parts.time.schedule(() => this.step(), this.stepMs);
+  widenSoon(atLeastMs = 0): void {
+    const inMs = Math.min(this.stepMsMax, Math.max(HEAD_START_MS, atLeastMs));
+    if (this.asked < ASKED_MAX) this.forgetStep ??= this.line.parts.time.schedule(() => this.step(), inMs);
   }
 
   refuse(reason: LockError): void {
