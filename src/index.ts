@@ -6,7 +6,7 @@
  */
 export { startNode } from './node/start';
 export type { MaekawaNode, StartOptions } from './node/start';
-export type { StopOptions } from './node/stop';
+export type { StopOptions } from './node/stop-options';
 export type { ClientLimits } from './service/limits';
 export type {
   CallersStatus, LockStatus, MessageCounts, MessageKind, NodeState, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,

@@ -30,7 +30,7 @@ import { assembleNode } from './assemble';
 import { lifeToCome } from './earlier-life';
 import type { LifeToCome } from './earlier-life';
 import { NodeStop } from './stop';
-import type { StopOptions } from './stop';
+import type { StopOptions } from './stop-options';
 import { NoticeLog, certificateNotices, namesakeNotices, noticesOf, standingNotices } from './notices';
 import type { Notice } from './notices';
 import { ephemeralDirectory, openDataDirectory } from '../runtime/data-directory';

@@ -13,21 +13,13 @@ import type { LockInfo } from '../locks/types';
 import type { Logger } from '../log';
 import type { Runtime } from '../runtime/runtime';
 import { visible } from '../visible';
+import type { StopOptions } from './stop-options';
 
 /** How often the log says what a stop waits for. */
 const PROGRESS_MS = 5_000;
 
 /** So many locks are named in the log; the others are counted. */
 const NAMED_MAX = 5;
-
-/** How `MaekawaNode.stop` stops a node. */
-export interface StopOptions {
-  /**
-   * For so many milliseconds what is held may go on, by callers of this process and by clients: the node renews it, and lends
-   * its vote to others. It stops as soon as nothing is held any more. At most 2^31 − 1. Default 0.
-   */
-  readonly graceMs?: number;
-}
 
 export interface StopParts {
   readonly id: NodeId;

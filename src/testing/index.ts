@@ -15,7 +15,7 @@ import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/type
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
 import { NodeStop } from '../node/stop';
-import type { StopOptions } from '../node/stop';
+import type { StopOptions } from '../node/stop-options';
 import type { DataDirectory } from '../runtime/data-directory';
 import type { NodeTime } from '../runtime/monotonic-time';
 import type { FamilyLayout } from '../quorum';
