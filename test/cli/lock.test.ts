@@ -345,7 +345,7 @@ describe('maekawa lock', () => {
   test('--semaphore without a command prints the token and whose it is; --json too', async () => {
     const program = lock('seats', '--semaphore', '1', '--json');
     const [, token] = await program.prints(/^(\d+) -permit 0 of seats$/m);
-    expect(program.errors).toContain(`{"lock":"seats","event":"held","token":${token},"permit":"-permit 0 of seats",`);
+    expect(program.errors).toContain(`"lock":"seats","event":"held","token":${token},"permit":"-permit 0 of seats",`);
     program.signal('SIGTERM');
     await program.ended;
   });
