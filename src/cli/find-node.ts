@@ -1,11 +1,13 @@
 /** Which node a command talks to: the one named, or the first of the configuration that answers, this machine's first. */
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import type { NodeId } from '../core';
 import { LockError } from '../errors';
+import type { StatusReply } from '../client-protocol/schema';
 import { NodeConnection, reasonOfSilence } from '../client/node-connection';
 import { RemoteLockManager } from '../client/remote';
 import { NODE_OPTIONS, clientTlsOf, parseAddress } from './options';
@@ -13,6 +15,8 @@ import type { TlsOptions } from './options';
 
 /** How long a node that listens may take to answer. */
 const ANSWER_MS = 1_000;
+/** When none answers, all are asked again after so long. */
+const AGAIN_MS = 250;
 
 export interface FindNodeOptions extends TlsOptions {
   readonly config: string;
@@ -27,11 +31,27 @@ export function findNodeOptions(): Option[] {
   ].map((option) => option.helpGroup(NODE_OPTIONS));
 }
 
+export interface FoundNode {
+  readonly manager: RemoteLockManager;
+  /** Which cluster the node belongs to, and how its quorums are made. */
+  readonly cluster: string;
+  /** Why no lock can be had through any of the nodes now; null if one can be. */
+  readonly whyNone: () => Promise<string | null>;
+}
+
+export interface Patience {
+  /** How long a node may take to come up. */
+  readonly waitMs: number;
+  /** Called when none answers, and looked for again. */
+  readonly onNone: (why: string) => void;
+}
+
 /**
  * The locks of a node that answers. The caller closes them.
  * @throws LockError `unreachable` when none does, `protocol` when there is no talking to any that was tried, `config` for a wrong configuration or node id; the signal's reason
  */
-export async function findNode(options: FindNodeOptions, signal: AbortSignal): Promise<RemoteLockManager> {
+export async function findNode(options: FindNodeOptions, { waitMs, onNone }: Patience, signal: AbortSignal): Promise<FoundNode> {
+  const deadlineMs = performance.now() + waitMs;
   const tls = clientTlsOf(options);
   signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
@@ -40,32 +60,53 @@ export async function findNode(options: FindNodeOptions, signal: AbortSignal): P
   const { nodes, cluster } = await Promise.race([candidates(options), aborted]);
   const clients = nodes.map(({ id, address }) => new NodeConnection(address, { tls, cluster, node: id }));
   try {
-    const silences: LockError[] = [];
-    for (const [index, client] of clients.entries()) {
-      const silence = await Promise.race([silenceOf(client), aborted]);
-      if (silence !== null) {
-        silences.push(silence);
-        continue;
+    for (;;) {
+      const silences: LockError[] = [];
+      for (const [index, client] of clients.entries()) {
+        const answer = await Promise.race([statusOf(client), aborted]);
+        if (answer instanceof LockError) {
+          silences.push(answer);
+          continue;
+        }
+        // Should it stop while a lock is waited for, the others are asked.
+        const manager = new RemoteLockManager([...clients.slice(index), ...clients.slice(0, index)]);
+        return { manager, cluster: `${answer.cluster} ${answer.layout}`, whyNone: () => whyNone(clients) };
       }
-      // Should it stop while a lock is waited for, the others are asked.
-      return new RemoteLockManager([...clients.slice(index), ...clients.slice(0, index)]);
+      const [only] = silences;
+      const why = noneOf(clients, silences);
+      // Waiting does not teach anybody another protocol.
+      const code = silences.every((each) => each.code === 'protocol') ? 'protocol' : 'unreachable';
+      if (code === 'protocol' || performance.now() + AGAIN_MS > deadlineMs) {
+        if (only !== undefined && silences.length === 1) throw only;
+        throw new LockError(code, `${why}. Start one with \`maekawa node --id …\`, or name another with --address`);
+      }
+      onNone(why);
+      await Promise.race([sleep(AGAIN_MS), aborted]);
     }
-    const [only] = silences;
-    if (only !== undefined && silences.length === 1) throw only;
-    const tried = clients.map(({ address }, index) => `${address} (${reasonOfSilence(silences[index]) ?? 'no answer'})`).join(', ');
-    const code = silences.every((each) => each.code === 'protocol') ? 'protocol' : 'unreachable';
-    throw new LockError(code, `no node answers at ${tried}. Start one with \`maekawa node --id …\`, or name another with --address`);
   } catch (error) {
     await Promise.all(clients.map((client) => client.close()));
     throw error;
   }
 }
 
-/** Why it does not answer; null when it does. @throws LockError when it refuses: it is a node of another cluster */
-async function silenceOf(client: NodeConnection): Promise<LockError | null> {
+function noneOf(clients: readonly NodeConnection[], silences: readonly LockError[]): string {
+  return `no node answers at ${clients.map(({ address }, index) => `${address} (${reasonOfSilence(silences[index]) ?? 'no answer'})`).join(', ')}`;
+}
+
+async function whyNone(clients: readonly NodeConnection[]): Promise<string | null> {
+  const all = await Promise.all(clients.map((client) => statusOf(client).catch((error: unknown) => error)));
+  const silences = all.filter((each) => each instanceof LockError);
+  const answers = all.filter((each): each is StatusReply => !(each instanceof Error));
+  const [first] = answers;
+  if (first === undefined) return noneOf(clients, silences);
+  // A node of a version that does not tell is taken for one that serves.
+  return answers.some(({ state }) => state?.servesLocks ?? true) ? null : `node ${first.node}: ${first.state?.text ?? ''}`;
+}
+
+/** Its status, or why it does not answer. @throws LockError when it refuses: it is a node of another cluster */
+async function statusOf(client: NodeConnection): Promise<StatusReply | LockError> {
   try {
-    await client.status(ANSWER_MS);
-    return null;
+    return await client.status(ANSWER_MS);
   } catch (error) {
     if (!(error instanceof LockError) || reasonOfSilence(error) === null) throw error;
     return error;

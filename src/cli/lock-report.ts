@@ -10,6 +10,8 @@ export type Happening =
   | { readonly event: 'waiting'; readonly for: string; readonly held: readonly LockInfo[]; readonly others: number; readonly ahead: readonly string[] }
   /** `permit`: of a semaphore the name of the lock whose token it is. */
   | { readonly event: 'held'; readonly token: number; readonly permit?: string; readonly validForMs: number }
+  /** No lock can be had anywhere now. */
+  | { readonly event: 'blocked'; readonly text: string }
   | { readonly event: 'started'; readonly pid: number }
   | { readonly event: 'warning'; readonly text: string }
   | { readonly event: 'ended'; readonly exitCode: number }
@@ -41,6 +43,9 @@ export function teller(name: string, options: TellerOptions): Tell {
         return;
       case 'held':
         if (verbose === true) complain(`holding ${lockTitle(happening.permit ?? name)}, token ${happening.token}`);
+        return;
+      case 'blocked':
+        complain(`waiting: ${visible(happening.text)}`);
         return;
       case 'warning':
       case 'failed':

@@ -7,10 +7,11 @@ import type { RemoteOptions } from '../client/remote-request';
 import type { RemoteLockManager } from '../client/remote';
 import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';
-import { DieOf, ENDING, ExitWith, exitCodeOf } from './exit-codes';
+import { DieOf, ENDING, EXIT, ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
-import type { FindNodeOptions } from './find-node';
-import { isAbout } from './holders';
+import type { FindNodeOptions, FoundNode } from './find-node';
+import { HELD_VARIABLE, heldAround, refuseNested } from './held-locks';
+import type { HeldAround } from './held-locks';
 import { rawWords } from './inherited';
 import type { Word } from './inherited';
 import { isHeard, teller } from './lock-report';
@@ -21,11 +22,7 @@ import { NODE_OPTIONS, checkLockNames, configOption, durationOption, tlsOptions 
 import { printText } from './print';
 import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
-
-/** A request that waits for longer than this is reported. */
-const WAITING_TOLD_MS = 200;
-/** How often a waiting command looks whether somebody else holds the lock now. */
-const WAITING_LOOK_MS = 2_000;
+import { BlockedTeller, WaitingTeller } from './waiting';
 
 interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly also?: readonly string[];
@@ -38,6 +35,7 @@ interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly keepDaemons?: true;
   readonly onLost: OnLost;
   readonly grace?: number;
+  readonly conflictExitCode?: number;
 }
 
 const WAITING_OPTIONS = 'Waiting:';
@@ -53,6 +51,7 @@ const LOCK_ENVIRONMENT: readonly Entry[] = [
   ['MAEKAWA_TOKEN', 'for the command: its fencing token, larger than that of every earlier holder of the lock, or of the permit'],
   ['MAEKAWA_VALID_MS', 'for the command: for how many milliseconds the lock was valid without renewal when the command began'],
   ['MAEKAWA_SEMAPHORE', 'for the command, with --semaphore: the name of the semaphore'],
+  [HELD_VARIABLE, 'for a maekawa lock in the command: which locks it runs under. One that would wait for itself is refused (exit code 64)'],
   ['MAEKAWA_TOKENS', 'for the command, with --also: a JSON object with the token of each lock'],
   [MARK_VARIABLE, 'marks every process that the command starts, so that maekawa can end it with the lock even when it leaves the process group (on Linux)'],
 ];
@@ -69,7 +68,7 @@ export function lockCommand(): Command {
   const command = new Command('lock')
     .description('run a command while holding a lock')
     .usage('[options] <name> [--] [<command> [<argument>...]]')
-    .argument('<name>', 'the lock: any text that does not begin with -')
+    .argument('<name>', 'the lock: any text that does not begin with -. A script that is given the name writes maekawa lock -- "$NAME" -- COMMAND')
     .argument('[command...]', 'what to run, and its arguments; without it maekawa prints the token (with --semaphore also the name of the permit) and holds the lock until a signal comes')
     .optionsGroup('Which lock:')
     .option('-a, --also <lock>', 'hold this lock too (repeatable): all of them or none, without deadlock', (name: string, before: string[] = []) => [...before, name])
@@ -77,7 +76,8 @@ export function lockCommand(): Command {
     .option('--semaphore <permits>', 'let in so many holders at a time (1 to 64); everybody must give the same number', parsePermits)
     .optionsGroup(WAITING_OPTIONS)
     .option('-n, --try', 'give up unless the lock is free; the answer takes about one round trip')
-    .addOption(durationOption('-w, --wait <duration>', 'give up after this time, such as 500ms, 10s or 5m; 0s means --try (default: wait for ever)'));
+    .addOption(durationOption('-w, --wait <duration>', 'give up after this time, such as 500ms, 10s or 5m; 0s means --try (default: wait for ever). A node may come up meanwhile; without --wait one must answer at once'))
+    .option('-E, --conflict-exit-code <code>', 'exit with this code, and not with 124, when the lock is not free or does not become free in time', parseExitCode);
   return withManual(withCommonOptions(command), {
     description: [
       'Asks a node for the lock, waits in line with all who asked, runs the command while it holds the lock, and gives the lock back. A signal that comes while it waits makes it give up at once.',
@@ -88,6 +88,7 @@ export function lockCommand(): Command {
     examples: [
       ['maekawa lock invoices -- ./job.sh --month 11'],
       ['maekawa lock invoices --try -- ./job.sh', 'exit code 124 if somebody else holds it'],
+      ['maekawa lock nightly --try -E 0 -- ./job.sh', 'for cron: one machine runs it, and no other complains'],
       ['maekawa lock invoices --wait 10s -- ./job.sh'],
       ['maekawa lock reports --shared -- ./read.sh'],
       ['maekawa lock from --also to -- ./transfer.sh', 'both or none'],
@@ -137,6 +138,11 @@ function withCommonOptions(command: Command): Command {
   return command;
 }
 
+function parseExitCode(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 255) throw new InvalidArgumentError('Write a whole number from 0 to 255.');
+  return Number(text);
+}
+
 function parsePermits(text: string): number {
   if (!/^[1-9]\d?$/.test(text) || Number(text) > 64) throw new InvalidArgumentError('Write a whole number from 1 to 64.');
   return Number(text);
@@ -150,22 +156,41 @@ async function run(name: string, command: readonly string[], options: LockComman
   const interrupted = new AbortController();
   // Once the command runs, it gets the signals, and this process ends when the command does.
   for (const signal of ENDING) process.on(signal, () => interrupted.abort(new DieOf(signal)));
+  const blocked = new BlockedTeller(tell);
   try {
-    const manager = await findNode(options, interrupted.signal);
+    const askedMs = performance.now();
+    const found = await findNode(options, { waitMs: options.wait ?? 0, onNone: (why) => blocked.saw(why) }, interrupted.signal);
+    const { manager } = found;
     try {
-      await hold(manager, name, command, options, steals, interrupted.signal, tell);
+      await refuseWaitingForItself(found, name, options, steals);
+      const leftMs = blocked.hasSeen && options.wait !== undefined ? Math.max(1, options.wait - Math.round(performance.now() - askedMs)) : options.wait;
+      blocked.watch(found.whyNone);
+      await hold(found, name, command, { ...options, ...(leftMs === undefined ? {} : { wait: leftMs }) }, steals, interrupted.signal, (happening) => {
+        if (happening.event === 'held') blocked.end();
+        tell(happening);
+      });
     } finally {
+      blocked.end();
       await manager.close();
     }
   } catch (error) {
     if (!(error instanceof LockError)) throw error;
-    tell({ event: 'failed', code: error.code, text: error.message, exitCode: exitCodeOf(error) });
-    throw new ExitWith(exitCodeOf(error));
+    const exitCode = error.code === 'timeout' ? (options.conflictExitCode ?? EXIT.timeout) : exitCodeOf(error);
+    tell({ event: 'failed', code: error.code, text: error.message, exitCode });
+    throw new ExitWith(exitCode);
   }
 }
 
+/** It could never have it. With --try or --wait 0s the answer comes by itself; a thief takes it even so. */
+async function refuseWaitingForItself({ manager, cluster }: FoundNode, name: string, { also = [], shared, semaphore, try: tries, wait }: LockCommandOptions, steals: boolean): Promise<void> {
+  const around = heldAround(process.env);
+  if (around.length === 0 || steals || tries === true || wait === 0) return;
+  const { held } = await manager.query({ scope: 'cluster' });
+  refuseNested({ cluster, names: [name, ...also], mode: shared === true ? 'shared' : 'exclusive', ...(semaphore === undefined ? {} : { permits: semaphore }) }, around, held);
+}
+
 async function hold(
-  manager: RemoteLockManager, name: string, command: readonly string[], options: LockCommandOptions, steals: boolean, interrupted: AbortSignal, tell: Tell,
+  { manager, cluster }: FoundNode, name: string, command: readonly string[], options: LockCommandOptions, steals: boolean, interrupted: AbortSignal, tell: Tell,
 ): Promise<void> {
   const held = await acquire(manager, name, options, steals, interrupted, tell);
   try {
@@ -179,7 +204,7 @@ async function hold(
     }
     const end = await supervise(held, {
       command: [file, ...args],
-      env: { ...process.env, ...environment(name, held) },
+      env: { ...process.env, ...environment(name, held, cluster) },
       onLost: options.onLost,
       keepDaemons: options.keepDaemons === true,
       ...(options.grace === undefined ? {} : { graceMs: options.grace }),
@@ -258,53 +283,15 @@ async function take(manager: RemoteLockManager, name: string, { also, semaphore 
   return { locks: [lock], signal: lock.signal, validForMs: () => lock.validForMs() };
 }
 
-/** Says who holds the lock that is waited for, and says it again when that changes. */
-class WaitingTeller {
-  private ahead: readonly string[] = [];
-  /** A free lock is there in a moment. */
-  private timer = setTimeout(() => void this.look(), WAITING_TOLD_MS);
-  private isOver = false;
-  private told: string | null = null;
-
-  constructor(
-    private readonly manager: RemoteLockManager,
-    private readonly tell: Tell,
-    private lockName: string,
-  ) {}
-
-  /** Of several locks this is the one that the others wait for. */
-  queued(lockName: string, ahead: readonly string[]): void {
-    this.lockName = permitOf(lockName)?.semaphore ?? lockName;
-    this.ahead = ahead;
-  }
-
-  end(): void {
-    this.isOver = true;
-    clearTimeout(this.timer);
-  }
-
-  private async look(): Promise<void> {
-    const { held, pending } = await this.manager.query({ scope: 'cluster' }).catch(() => ({ held: [], pending: [] }));
-    if (this.isOver) return;
-    const { lockName, ahead } = this;
-    const holders = held.filter((each) => isAbout(each.name, lockName));
-    const who = JSON.stringify(holders.map((each) => [each.clientId, each.name, each.token]));
-    if (who !== this.told) {
-      this.told = who;
-      const waiting = pending.filter((each) => each.name === lockName).length;
-      this.tell({ event: 'waiting', for: lockName, held: holders, others: Math.max(0, waiting - 1), ahead });
-    }
-    this.timer = setTimeout(() => void this.look(), WAITING_LOOK_MS);
-  }
-}
-
 /** Name and token are a pair: of a semaphore those of the permit, for the tokens of different permits do not compare. */
-function environment(name: string, { locks, validForMs }: Held): NodeJS.ProcessEnv {
+function environment(name: string, { locks, validForMs }: Held, cluster: string): NodeJS.ProcessEnv {
   const { name: lock, token } = locks[0] ?? { name, token: 0 };
+  const around: HeldAround[] = [...heldAround(process.env), ...locks.map((each) => ({ cluster, lock: each.name, mode: each.mode, token: each.token }))];
   return {
     MAEKAWA_LOCK: lock,
     MAEKAWA_TOKEN: String(token),
     MAEKAWA_VALID_MS: String(Math.floor(validForMs())),
+    [HELD_VARIABLE]: JSON.stringify(around),
     ...(permitOf(lock) === null ? {} : { MAEKAWA_SEMAPHORE: name }),
     ...(locks.length < 2 ? {} : { MAEKAWA_TOKENS: JSON.stringify(Object.fromEntries(locks.map((each) => [each.name, each.token]))) }),
   };

@@ -21,7 +21,7 @@ export function parseDurationMs(text: string): number {
 /** For an option given several times: `--peer n2=host:port`. */
 export function collectPeers(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');
-  if (at < 1 || !/:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write a node id and its address, such as n2=10.0.0.2:7001.');
+  if (at < 1 || !isAddress(text.slice(at + 1))) throw new InvalidArgumentError('Write a node id and its address, such as n2=10.0.0.2:7001.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
@@ -32,8 +32,13 @@ export function collectLimits(text: string, before: Record<string, number> = {})
   return { ...before, [name]: Number(number) };
 }
 
+/** Without brackets nobody could tell where an IPv6 address ends and its port begins. */
+function isAddress(text: string): boolean {
+  return /^(\[[^\s[\]]+\]|[^\s:[\]]+):\d{1,5}$/.test(text);
+}
+
 export function parseAddress(text: string): string {
-  if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Write host:port, such as 127.0.0.1:7001.');
+  if (!isAddress(text)) throw new InvalidArgumentError('Write host:port, such as 127.0.0.1:7001 or [::1]:7001.');
   return text;
 }
 
