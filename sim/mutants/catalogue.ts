@@ -17,9 +17,29 @@ export const MUTANTS: readonly Mutant[] = [
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
 export const PLANTABLE: readonly Mutant[] = [...MUTANTS, CANARY];
 
-/** @throws RangeError that names all there are when there is none of this name */
+/** @throws RangeError that names those that are like it, or all there are, when there is none of this name */
 export function planted(name: string): Mutant {
   const mutant = PLANTABLE.find((each) => each.name === name);
-  if (mutant === undefined) throw new RangeError(`there is no mutant "${name}"; there are ${PLANTABLE.map((each) => each.name).join(', ')}`);
-  return mutant;
+  if (mutant !== undefined) return mutant;
+  const names = PLANTABLE.map((each) => each.name);
+  const alike = likest(name, names);
+  throw new RangeError(`there is no mutant "${name}"; ${alike.length > 0 ? `did you mean ${alike.join(' or ')}?` : `there are ${names.join(', ')}`}`);
+}
+
+const LIKE_MAX = 3;
+/** Two names are alike when they share so much of their pairs of letters. */
+const LIKE_MIN = 0.5;
+
+function likest(name: string, names: readonly string[]): string[] {
+  const own = pairsOf(name);
+  return names
+    .map((each) => ({ each, likeness: (2 * [...pairsOf(each)].filter((pair) => own.has(pair)).length) / (own.size + pairsOf(each).size) }))
+    .filter(({ likeness }) => likeness >= LIKE_MIN)
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, LIKE_MAX)
+    .map(({ each }) => each);
+}
+
+function pairsOf(name: string): Set<string> {
+  return new Set(Array.from({ length: Math.max(0, name.length - 1) }, (_, i) => name.slice(i, i + 2)));
 }

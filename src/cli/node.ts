@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { Command, Option } from 'commander';
+import { readConfiguration } from '../config';
 import { LockError } from '../errors';
 import type { LogThreshold, Logger } from '../log';
 import { startNode } from '../node/start';
@@ -14,6 +15,7 @@ import { withManual } from './manual';
 import { jsonLog, terminalLog } from './node-log';
 import { checkLockNames, collectLimits, collectPeers, configOption, durationOption, parseAddress, parseLimit, tlsFilesOf, tlsOptions } from './options';
 import type { TlsOptions } from './options';
+import { untilNameKnown } from './own-name';
 import { runWorkload } from './workload';
 
 const ADDRESS_OPTIONS = 'Addresses:';
@@ -80,6 +82,7 @@ export function nodeCommand(): Command {
       `What clients may use of the node is limited, so that one client cannot take what others need. A call beyond a limit is refused with the reason. --limit changes one: ${Object.entries(DEFAULT_LIMITS).map(([name, limit]) => `${name}=${limit}`).join(', ')}.`,
       'SIGTERM and SIGINT stop the node. It takes no new request, and who waits through it goes on to another node. With --grace it then waits for the locks that are held through it, by its own process and by clients: it renews them and lends its vote, and logs what it waits for. At the end of the grace, or at a second signal, it tells the holders to stop, and ends within half a second. A further signal ends it at once; what is held then ends with its lease.',
       'SIGHUP does not stop a node. It reads its configuration only when it starts, and TLS files again when they change.',
+      'If this machine does not know the name on which the node is to listen, the node says so and waits until it does.',
       'A node reads its TLS files again when they change, so a renewed certificate, or another authority, needs no restart. Files that do not fit each other or could not work are not used; the log says why.',
       'On a terminal, type `help` to see the commands. Ctrl-C stops the node in good order, as SIGTERM does, and so does the end of the input.',
     ],
@@ -109,6 +112,8 @@ async function run(options: NodeOptions): Promise<void> {
 
   let node: MaekawaNode;
   try {
+    const address = options.listen ?? readConfiguration(options.config).nodes.find(({ id }) => id === options.id)?.address;
+    if (address !== undefined) await untilNameKnown(address, log, () => stopper.wasOrdered);
     node = await startNode({
       id: options.id,
       config: options.config,

@@ -1,5 +1,6 @@
 /** `maekawa quorums init`: writes a configuration to start from. Law: it never overwrites one unless told to. */
 import { existsSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { describeFaults, validate } from '../config';
@@ -12,9 +13,11 @@ import type { Output } from './quorums-common';
 
 const FAMILIES: readonly Family[] = ['grid', 'majority', 'plane', 'explicit'];
 const LINE_WIDTH_MAX = 100;
+const HOST_DEFAULT = '127.0.0.1';
 
 interface InitOptions {
-  readonly nodes: number;
+  readonly nodes?: number;
+  readonly hosts?: readonly string[];
   readonly family: Family;
   readonly columns?: number;
   readonly out: string;
@@ -27,12 +30,13 @@ interface InitOptions {
 export function initCommand(output: Output): Command {
   const command = new Command('init')
     .description('write a configuration to start from')
-    .requiredOption('-n, --nodes <count>', 'how many nodes', parseCount)
+    .option('-n, --nodes <count>', 'how many nodes', parseCount)
+    .option('--hosts <host,...>', 'the hosts, one node on each; the ids are the first parts of their names (or n1, n2, … where these are no ids of their own)', parseHosts)
     .addOption(new Option('-f, --family <family>', 'how the quorums are made').choices(FAMILIES).default('majority'))
     .option('--columns <count>', 'how many columns the grid has (default: as nearly square as possible)', parseCount)
     .option('-o, --out <file>', 'where to write; - means standard output', 'quorums.json')
     .option('--force', 'overwrite the file if there is one')
-    .option('--host <host>', 'host of every node; {id} stands for the id of the node', '127.0.0.1')
+    .option('--host <host>', 'host of every node; {id} stands for the id of the node', HOST_DEFAULT)
     .option('--base-port <port>', 'port of the first node; further nodes on the same host take the next ports', parseCount, 7001)
     .option('--cluster <name>', 'name of the cluster; nodes of different clusters refuse each other');
   return withManual(command, {
@@ -46,6 +50,7 @@ export function initCommand(output: Output): Command {
     exitCodes: ['usage'],
     examples: [
       ['maekawa quorums init --nodes 3'],
+      ['maekawa quorums init --hosts db1.example.com,db2.example.com,db3.example.com', 'nodes db1, db2 and db3'],
       ['maekawa quorums init --nodes 16 --family grid'],
       ['maekawa quorums init --nodes 12 --family grid --columns 4 --out grid.json'],
       ["maekawa quorums init --nodes 5 --host '{id}.example.com' --base-port 7000"],
@@ -54,8 +59,9 @@ export function initCommand(output: Output): Command {
 }
 
 function run(options: InitOptions, output: Output): void {
-  const { nodes: count, family, out } = options;
-  const ids = Array.from({ length: count }, (_, index) => `n${index + 1}`);
+  const { hosts, family, out } = options;
+  const count = countOfNodes(options);
+  const ids = (hosts === undefined ? null : idsOf(hosts)) ?? Array.from({ length: count }, (_, index) => `n${index + 1}`);
   const file = {
     ...schemaReference(out),
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
@@ -87,10 +93,37 @@ function chooseLayout(ids: readonly NodeId[], { family, columns }: InitOptions):
   return layoutOf(family, ids, columns);
 }
 
-function addressOf(id: NodeId, index: number, { host, basePort }: InitOptions): string {
+function addressOf(id: NodeId, index: number, { host, hosts, basePort }: InitOptions): string {
+  const own = hosts?.[index];
+  if (own !== undefined) return `${bracketed(own)}:${basePort}`;
   if (host.includes('{id}')) return `${host.replaceAll('{id}', id)}:${basePort}`;
-  const isBareIpv6 = host.includes(':') && !host.startsWith('[');
-  return `${isBareIpv6 ? `[${host}]` : host}:${basePort + index}`;
+  return `${bracketed(host)}:${basePort + index}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
+
+function countOfNodes({ nodes, hosts, host }: InitOptions): number {
+  if (hosts === undefined && nodes === undefined) throw new LockError('config', 'say how many nodes there are (--nodes 3), or on which hosts they run (--hosts db1,db2,db3)');
+  if (hosts !== undefined && nodes !== undefined && nodes !== hosts.length) {
+    throw new LockError('config', `--nodes ${nodes} and --hosts with ${hosts.length} hosts contradict each other; leave out --nodes`);
+  }
+  if (hosts !== undefined && host !== HOST_DEFAULT) throw new LockError('config', '--host and --hosts exclude each other; leave out one of them');
+  return hosts?.length ?? nodes ?? 0;
+}
+
+/** The first part of each name, or null where that is no id, or not its own. */
+function idsOf(hosts: readonly string[]): string[] | null {
+  const ids = hosts.map((host) => host.split('.')[0] ?? '');
+  const isFit = new Set(ids).size === ids.length && hosts.every((host) => isIP(host) === 0) && ids.every((id) => /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(id));
+  return isFit ? ids : null;
+}
+
+function parseHosts(text: string): string[] {
+  const hosts = text.split(',').map((host) => host.trim().replace(/^\[|\]$/g, ''));
+  if (hosts.some((host) => host === '')) throw new InvalidArgumentError('Write host names with commas between them, such as db1.example.com,db2.example.com,db3.example.com.');
+  return hosts;
 }
 
 /** Tells editors of the schema where it can be seen from the file's folder. */

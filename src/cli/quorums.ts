@@ -36,13 +36,23 @@ function checkCommand(output: Output): Command {
     .description('find every fault of a configuration, and say how to mend it')
     .addArgument(fileArgument());
   return withManual(command, {
-    description: ['Prints one line for each fault.'],
+    description: ['Prints one line for each fault, and a note for what is allowed and hardly ever meant. Of very many faults the first 20 are shown.'],
     exitCodes: [['usage', 'there is a fault']],
     examples: [['maekawa quorums check'], ['maekawa quorums check /etc/maekawa.json && systemctl restart maekawa']],
   }).action((file: string) => {
     const configuration = readConfiguration(file);
     output.write(`${file} is sound: ${summaryOf(configuration)}\n`);
+    for (const remark of remarksOn(configuration)) output.write(`note: ${remark}\n`);
   });
+}
+
+/** What is allowed, and hardly ever meant. */
+function remarksOn({ nodes, quorums }: Configuration): string[] {
+  const everywhere = nodes.filter(({ address }) => /^(0\.0\.0\.0|\[::(0*)\]):/.test(address)).map(({ id }) => id);
+  return [
+    ...(everywhere.length === 0 ? [] : [`${everywhere.join(', ')} ${everywhere.length === 1 ? 'has' : 'have'} an address on which one listens and that no peer can reach; write where the others find the node, and give the other to its --listen`]),
+    ...(nodes.length === 2 && quorums.family === 'majority' ? ['a majority of two nodes is both of them, so no lock can be had while either is down: that is worse than one node alone; use three'] : []),
+  ];
 }
 
 function summaryOf({ nodes, quorums, leaseMs, retryMs }: Configuration): string {

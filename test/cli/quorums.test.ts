@@ -46,6 +46,20 @@ async function initialized(...args: string[]): Promise<Configuration> {
 }
 
 describe('maekawa quorums init', () => {
+  test('--hosts gives one node to each, with the first part of its name as its id', async () => {
+    expect((await initialized('--hosts', 'db1.example.com, db2.example.com,db3')).nodes).toEqual([
+      { id: 'db1', address: 'db1.example.com:7001' }, { id: 'db2', address: 'db2.example.com:7001' }, { id: 'db3', address: 'db3:7001' },
+    ]);
+    expect((await initialized('--hosts', '10.0.0.1,::1,db3', '--base-port', '80')).nodes).toEqual([
+      { id: 'n1', address: '10.0.0.1:80' }, { id: 'n2', address: '[::1]:80' }, { id: 'n3', address: 'db3:80' },
+    ]);
+    expect((await initialized('--hosts', 'db.a,db.b,db.c')).nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3']);
+    await expectConfigError(['init', '--out', '-', '--hosts', 'a,b', '--nodes', '3'], /contradict each other/);
+    await expectConfigError(['init', '--out', '-', '--hosts', 'a,b', '--host', 'c'], /exclude each other/);
+    await expectConfigError(['init', '--out', '-'], /^say how many nodes there are/);
+    await expectUsageError(['init', '--out', '-', '--hosts', 'a,,b'], /Write host names with commas/);
+  });
+
   test('writes a configuration that is sound, and says what is next', async () => {
     const file = at('quorums.json');
     expect(await run('init', '--nodes', '9', '--family', 'grid', '--out', file)).toBe(`wrote ${file}: 9 nodes, family grid\nnext: maekawa quorums describe ${file}\n`);
@@ -142,7 +156,6 @@ describe('maekawa quorums init', () => {
   });
 
   const misused: [args: string[], message: RegExp][] = [
-    [[], /required option '-n, --nodes <count>'/],
     [['--nodes', 'many'], /Write a whole number from 1 to 65535/],
     [['--nodes', '0'], /Write a whole number/],
     [['--nodes', '2.5'], /Write a whole number/],
@@ -270,4 +283,15 @@ test.each(['init', 'check', 'describe'])('maekawa quorums %s --help shows exampl
   capture(command);
   await expect(command.parseAsync([name, '--help'], { from: 'user' })).rejects.toMatchObject({ code: 'commander.helpDisplayed' });
   expect(help).toMatch(new RegExp(`EXAMPLES\n {2}maekawa quorums ${name}`));
+});
+
+describe('maekawa quorums check, of what is allowed and hardly meant', () => {
+  test.each([
+    ['an address that nobody can reach', { nodes: [{ id: 'n1', address: '0.0.0.0:7001' }, { id: 'n2', address: '[::]:7001' }, { id: 'n3', address: 'c:1' }], quorums: { family: 'majority' } }, /\nnote: n1, n2 have an address on which one listens and that no peer can reach; .*\n$/],
+    ['a majority of two', { nodes: [{ id: 'n1', address: 'a:1' }, { id: 'n2', address: 'b:1' }], quorums: { family: 'majority' } }, /\nnote: a majority of two nodes is both of them, .* use three\n$/],
+    ['nothing', { nodes: [{ id: 'n1', address: '0.0.0.0.example:1' }], quorums: { family: 'majority' } }, /^[^\n]*\n$/],
+  ])('%s', async (_what, file, notes) => {
+    writeFileSync(at('odd.json'), JSON.stringify(file));
+    expect(await run('check', at('odd.json'))).toMatch(notes);
+  });
 });

@@ -268,7 +268,8 @@ describe('explorer: the command', () => {
     ['--callers n1,n2:thief', "--callers: 'n2:thief' where n1 to n3 was expected, and after it any of :shared, :steals, :remote"],
     ['--memory lots', '--memory lots: a size such as 500M or 8G was expected'],
     ['--requests 1 --shared 2', '--shared 2: there are only 1 requests'],
-    ['--mutant fast', '--mutant: there is no mutant "fast"; there are yield-without-number, '],
+    ['--mutant zzz', '--mutant: there is no mutant "zzz"; there are yield-without-number, '],
+    ['--mutant no-flor', '--mutant: there is no mutant "no-flor"; did you mean no-floor'],
     ['--speed 9', "Unknown option '--speed'"],
   ])('wrong usage: exit code 2 for %s', (args, message) => {
     const { code, noted } = command(args);
