@@ -93,7 +93,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease), 3.2 rule 3. Five nodes by majority: n1 lost its disk, n5 is down. n2 n3 n4 answer and meet every quorum, but n1 waits
     // for the second lease, and joins by wall clock.
     changes: [memory('return !coterie.containsQuorum(others);', 'return others.size === 1;')],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
+    caughtBy: ['new-life', 'prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {
     name: 'silent-arbiter-tells-no-clock',

@@ -25,7 +25,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'clock-hears-nobody',
     what: 'messages do not move the clock',
     changes: [node('this.clock.witness(message.clock);\n', '')],
-    caughtBy: ['progress'],
+    caughtBy: ['new-life', 'progress'],
   },
   {
     name: 'born-without-file',

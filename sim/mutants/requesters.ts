@@ -56,7 +56,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'ends-without-release',
     what: 'no Release is sent when a request is over',
     changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp);', '')],
-    caughtBy: ['progress'],
+    caughtBy: ['when-due', 'progress'],
   },
   {
     name: 'cancelled-request-lives-on',
@@ -214,7 +214,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'never-widens',
     what: 'nobody but the voting set is asked, whoever is down',
     changes: [asking('if (asked.includes(node)) continue;', 'if (asked.length > 0) continue;')],
-    caughtBy: ['progress'],
+    caughtBy: ['spreads', 'progress'],
   },
   {
     name: 'waits-for-the-dead',
