@@ -257,7 +257,11 @@ class Seeker {
       ...(ifAvailable === true ? { ifAvailable } : {}),
       ...(waitMs === undefined ? {} : { waitMs: Math.max(0, this.askedMs + waitMs - time.nowMs()) }),
     }).then(
-      (lock) => this.onGranted(permit, lock),
+      (lock) => {
+        if (this.lines.get(permit) === line) this.onGranted(permit, lock);
+        // It was given up, and granted in that very turn.
+        else void lock.release();
+      },
       (error: unknown) => {
         // One that was given up says so, in its own time.
         if (this.lines.get(permit) === line) this.onFailed(permit, error);

@@ -170,3 +170,15 @@ test('await using gives the permit back', async () => {
   }
   expect(await inUse()).toEqual({ held: 0, pending: 0 });
 });
+
+test('permits that are granted in one turn: one goes to the caller, and the others are given back', async () => {
+  const pool = cluster.node('n1').locks.semaphore('wide', 8);
+  // Votes that are kept grant a permit at once.
+  const all = Promise.all(Array.from({ length: 8 }, () => pool.acquire()));
+  await cluster.advance(1_000);
+  for (const permit of await all) await permit.release();
+  const permit = pool.acquire({ waitMs: 0 });
+  await cluster.advance(1_000);
+  await permit;
+  expect(await inUse()).toEqual({ held: 1, pending: 0 });
+});
