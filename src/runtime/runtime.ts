@@ -396,10 +396,19 @@ export class Runtime {
     if (!this.namesakeAt.delete(peer) || this.namesakeAt.size > 0) return;
     const leftMs = apartForMs(this.parts.core, this.nowMs());
     this.parts.log.info(`no peer has another process of this id any more, as far as this node knows; it takes part again in ${leftMs} ms`);
+    this.takePartIn(leftMs);
+  }
+
+  /** Peers were told of a longer silence, some of a day. */
+  private takePartIn(leftMs: number): void {
     this.forgetApart();
     this.forgetApart = this.schedule(() => {
       this.catchUp();
-      if (this.standsApart) return;
+      const earlyMs = apartForMs(this.parts.core, this.nowMs());
+      // Until the next peer drops the other process.
+      if (earlyMs === Infinity) return;
+      // A timer may fire a little early.
+      if (earlyMs > 0) return this.takePartIn(earlyMs);
       this.greetAgain();
       this.onReach();
       this.onCandidacy();

@@ -552,6 +552,21 @@ describe('runtime: two processes must not be one node', () => {
     expect(transport.kinds()).toContain('request');
     expect(runtime.standsApart).toBe(false);
   });
+
+  test('and its peers hear then that it lends again, also when the timer fires early', async () => {
+    const { transport, time } = await holdingNode();
+    const greetAgain = jest.fn();
+    Object.assign(transport, { greetAgain });
+    transport.handlers?.namesake('n2');
+    await settle();
+    expect(greetAgain).toHaveBeenCalledTimes(1);
+    const schedule = time.schedule.bind(time);
+    jest.spyOn(time, 'schedule').mockImplementation((callback, delayMs) => schedule(callback, delayMs > 1 ? delayMs - 1 : delayMs));
+    transport.handlers?.peerUp('n2', { clock: 5, silentForMs: 0, knowsClock: true });
+    await time.advance(LEASE_MS);
+    await settle();
+    expect(greetAgain).toHaveBeenCalledTimes(2);
+  });
 });
 
 describe('runtime: a stop', () => {
