@@ -15,8 +15,8 @@ import { WireFault, WireReader, WireWriter } from './wire';
 /** The version in a Hello. Raised by any change to the other messages. */
 export const protocolVersion = 2;
 
-/** The largest frame that is accepted, in bytes. */
-export const frameBytesMax = 2 ** 20;
+/** The largest frame that is accepted, in bytes. A sender closes one at half of that, and no message is longer than the other half. */
+export const frameBytesMax = 2 ** 17;
 
 /** No Lamport time of a peer may be above: the rest of the safe integers is room for local ticks. */
 export const lamportTimeMax: LamportTime = 2 ** 53 - 2 ** 40;

@@ -67,7 +67,7 @@ type LinkState =
 const framesInFlightMax = 4;
 
 /**
- * So many messages of a peer are handled in one turn of the event loop. A frame may hold some 45,000, and what one of them costs the
+ * So many messages of a peer are handled in one turn of the event loop. A frame may hold some 4,000, and what one of them costs the
  * sender chooses: timers, other peers and clients must have their turn.
  */
 const messagesPerTurnMax = 256;

@@ -10,6 +10,7 @@ import { LockError } from '../errors';
 import type { NodeId } from '../core/messages';
 import { silentLog } from '../log';
 import type { Logger } from '../log';
+import { frameBytesMax } from './codec';
 import { connectionsMaxDefault } from './descriptors';
 import { Gate } from './gate';
 import type { TlsMaterial, TlsSource } from './tls';
@@ -36,9 +37,6 @@ export interface ListenOptions {
  */
 export const callsPerConnectionMax = 1_100;
 
-/** The longest message that this node takes. A peer's frame is half as long, a client's message a tenth. */
-const messageBytesMax = 2 ** 17;
-
 /** A connection over which nothing is called for so long is closed. */
 export const connectionIdleMs = 10_000;
 
@@ -46,8 +44,8 @@ export const connectionIdleMs = 10_000;
 export function createServer(...interceptors: grpc.ServerInterceptor[]): grpc.Server {
   return new grpc.Server({
     interceptors,
-    // A frame of a peer is the longest message that anybody sends: what is not whole yet stays in memory.
-    'grpc.max_receive_message_length': messageBytesMax,
+    // A frame of a peer is the longest message that anybody sends (a client's is a tenth): what is not whole yet stays in memory.
+    'grpc.max_receive_message_length': frameBytesMax,
     'grpc.enable_channelz': 0,
     'grpc.max_concurrent_streams': callsPerConnectionMax,
     // The transport notices a dead peer within two seconds; this frees what its connection held.

@@ -499,7 +499,7 @@ describe('maekawa lock', () => {
   test('no node at the address is 69', async () => {
     const program = new Program(['lock', 'nobody', '--address', '127.0.0.1:9', '--', 'true']);
     expect(await program.ended).toBe(69);
-    expect(program.errors).toMatch(/^maekawa: no node answers at 127.0.0.1:9. Start one/);
+    expect(program.errors).toMatch(/^maekawa: no node answers at 127.0.0.1:9 \(connection refused: nothing listens there\)\. Start one/);
   });
 });
 

@@ -226,7 +226,8 @@ describe('two configurations side by side (one-configuration)', () => {
     const next = n6.locks.acquire('stock', { waitMs: 30_000 });
     for (const id of THREE) await stop(id);
     expect((await next).token).toBeGreaterThan(held.token);
-    expect(n6.status().notices).toEqual([]);
+    // It has no memory; what it says of that may stay.
+    expect(n6.status().notices).not.toContainEqual(expect.stringMatching(/another configuration/));
   });
 
   const BOTH = ['n1', 'n2'];
@@ -236,8 +237,8 @@ describe('two configurations side by side (one-configuration)', () => {
     await start(second, oneOf(second), { ephemeral: true });
     const [a, b] = BOTH.map((id) => running.get(id) as MaekawaNode);
     const waits = [a, b].map((node) => failure((node as MaekawaNode).locks.acquire('stock', { waitMs: LONG_MS })));
-    expect((await Promise.all(waits)).map(({ code }) => code)).toEqual(['timeout', 'timeout']);
-    for (const node of [a, b]) expect(node?.status().notices).toEqual([expect.stringMatching(/^two configurations wait for each other, and nobody lends a vote: by n\d under layout/)]);
+    expect((await Promise.all(waits)).map(({ code }) => code)).toEqual(['no-quorum', 'no-quorum']);
+    for (const node of [a, b]) expect(node?.status().notices).toContainEqual(expect.stringMatching(/^two configurations wait for each other, and nobody lends a vote: by n\d under layout/));
     await stop(first);
     await running.get(second)?.locks.request('stock', () => undefined);
   });
@@ -303,6 +304,6 @@ describe('--first-start is a statement about the cluster', () => {
     await start('n1', file(['n1']), { firstStart: true });
     await stop('n1');
     await start('n1', file(['n1']), { firstStart: true });
-    expect(logs.get('n1')).toMatch(/"level":40.*ignored --first-start: this data directory says that the node ran before/);
+    expect(logs.get('n1')).toMatch(/"level":40.*ignored --first-start \(startNode: firstStart\): this data directory says that the node ran before/);
   });
 });

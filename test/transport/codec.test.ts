@@ -96,7 +96,7 @@ describe('codec: what is written is what is read', () => {
 
   test('a builder begins anew after each frame, however large', () => {
     const large: Message = { kind: 'release', lock: 'x'.repeat(4096), clock: 2, timestamp: 1 };
-    const many = Array.from({ length: 100 }, () => large);
+    const many = Array.from({ length: 20 }, () => large);
     expect(decoder.decode(encode(...many))).toEqual({ kind: 'messages', messages: many });
     expect(decoder.decode(encode(large))).toEqual({ kind: 'messages', messages: [large] });
   });
@@ -245,7 +245,7 @@ describe('codec: nothing invalid comes through, and nothing makes it throw', () 
   });
 
   test('a frame one byte too large', () => {
-    expect(refusal(Buffer.alloc(frameBytesMax + 1))).toMatch(/1048577 bytes; at most 1048576/);
+    expect(refusal(Buffer.alloc(frameBytesMax + 1))).toMatch(/131073 bytes; at most 131072/);
   });
 
   test.each<[string, object[]]>([
