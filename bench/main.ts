@@ -4,12 +4,12 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { program } from 'commander';
 import { wholeNumber } from '../sim/options';
 import { runSeed } from '../sim/run';
+import { freePorts } from '../src/cli/demo/cluster';
 import { endUnlessWritten } from '../src/standard-output';
 import type { Answer, Command } from './worker';
 import type { Measured, Scenario } from './scenarios';
@@ -162,15 +162,6 @@ async function stop(workers: readonly Worker[]): Promise<void> {
 
 async function sum(counts: readonly Promise<number>[]): Promise<number> {
   return (await Promise.all(counts)).reduce((total, each) => total + each, 0);
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  })));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function row(what: string, figure: string): string {

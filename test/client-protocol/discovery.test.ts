@@ -6,13 +6,17 @@ import { service as healthService } from 'grpc-health-check';
 import * as protobuf from 'protobufjs';
 import { startNode } from '../../src';
 import type { MaekawaNode } from '../../src';
-import { until } from '../support/processes';
+import { freePorts, until } from '../support/processes';
 
-const config = {
-  nodes: ['n1', 'n2', 'n3'].map((id, index) => ({ id, address: `127.0.0.1:${41_701 + index}` })),
-  quorums: { family: 'majority' },
-  leaseMs: 1_000,
-};
+let config: object;
+beforeAll(async () => {
+  const ports = await freePorts(3);
+  config = {
+    nodes: ['n1', 'n2', 'n3'].map((id, index) => ({ id, address: `127.0.0.1:${ports[index] ?? 0}` })),
+    quorums: { family: 'majority' },
+    leaseMs: 1_000,
+  };
+});
 
 const nodes: MaekawaNode[] = [];
 afterEach(() => Promise.all(nodes.splice(0).map((node) => node.stop())));

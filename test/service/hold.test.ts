@@ -12,7 +12,7 @@ import type { HeldLock, MaekawaNode } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { locksMethods } from '../../src/client-protocol/schema';
 import type { AcquireMessage, HoldEvent, HoldRequest, QueryReply, WatchEventMessage } from '../../src/client-protocol/schema';
-import { Script, startCluster, until } from '../support/processes';
+import { Script, freePorts, startCluster, until } from '../support/processes';
 
 const LEASE_MS = 1_000;
 const { Hold, Query, Watch } = locksMethods();
@@ -348,13 +348,14 @@ describe('no client keeps the node from its work', () => {
 });
 
 describe('a node that stops', () => {
-  const config = {
-    nodes: ['n1', 'n2', 'n3'].map((id, index) => ({ id, address: `127.0.0.1:${41_801 + index}` })),
-    quorums: { family: 'majority' },
-    leaseMs: 2_000,
-  };
   let nodes: MaekawaNode[];
   beforeEach(async () => {
+    const ports = await freePorts(3);
+    const config = {
+      nodes: ['n1', 'n2', 'n3'].map((id, index) => ({ id, address: `127.0.0.1:${ports[index] ?? 0}` })),
+      quorums: { family: 'majority' },
+      leaseMs: 2_000,
+    };
     nodes = await Promise.all(['n1', 'n2', 'n3'].map((id) => startNode({ id, config, ephemeral: true, firstStart: true })));
   });
   afterEach(() => Promise.all(nodes.map((node) => node.stop())));

@@ -1,8 +1,10 @@
 /** Real nodes of one configuration, each a process of its own, on free ports of this machine and in a temporary place. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,15 +141,21 @@ export class Cluster {
   }
 }
 
-/** Ports of this machine that nobody listens on at this moment. */
+/** The system gives ports from 32768 or above to whoever connects: one of those could be taken before a node listens on it. */
+const PORTS = { from: 10_000, to: 32_000 };
+
+/** Ports of this machine that nobody uses at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
-      const server = createServer();
-      server.listen(0, '127.0.0.1', () => resolve(server));
-    })),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  const servers: Server[] = [];
+  while (servers.length < count) {
+    const server = createServer();
+    const listens = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(randomInt(PORTS.from, PORTS.to), '127.0.0.1', () => resolve(true));
+    });
+    if (listens) servers.push(server);
+  }
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
