@@ -103,7 +103,7 @@ describe('--first-start (protocol.md section 16)', () => {
   test('is not believed by one that ran before, and the log says why', () => {
     const next = life({ firstStart: true, directory: ranUnder(5_000, NEW) });
     expect(next.firstStart).toBe(false);
-    expect(texts(next)).toMatch(/^warn: ignored --first-start: this data directory says that the node ran before/);
+    expect(texts(next)).toMatch(/^warn: ignored --first-start \(startNode: firstStart\): this data directory says that the node ran before/);
   });
 
   test('contradicts a configuration that took the place of another', () => {
