@@ -4,7 +4,7 @@
  * Must never look into the core: it sees messages, who enters, and what they are told.
  */
 import { doesHold } from '../../src/core';
-import type { Claim, Event, LamportTime, Message, NodeId } from '../../src/core';
+import type { Claim, Event, LamportTime, Message } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { clockOf } from './scene';
@@ -26,6 +26,8 @@ interface Repeats {
   token: LamportTime;
   /** By arbiter: the highest clock that came with its Grant. */
   readonly clocks: Map<number, LamportTime>;
+  /** Nodes that asked this one's arbiter for a theft of the lock, and wait. */
+  readonly thieves: Set<number>;
 }
 
 /** Once for clocks too far apart, once for votes that end too soon. */
@@ -37,14 +39,15 @@ export class RepeatsWhenDue implements Witness {
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     this.repeats = scene.nodeIds.flatMap(() => scene.locks.map((): Repeats => ({
-      timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(),
+      timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(), thieves: new Set(),
     })));
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
-    if (message.kind !== 'grant') return;
-    const { timestamp, clocks } = this.of(to, lock);
-    if (message.timestamp === timestamp) clocks.set(from, Math.max(message.clock, clocks.get(from) ?? 0));
+    const { timestamp, clocks, thieves } = this.of(to, lock);
+    if (message.kind === 'request' && message.claim === 'steals') thieves.add(from);
+    else if (message.kind === 'request' || message.kind === 'release') thieves.delete(from);
+    if (message.kind === 'grant' && message.timestamp === timestamp) clocks.set(from, Math.max(message.clock, clocks.get(from) ?? 0));
   }
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
@@ -57,7 +60,7 @@ export class RepeatsWhenDue implements Witness {
       repeats.clocks.clear();
       // That of its own arbiter, at least.
       repeats.clocks.set(from, message.clock);
-    } else if (repeats.asked.has(to) && repeats.event !== events && !isForThief(cause, this.scene.nodeIds[to])) {
+    } else if (repeats.asked.has(to) && repeats.event !== events && !this.isForThief(from, to, lock, cause)) {
       this.repeated(from, lock, repeats, message.claim, cause);
       repeats.askedAtMs = this.scene.nowMs(from);
       repeats.event = events;
@@ -91,17 +94,20 @@ export class RepeatsWhenDue implements Witness {
     violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} repeats its Request after ${agedMs} ms; due in ${intervalMs} ms`);
   }
 
+  /**
+   * A holder asks the node of a thief as often as it hears of it: by another arbiter, or by its own. That one inquires when the thief
+   * asks, and with each renewal of anybody while the thief waits (protocol.md section 12).
+   */
+  private isForThief(holder: number, thief: number, lock: number, cause: Event): boolean {
+    if (cause.kind !== 'message') return false;
+    const { message } = cause;
+    if (message.kind === 'inquire') return message.contender.claim === 'steals' && message.contender.request.node === this.scene.nodeIds[thief];
+    return message.kind === 'request' && this.of(holder, lock).thieves.has(thief);
+  }
+
   private of(machine: number, lock: number): Repeats {
     const repeats = this.repeats[machine * this.scene.locks.length + lock];
     if (repeats === undefined) throw new RangeError(`no lock ${lock}`);
     return repeats;
   }
-}
-
-/** A holder asks the node of a thief as soon as it hears of it, by its own arbiter or another one. */
-function isForThief(cause: Event, node: NodeId | undefined): boolean {
-  if (cause.kind !== 'message') return false;
-  const { from, message } = cause;
-  return message.kind === 'inquire' ? message.contender.claim === 'steals' && message.contender.request.node === node
-    : message.kind === 'request' && message.claim === 'steals' && from === node;
 }

@@ -103,7 +103,8 @@ export class Memory {
     sendRelease(this.context, from, this.lock, message.timestamp);
     if (state.kind !== 'asking' || state.asked.get(from) !== message.timestamp) return false;
     state.asked.delete(from);
-    if (message.sentAtMs < state.sinceMs || !this.remembering.has(from)) return false;
+    // Whoever grants this lock remembers, whatever its last handshake said: no other arbiter does.
+    if (message.sentAtMs < state.sinceMs) return false;
     state.heard.add(from);
     const { coterie, self } = this.context.settings;
     const others = new Set(coterie.nodes.filter((node) => node === self || !state.heard.has(node)));

@@ -74,6 +74,15 @@ describe('memory: a node without any (protocol.md section 16)', () => {
     expect(tells(n1, 'n5', asked, 70_000).of('joined')).toHaveLength(1);
   });
 
+  test('counts who joined after its last handshake: its answer proves that it remembers', () => {
+    const n1 = lost();
+    const asked = asks(n1);
+    // It lost its disk, and the question reached its new life, which waits for what it can learn and answers then.
+    n1.event({ kind: 'peerUp', peer: 'n4', clock: 0, remembers: false });
+    for (const peer of ['n2', 'n3']) expect(tells(n1, peer, asked, 70_000).of('joined')).toEqual([]);
+    expect(tells(n1, 'n4', asked, 90_000).of('joined')).toEqual([{ kind: 'joined', by: 'peers' }]);
+  });
+
   test('asks again at the usual interval, and whoever comes up', () => {
     const n1 = lost();
     n1.event({ kind: 'peerDown', peer: 'n5' });
