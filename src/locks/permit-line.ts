@@ -63,10 +63,9 @@ export class PermitLine {
     private readonly onIdle: () => void,
   ) {}
 
-  /** The first permit that is granted. `preferred` is asked for first if nothing speaks against it. */
+  /** The first permit that is granted. The signal is not aborted. `preferred` is asked for first if nothing speaks against it. */
   seek(options: SemaphoreRequestOptions, preferred: number): Promise<ManagedPermit> {
     return new Promise((resolve, reject) => {
-      options.signal?.throwIfAborted();
       const seeker = new Seeker(this, options, resolve, reject);
       this.seekers.add(seeker);
       seeker.begin(preferred);

@@ -39,6 +39,8 @@ export class CountingSemaphore implements Semaphore {
   async acquire(options: SemaphoreRequestOptions = {}): Promise<ManagedPermit> {
     const fault = optionsFault(options);
     if (fault !== null) throw fault;
+    // Before there is a line: one that nobody stands in would never be forgotten.
+    options.signal?.throwIfAborted();
     const permit = await this.line().seek(options, this.preferred);
     this.preferred = permit.permit;
     return permit;

@@ -207,6 +207,12 @@ test('a caller whose own process has all permits tries in vain at once, and wait
   expect(locks.asked).toBe(2);
 });
 
+test('a caller that gave up before it asked leaves no line behind', async () => {
+  const impatient = client('a');
+  await expect(impatient.semaphore('jobs', 3).acquire({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  expect(impatient).toMatchObject({ permitLines: new Map() });
+});
+
 test('a permit that was lost is asked for again, released or not', async () => {
   const semaphore = client('a').semaphore('jobs', 1);
   let lost: ((reason: LockError) => void) | undefined;
