@@ -1,7 +1,8 @@
 /**
  * Who gets in: takes a connection that was made to a node, agrees on TLS with it, and hands it to gRPC or refuses it.
  * Law: whoever is not let in is told why, in the words of gRPC and of bounded number; nobody keeps a connection by saying
- * nothing; and clients, however many, never keep a peer out that its certificate shows to be one.
+ * nothing; and clients, however many, never keep a peer out that its certificate shows to be one. Without certificates
+ * places for all peers are counted beside those of clients.
  */
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -36,6 +37,9 @@ export const handshakeMs = 10_000;
 const REFUSED_MS = 2_000;
 /** More are not told why. */
 const REFUSED_MAX = 50;
+
+/** Each peer has its stream, and its questions as a client. Without TLS nobody can tell it from other clients. */
+const PLACES_PER_PEER = 2;
 
 /** What is open beyond the limit of clients: peers, handshakes, and those that are being refused. */
 const SPARE = 100;
@@ -136,8 +140,9 @@ export class Gate {
   }
 
   private admitClient(socket: Socket): void {
-    const { connectionsMax, title, admit } = this.options;
-    if (this.clients >= connectionsMax) {
+    const { connectionsMax, peers, title, admit } = this.options;
+    const places = connectionsMax + (this.tlsServer === null ? PLACES_PER_PEER * peers.length : 0);
+    if (this.clients >= places) {
       return this.refuse(socket, { code: status.UNAVAILABLE, reason: `${title} has as many connections as it allows (${connectionsMax}). Ask another node, or let it allow more (--max-connections)` });
     }
     this.clients++;

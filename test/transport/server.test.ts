@@ -5,9 +5,11 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { LockError } from '../../src/errors';
 import { connectionLimit } from '../../src/transport/descriptors';
+import { silentLog } from '../../src/log';
 import { createServer, listen } from '../../src/transport/server';
 import type { Listening, ListenOptions } from '../../src/transport/server';
 import { loadTls } from '../../src/transport/tls';
+import { until } from '../support/processes';
 
 const listening: Listening[] = [];
 afterEach(() => {
@@ -100,6 +102,16 @@ test('it ends every connection when it stops, also one with which nothing was ag
 });
 
 describe('how many clients are let in', () => {
+  test('without TLS beside the places of peers, whose connections look the same', async () => {
+    const lines: unknown[] = [];
+    const log = { ...silentLog, warn: (fields: unknown) => void lines.push(fields) };
+    const port = await listenOn('127.0.0.1:0', { connectionsMax: 1, peers: ['n2', 'n3'], log });
+    const sockets = Array.from({ length: 6 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+    await until(() => lines.length > 0, 'a refusal');
+    expect(lines).toMatchObject([{ reason: expect.stringContaining('as many connections as it allows (1)') as string }]);
+    for (const socket of sockets) socket.destroy();
+  });
+
   test.each([
     ['descriptors enough', undefined, 1_048_576, 10_000, null],
     ['no limit that is known', undefined, null, 10_000, null],
