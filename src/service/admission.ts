@@ -67,7 +67,7 @@ export class Admission {
     const connection = this.connections.of(call.getPeer());
     const budget = this.budgetOf(path);
     const fault = budget.fault(connection) ?? (budget === this.calls ? this.unread.fault(connection) : null);
-    if (fault !== null) return call.sendStatus({ code: grpc.status.RESOURCE_EXHAUSTED, details: fault });
+    if (fault !== null) return call.sendStatus(fault);
     connection.begin();
     const giveBack = budget.take(connection);
     const end = (): void => {

@@ -2,6 +2,7 @@
  * How much of one thing clients use at this moment: over each connection, from each address, on the node. Law: nobody takes
  * more than his part, and what was given back is counted nowhere any more.
  */
+import { status } from '@grpc/grpc-js';
 import type { Connection } from './connections';
 
 export interface BudgetSettings {
@@ -13,6 +14,13 @@ export interface BudgetSettings {
   readonly advice: string;
 }
 
+/** Why there is no room, as gRPC says it. */
+export interface NoRoom {
+  /** RESOURCE_EXHAUSTED: the client has its part. UNAVAILABLE: others have it, so that another node may serve this client, or this one later. */
+  readonly code: status.RESOURCE_EXHAUSTED | status.UNAVAILABLE;
+  readonly details: string;
+}
+
 export class Budget {
   private readonly byConnection = new Map<Connection, number>();
   private readonly byAddress = new Map<string, number>();
@@ -21,14 +29,14 @@ export class Budget {
   constructor(private readonly settings: BudgetSettings) {}
 
   /** Why there is no room for so many more; or null. */
-  fault(connection: Connection, amount = 1): string | null {
+  fault(connection: Connection, amount = 1): NoRoom | null {
     const { what, perConnection, perNode, advice } = this.settings;
     const perAddress = Math.ceil(perNode / 2);
     const isFull = (used: number, most: number): boolean => used > 0 && used + amount > most;
-    if (isFull(this.byConnection.get(connection) ?? 0, perConnection)) return `this connection has ${perConnection} ${what} already, which is the most; ${advice}`;
-    if (isFull(this.byAddress.get(connection.address) ?? 0, perAddress)) return `the clients at ${connection.address} have ${perAddress} ${what} already, half of what the node allows to all; ${advice}`;
-    if (isFull(this.total, perNode)) return `the clients of this node have ${perNode} ${what} already, which is the most; ask another node, or later`;
-    return null;
+    if (isFull(this.byConnection.get(connection) ?? 0, perConnection)) return exhausted(`this connection has ${perConnection} ${what} already, which is the most; ${advice}`);
+    if (isFull(this.byAddress.get(connection.address) ?? 0, perAddress)) return exhausted(`the clients at ${connection.address} have ${perAddress} ${what} already, half of what the node allows to all; ${advice}`);
+    if (!isFull(this.total, perNode)) return null;
+    return { code: status.UNAVAILABLE, details: `the clients of this node have ${perNode} ${what} already, which is the most; ask another node, or later` };
   }
 
   /** Returns how to give it back, once. */
@@ -46,6 +54,10 @@ export class Budget {
     addTo(this.byAddress, connection.address, amount);
     this.total += amount;
   }
+}
+
+function exhausted(details: string): NoRoom {
+  return { code: status.RESOURCE_EXHAUSTED, details };
 }
 
 function addTo<Key>(counts: Map<Key, number>, key: Key, amount: number): void {

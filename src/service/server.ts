@@ -66,7 +66,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     const connection = admission.connectionOf(call);
     const bytes = bytesOf(answer);
     const fault = admission.unread.fault(connection, bytes);
-    if (fault !== null) return reply({ code: grpc.status.RESOURCE_EXHAUSTED, details: fault });
+    if (fault !== null) return reply(fault);
     call.once('cancelled', admission.unread.take(connection, bytes));
     reply(null, answer);
   };
@@ -77,7 +77,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
       Hold: streaming((call: HoldCall) => {
         const connection = admission.connectionOf(call);
         const fault = admission.locks.fault(connection);
-        if (fault !== null) return refuse(call, grpc.status.RESOURCE_EXHAUSTED, fault);
+        if (fault !== null) return refuse(call, fault.code, fault.details);
         const giveBack = admission.locks.take(connection);
         const hold: ServedHold = new ServedHold(call, node, locks, `${node.id}/${connection.number}`, () => {
           giveBack();
