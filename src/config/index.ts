@@ -3,7 +3,7 @@
  * a lease is. Law: a configuration that could let two holders in at once is refused, with the reason.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { LockError } from '../errors';
 import { buildCoterie } from '../quorum';
 import type { Coterie, FamilyLayout } from '../quorum';
@@ -57,21 +57,46 @@ export function readConfiguration(path: string): Configuration {
   return parseConfiguration(readJson(path), path);
 }
 
-/** @throws LockError `config` when there is no such file or it is not JSON. */
+/** @throws LockError `config` when there is no such file, it cannot be read, or it is not JSON. */
 export function readJson(path: string): unknown {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readText(path);
   } catch (cause) {
+    if (cause instanceof LockError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
-    throw new LockError('config', `cannot read ${path}: ${reason}. Make one with \`maekawa quorums init\`, or name another file`, { cause });
+    const [reason, remedy] = code === 'ENOENT' ? ['there is no such file', 'Make one with `maekawa quorums init`, or name another file']
+      : code === 'EISDIR' ? ['it is a folder', 'Name the file in it']
+      : code === 'EACCES' ? ['this user may not read it', 'Mend its permissions, or name another file']
+      : [message, 'Mend that, or name another file'];
+    throw new LockError('config', `cannot read ${path}: ${reason}. ${remedy}`, { cause });
   }
   const json = text.replace(/^\uFEFF/, '');
   try {
     return JSON.parse(json);
   } catch (cause) {
     throw new LockError('config', `${path} is not JSON: ${describeJsonFault(json) ?? (cause as Error).message}`, { cause });
+  }
+}
+
+/** Far more than thousands of nodes need. A file that never ends, such as a device, must not fill the memory. */
+const FILE_BYTES_MAX = 2 ** 22;
+
+/** What a file or a pipe holds. */
+function readText(path: string): string {
+  const chunks: Buffer[] = [];
+  const file = openSync(path, 'r');
+  try {
+    for (let left = FILE_BYTES_MAX; ;) {
+      const chunk = Buffer.allocUnsafe(2 ** 16);
+      const read = readSync(file, chunk);
+      if (read === 0) return Buffer.concat(chunks).toString('utf8');
+      left -= read;
+      if (left < 0) throw new LockError('config', `${path} has more than ${FILE_BYTES_MAX / 2 ** 20} MiB, so it is hardly a configuration. Name another file`);
+      chunks.push(chunk.subarray(0, read));
+    }
+  } finally {
+    closeSync(file);
   }
 }
 

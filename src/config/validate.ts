@@ -75,8 +75,8 @@ const ADDRESS_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 /** The configuration, or everything that is wrong with it. */
 export function validate(value: unknown): { readonly file: ConfigurationFile } | { readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  const fault = (path: string, problem: string, remedy: string): void => {
-    if (faults.length < FAULTS_FOUND_MAX) faults.push({ path, problem, remedy });
+  const fault: Report = (path, problem, remedy) => {
+    if (faults.length < FAULTS_FOUND_MAX) faults.push({ path, problem, remedy: typeof remedy === 'string' ? remedy : remedy() });
   };
   if (!isJsonObject(value)) {
     fault('', `is ${kindOf(value)}, not an object`, 'write { "nodes": […], "quorums": { "family": … } }; `maekawa quorums init` makes one');
@@ -97,7 +97,8 @@ export function validate(value: unknown): { readonly file: ConfigurationFile } |
   return { file: { cluster, nodes, quorums, ...times, ...(change === undefined ? {} : { change }) } };
 }
 
-type Report = (path: string, problem: string, remedy: string) => void;
+/** A remedy that takes work to find is found only for a fault that is told. */
+type Report = (path: string, problem: string, remedy: string | (() => string)) => void;
 
 function checkTimes(value: Record<string, unknown>, fault: Report): Pick<ConfigurationFile, 'leaseMs' | 'retryMs' | 'driftMax'> | null {
   const { leaseMs = DEFAULT_LEASE_MS, driftMax = DEFAULT_DRIFT_MAX } = value;
@@ -277,7 +278,7 @@ function checkMembers(value: unknown, path: string, ids: readonly NodeId[], faul
   let isSound = true;
   for (const [index, id] of (value as unknown[]).entries()) {
     if (typeof id !== 'string' || !ids.includes(id)) {
-      fault(`${path}[${index}]`, `there is no node ${show(id)}`, knownIds(ids, typeof id === 'string' ? id : show(id)));
+      fault(`${path}[${index}]`, `there is no node ${show(id)}`, () => knownIds(ids, typeof id === 'string' ? id : show(id)));
       isSound = false;
     } else if (members.includes(id)) {
       fault(`${path}[${index}]`, `${show(id)} is listed twice`, 'list it once');
@@ -291,8 +292,10 @@ function checkMembers(value: unknown, path: string, ids: readonly NodeId[], faul
 function checkKeys(value: object, path: string, known: readonly string[], fault: Report): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    fault(path === '' ? key : `${path}.${key}`, 'is not a setting', near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`);
+    fault(path === '' ? key : `${path}.${key}`, 'is not a setting', () => {
+      const near = nearest(key, known);
+      return near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** Reading a configuration, and the digest by which two nodes know that they have the same. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isConfiguration, parseConfiguration, readConfiguration } from '../../src/config';
@@ -35,7 +35,18 @@ describe('readConfiguration', () => {
   });
 
   test('a folder: says so', () => {
-    expectConfigError(() => readConfiguration(folder), /^cannot read .*: it is a folder\./);
+    expectConfigError(() => readConfiguration(folder), /^cannot read .*: it is a folder\. Name the file in it$/);
+  });
+
+  test.each([['a byte more than 4 MiB', 0], ['a gigabyte', 2 ** 30]])('%s: is no configuration, and is not read to its end', (_, more) => {
+    const path = written('');
+    truncateSync(path, 2 ** 22 + 1 + more);
+    expectConfigError(() => readConfiguration(path), /quorums\.json has more than 4 MiB, so it is hardly a configuration\. Name another file$/);
+  });
+
+  test('4 MiB are read', () => {
+    const json = JSON.stringify(configurationOf(3));
+    expect(readConfiguration(written(json + ' '.repeat(2 ** 22 - json.length))).nodes).toHaveLength(3);
   });
 
   test('not JSON: names line, column and what stands there', () => {
