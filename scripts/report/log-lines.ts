@@ -1,0 +1,59 @@
+/** The appendix: every event of the logs that has to do with a lock, a peer or a life, one line each, as the nodes recorded it. */
+import type { Effect, Event, Message } from '../../src/core';
+import type { Log, LoggedStep, Run } from './logs';
+
+export function logLines({ majority, grid }: Run): { readonly title: string; readonly lines: readonly string[] }[] {
+  return [
+    { title: 'Three nodes of a majority', lines: linesOf(majority) },
+    { title: 'The grid of two by two', lines: linesOf(grid) },
+  ];
+}
+
+function linesOf({ steps }: Log): string[] {
+  const startMs = Math.min(...steps.map(({ atMs }) => atMs));
+  return steps.flatMap((step) => {
+    const effects = step.effects.flatMap((effect) => effectText(effect) ?? []);
+    const event = eventText(step.event);
+    if (event === null && effects.length === 0) return [];
+    return [`${String(step.atMs - startMs).padStart(6)} ${nodeName(step)} ${step.clock} ${[event ?? 'later', ...effects.map((each) => `→ ${each}`)].join(' ')}`];
+  });
+}
+
+const nodeName = ({ node, life }: LoggedStep): string => (life === 0 ? node : `${node}${"'".repeat(life)}`);
+
+export function messageText(message: Message): string {
+  switch (message.kind) {
+    case 'request': return `Request ${message.timestamp}${message.claim === 'waits' ? '' : ` (${message.claim})`}`;
+    case 'grant': return `Grant ${message.grant} for ${message.timestamp}`;
+    case 'release': return `Release ${message.timestamp}`;
+    case 'inquire': return `Inquire ${message.grant} for ${message.contender.request.timestamp} of ${message.contender.request.node}`;
+    case 'yield': return `Yield ${message.grant}`;
+  }
+}
+
+/** Null for what says nothing about a lock, a peer or a life. */
+function eventText(event: Event): string | null {
+  switch (event.kind) {
+    case 'start': return 'starts';
+    case 'stop': return 'stops';
+    case 'acquire': return `${event.lock}: caller ${event.caller} asks`;
+    case 'release': return `${event.lock}: caller ${event.caller} leaves`;
+    case 'message': return `${event.message.lock}: ${messageText(event.message)} from ${event.from}`;
+    case 'peerUp': return `${event.peer} is up${(event.silentForMs ?? 0) > 0 ? `, silent for ${event.silentForMs ?? 0} ms` : ''}`;
+    case 'peerDown': return `${event.peer} is down`;
+    case 'namesake': return `refused by ${event.peer}, which has another process of this id`;
+    case 'ceilingReserved': case 'wake': case 'silence': case 'slept': return null;
+  }
+}
+
+function effectText(effect: Effect): string | null {
+  switch (effect.kind) {
+    case 'send': return `${messageText(effect.message)} to ${effect.to}`;
+    case 'entered': return `caller ${effect.caller} enters with token ${effect.token}`;
+    case 'lost': return `caller ${effect.caller} lost the lock`;
+    case 'recalled': return `caller ${effect.caller} is recalled`;
+    case 'joined': return 'joins';
+    case 'ignored': return `ignored: ${effect.reason}`;
+    case 'renewed': case 'wake': case 'reserveCeiling': return null;
+  }
+}
