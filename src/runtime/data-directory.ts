@@ -55,6 +55,11 @@ const VERSION = 'maekawa-ceiling-3';
 const WORDS: ReadonlyMap<string, number> = new Map([[VERSION, 5], ['maekawa-ceiling-2', 4], ['maekawa-ceiling-1', 1]]);
 /** Stands for a lease or a layout that is not known. */
 const UNKNOWN = '-';
+/**
+ * A clock of a cluster that works stays below 2^53 − 2^40 (protocol.md section 3.3), and a ceiling is a little above its clock.
+ * With one beyond this the clock would soon run out of safe integers.
+ */
+const CEILING_MAX = 2 ** 53 - 2 ** 39;
 /** More than any file that was ever written. */
 const LENGTH_MAX = 4_096;
 
@@ -252,7 +257,7 @@ function contentOf([version = '', ...words]: readonly string[]): Content | null 
   const node = version === VERSION ? { node: words.shift() ?? '' } : {};
   const [ceilingText = '', leaseText = UNKNOWN, slackText = UNKNOWN, layoutText = UNKNOWN] = words;
   const ceiling = numberOf(ceilingText);
-  if (ceiling === null) return null;
+  if (ceiling === null || ceiling > CEILING_MAX) return null;
   if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN) return { ...node, ceiling, terms: null };
   const [leaseMs, slack] = [numberOf(leaseText), numberOf(slackText)];
   if (leaseMs === null || slack === null || !/^(-|[0-9a-f]{16})$/.test(layoutText)) return null;

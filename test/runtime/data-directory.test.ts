@@ -200,6 +200,7 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
     ['with a lease that is none', signed('maekawa-ceiling-2 4711 5e3 1 0123456789abcdef')],
     ['with a layout that is none', signed('maekawa-ceiling-2 4711 5000 1 here')],
     ['of version 3 with the words of version 2', signed('maekawa-ceiling-3 4711 5000 1 0123456789abcdef')],
+    ['with a ceiling that no clock may reach', signed(`maekawa-ceiling-1 ${2 ** 53 - 2 ** 39 + 1}`)],
     ['with half of the terms', signed('maekawa-ceiling-2 4711 - 1 0123456789abcdef')],
   ])('a file that is %s: says what to do', async (_what, content) => {
     writeFileSync(join(path, 'ceiling'), content);
@@ -207,6 +208,11 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
     expect(error.code).toBe('storage');
     expect(error.message).toMatch(/ceiling is corrupt.*delete the file/s);
     expect(readFileSync(join(path, 'ceiling'), 'utf8')).toBe(content);
+  });
+
+  test('the ceiling of a clock that ran away as far as peers take part is read', async () => {
+    writeFileSync(join(path, 'ceiling'), signed(`maekawa-ceiling-1 ${2 ** 53 - 2 ** 40 + 2 ** 24}`));
+    expect(await open()).toMatchObject({ ceiling: 2 ** 53 - 2 ** 40 + 2 ** 24 });
   });
 
   test('any single digit changed is noticed', async () => {
