@@ -5,7 +5,7 @@ import { LockError } from 'maekawa';
 import type { MaekawaNode } from 'maekawa';
 import type { Accounts } from './accounts';
 
-/** `POST /accounts/NAME?add=AMOUNT`; `GET /ready` for load balancers: whether a lock can be had here. */
+/** `POST /accounts/NAME?add=AMOUNT`; `GET /ready` for load balancers and deploys: whether a lock can be had here, and the node lends its vote. */
 export function createService(node: MaekawaNode, accounts: Accounts): Server {
   return createServer((request, response) => {
     answer(node, accounts, request).then(
@@ -19,17 +19,17 @@ type Reply = readonly [code: number, body: object];
 
 async function answer(node: MaekawaNode, accounts: Accounts, request: IncomingMessage): Promise<Reply> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://service');
-  if (pathname === '/ready') return isReady(node) ? [200, { ready: true }] : [503, { ready: false }];
+  if (pathname === '/ready') return readiness(node);
   const account = /^\/accounts\/(\w{1,40})$/.exec(pathname)?.[1];
   const amount = Number(searchParams.get('add'));
   if (request.method !== 'POST' || account === undefined || !Number.isSafeInteger(amount)) return [404, { error: 'POST /accounts/NAME?add=AMOUNT' }];
   return [200, { account, balance: await accounts.add(account, amount) }];
 }
 
-/** A process that is stopping, or reaches no quorum, wants no more requests. */
-function isReady(node: MaekawaNode): boolean {
-  const up = node.status().peers.filter((peer) => peer.up).map(({ id }) => id);
-  return !node.signal.aborted && node.configuration.coterie.containsQuorum(new Set([node.id, ...up]));
+/** A process that is stopping, is silent after its restart, or reaches no quorum, wants no more requests; it says which. */
+function readiness(node: MaekawaNode): Reply {
+  const { kind, text } = node.status().state;
+  return [kind === 'ready' ? 200 : 503, { ready: kind === 'ready', why: text }];
 }
 
 function meaningOf(error: unknown): Reply {
