@@ -8,7 +8,7 @@ import { hasPriority } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import { ReportError } from './logs';
 import type { Log, LoggedStep, Run } from './logs';
-import { logLines } from './log-lines';
+import { lineOf, logLines } from './log-lines';
 import { drawSpaceTime } from './space-time';
 import { locksOf, messagesOfHandOver, storyOf } from './story';
 import type { Entry, Sent, Story } from './story';
@@ -49,9 +49,10 @@ export interface Findings {
   readonly overlaps: number;
   readonly fallenTokens: number;
   readonly asked: number;
+  readonly longestWaitMs: number;
   readonly majority: ClusterFound;
   readonly grid: ClusterFound;
-  readonly uncontended: Example & EntryFound & { readonly arbiter: NodeId; readonly timestamp: number; readonly grant: number; readonly release: number; readonly messages: readonly string[] };
+  readonly uncontended: Example & EntryFound & { readonly arbiter: NodeId; readonly timestamp: number; readonly grant: number; readonly release: number; readonly messages: number; readonly lines: readonly string[] };
   readonly contended: Example & {
     readonly yielder: NodeId; readonly yieldTo: NodeId; readonly arbiter: NodeId; readonly grant: number;
     readonly yielderTimestamp: number; readonly contenderTimestamp: number; readonly order: readonly EntryFound[];
@@ -77,6 +78,7 @@ export function findingsOf(run: Run): Findings {
     overlaps: pairs.filter(({ story, before, after }) => isInside(run, story, before, after)).length,
     fallenTokens: pairs.filter(({ before, after }) => after.token <= before.token).length,
     asked: stories.reduce((sum, { steps }) => sum + steps.filter(({ logged: { event } }) => event.kind === 'acquire').length, 0),
+    longestWaitMs: Math.max(...stories.flatMap((story) => story.entries.map(({ askedAt, enteredAt }) => at(story, enteredAt).atMs - at(story, askedAt).atMs))),
     majority: clusterFound(run.majority),
     grid: clusterFound(run.grid),
     uncontended: uncontendedOf(run.majority),
@@ -151,7 +153,8 @@ function uncontendedOf(log: Log): Findings['uncontended'] {
     ...exampleOf(log, story, 0, story.steps.length),
     node: entry.node, token: entry.token, arbiter: request.to, timestamp: request.message.timestamp,
     grant: grant.message.grant, release: release.message.clock,
-    messages: story.messages.map(({ from, to, message }) => `${message.kind} ${from} → ${to}`),
+    messages: story.messages.length,
+    lines: story.steps.flatMap(({ logged }) => lineOf(log, logged) ?? []),
   };
 }
 
@@ -196,7 +199,7 @@ function killedOf({ grid, killed }: Run): Findings['killed'] {
   const requests = asked.map(({ receivedAt, sentAt }) => at(story, receivedAt ?? sentAt).atMs);
   const silentUntilMs = Math.max(...grid.steps.flatMap(({ event, atMs }) => (event.kind === 'peerUp' && event.peer === killed.node && atMs > killed.atMs ? [atMs + (event.silentForMs ?? 0)] : [])));
   return {
-    ...exampleOf(grid, story, 0, story.steps.length, killed),
+    ...exampleOf(grid, story, 0, (after.leftAt ?? after.enteredAt) + 1, killed),
     node: killed.node, token: entry.token, next: next.node, nextToken: next.token,
     nextAfterMs: at(story, next.enteredAt).atMs - killed.atMs,
     lastRequestBeforeKillMs: killed.atMs - Math.max(...requests),

@@ -9,14 +9,17 @@ export function logLines({ majority, grid }: Run): { readonly title: string; rea
   ];
 }
 
-function linesOf({ steps }: Log): string[] {
+function linesOf(log: Log): string[] {
+  return log.steps.flatMap((step) => lineOf(log, step) ?? []);
+}
+
+/** Null when the event says nothing about a lock, a peer or a life. */
+export function lineOf({ steps }: Log, step: LoggedStep): string | null {
   const startMs = Math.min(...steps.map(({ atMs }) => atMs));
-  return steps.flatMap((step) => {
-    const effects = step.effects.flatMap((effect) => effectText(effect) ?? []);
-    const event = eventText(step.event);
-    if (event === null && effects.length === 0) return [];
-    return [`${String(step.atMs - startMs).padStart(6)} ${nodeName(step)} ${step.clock} ${[event ?? 'later', ...effects.map((each) => `→ ${each}`)].join(' ')}`];
-  });
+  const effects = step.effects.flatMap((effect) => effectText(effect) ?? []);
+  const event = eventText(step.event);
+  if (event === null && effects.length === 0) return null;
+  return `${String(step.atMs - startMs).padStart(6)} ${nodeName(step)} ${step.clock} ${[event ?? 'later', ...effects.map((each) => `→ ${each}`)].join(' ')}`;
 }
 
 const nodeName = ({ node, life }: LoggedStep): string => (life === 0 ? node : `${node}${"'".repeat(life)}`);

@@ -88,7 +88,7 @@ function clocksOf(lives: readonly TracedLife[]): Map<TracedStep, number> {
     for (const step of life.steps) {
       const difference = replayStep(life, step, node, PRODUCTION_CORE);
       if (difference !== null) throw new ReportError(`the core of this version answers differently from what the log says, so record a new one. ${describeDifference(difference)}`);
-      clocks.set(step, PRODUCTION_CORE.durableClock(node));
+      clocks.set(step, PRODUCTION_CORE.inspectNode(node).clock);
     }
   }
   return clocks;

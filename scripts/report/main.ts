@@ -19,7 +19,8 @@ const RUNS_MAX = 3;
 async function main(): Promise<void> {
   const { values: { logs, record, out = join(ROOT, 'docs/report.pdf') } } = parseArgs({ options: { logs: { type: 'string' }, record: { type: 'string' }, out: { type: 'string' } } });
   const findings = logs === undefined ? await findingsOfNewRun(record) : findingsOf(readRun(logs));
-  print(`wrote ${out}: ${typeset(findings, out)} pages about ${findings.events} events`);
+  const { pages, appendixPage } = typeset(findings, out);
+  print(`wrote ${out}: ${appendixPage - 1} pages and ${pages - appendixPage + 1} of logs, about ${findings.events} events`);
 }
 
 async function findingsOfNewRun(record?: string): Promise<Findings> {

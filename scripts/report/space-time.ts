@@ -17,7 +17,7 @@ export interface Scene {
   readonly killed?: Run['killed'];
 }
 
-const ROW = 15;
+const ROW = 14;
 const TOP = 30;
 const TIME_WIDTH = 40;
 const COLUMN = 112;
@@ -177,11 +177,14 @@ interface TextStyle {
   readonly weight?: 'bold';
 }
 
-/** With a white edge, so that lines below do not cross it. */
+/** With a white edge, and on a veil, so that lines below do not cross it out. */
 function text(x: number, y: number, content: string, { anchor, size, color = '#222222', weight }: TextStyle): string {
   const bold = weight === undefined ? '' : ` font-weight="${weight}"`;
   const common = `x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" font-size="${size}"${bold}`;
-  return `<text ${common} fill="${color}" stroke="white" stroke-width="2" stroke-linejoin="round" paint-order="stroke">${escapeXml(content)}</text>`;
+  const width = content.length * size * 0.43;
+  const start = anchor === 'start' ? x : anchor === 'end' ? x - width : x - width / 2;
+  const veil = `<rect x="${round(start)}" y="${round(y - size * 0.7)}" width="${round(width)}" height="${round(size * 0.8)}" fill="white" fill-opacity="0.75"/>`;
+  return `${veil}<text ${common} fill="${color}" stroke="white" stroke-width="2" stroke-linejoin="round" paint-order="stroke">${escapeXml(content)}</text>`;
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, color: string, width: number, dashes?: string): string {

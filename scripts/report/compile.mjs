@@ -1,5 +1,5 @@
 // Makes a PDF of findings with Typst, whose compiler and fonts come with its npm package, so that nothing else has to be there.
-// node scripts/report/typeset.mjs OUT.pdf [PAGES.svg] < findings.json; prints how many pages it has. A process of its own, so that
+// node scripts/report/compile.mjs OUT.pdf [PAGES.svg] < findings.json; prints on how many pages, and where the appendix begins. A process of its own, so that
 // only who makes a report loads the compiler.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,4 +20,5 @@ if (error !== null || document === null) {
 // Nothing in it depends on when it was typeset.
 writeFileSync(pdf, compiler.pdf(document, { creationTimestamp: Math.floor(Date.parse(JSON.parse(run).startedAt) / 1000) }));
 if (svg !== undefined) writeFileSync(svg, compiler.svg(document));
-console.log(document.numOfPages);
+const [appendixPage] = compiler.query(document, { selector: '<appendix>', field: 'value' });
+console.log(JSON.stringify({ pages: document.numOfPages, appendixPage }));
