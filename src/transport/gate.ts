@@ -55,6 +55,8 @@ interface Refused {
 
 export class Gate {
   private readonly sockets = new Set<Socket>();
+  /** Those that have not agreed on TLS yet, the oldest first, by the address and port of the other side. */
+  private readonly strangers = new Map<string, Socket>();
   private clients = 0;
   private beingRefused = 0;
   private readonly tlsServer: TlsServer | null;
@@ -72,15 +74,20 @@ export class Gate {
     const { connectionsMax, peers } = this.options;
     socket.on('error', () => undefined);
     if (this.sockets.size >= connectionsMax + SPARE + SPARE_PER_PEER * peers.length) {
-      this.news.warn({ address: socket.remoteAddress }, 'closed a connection unheard, for there are too many');
-      socket.destroy();
-      return;
+      // A peer says at once who it is. Whoever has said nothing for longest makes way.
+      const [oldest] = this.strangers;
+      const closed = oldest?.[1] ?? socket;
+      this.news.warn({ address: addressOf(closed) }, 'closed a connection unheard, for there are too many');
+      closed.destroy();
+      if (oldest === undefined) return;
+      this.forget(...oldest);
     }
+    const end = otherEnd(socket);
     this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
+    socket.once('close', () => this.forget(end, socket));
     const { tlsServer } = this;
     if (tlsServer === null) this.admitClient(socket);
-    else this.expectTls(socket, tlsServer);
+    else this.expectTls(socket, end, tlsServer);
   }
 
   /** New connections use these. */
@@ -110,8 +117,14 @@ export class Gate {
     return server;
   }
 
+  private forget(end: string, socket: Socket): void {
+    this.sockets.delete(socket);
+    if (this.strangers.get(end) === socket) this.strangers.delete(end);
+  }
+
   /** Somebody without TLS hears what is missing, and not only noise. */
-  private expectTls(socket: Socket, tlsServer: TlsServer): void {
+  private expectTls(socket: Socket, end: string, tlsServer: TlsServer): void {
+    this.strangers.set(end, socket);
     const silent = setTimeout(() => socket.destroy(), this.options.handshakeMs ?? handshakeMs).unref();
     socket.once('close', () => clearTimeout(silent));
     socket.once('data', (bytes: Buffer) => {
@@ -125,6 +138,7 @@ export class Gate {
 
   private onSecured(socket: TLSSocket): void {
     socket.on('error', () => undefined);
+    this.strangers.delete(otherEnd(socket));
     // What is refused without a word here offered another protocol than HTTP/2, or none.
     if (socket.alpnProtocol !== 'h2') return void socket.destroy();
     const certificate = socket.getPeerCertificate();
@@ -202,6 +216,10 @@ function refusalOf(code: string): string {
     default:
       return code;
   }
+}
+
+function otherEnd(socket: Socket): string {
+  return `${addressOf(socket)} ${socket.remotePort ?? ''}`;
 }
 
 function addressOf(socket: Socket): string {

@@ -137,6 +137,18 @@ describe('who gets in', () => {
     await Promise.all(closed);
   });
 
+  test('however many connections say nothing, a peer gets in', async () => {
+    const address = await nodeWith(good('n1'), { connectionsMax: 1, peers: ['n2'] });
+    const [host = '', port = ''] = address.split(':');
+    const silent = await Promise.all(Array.from({ length: 120 }, () => new Promise<Socket>((resolve) => {
+      const socket: Socket = connect(Number(port), host, () => resolve(socket)).on('error', () => undefined);
+    })));
+    const peer = new NodeConnection(address, { tls: good('n2'), node: 'n1' });
+    await expect(peer.status(5_000)).rejects.toMatchObject({ message: expect.stringContaining('no node of maekawa') as string });
+    await peer.close();
+    for (const socket of silent) socket.destroy();
+  });
+
   test('with as many clients as are allowed, the next hears that; a peer gets in', async () => {
     const address = await nodeWith(good('n1'), { connectionsMax: 1, peers: ['n2', 'n3'] });
     const connectionWith = (name: string): NodeConnection => new NodeConnection(address, { tls: good(name), node: 'n1' });
