@@ -39,7 +39,7 @@ export function channelTo(address: string, node: NodeId | null, tls: TlsMaterial
         return fault === null ? undefined : new Error(fault);
       }
       if (checkServerIdentity(host, certificate) === undefined) return undefined;
-      return new Error(`the certificate is for ${shownNames(certificateNames(certificate))}, not for ${host}; name the configuration too, so that the id of the node is expected`);
+      return new Error(`the certificate is for ${shownNames(certificateNames(certificate))}, not for ${host}; name the configuration too (--config; connect: config), so that the id of the node is expected`);
     },
   });
   return new grpc.Client(target, credentials, { ...OPTIONS, 'grpc.ssl_target_name_override': isIP(name) === 0 ? name : NO_NAME, ...options });

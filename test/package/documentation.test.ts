@@ -296,7 +296,7 @@ test('the limits that docs/limits.md names are those of the code', () => {
     'messages on one stream of a lock': constant('src/service/served-hold.ts', 'MESSAGES_PER_LEASE_MAX'),
     'name of a lock': lockNameBytesMax,
     label: constant('src/locks/holder-title.ts', 'LABEL_LENGTH_MAX'),
-    'one message to a node': constant('src/transport/server.ts', 'messageBytesMax'),
+    'one message to a node': constant('src/transport/codec.ts', 'frameBytesMax'),
     'metadata of a call': constant('src/service/admission.ts', 'METADATA_BYTES_MAX'),
     'calls for reflection': 5,
     'a connection without a call': connectionIdleMs / 1_000,
