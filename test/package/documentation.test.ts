@@ -12,6 +12,7 @@ import { readConfiguration } from '../../src/config';
 import { lockNameBytesMax } from '../../src/lock-name';
 import { DEFAULT_LIMITS } from '../../src/service/limits';
 import { PAGE_BYTES } from '../../src/service/pages';
+import { frameBytesMax } from '../../src/transport/codec';
 import { handshakeMs } from '../../src/transport/gate';
 import { callsPerConnectionMax, connectionIdleMs } from '../../src/transport/server';
 import { until } from '../support/processes';
@@ -296,7 +297,7 @@ test('the limits that docs/limits.md names are those of the code', () => {
     'messages on one stream of a lock': constant('src/service/served-hold.ts', 'MESSAGES_PER_LEASE_MAX'),
     'name of a lock': lockNameBytesMax,
     label: constant('src/locks/holder-title.ts', 'LABEL_LENGTH_MAX'),
-    'one message to a node': constant('src/transport/codec.ts', 'frameBytesMax'),
+    'one message to a node': frameBytesMax,
     'metadata of a call': constant('src/service/admission.ts', 'METADATA_BYTES_MAX'),
     'calls for reflection': 5,
     'a connection without a call': connectionIdleMs / 1_000,
