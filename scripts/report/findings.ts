@@ -3,12 +3,15 @@
  * template prints.
  * Law: nothing here is known before the logs are read, and an example that they do not hold is an error.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { MessageKind, NodeId } from '../../src/core';
 import { hasPriority } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import { ReportError } from './logs';
 import type { Log, LoggedStep, Run } from './logs';
 import { lineOf, logLines } from './log-lines';
+import { ROOT } from './root';
 import { drawSpaceTime } from './space-time';
 import { locksOf, messagesOfHandOver, storyOf } from './story';
 import type { Entry, Sent, Story } from './story';
@@ -63,6 +66,8 @@ export interface Findings {
     readonly after: EntryFound & { readonly inSilence: boolean };
   };
   readonly again: { readonly node: NodeId; readonly tokens: readonly number[]; readonly messages: readonly number[] };
+  /** The table of ARCHITECTURE.md, row by row. */
+  readonly departures: readonly (readonly string[])[];
   readonly logs: readonly { readonly title: string; readonly lines: readonly string[] }[];
 }
 
@@ -85,8 +90,17 @@ export function findingsOf(run: Run): Findings {
     contended: contendedOf(run.grid),
     killed: killedOf(run),
     again: againOf(run.grid),
+    departures: departures(),
     logs: logLines(run),
   };
+}
+
+/** Told once, so that the report and the page cannot disagree. */
+function departures(): string[][] {
+  const [, section = ''] = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8').split('## Where it departs from Maekawa 1985\n');
+  const rows = section.split('\n').filter((line) => line.startsWith('| ')).slice(2);
+  if (rows.length === 0) throw new ReportError('ARCHITECTURE.md has no table any more under "Where it departs from Maekawa 1985"');
+  return rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim()));
 }
 
 /** Whether `before` was still inside when `after` entered: it had neither left nor been killed a while ago. */
@@ -95,7 +109,10 @@ function isInside(run: Run, { steps }: Story, before: Entry, after: Entry): bool
   return before.node !== run.killed.node || (steps[after.enteredAt]?.logged.atMs ?? 0) < run.killed.atMs;
 }
 
-const isAlone = (story: Story): boolean => story.entries.length === 1 && !story.messages.some(({ message }) => message.kind === 'inquire' || message.kind === 'yield');
+/** From the Request to the Release: a node that is killed while it retains its votes sends none. */
+const isAlone = ({ entries, messages }: Story): boolean => (
+  entries.length === 1 && messages.some(({ message }) => message.kind === 'release') && !messages.some(({ message }) => message.kind === 'inquire' || message.kind === 'yield')
+);
 const isShared = (story: Story): boolean => new Set(story.entries.map(({ node }) => node)).size > 1 && story.entries.every(({ leftAt }) => leftAt !== null);
 
 function clusterFound(log: Log): ClusterFound {

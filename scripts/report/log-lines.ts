@@ -1,5 +1,5 @@
 /** The appendix: every event of the logs that has to do with a lock, a peer or a life, one line each, as the nodes recorded it. */
-import type { Effect, Event, Message } from '../../src/core';
+import type { Effect, Event, LockName, Message } from '../../src/core';
 import type { Log, LoggedStep, Run } from './logs';
 
 export function logLines({ majority, grid }: Run): { readonly title: string; readonly lines: readonly string[] }[] {
@@ -16,7 +16,7 @@ function linesOf(log: Log): string[] {
 /** Null when the event says nothing about a lock, a peer or a life. */
 export function lineOf({ steps }: Log, step: LoggedStep): string | null {
   const startMs = Math.min(...steps.map(({ atMs }) => atMs));
-  const effects = step.effects.flatMap((effect) => effectText(effect) ?? []);
+  const effects = step.effects.flatMap((effect) => effectText(effect, step.event) ?? []);
   const event = eventText(step.event);
   if (event === null && effects.length === 0) return null;
   return `${String(step.atMs - startMs).padStart(6)} ${nodeName(step)} ${step.clock} ${[event ?? 'later', ...effects.map((each) => `→ ${each}`)].join(' ')}`;
@@ -49,12 +49,15 @@ function eventText(event: Event): string | null {
   }
 }
 
-function effectText(effect: Effect): string | null {
+/** Names the lock where the event does not. */
+function effectText(effect: Effect, event: Event): string | null {
+  const isNamed = event.kind === 'acquire' || event.kind === 'release' || event.kind === 'message';
+  const of = (lock: LockName): string => (isNamed ? '' : `${lock}: `);
   switch (effect.kind) {
-    case 'send': return `${messageText(effect.message)} to ${effect.to}`;
-    case 'entered': return `caller ${effect.caller} enters with token ${effect.token}`;
-    case 'lost': return `caller ${effect.caller} lost the lock`;
-    case 'recalled': return `caller ${effect.caller} is recalled`;
+    case 'send': return `${of(effect.message.lock)}${messageText(effect.message)} to ${effect.to}`;
+    case 'entered': return `${of(effect.lock)}caller ${effect.caller} enters with token ${effect.token}`;
+    case 'lost': return `${of(effect.lock)}caller ${effect.caller} lost the lock`;
+    case 'recalled': return `${of(effect.lock)}caller ${effect.caller} is recalled`;
     case 'joined': return 'joins';
     case 'ignored': return `ignored: ${effect.reason}`;
     case 'renewed': case 'wake': case 'reserveCeiling': return null;

@@ -9,6 +9,7 @@ import type { Effect, Event, NodeId } from '../../src/core';
 import type { FamilyLayout } from '../../src/quorum';
 import { PRODUCTION_CORE } from '../../sim/core';
 import { merge } from '../../sim/replay/merge';
+import type { MergedStep } from '../../sim/replay/merge';
 import { describeDifference, replayStep, startLife } from '../../sim/replay/replay';
 import { readTrace } from '../../sim/replay/trace-file';
 import type { TracedLife, TracedStep } from '../../sim/replay/trace-file';
@@ -25,7 +26,7 @@ export interface LoggedStep {
   readonly node: NodeId;
   /** Which life of its node, from 0. */
   readonly life: number;
-  /** By the node's wall clock, in milliseconds since 1970. */
+  /** In milliseconds since 1970, set against the other nodes' by their messages. */
   readonly atMs: number;
   /** The node's Lamport clock after this event. */
   readonly clock: number;
@@ -66,8 +67,10 @@ function readLog(directory: string): Log {
   const untold = first.nodes.filter((node) => !lives.some((life) => life.node === node));
   if (untold.length > 0) throw new ReportError(`${directory} holds no log of ${untold.join(', ')}`);
   const clocks = clocksOf(lives);
-  // All ran on one machine, so their wall clocks are one. Where a millisecond is too coarse, no message comes before it was sent.
-  const times = new Map(lives.flatMap(({ birth, nowMs, steps }) => steps.map((step) => [step, Math.round(birth.wallClockUs / 1000) + step.event.nowMs - nowMs])));
+  const told = new Map(lives.flatMap(({ birth, nowMs, steps }) => steps.map((step) => [step, Math.round(birth.wallClockUs / 1000) + step.event.nowMs - nowMs])));
+  const offsets = offsetsOf(lives, merge(lives, (step) => clocks.get(step) ?? 0), told);
+  const times = new Map(lives.flatMap((life) => life.steps.map((step) => [step, (told.get(step) ?? 0) + (offsets.get(life) ?? 0)])));
+  // Where a millisecond is too coarse, no message comes before it was sent.
   const steps = merge(lives, (step) => times.get(step) ?? 0).map(({ life, step, sent, received }): LoggedStep => ({
     node: life.node,
     life: lives.filter(({ node }) => node === life.node).indexOf(life),
@@ -79,6 +82,39 @@ function readLog(directory: string): Log {
     received,
   }));
   return { nodes: first.nodes, quorums: first.quorums, leaseMs: first.settings.leaseMs, steps };
+}
+
+/**
+ * What to add to the times of each life, in milliseconds. A node reads its wall clock once, at its birth, and is some milliseconds off by
+ * that. As in NTP, the fastest message in each direction is taken to have been under way for as long.
+ */
+function offsetsOf(lives: readonly TracedLife[], merged: readonly MergedStep[], told: ReadonlyMap<TracedStep, number>): Map<TracedLife, number> {
+  const senders = new Map(merged.flatMap((each) => each.sent.map((number) => [number, each])));
+  const fastest = new Map<TracedLife, Map<TracedLife, number>>(lives.map((life) => [life, new Map<TracedLife, number>()]));
+  for (const { life, step, received } of merged) {
+    const sender = received === null ? undefined : senders.get(received);
+    if (sender === undefined) continue;
+    const delay = (told.get(step) ?? 0) - (told.get(sender.step) ?? 0);
+    const known = fastest.get(sender.life);
+    known?.set(life, Math.min(delay, known.get(life) ?? Infinity));
+  }
+  const offsets = new Map<TracedLife, number>();
+  for (const first of lives) {
+    // A life that nobody exchanged messages with stands by its own clock.
+    if (offsets.has(first)) continue;
+    offsets.set(first, 0);
+    const reached = [first];
+    for (const from of reached) {
+      for (const to of lives) {
+        const there = fastest.get(from)?.get(to);
+        const back = fastest.get(to)?.get(from);
+        if (offsets.has(to) || there === undefined || back === undefined) continue;
+        offsets.set(to, (offsets.get(from) ?? 0) + Math.round((back - there) / 2));
+        reached.push(to);
+      }
+    }
+  }
+  return offsets;
 }
 
 function clocksOf(lives: readonly TracedLife[]): Map<TracedStep, number> {

@@ -10,7 +10,7 @@ import { findingsOf } from './findings';
 import type { Findings } from './findings';
 import { ReportError, readRun } from './logs';
 import { ROOT } from './root';
-import { runClusters } from './run';
+import { RUN_DEFAULTS, runClusters } from './run';
 import { typeset } from './typeset';
 
 /** Not every run holds every example: it takes two nodes that ask at the same moment. */
@@ -24,10 +24,13 @@ async function main(): Promise<void> {
 }
 
 async function findingsOfNewRun(record?: string): Promise<Findings> {
+  const interrupted = new AbortController();
+  // The nodes and the directory would stay behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}; nothing was written`)));
   for (let run = 1; ; run++) {
     const directory = mkdtempSync(join(tmpdir(), 'maekawa-report-'));
     try {
-      await runClusters(directory);
+      await runClusters(directory, RUN_DEFAULTS, interrupted.signal);
       const findings = findingsOf(readRun(directory));
       if (record !== undefined) cpSync(directory, record, { recursive: true });
       return findings;

@@ -33,10 +33,13 @@ const INSIDE_MS = 10;
 /** A node writes its trace ten times a second, and what a killed one had not written is lost. */
 const WRITTEN_MS = 150;
 
-/** @throws LockError or an `AbortError` when a node ends by itself or a lock is not had in time */
-export async function runClusters(directory: string, options: RunOptions = RUN_DEFAULTS): Promise<void> {
-  await inCluster(join(directory, 'majority'), majority(options), ['--no-retain'], (cluster) => compete(cluster, options));
-  const killed = await inCluster(join(directory, 'grid'), grid(options), [], async (running) => {
+/**
+ * Ends with no node left running, also when `interrupted` is aborted.
+ * @throws LockError or an `AbortError` when a node ends by itself or a lock is not had in time; the reason of `interrupted`
+ */
+export async function runClusters(directory: string, options: RunOptions = RUN_DEFAULTS, interrupted: AbortSignal = new AbortController().signal): Promise<void> {
+  await inCluster(interrupted, join(directory, 'majority'), majority(options), ['--no-retain'], (cluster) => compete(cluster, options));
+  const killed = await inCluster(interrupted, join(directory, 'grid'), grid(options), [], async (running) => {
     for (const id of running.ids) await running.enter(id, `alone-${id}`);
     await competeUntilYield(running, options);
     return killHolder(running);
@@ -56,16 +59,19 @@ function grid({ leaseMs }: RunOptions): Configuration {
 }
 
 class Running {
-  readonly signal = AbortSignal.timeout(PATIENCE_MS);
+  readonly signal: AbortSignal;
   private readonly clients = new Map<NodeId, RemoteLocks>();
 
-  constructor(readonly cluster: Cluster, readonly directory: string) {}
+  constructor(readonly cluster: Cluster, readonly directory: string, interrupted: AbortSignal) {
+    this.signal = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), interrupted]);
+  }
 
   get ids(): NodeId[] {
     return this.cluster.configuration.nodes.map(({ id }) => id);
   }
 
   start(id: NodeId, ...extraArguments: string[]): void {
+    this.signal.throwIfAborted();
     this.cluster.start(id, '--trace', this.traceOf(id), ...extraArguments);
   }
 
@@ -89,14 +95,20 @@ class Running {
   }
 }
 
-async function inCluster<Result>(directory: string, configuration: Configuration, nodeArguments: readonly string[], act: (running: Running) => Promise<Result>): Promise<Result> {
+async function inCluster<Result>(
+  interrupted: AbortSignal, directory: string, configuration: Configuration, nodeArguments: readonly string[], act: (running: Running) => Promise<Result>,
+): Promise<Result> {
+  interrupted.throwIfAborted();
   mkdirSync(directory, { recursive: true });
   const cluster = await Cluster.prepare(configuration, ['--log-level', 'warn', ...nodeArguments], join(ROOT, 'dist/src/cli/main.js'));
-  const running = new Running(cluster, directory);
-  try {
+  const running = new Running(cluster, directory, interrupted);
+  const play = async (): Promise<Result> => {
     for (const id of running.ids) running.start(id, '--first-start');
     await cluster.untilConnected(CONNECT_MS);
-    const result = await act(running);
+    return act(running);
+  };
+  try {
+    const result = await Promise.race([play(), new Promise<never>((_, reject) => interrupted.addEventListener('abort', () => reject(interrupted.reason as Error)))]);
     await running.close();
     await cluster.stop();
     return result;
@@ -135,8 +147,7 @@ async function killHolder(running: Running): Promise<Facts['killed']> {
   await running.enter(holder, 'again');
   await running.enter(holder, 'again');
 
-  const held = await running.client(holder).locks.acquire('killed', { signal });
-  held.signal.addEventListener('abort', () => undefined);
+  await running.client(holder).locks.acquire('killed', { signal });
   const waits = running.enter(waiter, 'killed');
   await sleep(2 * WRITTEN_MS);
   const atMs = Date.now();
