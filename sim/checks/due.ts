@@ -90,7 +90,9 @@ export class RepeatsWhenDue implements Witness {
     const enters = repeats.enteredEvent === this.scene.events;
     // One that stole asks once more as it enters; and so does whoever enters again with less than half of its token room.
     if (enters && (claim === 'stole' || Math.min(...clocks.values()) + slack / 2 <= token)) return;
-    if (!isInside && cause.kind === 'message' && cause.message.kind === 'grant' && ++repeats.atOnce <= AT_ONCE_MAX) return;
+    // What a Grant brought about may have waited for the disk.
+    const isOfGrant = cause.kind === 'ceilingReserved' || (cause.kind === 'message' && cause.message.kind === 'grant');
+    if (!isInside && isOfGrant && ++repeats.atOnce <= AT_ONCE_MAX) return;
     violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} repeats its Request after ${agedMs} ms; due in ${intervalMs} ms`);
   }
 
