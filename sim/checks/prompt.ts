@@ -6,13 +6,13 @@
  * Must never look into the core: it sees holds and who asks.
  */
 import { assertNever } from '../../src/core';
-import type { Event, Mode } from '../../src/core';
+import type { CallerId, Event, Mode } from '../../src/core';
 import { delayUsMax } from '../plan/delays';
 import { endUsOf } from '../plan/outages';
 import type { Fault, Plan } from '../plan/plan';
 import { violated } from './check';
 import { ofLock, wishOf } from './scene';
-import type { CallerView, Hold, Scene } from './scene';
+import type { CallerView, Hold, Place, Scene } from './scene';
 import type { Role, Struck } from './struck';
 import type { Entry, Witness } from './witness';
 
@@ -24,6 +24,8 @@ interface Free {
   readonly inside: Map<number, Hold>;
   /** When a writer waited last. Readers may have to wait behind it, though other readers are inside. */
   writerWaitedUs: number;
+  /** By machine: when readers of it left that had to let none join them, for their request had heard of a writer. */
+  readonly closedUntilUs: number[];
 }
 
 /** A wait that ends now. */
@@ -46,13 +48,16 @@ const FURTHER_QUORUMS = 3;
 
 export class Prompt implements Witness {
   private readonly free: readonly Free[];
+  /** By machine: its callers that are not let in yet. */
+  private readonly waiting: readonly Set<CallerId>[];
   private readonly handoverUs: number;
   private readonly noticeUs: number;
   private readonly leaseUs: number;
   private readonly retryUs: number;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly struck: Struck) {
-    this.free = scene.locks.map(() => ({ fromWritersUs: 0, fromAllUs: 0, inside: new Map<number, Hold>(), writerWaitedUs: 0 }));
+    this.free = scene.locks.map(() => ({ fromWritersUs: 0, fromAllUs: 0, inside: new Map<number, Hold>(), writerWaitedUs: 0, closedUntilUs: scene.places.map(() => 0) }));
+    this.waiting = scene.places.map(() => new Set<CallerId>());
     const writes = plan.ceilingBlock < SMALL_BLOCK ? 8 : 2;
     this.handoverUs = HANDOVER_DELAYS * delayUsMax(plan.network) + writes * plan.diskUs + 2 * plan.timerLagUs;
     this.noticeUs = 2 * plan.network.detectionUs;
@@ -62,14 +67,19 @@ export class Prompt implements Witness {
     this.retryUs = plan.retryMs * 1000 * longer;
   }
 
-  stepping(_machine: number, event: Event): void {
-    // Whoever came after one that gives up could not enter before.
-    if (event.kind === 'release') this.givenUp(this.scene.lockOf(event.lock));
+  stepping(machine: number, event: Event): void {
+    // Whoever came after one that gives up could not enter before. One that was inside is no such: its hold was counted.
+    if (event.kind === 'release' && this.waiting[machine]?.delete(event.caller) === true) this.givenUp(this.scene.lockOf(event.lock));
+  }
+
+  asked({ machine, id }: CallerView): void {
+    this.waiting[machine.index]?.add(id);
   }
 
   entered({ machine, lock, caller, hold }: Entry): void {
     const { nowUs, phase } = this.scene;
     const free = ofLock(this.free, lock);
+    this.waiting[machine]?.delete(caller.id);
     if (hold.mode === 'exclusive') free.writerWaitedUs = nowUs;
     const freeUs = hold.mode === 'exclusive' ? free.fromAllUs : this.freeForReadersUs(free, lock, caller);
     free.inside.set(hold.number, hold);
@@ -77,14 +87,23 @@ export class Prompt implements Witness {
   }
 
   left(lock: number, hold: Hold): void {
-    ofLock(this.free, lock).inside.delete(hold.number);
-    this.had(lock, hold.mode, this.scene.nowUs);
+    const free = ofLock(this.free, lock);
+    const caller = this.scene.places[hold.machine]?.callers.find(({ id }) => id === hold.caller);
+    free.inside.delete(hold.number);
+    // While a lock is recalled from readers, further ones of their node wait too (protocol.md section 13).
+    this.had(lock, caller?.state === 'recalled' ? 'exclusive' : hold.mode, this.scene.nowUs);
+    // A request that has once heard of a writer lets no reader join to its end, even if that writer is gone (protocol.md section 6.2).
+    if (this.hasWriterWaited(free, lock, this.heardSinceUs(hold.machine, lock))) free.closedUntilUs[hold.machine] = this.scene.nowUs;
   }
 
   /** Those inside may be in other processes: they go on until their time is over. */
   dying(machine: number): void {
+    this.waiting[machine]?.clear();
     const place = this.scene.places[machine];
-    this.free.forEach(({ inside }, lock) => {
+    this.free.forEach((free, lock) => {
+      const { inside } = free;
+      // Its Request stays in the queues of others for a while.
+      if (this.doesWriterWait(lock, place)) free.writerWaitedUs = this.scene.nowUs;
       for (const hold of inside.values()) {
         if (hold.machine !== machine) continue;
         inside.delete(hold.number);
@@ -209,15 +228,26 @@ export class Prompt implements Witness {
 
   private freeForReadersUs(free: Free, lock: number, { machine, askedAtUs }: CallerView): number {
     // Readers of its own node that are inside, and have heard of a writer, let it join no more (protocol.md section 6.2).
-    const together = machine.callers.filter((other) => other.state === 'inside' && other.lock === lock);
-    const heardSinceUs = Math.min(askedAtUs, ...together.map(({ enteredAtUs }) => enteredAtUs - 2 * this.leaseUs));
-    const isBehindWriter = free.writerWaitedUs >= heardSinceUs || this.doesWriterWait(lock);
-    if (!isBehindWriter) return free.fromWritersUs;
+    const isJoining = machine.callers.some((other) => other.state === 'inside' && other.lock === lock);
+    const sinceUs = isJoining ? Math.min(askedAtUs, this.heardSinceUs(machine.index, lock)) : askedAtUs;
+    const closedUntilUs = free.closedUntilUs[machine.index] ?? 0;
+    if (!this.hasWriterWaited(free, lock, sinceUs)) return Math.max(free.fromWritersUs, closedUntilUs);
     return free.inside.size > 0 ? this.scene.nowUs : free.fromAllUs;
   }
 
-  private doesWriterWait(lock: number): boolean {
-    return this.scene.callers.some((caller) => caller.state === 'waiting' && caller.lock === lock && wishOf(caller).mode === 'exclusive');
+  /** A writer that waited after that may have been heard of by the node's request, for it may have been left in a queue. */
+  private heardSinceUs(machine: number, lock: number): number {
+    return this.struck.openedUs(machine, lock) - 2 * this.leaseUs;
+  }
+
+  private hasWriterWaited({ writerWaitedUs }: Free, lock: number, sinceUs: number): boolean {
+    return writerWaitedUs >= sinceUs || this.doesWriterWait(lock);
+  }
+
+  /** At that place, or at any. */
+  private doesWriterWait(lock: number, place?: Place): boolean {
+    const { callers } = place ?? this.scene;
+    return callers.some((caller) => caller.state === 'waiting' && caller.lock === lock && wishOf(caller).mode === 'exclusive');
   }
 
   private givenUp(lock: number): void {

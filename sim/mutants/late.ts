@@ -356,4 +356,13 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     changes: [memory('sinceMs: nowMs, ', 'sinceMs: this.context.requesterNowMs, ')],
     caughtBy: ['new-life', 'prompt', 'progress'],
   },
+  {
+    name: 'renewed-and-no-reader-let-in',
+    what: 'a reader that came while less than a tenth of the lease was left is not let in when the votes are renewed',
+    // late (for as long as those inside stay), 6.2. A reader is inside for long, and its arbiters were out of reach until its votes were nearly
+    // over. Another reader of its node comes then, and waits. The renewal comes; nobody looks at the line before the first reader leaves.
+    changes: [requester('          this.tellRenewed(phase);\n          this.joinOrAdvance();', '          this.tellRenewed(phase);')],
+    caughtBy: ['prompt', 'progress'],
+    hunt: { profile: 'spaced' },
+  },
 ];
