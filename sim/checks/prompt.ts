@@ -120,6 +120,8 @@ export class Prompt implements Witness {
     if (nowUs <= sinceUs + this.handoverUs) return;
     const backUs = this.struck.quorumIsBackUs(sinceUs);
     let allowedUs = backUs > sinceUs ? backUs + this.retryUs + this.noticeUs : sinceUs;
+    // Until all have met, clocks may be too far apart again after they were brought together once (protocol.md section 7).
+    if (sinceUs <= this.noticeUs) allowedUs = Math.max(allowedUs, sinceUs + this.retryUs);
     for (const fault of this.plan.faults) if (fault.atUs <= nowUs) allowedUs = Math.max(allowedUs, this.costsUntilUs(fault, wait));
     if (nowUs <= allowedUs + this.handoverUs) return;
     violated('prompt', `${nodeIds[machine]} enters lock ${locks[lock]} ${nowUs - sinceUs} us after it was free and wanted; `
