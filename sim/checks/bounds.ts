@@ -24,11 +24,11 @@ export function relentlessBoundUs(plan: Plan): number {
 }
 
 /**
- * Without faults there is nothing to wait for but the others' holds and some message delays. Those that steal wait
- * only until those who hold have heard of it.
+ * Without faults there is nothing to wait for but the others' holds, some message delays, and the writes of ceilings, which come
+ * once for many requests: one at an arbiter, one at the node itself. Those that steal wait only until those who hold have heard of it.
  */
-export function calmBoundUs({ callers, network }: Plan, isStealing: boolean): number {
+export function calmBoundUs({ callers, network, diskUs }: Plan, isStealing: boolean): number {
   const wishes = callers.flatMap((caller) => caller.wishes);
   const othersUs = Math.max(...wishes.map(({ holdUs, hearsAfterUs = 0 }) => (isStealing ? hearsAfterUs : holdUs)));
-  return 2 * callers.length * (othersUs + 12 * delayUsMax(network));
+  return 2 * callers.length * (othersUs + 12 * delayUsMax(network)) + 2 * diskUs;
 }

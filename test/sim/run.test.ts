@@ -71,6 +71,10 @@ test('fairness: a vote that waited for the disk was lent before an older request
   expect(runSeed(237687449, { locks: 3, callers: 1, leaseMs: 53 }).violation).toBeNull();
 });
 
+test('progress: without faults a caller may wait for an arbiter to write its ceiling (seed 399250519)', () => {
+  expect(runSeed(399250519, { leaseMs: 50 }).violation).toBeNull();
+});
+
 test('deadlock: what a frozen node has yet to send, because it does not know that its ceiling is on disk, is under way (seed 97495)', () => {
   expect(runSeed(97_495).violation).toBeNull();
 });
