@@ -109,10 +109,11 @@ function isInside(run: Run, { steps }: Story, before: Entry, after: Entry): bool
   return before.node !== run.killed.node || (steps[after.enteredAt]?.logged.atMs ?? 0) < run.killed.atMs;
 }
 
-/** From the Request to the Release: a node that is killed while it retains its votes sends none. */
-const isAlone = ({ entries, messages }: Story): boolean => (
-  entries.length === 1 && messages.some(({ message }) => message.kind === 'release') && !messages.some(({ message }) => message.kind === 'inquire' || message.kind === 'yield')
-);
+/** From each Request to its Release: of a node that is killed some were not sent, or their record is lost. */
+const isAlone = ({ entries, messages }: Story): boolean => {
+  const told = (kind: MessageKind): string => [...new Set(messages.filter(({ message }) => message.kind === kind).map(({ to }) => to))].sort().join();
+  return entries.length === 1 && told('request') === told('release') && told('inquire') === '' && told('yield') === '';
+};
 const isShared = (story: Story): boolean => new Set(story.entries.map(({ node }) => node)).size > 1 && story.entries.every(({ leftAt }) => leftAt !== null);
 
 function clusterFound(log: Log): ClusterFound {
