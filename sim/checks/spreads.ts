@@ -21,6 +21,9 @@ interface Holding {
   sinceMs: number;
   /** The request that had heard of others before the event that is being handled. */
   contended: LamportTime;
+  /** The request, and whom it has asked. */
+  request: LamportTime;
+  readonly asked: Set<number>;
 }
 
 export class Spreads implements Witness {
@@ -37,7 +40,7 @@ export class Spreads implements Witness {
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     const { nodeIds, coterie, locks } = scene;
     this.peers = nodeIds.map(() => new Map<NodeId, number>());
-    this.holding = nodeIds.flatMap(() => locks.map(() => ({ sinceMs: 0, contended: 0 })));
+    this.holding = nodeIds.flatMap(() => locks.map(() => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>() })));
     this.arbiters = new Set(nodeIds.flatMap((node) => coterie.votingSet(node)));
   }
 
@@ -64,8 +67,14 @@ export class Spreads implements Witness {
     if (!joinsOthers(caller)) this.of(machine, lock).sinceMs = this.scene.nowMs(machine);
   }
 
-  sent(_from: number, _to: number, lock: number, message: Message, cause: Event): void {
-    if (cause.kind === 'wake' && message.kind === 'request' && doesHold(message.claim)) this.repeatedNow.add(lock);
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    if (message.kind !== 'request') return;
+    const holding = this.of(from, lock);
+    if (holding.request !== message.timestamp) holding.asked.clear();
+    holding.request = message.timestamp;
+    // A peer whose silence ends is asked alone, and before the next repeat.
+    if (cause.kind === 'wake' && doesHold(message.claim) && holding.asked.has(to)) this.repeatedNow.add(lock);
+    holding.asked.add(to);
   }
 
   stepped(machine: number): void {

@@ -75,6 +75,10 @@ test('progress: without faults a caller may wait for an arbiter to write its cei
   expect(runSeed(399250519, { leaseMs: 50 }).violation).toBeNull();
 });
 
+test('spreads: a peer whose silence ends is asked before the next repeat (seed 1607504190)', () => {
+  expect(runSeed(1607504190, { nodes: 7, callers: 2, leaseMs: 2546, slack: 9842 }).violation).toBeNull();
+});
+
 test('deadlock: what a frozen node has yet to send, because it does not know that its ceiling is on disk, is under way (seed 97495)', () => {
   expect(runSeed(97_495).violation).toBeNull();
 });
