@@ -16,8 +16,11 @@ export type PlatformAbortSignal = typeof globalThis extends { readonly AbortSign
 export interface BareAbortSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
+  /** Throws the reason if it has aborted. */
   throwIfAborted(): void;
+  /** Calls `listener` when it aborts. */
   addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  /** Calls that `listener` no more. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
