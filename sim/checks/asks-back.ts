@@ -6,6 +6,7 @@
 import { hasPriority, isCompatible, isSameRequest } from '../../src/core';
 import type { Contender, Event, LamportTime, Message } from '../../src/core';
 import { violated } from './check';
+import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
 
@@ -13,16 +14,16 @@ import type { EventOf, Witness } from './witness';
 const GRANTS_REMEMBERED = 100;
 
 export class AsksBack implements Witness {
-  /** By node and lock, by number of the grant: the one that goes first of those for whose sake it was asked back. */
-  private readonly askedFor: readonly Map<LamportTime, Contender>[];
+  /** By number of the grant: the one that goes first of those for whose sake it was asked back. */
+  private readonly askedFor: OfNodesAndLocks<Map<LamportTime, Contender>>;
 
   constructor(private readonly scene: Scene) {
-    this.askedFor = scene.nodeIds.flatMap(() => scene.locks.map(() => new Map<LamportTime, Contender>()));
+    this.askedFor = new OfNodesAndLocks(scene, () => new Map<LamportTime, Contender>());
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {
     if (message.kind !== 'inquire') return;
-    const askedFor = this.of(from, lock);
+    const askedFor = this.askedFor.of(from, lock);
     if (askedFor.size > GRANTS_REMEMBERED) askedFor.clear();
     const before = askedFor.get(message.grant);
     if (before === undefined || hasPriority(message.contender, before)) askedFor.set(message.grant, message.contender);
@@ -46,17 +47,11 @@ export class AsksBack implements Witness {
         // It asks itself within the event, and one that waits yields.
         if (view.requester?.state !== 'waiting' || !isSameRequest(view.requester.request, request)) continue;
       } else {
-        const askedFor = this.of(machine, lock).get(grant);
+        const askedFor = this.askedFor.of(machine, lock).get(grant);
         if (askedFor !== undefined && !hasPriority(waiter, askedFor)) continue;
       }
       violated('asks-back', `lock ${locks[lock]}: ${nodeIds[machine]} leaves its vote with request ${request.timestamp} of ${request.node}, which ${claim}, and does not `
         + `ask it back for request ${timestamp} of ${from}, which ${waiter.claim}`);
     }
-  }
-
-  private of(machine: number, lock: number): Map<LamportTime, Contender> {
-    const askedFor = this.askedFor[machine * this.scene.locks.length + lock];
-    if (askedFor === undefined) throw new RangeError(`no lock ${lock}`);
-    return askedFor;
   }
 }

@@ -7,7 +7,7 @@ import { doesHold } from '../../src/core';
 import type { Claim, Event, LamportTime, Message } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { clockOf } from './scene';
+import { OfNodesAndLocks, clockOf } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Renewal, Witness } from './witness';
 
@@ -34,17 +34,16 @@ interface Repeats {
 const AT_ONCE_MAX = 2;
 
 export class RepeatsWhenDue implements Witness {
-  /** By node and lock. */
-  private readonly repeats: readonly Repeats[];
+  private readonly repeats: OfNodesAndLocks<Repeats>;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    this.repeats = scene.nodeIds.flatMap(() => scene.locks.map((): Repeats => ({
+    this.repeats = new OfNodesAndLocks<Repeats>(scene, () => ({
       timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(), thieves: new Set(),
-    })));
+    }));
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
-    const { timestamp, clocks, thieves } = this.of(to, lock);
+    const { timestamp, clocks, thieves } = this.repeats.of(to, lock);
     if (message.kind === 'request' && message.claim === 'steals') thieves.add(from);
     else if (message.kind === 'request' || message.kind === 'release') thieves.delete(from);
     if (message.kind === 'grant' && message.timestamp === timestamp) clocks.set(from, Math.max(message.clock, clocks.get(from) ?? 0));
@@ -52,7 +51,7 @@ export class RepeatsWhenDue implements Witness {
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
     if (message.kind !== 'request') return;
-    const repeats = this.of(from, lock);
+    const repeats = this.repeats.of(from, lock);
     const { events } = this.scene;
     if (repeats.timestamp !== message.timestamp) {
       Object.assign(repeats, { timestamp: message.timestamp, askedAtMs: this.scene.nowMs(from), event: events, atOnce: 0 });
@@ -70,14 +69,14 @@ export class RepeatsWhenDue implements Witness {
   }
 
   entered({ machine, lock, validUntilMs, hold }: Entry): void {
-    const repeats = this.of(machine, lock);
+    const repeats = this.repeats.of(machine, lock);
     repeats.enteredEvent = this.scene.events;
     repeats.validUntilMs = validUntilMs;
     repeats.token = hold.token;
   }
 
   renewed({ machine, lock, validUntilMs }: Renewal): void {
-    this.of(machine, lock).validUntilMs = validUntilMs;
+    this.repeats.of(machine, lock).validUntilMs = validUntilMs;
   }
 
   private repeated(machine: number, lock: number, repeats: Repeats, claim: Claim, cause: Event): void {
@@ -104,12 +103,6 @@ export class RepeatsWhenDue implements Witness {
     if (cause.kind !== 'message') return false;
     const { message } = cause;
     if (message.kind === 'inquire') return message.contender.claim === 'steals' && message.contender.request.node === this.scene.nodeIds[thief];
-    return message.kind === 'request' && this.of(holder, lock).thieves.has(thief);
-  }
-
-  private of(machine: number, lock: number): Repeats {
-    const repeats = this.repeats[machine * this.scene.locks.length + lock];
-    if (repeats === undefined) throw new RangeError(`no lock ${lock}`);
-    return repeats;
+    return message.kind === 'request' && this.repeats.of(holder, lock).thieves.has(thief);
   }
 }

@@ -6,6 +6,7 @@
 import { reentryLeftMs } from '../../src/core';
 import type { Event, Message } from '../../src/core';
 import { violated } from './check';
+import { ofLock } from './scene';
 import type { CallerView, Scene } from './scene';
 import type { Entry, EventOf, Renewal, Witness } from './witness';
 
@@ -39,7 +40,7 @@ export class Frugal implements Witness {
   }
 
   stepping(_machine: number, event: Event): void {
-    if (event.kind === 'release') this.billOf(this.scene.lockOf(event.lock)).lastLeftMs = event.nowMs;
+    if (event.kind === 'release') ofLock(this.bills, this.scene.lockOf(event.lock)).lastLeftMs = event.nowMs;
   }
 
   asked({ index }: CallerView, { nowMs }: EventOf<'acquire'>): void {
@@ -47,7 +48,7 @@ export class Frugal implements Witness {
   }
 
   sending(from: number, _to: number, lock: number, message: Message): void {
-    const bill = this.billOf(lock);
+    const bill = ofLock(this.bills, lock);
     switch (message.kind) {
       case 'request':
         if (message.timestamp !== bill.timestamp) {
@@ -73,7 +74,7 @@ export class Frugal implements Witness {
   }
 
   entered({ machine, lock, caller, validUntilMs }: Entry): void {
-    const bill = this.billOf(lock);
+    const bill = ofLock(this.bills, lock);
     const name = this.scene.locks[lock];
     if (!bill.isPaid) {
       // From then on nothing but this caller stood between its node and the lock; for so long retained grants must have lasted.
@@ -92,7 +93,7 @@ export class Frugal implements Witness {
   }
 
   renewed({ lock, validUntilMs }: Renewal): void {
-    this.billOf(lock).heldUntilMs = validUntilMs;
+    ofLock(this.bills, lock).heldUntilMs = validUntilMs;
   }
 
   /** Each request was closed by exactly one Release to each arbiter. */
@@ -100,11 +101,5 @@ export class Frugal implements Witness {
     this.bills.forEach(({ releasesOwed }, lock) => {
       if (releasesOwed !== 0) violated('frugal', `lock ${this.scene.locks[lock]}: ${releasesOwed} Releases fewer than requests opened`);
     });
-  }
-
-  private billOf(lock: number): Bill {
-    const bill = this.bills[lock];
-    if (bill === undefined) throw new RangeError(`no lock ${lock}`);
-    return bill;
   }
 }

@@ -7,6 +7,7 @@ import type { LamportTime, Message, Mode } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
+import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
@@ -30,25 +31,22 @@ interface Votes {
 const REMEMBERED = 100;
 
 export class JumpsWhenNotTold implements Witness {
-  /** By machine and lock. */
-  private readonly votes: readonly Votes[];
+  private readonly votes: OfNodesAndLocks<Votes>;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    this.votes = scene.nodeIds.flatMap(() => scene.locks.map(() => ({ lent: new Map<LamportTime, Lent>(), over: new Set<LamportTime>() })));
+    this.votes = new OfNodesAndLocks(scene, () => ({ lent: new Map<LamportTime, Lent>(), over: new Set<LamportTime>() }));
   }
 
   /** What its earlier life lent, new-life looks after. */
   started(machine: number): void {
-    for (let lock = 0; lock < this.scene.locks.length; lock++) {
-      const votes = this.of(machine, lock);
-      votes?.lent.clear();
-      votes?.over.clear();
+    for (const { lent, over } of this.votes.ofNode(machine)) {
+      lent.clear();
+      over.clear();
     }
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
-    const votes = this.of(to, lock);
-    if (votes === undefined) return;
+    const votes = this.votes.of(to, lock);
     if (message.kind === 'yield') {
       votes.lent.delete(message.grant);
     } else if (message.kind === 'release') {
@@ -61,8 +59,8 @@ export class JumpsWhenNotTold implements Witness {
 
   sent(from: number, to: number, lock: number, message: Message): void {
     if (message.kind !== 'grant') return;
-    const votes = this.of(from, lock);
-    if (votes === undefined || votes.over.has(message.timestamp)) return;
+    const votes = this.votes.of(from, lock);
+    if (votes.over.has(message.timestamp)) return;
     const { lent } = votes;
     const known = lent.get(message.grant);
     if (known !== undefined) {
@@ -88,10 +86,5 @@ export class JumpsWhenNotTold implements Witness {
     const { nodeIds, locks } = this.scene;
     violated('jumps', `${nodeIds[machine]} lends lock ${locks[lock]} on with clock ${clock}, although ${nodeIds[to]}, whose request ${timestamp} had the vote `
       + `and was not over, may have a token of ${allowed}`);
-  }
-
-  /** Of locks that nobody but a node without memory asks for there is nothing to tell. */
-  private of(machine: number, lock: number): Votes | undefined {
-    return lock < 0 || lock >= this.scene.locks.length ? undefined : this.votes[machine * this.scene.locks.length + lock];
   }
 }

@@ -4,6 +4,7 @@
  */
 import { doesSteal } from '../../src/core';
 import type { LamportTime, LockName, Message, Mode } from '../../src/core';
+import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -17,11 +18,10 @@ export interface Opened {
 }
 
 export class Openings implements Witness {
-  /** Per node and lock. */
-  private readonly opened: Opened[];
+  private readonly opened: OfNodesAndLocks<Opened>;
 
   constructor(private readonly scene: Scene) {
-    this.opened = scene.places.flatMap(() => scene.locks.map(() => ({ timestamp: 0, mode: 'exclusive', steals: false, event: 0 })));
+    this.opened = new OfNodesAndLocks<Opened>(scene, () => ({ timestamp: 0, mode: 'exclusive', steals: false, event: 0 }));
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {
@@ -35,9 +35,7 @@ export class Openings implements Witness {
   }
 
   by(machine: number, lock: number): Readonly<Opened> & Opened {
-    const opened = this.opened[machine * this.scene.locks.length + lock];
-    if (opened === undefined) throw new RangeError(`no lock ${lock}`);
-    return opened;
+    return this.opened.of(machine, lock);
   }
 
   /** The number of the event at which the request was sent that this caller entered by. */

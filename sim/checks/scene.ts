@@ -133,6 +133,27 @@ export function describeHold({ nodeIds, locks }: Scene, lock: number, { machine,
   return `${nodeIds[machine]} caller ${caller} (lock ${locks[lock]}, ${mode}, token ${token})`;
 }
 
+/** What a witness keeps of each node and lock. */
+export class OfNodesAndLocks<Value> {
+  private readonly values: readonly Value[];
+
+  constructor(private readonly scene: Pick<Scene, 'nodeIds' | 'locks'>, make: () => Value) {
+    this.values = scene.nodeIds.flatMap(() => scene.locks.map(make));
+  }
+
+  of(machine: number, lock: number): Value {
+    const value = this.values[machine * this.scene.locks.length + lock];
+    if (value === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
+    return value;
+  }
+
+  /** Of one node, each lock's. */
+  ofNode(machine: number): readonly Value[] {
+    const { length } = this.scene.locks;
+    return this.values.slice(machine * length, (machine + 1) * length);
+  }
+}
+
 /** What a list that has one item for each lock says of this one. */
 export function ofLock<Value>(byLock: readonly Value[], lock: number): Value {
   const value = byLock[lock];

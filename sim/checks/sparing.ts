@@ -8,7 +8,7 @@ import type { Contender, Event, LamportTime, Message, NodeId } from '../../src/c
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { LastAsked } from './openings';
-import { joinsOthers } from './scene';
+import { OfNodesAndLocks, joinsOthers } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Witness } from './witness';
 
@@ -36,27 +36,25 @@ interface Inquiries {
 const GRANTS_REMEMBERED = 100;
 
 export class Sparing implements Witness {
-  /** By node and lock. */
-  private readonly asking: readonly Asking[];
-  private readonly inquiries: readonly Inquiries[];
+  private readonly asking: OfNodesAndLocks<Asking>;
+  private readonly inquiries: OfNodesAndLocks<Inquiries>;
   private readonly lastHeard: LastAsked;
   private readonly hasThieves: boolean;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    const places = scene.nodeIds.flatMap(() => scene.locks.map(() => null));
-    this.asking = places.map(() => ({
+    this.asking = new OfNodesAndLocks(scene, () => ({
       timestamp: 0, isOver: true, asked: new Set<number>(), event: 0, addedAtMs: 0, enteredAtMs: -Infinity, contentionAtMs: -Infinity,
     }));
-    this.inquiries = places.map(() => ({ oldest: new Map<LamportTime, Contender>(), isRepeat: false }));
+    this.inquiries = new OfNodesAndLocks(scene, () => ({ oldest: new Map<LamportTime, Contender>(), isRepeat: false }));
     this.lastHeard = new LastAsked(scene.nodeIds.length, scene.locks);
     this.hasThieves = plan.intensities.steal > 0;
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
     if (message.kind === 'request') {
-      this.inquiriesOf(to, lock).isRepeat = !this.lastHeard.isFirst(from, to, lock, message.timestamp);
+      this.inquiries.of(to, lock).isRepeat = !this.lastHeard.isFirst(from, to, lock, message.timestamp);
     } else if (message.kind === 'inquire') {
-      const asking = this.askingOf(to, lock);
+      const asking = this.asking.of(to, lock);
       if (asking.timestamp === message.timestamp && !asking.isOver) asking.contentionAtMs = this.scene.nowMs(to);
     }
   }
@@ -66,7 +64,7 @@ export class Sparing implements Witness {
       case 'request':
         return this.requested(from, to, lock, message, cause);
       case 'release': {
-        const asking = this.askingOf(from, lock);
+        const asking = this.asking.of(from, lock);
         if (asking.timestamp === message.timestamp) asking.isOver = true;
         return;
       }
@@ -81,14 +79,14 @@ export class Sparing implements Witness {
   entered({ machine, lock, caller }: Entry): void {
     // One that joins readers inside begins no hold.
     if (joinsOthers(caller)) return;
-    this.askingOf(machine, lock).enteredAtMs = this.scene.nowMs(machine);
+    this.asking.of(machine, lock).enteredAtMs = this.scene.nowMs(machine);
   }
 
   private requested(from: number, to: number, lock: number, message: Message & { kind: 'request' }, cause: Event): void {
     const { leaseMs, retryMs } = this.plan;
     const { events } = this.scene;
     const nowMs = this.scene.nowMs(from);
-    const asking = this.askingOf(from, lock);
+    const asking = this.asking.of(from, lock);
     if (asking.timestamp !== message.timestamp) {
       if (message.keep && nowMs < asking.contentionAtMs + leaseMs) this.excess(from, lock, 'asks to keep grants that others wanted within the last lease');
       asking.timestamp = message.timestamp;
@@ -112,7 +110,7 @@ export class Sparing implements Witness {
     const { from, message } = cause;
     const { node, timestamp } = contender.request;
     if (node !== from || timestamp !== message.timestamp) this.excess(arbiter, lock, `inquires for request ${timestamp} of ${node}, because ${from} sent request ${message.timestamp}`);
-    const { oldest, isRepeat } = this.inquiriesOf(arbiter, lock);
+    const { oldest, isRepeat } = this.inquiries.of(arbiter, lock);
     const before = oldest.get(grant);
     if (before === undefined || hasPriority(contender, before)) oldest.set(grant, contender);
     else if (!isRepeat && hasPriority(before, contender)) {
@@ -123,18 +121,6 @@ export class Sparing implements Witness {
 
   private excess(machine: number, lock: number, what: string): never {
     return violated('sparing', `lock ${this.scene.locks[lock]}: ${this.idOf(machine)} ${what}`);
-  }
-
-  private askingOf(machine: number, lock: number): Asking {
-    const asking = this.asking[machine * this.scene.locks.length + lock];
-    if (asking === undefined) throw new RangeError(`no lock ${lock}`);
-    return asking;
-  }
-
-  private inquiriesOf(machine: number, lock: number): Inquiries {
-    const inquiries = this.inquiries[machine * this.scene.locks.length + lock];
-    if (inquiries === undefined) throw new RangeError(`no lock ${lock}`);
-    return inquiries;
   }
 
   private idOf(machine: number): NodeId {

@@ -8,7 +8,7 @@ import type { Event, LamportTime, Message, NodeId } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { joinsOthers } from './scene';
+import { OfNodesAndLocks, joinsOthers } from './scene';
 import type { Scene } from './scene';
 import type { EffectOf, Entry, Witness } from './witness';
 
@@ -28,8 +28,7 @@ interface Holding {
 
 export class Spreads implements Witness {
   private readonly peers: readonly Peers[];
-  /** By machine and lock. */
-  private readonly holding: readonly Holding[];
+  private readonly holding: OfNodesAndLocks<Holding>;
   /** Whose votes count for anything. */
   private readonly arbiters: ReadonlySet<NodeId>;
   /** The locks whose holders repeat their Request in the event that is being handled. */
@@ -38,9 +37,9 @@ export class Spreads implements Witness {
   private heardNow: { readonly lock: number; readonly message: Message } | null = null;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    const { nodeIds, coterie, locks } = scene;
+    const { nodeIds, coterie } = scene;
     this.peers = nodeIds.map(() => new Map<NodeId, number>());
-    this.holding = nodeIds.flatMap(() => locks.map(() => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>() })));
+    this.holding = new OfNodesAndLocks(scene, () => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>() }));
     this.arbiters = new Set(nodeIds.flatMap((node) => coterie.votingSet(node)));
   }
 
@@ -64,12 +63,12 @@ export class Spreads implements Witness {
   }
 
   entered({ machine, lock, caller }: Entry): void {
-    if (!joinsOthers(caller)) this.of(machine, lock).sinceMs = this.scene.nowMs(machine);
+    if (!joinsOthers(caller)) this.holding.of(machine, lock).sinceMs = this.scene.nowMs(machine);
   }
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
     if (message.kind !== 'request') return;
-    const holding = this.of(from, lock);
+    const holding = this.holding.of(from, lock);
     if (holding.request !== message.timestamp) holding.asked.clear();
     holding.request = message.timestamp;
     // A peer whose silence ends is asked alone, and before the next repeat.
@@ -94,7 +93,7 @@ export class Spreads implements Witness {
     if (requester?.state !== 'held' || !requester.contended) return;
     const { timestamp } = requester.request;
     if (heard !== null && (heard.kind === 'request' || heard.timestamp !== timestamp)) return;
-    const holding = this.of(machine, lock);
+    const holding = this.holding.of(machine, lock);
     const nowMs = this.scene.nowMs(machine);
     const isOld = nowMs - holding.sinceMs >= termsAt(this.plan, this.scene.nowUs).retryMs;
     const hadHeard = heard === null && holding.contended === timestamp;
@@ -109,11 +108,5 @@ export class Spreads implements Witness {
 
   private lastMs(nowMs: number): number {
     return nowMs - Math.ceil(this.plan.timerLagUs / 500) - 1;
-  }
-
-  private of(machine: number, lock: number): Holding {
-    const holding = this.holding[machine * this.scene.locks.length + lock];
-    if (holding === undefined) throw new RangeError(`no lock ${lock}`);
-    return holding;
   }
 }

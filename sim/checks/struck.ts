@@ -6,6 +6,7 @@
 import type { LamportTime, Message } from '../../src/core';
 import { endUsOf, machinesOf, nodesDownMax } from '../plan/outages';
 import type { Fault, Plan } from '../plan/plan';
+import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
@@ -29,17 +30,16 @@ export type Role =
   | 'aside';
 
 export class Struck implements Witness {
-  /** By machine and lock. */
-  private readonly opened: Opened[][];
+  private readonly opened: OfNodesAndLocks<Opened>;
   private readonly downMax: number;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly leaseUs: number) {
-    this.opened = scene.places.map(() => scene.locks.map(() => ({ timestamp: 0, sinceUs: 0, untilUs: -Infinity })));
+    this.opened = new OfNodesAndLocks<Opened>(scene, () => ({ timestamp: 0, sinceUs: 0, untilUs: -Infinity }));
     this.downMax = nodesDownMax(plan.family, plan.machines.length);
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {
-    const opened = this.openedBy(from, lock);
+    const opened = this.opened.of(from, lock);
     if (message.kind === 'request') {
       if (opened.timestamp !== message.timestamp) opened.sinceUs = this.scene.nowUs;
       opened.timestamp = message.timestamp;
@@ -50,31 +50,31 @@ export class Struck implements Witness {
   }
 
   dying(machine: number): void {
-    for (const opened of this.opened[machine] ?? []) opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
+    for (const opened of this.opened.ofNode(machine)) opened.untilUs = Math.min(opened.untilUs, this.scene.nowUs);
   }
 
   /** `sinceUs`: a little before the fault, for what was under way then. */
   roleOf(fault: Fault, machine: number, lock: number, sinceUs = fault.atUs): Role {
     const struck = machinesOf(fault);
     if (struck.includes(machine)) return 'own';
-    return struck.some((each) => this.openedBy(each, lock).untilUs >= sinceUs) ? 'involved' : 'aside';
+    return struck.some((each) => this.opened.of(each, lock).untilUs >= sinceUs) ? 'involved' : 'aside';
   }
 
   /** As for one who holds the lock: from one other node it may be cut off, as long as nothing was lent to that. */
   roleOfHolder(fault: Fault, machine: number, lock: number): Role {
     const struck = machinesOf(fault);
     if (!isOfOneLink(fault)) return this.roleOf(fault, machine, lock);
-    return struck.some((each) => each !== machine && this.openedBy(each, lock).untilUs >= fault.atUs) ? 'involved' : 'aside';
+    return struck.some((each) => each !== machine && this.opened.of(each, lock).untilUs >= fault.atUs) ? 'involved' : 'aside';
   }
 
   /** No other node had a request for the lock in the protocol since then: whoever was asked can lend its vote. */
   isAlone(machine: number, lock: number, sinceUs: number): boolean {
-    return this.opened.every((ofMachine, other) => other === machine || (ofMachine[lock]?.untilUs ?? 0) < sinceUs);
+    return this.scene.nodeIds.every((_, other) => other === machine || this.opened.of(other, lock).untilUs < sinceUs);
   }
 
   /** When the node first sent the request that it sent last. */
   openedUs(machine: number, lock: number): number {
-    return this.openedBy(machine, lock).sinceUs;
+    return this.opened.of(machine, lock).sinceUs;
   }
 
   /** Whether some other fault kept a node away, or silent, since then. */
@@ -103,12 +103,6 @@ export class Struck implements Witness {
     const recent = this.plan.faults.filter((fault) => fault.kind === 'crash' && fault.atUs <= nowUs && fault.atUs + fault.forUs + this.leaseUs >= nowUs);
     const brief = recent.filter((fault) => fault.kind === 'crash' && fault.how === 'crash' && fault.forUs <= this.leaseUs / BRIEF_SHARE);
     return recent.length - brief.length <= this.downMax && brief.length === 1;
-  }
-
-  private openedBy(machine: number, lock: number): Opened {
-    const opened = this.opened[machine]?.[lock];
-    if (opened === undefined) throw new RangeError(`no lock ${lock} at machine ${machine}`);
-    return opened;
   }
 }
 
