@@ -13,9 +13,11 @@ export function boundLabel(label: string): string {
   return Buffer.from(label.slice(0, LABEL_LENGTH_MAX), 'utf16le').toString('utf16le');
 }
 
-/** What callers of this process are called unless they give a label: `deploy@web-1 pid 4711`. */
+let ownLabel: string | undefined;
+
+/** What callers of this process are called unless they give a label: `deploy@web-1 pid 4711`. The system is asked once. */
 export function processLabel(): string {
-  return boundLabel(`${userName()}@${hostname()} pid ${process.pid}`);
+  return (ownLabel ??= boundLabel(`${userName()}@${hostname()} pid ${process.pid}`));
 }
 
 function userName(): string {
