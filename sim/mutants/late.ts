@@ -92,7 +92,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     what: 'a node without memory joins by peers only when every peer answered, not when those heard meet every quorum',
     // late (a lease), 3.2 rule 3. Five nodes by majority: n1 lost its disk, n5 is down. n2 n3 n4 answer and meet every quorum, but n1 waits
     // for the second lease, and joins by wall clock.
-    changes: [memory('return !coterie.containsQuorum(others);', 'return others.size === 1;')],
+    changes: [memory('return meetsEveryQuorum(this.context.settings.coterie, state.heard);', 'return state.heard.size === this.context.settings.coterie.nodes.length - 1;')],
     caughtBy: ['new-life', 'prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {

@@ -166,7 +166,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'learns-from-too-few',
     what: 'a node that lost its memory believes the first peer that answers',
-    changes: [memory('return !coterie.containsQuorum(others);', 'return coterie.containsQuorum(others) || true;')],
+    changes: [memory('return meetsEveryQuorum(this.context.settings.coterie, state.heard);', 'return state.heard.size > 0;')],
     caughtBy: TOKEN_FALLS,
     hunt: FORGETFUL,
   },

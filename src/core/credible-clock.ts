@@ -5,6 +5,7 @@
  * meet every quorum tell such clocks where this node dialled them.
  * Source: protocol.md section 3.3.
  */
+import { meetsEveryQuorum } from '../quorum/coterie';
 import type { Coterie, NodeId } from '../quorum/coterie';
 import type { LamportTime } from './messages';
 
@@ -50,7 +51,7 @@ export class CredibleClock {
     const telling = new Set<NodeId>();
     for (const [node, base] of [...this.refused].sort(([, a], [, b]) => b - a)) {
       telling.add(node);
-      if (!this.meetsEveryQuorum(telling)) continue;
+      if (!meetsEveryQuorum(this.settings.coterie, telling)) continue;
       this.base = Math.max(this.base, base);
       return true;
     }
@@ -60,11 +61,6 @@ export class CredibleClock {
   /** It tells a clock that is believed. */
   believes(peer: NodeId): void {
     this.refused.delete(peer);
-  }
-
-  private meetsEveryQuorum(nodes: ReadonlySet<NodeId>): boolean {
-    const { coterie } = this.settings;
-    return !coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !nodes.has(node))));
   }
 }
 

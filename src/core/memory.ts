@@ -9,6 +9,7 @@
  * remember and were heard meet every quorum, so one of them had sent a clock of at least T - SLACK. It was heard *after* the
  * silence: by then no vote of the earlier life is valid any more, and no token can be taken with one.
  */
+import { meetsEveryQuorum } from '../quorum/coterie';
 import { sendRelease } from './asking';
 import type { Context } from './context';
 import type { LamportTime, LockName, Message, NodeId } from './messages';
@@ -106,9 +107,7 @@ export class Memory {
     // Whoever grants this lock remembers, whatever its last handshake said: no other arbiter does.
     if (message.sentAtMs < state.sinceMs) return false;
     state.heard.add(from);
-    const { coterie, self } = this.context.settings;
-    const others = new Set(coterie.nodes.filter((node) => node === self || !state.heard.has(node)));
-    return !coterie.containsQuorum(others);
+    return meetsEveryQuorum(this.context.settings.coterie, state.heard);
   }
 
   private ask(peer: NodeId, { asked, heard }: Asking): void {

@@ -40,3 +40,8 @@ export interface Coterie {
    */
   quorumAvoiding(node: NodeId, down: NodeSet): readonly NodeId[] | null;
 }
+
+/** Whether each quorum has one of these nodes: what some quorum knew, one of them has known. */
+export function meetsEveryQuorum(coterie: Coterie, members: Pick<NodeSet, 'has'>): boolean {
+  return !coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !members.has(node))));
+}
