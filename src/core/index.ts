@@ -63,7 +63,7 @@ export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';
 export {
-  apartForMs, createNode, durableClock, inspectLending, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
+  SILENCE_MAX_MS, apartForMs, createNode, durableClock, inspectLending, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step,
 } from './node';
 export { CredibleClock } from './credible-clock';
 export { Candidacy } from './candidacy';

@@ -21,7 +21,7 @@ import { Requesters } from './requesters';
 const DEFAULT_HELD_BACK_MAX = 10_000;
 
 /** The longest lease that there is, and so the longest silence that a peer may tell of: one day. */
-const SILENCE_MAX_MS = 86_400_000;
+export const SILENCE_MAX_MS = 86_400_000;
 
 const NO_EFFECTS: readonly Effect[] = [];
 

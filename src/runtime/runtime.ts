@@ -3,7 +3,7 @@
  * The only place with timers. Law: it decides nothing about locks; every decision is the core's.
  * A broken invariant stops the node at once: no lock is better than a wrong one.
  */
-import { apartForMs, durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
+import { SILENCE_MAX_MS, apartForMs, durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
   CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
 } from '../core';
@@ -61,9 +61,6 @@ export interface RuntimeParts {
   /** Told of each event and its effects, or of null when the core threw. */
   readonly record?: (event: Event, effects: readonly Effect[] | null) => void;
 }
-
-/** A silence of which nobody knows the end is told as this long: no peer believes in a longer one. */
-const SILENCE_TOLD_MS_MAX = 86_400_000;
 
 export class Runtime {
   readonly counts: MessageCounts = {
@@ -230,7 +227,8 @@ export class Runtime {
   silentForMs(): number {
     const nowMs = this.nowMs();
     const { candidacy, core } = this.parts;
-    return Math.min(SILENCE_TOLD_MS_MAX, Math.max(candidacy?.silentForMs(nowMs) ?? silentForMs(core, nowMs), apartForMs(core, nowMs)));
+    // Of one that has no known end peers are told as much as they believe.
+    return Math.min(SILENCE_MAX_MS, Math.max(candidacy?.silentForMs(nowMs) ?? silentForMs(core, nowMs), apartForMs(core, nowMs)));
   }
 
   /** Another process has, or had within the last lease, this node's id, so it takes no part. */
