@@ -6,6 +6,7 @@ import { isCompatible } from '../core';
 import type { CallerId, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import { nextTurn } from '../runtime/turns';
+import type { Lending } from '../runtime/lending';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager } from './base';
@@ -41,7 +42,7 @@ export interface ManagerParts {
   /** Of callers in this process that give none. Left out, they have none. */
   readonly label?: string;
   /** Whether the nodes in reach that lend their votes contain a quorum, as far as this one knows. */
-  readonly hasQuorum: () => boolean;
+  readonly hasQuorum: (lending: Lending) => boolean;
   /** The snapshots of the other nodes; null for one that did not answer. */
   readonly queryPeers: () => Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>>;
   /**
@@ -294,13 +295,14 @@ export class NodeLockManager extends BaseLockManager {
   private timeoutError(name: string, waitedMs: number): LockError {
     const { id, runtime, hasQuorum } = this.parts;
     const lock = JSON.stringify(name);
-    const { why } = runtime.lending();
+    const lending = runtime.lending();
+    const { why } = lending;
     const own = why.get(id);
     if (own?.kind === 'cannot write') {
       // Peers that hear nothing of it count as down here: no reasons of theirs.
       return new LockError('no-quorum', `node ${id} waited ${Math.round(waitedMs)} ms for the lock ${lock}, but it can say nothing to other nodes: ${own.reason}`);
     }
-    if (hasQuorum()) {
+    if (hasQuorum(lending)) {
       return new LockError('timeout', `node ${id} did not get the lock ${lock} within ${Math.round(waitedMs)} ms${this.knownOfHolder(name)}`);
     }
     const advice = [...why.values()].some(({ kind }) => kind === 'down') ? 'Start those that are down, or check the network' : 'Wait until they lend their votes again';

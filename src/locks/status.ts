@@ -159,18 +159,14 @@ export function nodeState(id: NodeId, { why, mayAsk }: Lending, hasQuorum: boole
     return { kind: 'stopping', servesLocks: false, lendsVote, forMs: graceLeftMs, text };
   }
   const servesLocks = hasQuorum && mayAsk;
-  const missing = new Map([...why].filter(([node]) => node !== id));
-  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : missing.size === 0 ? 'its own vote is missing' : noQuorumText(missing)}`;
-  switch (own?.kind) {
-    case 'cannot write':
-      return { kind: 'cannot-write', servesLocks, lendsVote, text: `${servesLocks ? '' : 'no lock can be had here: '}it ${whyNoVoteText(own)}` };
-    case 'silent':
-      return { kind: 'silent', servesLocks, lendsVote, forMs: own.forMs, text: `${whyNoVoteText(own)}${servesLocks ? '' : `; ${noLock}`}` };
-    default:
-      if (!hasQuorum) return { kind: 'no-quorum', servesLocks, lendsVote, text: noLock };
-      if (own === undefined) return { kind: 'ready', servesLocks, lendsVote, text: 'a lock can be had here, and it lends its vote' };
-      return { kind: 'silent', servesLocks, lendsVote, text: `${whyNoVoteText(own)}${servesLocks ? '' : `; ${noLock}`}` };
+  const noLock = `no lock can be had here: ${hasQuorum ? 'it takes no part yet' : noQuorumText(id, why)}`;
+  if (own?.kind === 'cannot write') {
+    return { kind: 'cannot-write', servesLocks, lendsVote, text: `${servesLocks ? '' : 'no lock can be had here: '}it ${whyNoVoteText(own)}` };
   }
+  if (own?.kind !== 'silent' && !hasQuorum) return { kind: 'no-quorum', servesLocks, lendsVote, text: noLock };
+  if (own === undefined) return { kind: 'ready', servesLocks, lendsVote, text: 'a lock can be had here, and it lends its vote' };
+  const forMs = own.kind === 'silent' ? { forMs: own.forMs } : {};
+  return { kind: 'silent', servesLocks, lendsVote, ...forMs, text: `${whyNoVoteText(own)}${servesLocks ? '' : `; ${noLock}`}` };
 }
 
 /** Which votes are missing, and why: `n2 (connection refused), n3 (lends no vote for 3 s more after its restart)`. */
@@ -181,8 +177,10 @@ export function missingVotes(why: Lending['why']): string {
   return (causes.length === 0 ? all : causes).sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, reason]) => `${node} (${whyNoVoteText(reason)})`).join(', ');
 }
 
-function noQuorumText(why: Lending['why']): string {
-  return `the nodes that it reaches and that lend their votes contain no quorum. Missing: ${missingVotes(why)}`;
+function noQuorumText(id: NodeId, why: Lending['why']): string {
+  const others = new Map([...why].filter(([node]) => node !== id));
+  if (others.size === 0) return 'its own vote is missing';
+  return `the nodes that it reaches and that lend their votes contain no quorum. Missing: ${missingVotes(others)}`;
 }
 
 function whyNoVoteText(why: WhyNoVote): string {

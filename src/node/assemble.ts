@@ -36,8 +36,7 @@ export interface AssembledNode {
   readonly runtime: Runtime;
   readonly candidacy?: Candidacy;
   readonly manager: NodeLockManager;
-  /** Whether the nodes in reach that lend their votes contain a quorum, as far as this one knows. */
-  readonly hasQuorum: () => boolean;
+  readonly hasQuorum: ManagerParts['hasQuorum'];
 }
 
 export function assembleNode(parts: NodeParts): AssembledNode {
@@ -64,10 +63,7 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   const runtime = new Runtime({ id, core, transport, dataDirectory, time, log, credible, ...recording, ...guard });
   if (trace !== undefined) runtime.ended.signal.addEventListener('abort', () => trace.close());
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
-  const hasQuorum = (): boolean => {
-    const { why } = runtime.lending();
-    return coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !why.has(node))));
-  };
+  const hasQuorum: ManagerParts['hasQuorum'] = ({ why }) => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !why.has(node))));
   const pause = (forMs: number): Promise<void> => time.pause(forMs);
   return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause, ...(label === undefined ? {} : { label }) }) };
 }

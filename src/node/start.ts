@@ -178,7 +178,10 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     ...(store === undefined ? [] : certificateNotices(store, Date.now())),
     ...namesakeNotices(id, [...runtime.namesakeAt], runtime.standsApart),
   ];
-  const state = (): NodeState => nodeState(id, runtime.lending(), hasQuorum(), stopping.graceLeftMs);
+  const state = (): NodeState => {
+    const lending = runtime.lending();
+    return nodeState(id, lending, hasQuorum(lending), stopping.graceLeftMs);
+  };
   const noticeLog = new NoticeLog(log);
   /** What was wrong with new files, the store has logged itself. */
   const writeNotices = (): void => noticeLog.write(notices().filter(({ kind }) => kind !== 'certificate kept'), runtime.nowMs());
@@ -201,15 +204,16 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     status: (names?: readonly LockName[]): NodeStatus => {
       const nowMs = runtime.nowMs();
       const { sent, received, ignored } = runtime.counts;
+      const now = state();
       return {
         id,
         version: VERSION,
-        state: state(),
+        state: now,
         cluster,
         digest,
         layout,
         notices: [
-          ...standingNotices({ ignoresFirstStart: options.firstStart === true && !life.firstStart, restsOnWallClocks: runtime.restsOnWallClocks, storageFault: state().kind === 'cannot-write' ? null : runtime.storageFault }),
+          ...standingNotices({ ignoresFirstStart: options.firstStart === true && !life.firstStart, restsOnWallClocks: runtime.restsOnWallClocks, storageFault: now.kind === 'cannot-write' ? null : runtime.storageFault }),
           ...notices().map(({ text }) => text),
         ],
         restsOnWallClocks: runtime.restsOnWallClocks,
