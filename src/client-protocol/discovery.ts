@@ -44,6 +44,11 @@ export function healthCheck(): HealthMethods['Check'] {
   return healthMethods().Check;
 }
 
+/** How a probe is told of each change. */
+export function healthWatch(): HealthMethods['Watch'] {
+  return healthMethods().Watch;
+}
+
 /** What probes are told. */
 export interface Vitals {
   /** The node runs, whether or not a lock can be had: services `` and `liveness`. */

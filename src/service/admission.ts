@@ -3,15 +3,14 @@
  * Law: a call that is let in is counted until its stream is over, and one that is refused is told which limit is in the way.
  */
 import * as grpc from '@grpc/grpc-js';
+import { healthWatch } from '../client-protocol/discovery';
+import { locksMethods } from '../client-protocol/schema';
 import { peerService } from '../transport/peer-stream';
 import { Budget } from './budget';
 import { Connections } from './connections';
 import type { Connection } from './connections';
 import { FairTurns } from './fair-turns';
 import type { ClientLimits } from './limits';
-
-const PATH_OF_HOLDS = '/maekawa.v1.Locks/Hold';
-const PATHS_OF_WATCHES: ReadonlySet<string> = new Set(['/maekawa.v1.Locks/Watch', '/grpc.health.v1.Health/Watch']);
 
 /** The name of a cluster in base64, and what tools add. */
 const METADATA_BYTES_MAX = 2 ** 13;
@@ -92,8 +91,9 @@ export class Admission {
   }
 
   private budgetOf(path: string): Budget {
-    if (path === PATH_OF_HOLDS) return this.holds;
-    if (PATHS_OF_WATCHES.has(path)) return this.watches;
+    const { Hold, Watch } = locksMethods();
+    if (path === Hold.path) return this.holds;
+    if (path === Watch.path || path === healthWatch().path) return this.watches;
     return path.startsWith('/grpc.reflection.') ? this.reflections : this.calls;
   }
 }
