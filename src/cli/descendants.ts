@@ -3,7 +3,8 @@
  * (daemons), known by a mark in their environment. Signals reach all of them.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { readProc } from './proc';
 
 /** Carries the mark. A process started without this variable is not ended with the lock. */
 export const MARK_VARIABLE = 'MAEKAWA_HOLD';
@@ -84,15 +85,6 @@ function allPids(): number[] {
 /** The process group of one that is alive. */
 function groupOf(pid: number): number | null {
   // The name of the program, in parentheses, may contain anything.
-  const [state, , group] = readProc(pid, 'stat').replace(/^.*\) /s, '').split(' ');
+  const [state, , group] = readProc(pid, 'stat').toString('latin1').replace(/^.*\) /s, '').split(' ');
   return group === undefined || state === 'Z' || state === 'X' ? null : Number(group);
-}
-
-/** Empty for a process that is gone, a zombie, or not ours. */
-function readProc(pid: number, file: 'environ' | 'stat'): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
-  } catch {
-    return '';
-  }
 }

@@ -5,6 +5,8 @@
  */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { LockError } from '../errors';
+import { openFilesLimit } from '../transport/descriptors';
+import { readProc } from './proc';
 
 /** Text, or the bytes of what is no UTF-8. */
 export type Word = string | Buffer;
@@ -16,7 +18,7 @@ export type Word = string | Buffer;
  */
 export function rawWords(argv: readonly string[]): Word[] {
   if (!argv.some(mayBeMangled)) return [...argv];
-  const words = splitAtZeros(readProc('cmdline')).slice(-argv.length);
+  const words = splitAtZeros(readProc('self', 'cmdline')).slice(-argv.length);
   if (words.length === 0) {
     const which = argv.find(mayBeMangled);
     throw new LockError('config', `the argument ${JSON.stringify(which)} holds bytes that are no UTF-8, and only on Linux can a program on Node.js see them; write it in UTF-8`);
@@ -40,7 +42,7 @@ export function refuseBytes(argv: readonly string[], kept: number): void {
 export function rawVariables(environment: NodeJS.ProcessEnv): Map<string, Buffer> {
   const variables = new Map<string, Buffer>();
   if (!Object.entries(environment).some(([name, value]) => mayBeMangled(name + (value ?? '')))) return variables;
-  for (const entry of splitAtZeros(readProc('environ'))) {
+  for (const entry of splitAtZeros(readProc('self', 'environ'))) {
     const text = entry.toString();
     const name = text.slice(0, text.indexOf('=', 1));
     if (Buffer.isBuffer(wordOf(entry)) && environment[name] === text.slice(name.length + 1)) variables.set(name, entry);
@@ -128,24 +130,10 @@ function openDescriptors(): Descriptor[] {
  */
 export function openFilesBefore(parent = process.ppid): number | null {
   const own = openFilesLimit('self');
-  const its = openFilesLimit(String(parent));
+  const its = openFilesLimit(parent);
   // With another hard limit somebody set both of them between our parent and us.
-  if (own === null || its === null || its.hard !== own.hard) return null;
+  if (own === null || its === null || own.hard === null || its.hard !== own.hard) return null;
   return its.soft < own.soft ? its.soft : null;
-}
-
-function openFilesLimit(process: string): { readonly soft: number; readonly hard: number } | null {
-  const [, soft, hard] = /^Max open files +(\d+) +(\d+)/m.exec(readProc('limits', process).toString('latin1')) ?? [];
-  return soft === undefined || hard === undefined ? null : { soft: Number(soft), hard: Number(hard) };
-}
-
-/** Empty where there is no /proc as on Linux. */
-function readProc(file: string, process = 'self'): Buffer {
-  try {
-    return readFileSync(`/proc/${process}/${file}`);
-  } catch {
-    return Buffer.alloc(0);
-  }
 }
 
 function directory(path: string): string[] {

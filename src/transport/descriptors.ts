@@ -33,9 +33,14 @@ export function connectionLimit(wanted: number | undefined, descriptors: number 
 
 /** Null where there is no limit, or it cannot be told. Node.js raises it as far as the user may. */
 function descriptorsMax(): number | null {
+  return openFilesLimit('self')?.soft ?? null;
+}
+
+/** How many files a process may have open. `hard`: how far it may raise that; null when there is no limit to it. Null where /proc of Linux does not tell. */
+export function openFilesLimit(process: number | 'self'): { readonly soft: number; readonly hard: number | null } | null {
   try {
-    const count = /^Max open files +(\d+) /m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return count === undefined ? null : Number(count);
+    const [, soft, hard] = /^Max open files +(\d+) +(\d+|unlimited)/m.exec(readFileSync(`/proc/${process}/limits`, 'latin1')) ?? [];
+    return soft === undefined ? null : { soft: Number(soft), hard: hard === 'unlimited' ? null : Number(hard) };
   } catch {
     return null;
   }
