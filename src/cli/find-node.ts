@@ -10,7 +10,8 @@ import { LockError } from '../errors';
 import type { StatusReply } from '../client-protocol/schema';
 import { NodeConnection, reasonOfSilence } from '../client/node-connection';
 import { RemoteLockManager } from '../client/remote';
-import { NODE_OPTIONS, clientTlsOf, parseAddress } from './options';
+import { hostOf } from '../transport/channel';
+import { NODE_OPTIONS, clientTlsOf, parseAddress, unknownNode } from './options';
 import type { TlsOptions } from './options';
 
 /** How long a node that listens may take to answer. */
@@ -124,9 +125,7 @@ async function candidates({ config, address, node: id }: FindNodeOptions): Promi
   const { nodes, cluster } = readConfiguration(config);
   if (id !== undefined) {
     const node = nodes.find((each) => each.id === id);
-    if (node === undefined) {
-      throw new LockError('config', `${config} has no node ${JSON.stringify(id)}; give one of ${nodes.map((each) => each.id).join(', ')}`);
-    }
+    if (node === undefined) throw unknownNode(config, id, nodes);
     return { nodes: [node], cluster };
   }
   const local = await Promise.all(nodes.map((each) => isLocal(each.address)));
@@ -145,8 +144,7 @@ function nodeAt(address: string, config: string): { readonly address: string; re
 }
 
 async function isLocal(address: string): Promise<boolean> {
-  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   const own = new Set(Object.values(networkInterfaces()).flatMap((list) => list ?? []).map((each) => each.address));
-  const found = await lookup(host, { all: true }).catch(() => []);
+  const found = await lookup(hostOf(address), { all: true }).catch(() => []);
   return found.some((each) => own.has(each.address) || each.address.startsWith('127.') || each.address === '::1');
 }

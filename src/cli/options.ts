@@ -48,6 +48,11 @@ export function parseLimit(text: string): number {
   return Number(text);
 }
 
+/** For an id that the configuration does not have. */
+export function unknownNode(config: string, id: string, nodes: readonly { readonly id: string }[]): LockError {
+  return new LockError('config', `${config} has no node ${JSON.stringify(id)}; give one of ${nodes.map((each) => each.id).join(', ')}`);
+}
+
 /** @throws LockError `config` for a name that no lock can have */
 export function checkLockNames(names: readonly string[]): void {
   for (const name of names) {

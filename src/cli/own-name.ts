@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log';
+import { hostOf } from '../transport/channel';
 
 const AGAIN_MS = 1_000;
 /** How many looks pass before the log says it again. */
@@ -13,7 +14,7 @@ const LOOKS_PER_LINE = 60;
 
 /** @param isOver whether to give up; then the name may be unknown still */
 export async function untilNameKnown(address: string, log: Pick<Logger, 'warn' | 'info'>, isOver: () => boolean, find: (host: string) => Promise<unknown> = lookup, againMs = AGAIN_MS): Promise<void> {
-  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  const host = hostOf(address);
   if (host === '' || isIP(host) !== 0) return;
   for (let looks = 0; !isOver(); looks++) {
     try {

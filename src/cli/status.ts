@@ -5,13 +5,13 @@ import { readConfiguration } from '../config';
 import type { Configuration } from '../config';
 import { LockError } from '../errors';
 import { NodeConnection, reasonOfSilence } from '../client/node-connection';
-import type { CallersStatus, CountMessage, LockStatus, StatusReply } from '../client-protocol/schema';
+import type { CallersStatus, CountMessage, LockStatus, NodeStateMessage, StatusReply } from '../client-protocol/schema';
 import { lockNameOf } from '../client-protocol/wire-words';
 import { visible } from '../visible';
 import { EXIT, ExitWith } from './exit-codes';
 import { lockTitle } from './holders';
 import { withManual } from './manual';
-import { clientTlsOf, configOption, durationOption, tlsOptions } from './options';
+import { clientTlsOf, configOption, durationOption, tlsOptions, unknownNode } from './options';
 import type { TlsOptions } from './options';
 import { draw, note, printJson, printText } from './print';
 import { formatDuration, formatTable } from './table';
@@ -65,9 +65,7 @@ export function statusCommand(): Command {
 async function run(options: StatusOptions): Promise<void> {
   const configuration = readConfiguration(options.config);
   const unknown = options.node?.find((id) => !configuration.nodes.some((each) => each.id === id));
-  if (unknown !== undefined) {
-    throw new LockError('config', `${options.config} has no node ${JSON.stringify(unknown)}; give one of ${configuration.nodes.map((each) => each.id).join(', ')}`);
-  }
+  if (unknown !== undefined) throw unknownNode(options.config, unknown, configuration.nodes);
   const asked = configuration.nodes.filter(({ id }) => options.node?.includes(id) ?? true);
   const tls = clientTlsOf(options);
   const clients = asked.map(({ id, address }) => ({ id, client: new NodeConnection(address, { tls, node: id }) }));
@@ -147,7 +145,12 @@ function inShort(answer: NodeAnswer): string {
 function stateOf(answer: NodeAnswer): string {
   if (!answer.up) return 'down';
   const { state } = answer.status;
-  return state === null ? 'up' : state.kind.slice('KIND_'.length).toLowerCase().replaceAll('_', ' ');
+  return state === null ? 'up' : kindOf(state).replaceAll('-', ' ');
+}
+
+/** As the library has it: `no-quorum`. */
+function kindOf({ kind }: NodeStateMessage): string {
+  return kind.slice('KIND_'.length).toLowerCase().replaceAll('_', '-');
 }
 
 function describe(configuration: Configuration, answers: readonly NodeAnswer[]): string {
@@ -233,7 +236,7 @@ function toJson({ cluster, digest }: Configuration, answers: readonly NodeAnswer
 
 function statusJson(status: StatusReply): object {
   const { sent, received, ignored, locks, state } = status;
-  const stateJson = state === null ? null : { ...state, kind: state.kind.slice('KIND_'.length).toLowerCase().replaceAll('_', '-') };
+  const stateJson = state === null ? null : { ...state, kind: kindOf(state) };
   // All pages were read.
   return {
     ...status, nextPageToken: undefined, state: stateJson,
