@@ -112,11 +112,12 @@ async function run(options: NodeOptions): Promise<void> {
 
   let node: MaekawaNode;
   try {
-    const address = options.listen ?? readConfiguration(options.config).nodes.find(({ id }) => id === options.id)?.address;
+    const configuration = readConfiguration(options.config);
+    const address = options.listen ?? configuration.nodes.find(({ id }) => id === options.id)?.address;
     if (address !== undefined) await untilNameKnown(address, log, () => stopper.wasOrdered);
     node = await startNode({
       id: options.id,
-      config: options.config,
+      config: configuration,
       retain: options.retain,
       log,
       ...(options.peer === undefined ? {} : { peers: options.peer }),
