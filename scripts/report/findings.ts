@@ -75,9 +75,8 @@ export function findingsOf(run: Run): Findings {
   const stories = [run.majority, run.grid].flatMap((log) => locksOf(log).map((lock) => storyOf(log, lock)));
   const entries = stories.flatMap((story) => story.entries);
   const pairs = stories.flatMap((story) => story.entries.slice(1).map((after, index) => ({ story, before: story.entries[index] as Entry, after })));
-  const first = Math.min(...[run.majority, run.grid].flatMap(({ steps }) => steps.map(({ atMs }) => atMs)));
   return {
-    startedAt: new Date(first).toISOString(),
+    startedAt: new Date(Math.min(run.majority.startMs, run.grid.startMs)).toISOString(),
     events: run.majority.steps.length + run.grid.steps.length,
     entries: entries.length,
     overlaps: pairs.filter(({ story, before, after }) => isInside(run, story, before, after)).length,

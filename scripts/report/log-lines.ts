@@ -14,8 +14,7 @@ function linesOf(log: Log): string[] {
 }
 
 /** Null when the event says nothing about a lock, a peer or a life. */
-export function lineOf({ steps }: Log, step: LoggedStep): string | null {
-  const startMs = Math.min(...steps.map(({ atMs }) => atMs));
+export function lineOf({ startMs }: Log, step: LoggedStep): string | null {
   const effects = step.effects.flatMap((effect) => effectText(effect, step.event) ?? []);
   const event = eventText(step.event);
   if (event === null && effects.length === 0) return null;

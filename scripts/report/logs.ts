@@ -42,6 +42,8 @@ export interface Log {
   readonly nodes: readonly NodeId[];
   readonly quorums: FamilyLayout;
   readonly leaseMs: number;
+  /** When the first of its events was, in milliseconds since 1970. */
+  readonly startMs: number;
   readonly steps: readonly LoggedStep[];
 }
 
@@ -81,7 +83,7 @@ function readLog(directory: string): Log {
     sent,
     received,
   }));
-  return { nodes: first.nodes, quorums: first.quorums, leaseMs: first.settings.leaseMs, steps };
+  return { nodes: first.nodes, quorums: first.quorums, leaseMs: first.settings.leaseMs, startMs: Math.min(...times.values()), steps };
 }
 
 /**
