@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type * as TypeScript from 'typescript';
+import * as coterie from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import type { Change, Mutant } from './mutant';
 
@@ -26,7 +27,7 @@ export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>):
     const exports: Record<string, unknown> = {};
     loaded.set(file, exports);
     const ownChanges = changes.filter((change) => `${change.file}.ts` === file);
-    const require: Require = (other) => load(fileNamed(other));
+    const require: Require = (other) => (other === '../quorum/coterie' ? coterie : load(fileNamed(other)));
     const run = compileFunction(compiled(file, name, ownChanges), ['exports', 'require'], { filename: `${name}/${file}` }) as
       (exports: Record<string, unknown>, require: Require) => void;
     run(exports, require);
@@ -47,7 +48,7 @@ export function misfitOf({ name, changes }: Pick<Mutant, 'name' | 'changes'>): s
   }
 }
 
-/** The core imports values from its own folder alone; of the quorums it knows but types. */
+/** Beside the questions to a coterie, which stay as they are, the core imports values from its own folder alone. */
 function fileNamed(specifier: string): string {
   const match = /^\.\/([a-z-]+)$/.exec(specifier);
   if (match === null) throw new Error(`the core imports ${specifier}, which mutants do not have`);
