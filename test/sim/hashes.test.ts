@@ -1,0 +1,27 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runSeed } from '../../sim/run';
+
+const SEEDS = Array.from({ length: 40 }, (_, index) => index + 1);
+const HASHES = join(__dirname, 'hashes.json');
+
+describe('the simulator is deterministic', () => {
+  test('two runs of one seed give the same hash', () => {
+    for (const seed of SEEDS) expect(runSeed(seed).hash).toBe(runSeed(seed).hash);
+  });
+
+  test('the same on every machine: hashes.json (UPDATE_HASHES=1 writes it anew after a change of core or simulator)', () => {
+    const hashes = Object.fromEntries(SEEDS.map((seed) => [seed, runSeed(seed).hash]));
+    if (process.env['UPDATE_HASHES'] === '1') writeFileSync(HASHES, `${JSON.stringify(hashes, null, 2)}\n`);
+    expect(hashes).toEqual(JSON.parse(readFileSync(HASHES, 'utf8')));
+  });
+
+  test('different seeds give different runs', () => {
+    expect(new Set(SEEDS.map((seed) => runSeed(seed).hash)).size).toBe(SEEDS.length);
+  });
+
+  test('an observer changes nothing', () => {
+    const observer = { stepped: (): void => undefined, noted: (): void => undefined };
+    for (const seed of SEEDS) expect(runSeed(seed, {}, { observer }).hash).toBe(runSeed(seed).hash);
+  });
+});
