@@ -185,7 +185,7 @@ async function run(name: string, command: readonly string[], options: LockComman
 async function refuseWaitingForItself({ manager, cluster }: FoundNode, name: string, { also = [], shared, semaphore, try: tries, wait }: LockCommandOptions, steals: boolean): Promise<void> {
   const around = heldAround(process.env);
   if (around.length === 0 || steals || tries === true || wait === 0) return;
-  const { held } = await manager.query({ scope: 'cluster' });
+  const { held } = await manager.query();
   refuseNested({ cluster, names: [name, ...also], mode: shared === true ? 'shared' : 'exclusive', ...(semaphore === undefined ? {} : { permits: semaphore }) }, around, held);
 }
 

@@ -69,7 +69,7 @@ export class WaitingTeller {
   }
 
   private async look(): Promise<void> {
-    const { held, pending } = await this.manager.query({ scope: 'cluster' }).catch(() => ({ held: [], pending: [] }));
+    const { held, pending } = await this.manager.query().catch(() => ({ held: [], pending: [] }));
     if (this.isOver) return;
     const { lockName, ahead } = this;
     const holders = held.filter((each) => isAbout(each.name, lockName));

@@ -23,6 +23,9 @@ import type { RemoteOptions } from './remote-request';
 /** More pages of an answer nobody reads: about 64 MB. */
 const PAGES_MAX = 256;
 
+/** Nor does anybody wait for longer than this, however many there are. */
+const ALL_PAGES_MS = 10_000;
+
 export interface ConnectionOptions {
   readonly tls?: TlsSource | undefined;
   /** Which node is meant, where the configuration is known: with TLS its certificate must name it. Left out, it must name the host. */
@@ -125,18 +128,18 @@ export class NodeConnection {
     });
   }
 
-  /** What the node says of itself, every page of it. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  /** What the node says of itself, every page of it. @throws LockError `unreachable` when it does not answer in time, each page anew, or has not told all in ten seconds. */
   async status(withinMs: number): Promise<StatusReply> {
-    const pages = await this.pages((pageToken) => this.ask(locksMethods().Status, { pageToken }, withinMs));
+    const pages = await this.pages((pageToken, leftMs) => this.ask(locksMethods().Status, { pageToken }, Math.min(withinMs, leftMs)));
     return { ...(pages.at(-1) as StatusReply /* there is one at least */), locks: pages.flatMap(({ locks }) => locks) };
   }
 
-  /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  /** What is held and asked for through the node. @throws LockError `unreachable` when it does not answer in time, each page anew, or has not told all in ten seconds. */
   query(withinMs: number): Promise<LockManagerSnapshot> {
     return this.queryAll(false, withinMs);
   }
 
-  /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time, each page anew. */
+  /** The same of all nodes that this one reaches. @throws LockError `unreachable` when it does not answer in time, each page anew, or has not told all in ten seconds. */
   queryCluster(withinMs: number): Promise<ClusterSnapshot> {
     return this.queryAll(true, withinMs);
   }
@@ -147,7 +150,7 @@ export class NodeConnection {
   }
 
   private async queryAll(cluster: boolean, withinMs: number): Promise<ClusterSnapshot> {
-    const pages = await this.pages((pageToken) => this.ask(locksMethods().Query, { cluster, pageToken, pageBytes: 0 }, withinMs));
+    const pages = await this.pages((pageToken, leftMs) => this.ask(locksMethods().Query, { cluster, pageToken, pageBytes: 0 }, Math.min(withinMs, leftMs)));
     return {
       held: pages.flatMap(({ held }) => held.map(lockInfoOf)),
       pending: pages.flatMap(({ pending }) => pending.map(lockInfoOf)),
@@ -155,11 +158,14 @@ export class NodeConnection {
     };
   }
 
-  private async pages<Page extends { readonly nextPageToken: string }>(ask: (pageToken: string) => Promise<Page>): Promise<Page[]> {
+  private async pages<Page extends { readonly nextPageToken: string }>(ask: (pageToken: string, leftMs: number) => Promise<Page>): Promise<Page[]> {
     const pages: Page[] = [];
+    const deadlineMs = performance.now() + ALL_PAGES_MS;
     for (let token = ''; pages.length === 0 || token !== ''; ) {
       if (pages.length === PAGES_MAX) throw new LockError('protocol', `the node at ${this.address} has more to tell than ${PAGES_MAX} pages`);
-      const page = await ask(token);
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) throw this.unanswered({ code: 'unreachable', reason: `it had not told all within ${ALL_PAGES_MS} ms` }, undefined);
+      const page = await ask(token, leftMs);
       pages.push(page);
       token = page.nextPageToken;
     }

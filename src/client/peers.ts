@@ -23,8 +23,9 @@ export class PeerClients {
     private readonly options: Pick<ConnectionOptions, 'tls' | 'cluster'>,
   ) {}
 
-  /** Null for a node that does not answer in time. */
+  /** Null for a node that does not answer in time; once closed, for all. */
   async query(): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> {
+    if (this.isClosed) return new Map([...this.addresses.keys()].map((id) => [id, null]));
     const answers = this.connected().map(async ([id, client]) => [id, await client.query(QUERY_MS).catch(() => null)] as const);
     return new Map(await Promise.all(answers));
   }

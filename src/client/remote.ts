@@ -15,9 +15,9 @@ import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
 import type { RemoteOptions } from './remote-request';
 
-/** How long a node may take to answer a question; one that has to ask all others takes longer. */
+/** How long a node may take to answer a question. One that asks all others gives each as long, twice where it begins anew for those that came meanwhile. */
 const QUERY_MS = 1_500;
-const QUERY_CLUSTER_MS = 3_000;
+const QUERY_CLUSTER_MS = 4_000;
 /** When no node answers, all are tried again after so long; sooner towards the end of the patience, until so little is left. */
 const RETRY_MS = 250;
 const LAST_RETRY_MS = 10;
@@ -138,8 +138,8 @@ export class RemoteLockManager extends BaseLockManager {
     return false;
   }
 
-  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
-  query(options: QueryOptions): Promise<ClusterSnapshot>;
+  query(options?: QueryOptions & { readonly scope?: 'cluster' }): Promise<ClusterSnapshot>;
+  query(options: QueryOptions): Promise<LockManagerSnapshot>;
   async query(options: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
     const scope = readScope(options);
     await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));

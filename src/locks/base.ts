@@ -29,8 +29,8 @@ export abstract class BaseLockManager implements LockManager {
   protected abstract begin(name: string, options: LockOptions): Promise<ManagedLock>;
   /** Whether a caller known here holds the lock or waits for it. */
   protected abstract isTakenHere(name: string): boolean;
-  abstract query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
-  abstract query(options: QueryOptions): Promise<ClusterSnapshot>;
+  abstract query(options?: QueryOptions & { readonly scope?: 'cluster' }): Promise<ClusterSnapshot>;
+  abstract query(options: QueryOptions): Promise<LockManagerSnapshot>;
 
   /** With `ifAvailable` rejects with a LockError `timeout` as soon as the lock is known not to be free. */
   acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
@@ -136,7 +136,7 @@ export abstract class BaseLockManager implements LockManager {
       begin: (name, options) => this.beginUnlessAborted(name, options),
       saysQueued: this.saysQueued,
       isTakenHere: (name) => this.isTakenHere(name),
-      query: () => this.query({ scope: 'cluster' }),
+      query: () => this.query(),
     }, () => {
       if (this.permitLines.get(key) === line) this.permitLines.delete(key);
     });

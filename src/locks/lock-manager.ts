@@ -229,14 +229,15 @@ export class NodeLockManager extends BaseLockManager {
     return new Set([...this.held].filter(({ isRemote }) => !isRemote).map(({ name }) => name));
   }
 
-  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
-  query(options: QueryOptions): Promise<ClusterSnapshot>;
-  async query(options: QueryOptions = {}): Promise<ClusterSnapshot> {
-    const asked = readScope(options) === 'cluster' ? this.parts.queryPeers() : null;
+  query(options?: QueryOptions & { readonly scope?: 'cluster' }): Promise<ClusterSnapshot>;
+  query(options: QueryOptions): Promise<LockManagerSnapshot>;
+  async query(options: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
+    const scope = readScope(options);
+    const asked = scope === 'cluster' ? this.parts.queryPeers() : null;
     // The specification answers after the requests made before were looked at: one for a free lock holds it by then.
     await this.untilAllDecided();
     const own = this.snapshot();
-    if (asked === null) return own as ClusterSnapshot;
+    if (asked === null) return own;
     const answers = await asked;
     const snapshots = [own, ...[...answers.values()].filter((each) => each !== null)];
     return {

@@ -96,11 +96,11 @@ export function optionsFault(options: AcquireOptions): Error | null {
 }
 
 /** Whom a query asks. @throws TypeError */
-export function readScope(options: QueryOptions): 'node' | 'cluster' {
-  if (!isObject(options)) throw new TypeError(`the options of query are an object, such as { scope: 'cluster' }, not ${shown(options)}`);
-  const scope: unknown = options.scope ?? 'node';
-  if (scope === 'node' || scope === 'cluster') return scope;
-  throw new TypeError(`scope is 'node' or 'cluster', not ${shown(scope)}`);
+export function readScope(options: QueryOptions): 'cluster' | 'node' {
+  if (!isObject(options)) throw new TypeError(`the options of query are an object, such as { scope: 'node' }, not ${shown(options)}`);
+  const scope: unknown = options.scope ?? 'cluster';
+  if (scope === 'cluster' || scope === 'node') return scope;
+  throw new TypeError(`scope is 'cluster' or 'node', not ${shown(scope)}`);
 }
 
 /** What the specification forbids to `request` alone. */

@@ -138,16 +138,16 @@ export interface LockManagerSnapshot {
   pending: LockInfo[];
 }
 
-/** The same, of all nodes that answered. */
+/** The same, of all nodes that answered. What one node told is in order; that of different nodes is in none. */
 export interface ClusterSnapshot extends LockManagerSnapshot {
-  /** Nodes that did not answer. The lists do not contain what is held through them. */
+  /** Nodes that did not answer in time. The lists do not contain what is held through them. */
   readonly unanswered: readonly NodeId[];
 }
 
 /** Which nodes `LockManager.query` asks. */
 export interface QueryOptions {
-  /** `node` (default): lists what is held and asked for through this manager's node. `cluster`: through any node. */
-  readonly scope?: 'node' | 'cluster';
+  /** `cluster` (default): lists what is held and asked for through any node. `node`: through this manager's node. */
+  readonly scope?: 'cluster' | 'node';
 }
 
 /** At most `permits` holders at a time, in the whole cluster. */
@@ -210,10 +210,15 @@ export interface LockManager {
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   /** With `ifAvailable` the callback gets `null` when the lock is not free. */
   request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
-  /** Lists what is held and what waits. A request shows up as soon as it is made. */
-  query(options?: QueryOptions & { readonly scope?: 'node' }): Promise<LockManagerSnapshot>;
-  /** Does the same for the whole cluster, and names the nodes that did not answer. */
-  query(options: QueryOptions): Promise<ClusterSnapshot>;
+  /**
+   * Lists what is held and what waits in the whole cluster, and names the nodes that did not answer: each has 1.5 s, or 10 s where
+   * its list is long. A client gives the node that it asks 4 s, goes on to its next node then, and rejects with a LockError
+   * `unreachable` when none answers. A request made through this manager shows up as soon as it is made. The nodes answer one by
+   * one, so a lock that goes from one to another meanwhile may be listed twice or not at all.
+   */
+  query(options?: QueryOptions & { readonly scope?: 'cluster' }): Promise<ClusterSnapshot>;
+  /** With `{ scope: 'node' }` asks no other node. */
+  query(options: QueryOptions): Promise<LockManagerSnapshot>;
   /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
   acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;
   /** Resolves to the lock if it is free, else to null. */

@@ -20,6 +20,7 @@ import { Admission } from '../service/admission';
 import { readLimits } from '../service/limits';
 import type { ClientLimits } from '../service/limits';
 import { addLocksService } from '../service/server';
+import { SharedAnswer } from '../service/shared-answer';
 import { GrpcTransport } from '../transport/grpc-transport';
 import { createServer, listen } from '../transport/server';
 import type { Listening } from '../transport/server';
@@ -166,10 +167,12 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
   const remembers = dataDirectory.existed;
   const transport = new GrpcTransport({ self: id, cluster, digest, layout, leaseMs, remembers, peers: addresses, server, log, ...tls });
   const peers = new PeerClients(addresses, { ...tls, cluster });
+  // However many callers of this process ask.
+  const peersTold = new SharedAnswer(() => peers.query());
   const { runtime, manager, hasQuorum, candidacy } = assembleNode({
     id, configuration, transport, dataDirectory, log, retain, time, life, firstStart: life.firstStart, ...tracing,
     label: processLabel(),
-    queryPeers: () => peers.query(),
+    queryPeers: () => peersTold.ask(),
     watchPeers: (name, listener) => peers.watch(name, listener),
   });
 

@@ -229,7 +229,7 @@ class MemoryNode implements TestNode {
 
   /** What it holds; null when `asker` cannot reach it. */
   async snapshot(asker: NodeId): Promise<LockManagerSnapshot | null> {
-    return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.query();
+    return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.query({ scope: 'node' });
   }
 
   /** As the service for clients does: there and back on the network. */

@@ -27,15 +27,15 @@ describe('connect: the same locks from a process that is no node', () => {
       const held = await one.locks.acquire('r', { label: 'a test' });
       await expect(other.locks.tryAcquire('r')).resolves.toBeNull();
       const clientId = expect.stringMatching(/^n1\/\d+$/) as string;
-      const seen = await other.locks.query({ scope: 'cluster' }); // its node asks the others
+      const seen = await other.locks.query(); // its node asks the others
       expect(seen).toMatchObject({ held: [{ name: 'r', clientId }], pending: [], unanswered: [] });
-      expect((await other.locks.query()).held).toEqual([]);
-      expect((await one.locks.query()).held).toMatchObject([{ name: 'r', mode: 'exclusive', clientId, label: 'a test', token: held.token }]);
+      expect((await other.locks.query({ scope: 'node' })).held).toEqual([]);
+      expect((await one.locks.query({ scope: 'node' })).held).toMatchObject([{ name: 'r', mode: 'exclusive', clientId, label: 'a test', token: held.token }]);
       const next = other.locks.acquire('r');
       held.release();
       const later = await next;
       const label = `${userInfo().username}@${hostname()} pid ${process.pid}`;
-      expect((await one.locks.query({ scope: 'cluster' })).held).toMatchObject([{ name: 'r', label }]);
+      expect((await one.locks.query()).held).toMatchObject([{ name: 'r', label }]);
       await expect(other.locks.acquire('r', { waitMs: 50 })).rejects.toThrow(label);
       // Through another node too, unless the machine is so busy that it has no time to ask.
       await expect(one.locks.acquire('r', { waitMs: 2_000 })).rejects.toThrow(label);

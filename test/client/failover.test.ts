@@ -276,7 +276,7 @@ describe('a process ends by itself', () => {
     const held = await locks.acquire('b');
     const giveUp = new AbortController();
     const refused = Promise.allSettled([locks.acquire('b', { signal: giveUp.signal }), locks.acquire('b', { waitMs: 50 }), locks.tryAcquire('b')]);
-    await locks.query({ scope: 'cluster' });
+    await locks.query();
     giveUp.abort();
     await refused;
     await locks.semaphore('pool', 3).request(() => 1);

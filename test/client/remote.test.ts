@@ -1,7 +1,7 @@
 /** Which node a process that is no node asks next, and for how long; the nodes are played. */
 import { LockError } from '../../src';
 import type { ManagedLock } from '../../src/locks/managed-lock';
-import type { LockManagerSnapshot } from '../../src/locks/types';
+import type { ClusterSnapshot } from '../../src/locks/types';
 import { NodeConnection } from '../../src/client/node-connection';
 import type { RemoteOptions } from '../../src/client/remote-request';
 import { RemoteLockManager } from '../../src/client/remote';
@@ -19,9 +19,9 @@ class PlayedNode extends NodeConnection {
     return this.answer(lockNamed(name));
   }
 
-  override query(): Promise<LockManagerSnapshot> {
+  override queryCluster(): Promise<ClusterSnapshot> {
     this.asked.push('query');
-    return this.answer({ held: [], pending: [] });
+    return this.answer({ held: [], pending: [], unanswered: [] });
   }
 
   private answer<Answer>(answer: Answer): Promise<Answer> {

@@ -21,7 +21,7 @@ function outcomeOf(promise: Promise<HeldLocks>): { value?: HeldLocks; error?: un
 }
 
 async function heldAnywhere(): Promise<string[]> {
-  return (await cluster.node('n3').locks.query({ scope: 'cluster' })).held.map((lock) => lock.name).sort();
+  return (await cluster.node('n3').locks.query()).held.map((lock) => lock.name).sort();
 }
 
 test('each name once, in the order of the names; released together', async () => {

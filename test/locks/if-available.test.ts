@@ -98,7 +98,7 @@ describe('a lock that is not free', () => {
     const attempt = new Attempt('n2');
     await cluster.advance(100);
     expect(attempt.outcome).toBeNull();
-    expect((await cluster.node('n1').locks.query({ scope: 'cluster' })).pending).toEqual([]);
+    expect((await cluster.node('n1').locks.query()).pending).toEqual([]);
     held.release();
     expect((await acquire('n3')).token).toBeGreaterThan(held.token);
   });

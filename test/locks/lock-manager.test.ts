@@ -111,7 +111,7 @@ describe('a caller that waits no longer', () => {
     held.release();
     await cluster.advance(100);
     expect(results).toEqual(['first of n1: enough', 'first of n2: enough', 'n3: held']);
-    expect((await cluster.node('n1').locks.query({ scope: 'cluster' })).pending).toEqual([]);
+    expect((await cluster.node('n1').locks.query()).pending).toEqual([]);
   });
 
   test('by waitMs: not a millisecond early', async () => {

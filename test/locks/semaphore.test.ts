@@ -25,7 +25,7 @@ async function take(id: string): Promise<HeldPermit> {
 }
 
 async function inUse(): Promise<{ held: number; pending: number }> {
-  const { held, pending } = await cluster.node('n3').locks.query({ scope: 'cluster' });
+  const { held, pending } = await cluster.node('n3').locks.query();
   return { held: held.length, pending: pending.length };
 }
 

@@ -58,19 +58,19 @@ describe.each([['one node', ['n1', 'n1', 'n1']], ['three nodes', ['n1', 'n2', 'n
     await expect(token).resolves.toBeGreaterThan(stolen?.token ?? NaN);
   });
 
-  test('query of the cluster shows what is held and what waits on all nodes, and by whom', async () => {
+  test('query shows what is held and what waits on all nodes, and by whom', async () => {
     const held = gate();
     const holder = locksOf(a).request('held', { mode: 'shared', label: 'a reader' }, () => held.opened);
     await cluster.settle();
     const waiting = locksOf(b).request('held', () => 'in');
-    const everywhere = await locksOf(c).query({ scope: 'cluster' });
+    const everywhere = await locksOf(c).query();
     expect(everywhere.held).toMatchObject([{ name: 'held', mode: 'shared', clientId: a, label: 'a reader', forMs: 0, token: expect.any(Number) as number }]);
     expect(everywhere.pending).toEqual([{ name: 'held', mode: 'exclusive', clientId: b, forMs: 0 }]);
     expect(everywhere.unanswered).toEqual([]);
     held.open();
     await holder;
     await waiting;
-    await expect(locksOf(c).query({ scope: 'cluster' })).resolves.toEqual({ held: [], pending: [], unanswered: [] });
+    await expect(locksOf(c).query()).resolves.toEqual({ held: [], pending: [], unanswered: [] });
   });
 });
 
@@ -115,9 +115,9 @@ describe('names are granted in the order of their votes', () => {
   });
 });
 
-test('query of the cluster says which nodes did not answer', async () => {
+test('query says which nodes did not answer', async () => {
   cluster.isolate('n3');
-  await expect(locksOf('n1').query({ scope: 'cluster' })).resolves.toMatchObject({ unanswered: ['n3'] });
+  await expect(locksOf('n1').query()).resolves.toMatchObject({ unanswered: ['n3'] });
 });
 
 test.each([['the empty name', ''], ['a lone surrogate', '\ud800'], ['another one', '\udc00x'], ['nulls', '\0\0'], ['emoji', '🔒'], ['long', 'x'.repeat(4096)]])(

@@ -144,11 +144,11 @@ describe('clients', () => {
     };
     const held = await client(n1).locks.acquire('a', { label: 'deploy 7' });
     const waits = client(n1, n2).locks.acquire('a', { label: 'waits' });
-    await until(async () => (await n1.locks.query()).pending.length === 1, 'the second client to wait through n1');
+    await until(async () => (await n1.locks.query({ scope: 'node' })).pending.length === 1, 'the second client to wait through n1');
 
     const stopped = n1.stop({ graceMs: 60_000 });
-    await until(async () => (await n2.locks.query()).pending.length === 1, 'it to wait through n2');
-    expect(await n1.locks.query()).toMatchObject({ held: [{ clientId: 'n1/1' }], pending: [] });
+    await until(async () => (await n2.locks.query({ scope: 'node' })).pending.length === 1, 'it to wait through n2');
+    expect(await n1.locks.query({ scope: 'node' })).toMatchObject({ held: [{ clientId: 'n1/1' }], pending: [] });
     // Asked by one that begins with n1, n2 grants it.
     (await client(n1, n2).locks.acquire('b')).release();
     // Renewed: it goes on for longer than what it was told first.

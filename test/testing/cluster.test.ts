@@ -143,7 +143,7 @@ describe('faults', () => {
     of.cut('n1', 'n2');
     (await of.node('n1').locks.acquire('a')).release();
     (await of.node('n2').locks.acquire('b')).release();
-    const { unanswered } = await of.node('n1').locks.query({ scope: 'cluster' });
+    const { unanswered } = await of.node('n1').locks.query();
     expect(unanswered).toEqual(['n2']);
   });
 

@@ -14,7 +14,7 @@ async function use(): Promise<void> {
   const lock = await cluster.advanceUntil(cluster.node('n1').locks.acquire('a'));
   lock.onRenewed((validForMs) => expect(validForMs).toBeGreaterThan(0));
   expect(await cluster.advanceUntil(cluster.node('n2').locks.tryAcquire('a'))).toBeNull();
-  expect((await cluster.node('n2').locks.query({ scope: 'cluster' })).held).toHaveLength(1);
+  expect((await cluster.node('n2').locks.query()).held).toHaveLength(1);
   const stolen = new Promise((resolve) => lock.signal.addEventListener('abort', resolve));
   await cluster.advanceUntil(cluster.node('n3').locks.request('a', { steal: true }, () => undefined));
   await stolen;
