@@ -10,6 +10,7 @@ import { BaseLockManager } from '../locks/base';
 import { IF_AVAILABLE_MS } from '../locks/managed-lock';
 import type { ManagedLock, ManagerTime } from '../locks/managed-lock';
 import { readScope } from '../locks/request-arguments';
+import { SharedAnswer } from '../locks/shared-answer';
 import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
@@ -48,6 +49,11 @@ export class RemoteLockManager extends BaseLockManager {
   /** Which node to ask first: the last that answered. */
   private preferred = 0;
   private readonly closing = new AbortController();
+  /** However many callers of this process ask. */
+  private readonly told = {
+    cluster: new SharedAnswer(() => this.queryOnce('cluster')),
+    node: new SharedAnswer(() => this.queryOnce('node')),
+  };
 
   constructor(private readonly clients: readonly NodeConnection[]) {
     super();
@@ -142,6 +148,12 @@ export class RemoteLockManager extends BaseLockManager {
   query(options: QueryOptions): Promise<LockManagerSnapshot>;
   async query(options: QueryOptions = {}): Promise<LockManagerSnapshot | ClusterSnapshot> {
     const scope = readScope(options);
+    const told = await this.told[scope].ask();
+    // A list of its own for each: callers may change it.
+    return { ...told, held: [...told.held], pending: [...told.pending] };
+  }
+
+  private async queryOnce(scope: 'cluster' | 'node'): Promise<LockManagerSnapshot | ClusterSnapshot> {
     await Promise.all(this.clients.map((client) => client.untilTold(QUERY_MS)));
     let { client } = this;
     for (let failed = 0; ; ) {

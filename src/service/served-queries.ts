@@ -8,7 +8,7 @@ import type { NodeLockManager } from '../locks/lock-manager';
 import { LockNames, PAGE_BYTES, clusterToken, queryPage, readClusterToken } from './pages';
 import { statusPage } from './replies';
 import type { ServedNode } from './served-node';
-import { SharedAnswer } from './shared-answer';
+import { SharedAnswer } from '../locks/shared-answer';
 
 /** About so many bytes are in a page of the whole cluster: a share of each node. */
 const CLUSTER_PAGE_BYTES = 2 ** 20;

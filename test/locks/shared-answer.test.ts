@@ -1,4 +1,4 @@
-import { SharedAnswer } from '../../src/service/shared-answer';
+import { SharedAnswer } from '../../src/locks/shared-answer';
 
 test('however many ask, one answer is under way and one to come, and none is older than its question', async () => {
   const finish: ((answer: number) => void)[] = [];
