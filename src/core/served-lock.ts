@@ -1,5 +1,6 @@
 /**
- * What a node owes a client for which it holds a lock: one lock, from asking to its end.
+ * What a node owes a client for which it holds a lock: one lock, from asking to its end, whether the lock has a stream of its
+ * own (`Hold`) or shares one with others (`ServedSession`).
  * Law: the lock is not given back while the client may still count on it by its own clock, unless the client itself said that
  * it is done; and in the end it always is. Pure: events in, effects out, time is an argument. It knows no stream and no gRPC.
  *
@@ -12,6 +13,9 @@
  *     ▼                │ broke               │ broke        │ broke                           │
  *    over              └─────────────────────┴──────────────┴──────▶ kept ──── wake ──────────┘
  * ```
+ *
+ * In a session the client gives back by a word of its own (`released`: over at once, in each state), and may come back after
+ * its stream broke (`returned`): then what waits keeps its place, and what is kept is held, or ended, as before.
  * Source: protocol.md section 15.
  */
 import { assertNever } from './invariants';
@@ -23,14 +27,25 @@ export interface ServedLockSettings {
   readonly marginMs: number;
 }
 
+/** What was heard last of a client, and when by the node's clock. All locks of a session have the same. */
+export interface Heard {
+  sentAtMs: number;
+  atMs: number;
+}
+
+/** A lock that was granted while its client was away, so that it was told nothing of it, waits for it no longer than this share of a lease. */
+const UNTOLD_SHARE = 0.25;
+
 /** `nowMs` is the node's monotonic time; `sentAtMs` is the client's own, which is only ever echoed. */
 export type ServedLockEvent<Reason> =
   /** Its request is good and stands in line. `pings`: it promised signs of life, so its silence means that it is gone. */
   | { readonly kind: 'asked'; readonly nowMs: number; readonly sentAtMs: number; readonly pings: boolean }
+  /** The same in a session, which says when the client is silent. `heard` is its, and changes with each sign of life. */
+  | { readonly kind: 'askedInSession'; readonly heard: Heard }
   /** A sign of life. */
   | { readonly kind: 'heard'; readonly nowMs: number; readonly sentAtMs: number }
   /** The node holds the lock for it. */
-  | { readonly kind: 'granted' }
+  | { readonly kind: 'granted'; readonly nowMs: number }
   /** The lock is valid for so long from now on, and this can be told. */
   | { readonly kind: 'valid'; readonly nowMs: number; readonly validForMs: number }
   /** It is valid for longer, but the client reads nothing of what it is told. */
@@ -45,8 +60,14 @@ export type ServedLockEvent<Reason> =
   | { readonly kind: 'closed'; readonly nowMs: number }
   /** What `tellReleased` said has left: the way to the client was not broken when it closed. */
   | { readonly kind: 'releaseTold' }
-  /** The way to the client broke. It goes by its own clock and may not know yet. */
-  | { readonly kind: 'broke'; readonly nowMs: number }
+  /** The client says in so many words that it is done, or waits no longer. */
+  | { readonly kind: 'released' }
+  /** The way to the client broke. It goes by its own clock and may not know yet. `mayReturn`: another way may take the place of this. */
+  | { readonly kind: 'broke'; readonly nowMs: number; readonly mayReturn?: boolean }
+  /** The client is back, and means to go on with this lock. */
+  | { readonly kind: 'returned' }
+  /** The client sent nothing for a lease and the margin. */
+  | { readonly kind: 'silent' }
   /** The time that `wake` asked for has come. Early or superfluous ones do no harm. */
   | { readonly kind: 'wake'; readonly nowMs: number };
 
@@ -73,36 +94,48 @@ export type ServedLockEffect<Reason> =
   /** Send `wake` at `atMs`. Replaces any earlier wish. */
   | { readonly kind: 'wake'; readonly atMs: number };
 
-/** What was heard last, and when. Only a client that pings is missed when it is silent. */
-interface Heard {
-  readonly sentAtMs: number;
-  readonly atMs: number;
-  readonly pings: boolean;
-}
+/**
+ * How the client is heard: it `pings` over the stream of this lock, so its silence is missed; or it does not (`plain`), and
+ * counts from when it hears the node; or its `session` knows.
+ */
+type Hearing = 'pings' | 'plain' | 'session';
 
-type State =
+type State<Reason> =
   | { readonly kind: 'new' }
-  | { readonly kind: 'waiting'; readonly heard: Heard }
+  /** `awaySinceMs`: since when there is no way to the client; null while there is one. */
+  | { readonly kind: 'waiting'; readonly awaySinceMs: number | null }
   /** `toldUntilMs`: until when, in the node's time, the client may think that it holds the lock; null before it was told anything. */
-  | { readonly kind: 'held'; readonly heard: Heard; readonly toldUntilMs: number | null }
-  /** The client was told that its lock has ended, and has not given it back yet. */
-  | { readonly kind: 'ended'; readonly keepUntilMs: number }
+  | { readonly kind: 'held'; readonly toldUntilMs: number | null }
+  /** The client is told that its lock has ended, and has not given it back yet. */
+  | { readonly kind: 'ended'; readonly keepUntilMs: number; readonly reason: Reason }
   /** It seems that the client closed its side. */
   | { readonly kind: 'closing'; readonly keepUntilMs: number }
-  /** The way to the client broke, and it may not know yet. */
-  | { readonly kind: 'kept'; readonly keepUntilMs: number }
+  /** The way to the client broke, and it may not know yet. `taken`: the lock was lost, stolen or recalled, which it has not been told. */
+  | { readonly kind: 'kept'; readonly keepUntilMs: number; readonly toldUntilMs: number | null; readonly taken: { readonly reason: Reason } | null }
   | { readonly kind: 'over' };
 
 type Effects<Reason> = readonly ServedLockEffect<Reason>[];
 
 const NOTHING: readonly never[] = [];
+const OVER_ALONE = [{ kind: 'over' }] as const;
+const OVER_AND_GIVE_UP = [{ kind: 'over' }, { kind: 'giveUp' }] as const;
+const OVER_AND_GIVE_BACK = [{ kind: 'over' }, { kind: 'giveBack' }] as const;
+/** Before it asked. */
+const NEVER: Heard = { sentAtMs: 0, atMs: 0 };
+
+const NEW = { kind: 'new' } as const;
+const OVER = { kind: 'over' } as const;
+const WAITING = { kind: 'waiting', awaySinceMs: null } as const;
+const UNTOLD = { kind: 'held', toldUntilMs: null } as const;
 
 export class ServedLock<Reason> {
-  private state: State = { kind: 'new' };
+  private state: State<Reason> = NEW;
+  private heard: Heard = NEVER;
+  private hearing: Hearing = 'plain';
 
   constructor(private readonly settings: ServedLockSettings) {}
 
-  get kind(): State['kind'] {
+  get kind(): State<Reason>['kind'] {
     return this.state.kind;
   }
 
@@ -112,35 +145,47 @@ export class ServedLock<Reason> {
     return kind === 'held' || kind === 'ended' || kind === 'closing' || kind === 'kept';
   }
 
+  /** Until when, in the node's time, the client may think that it holds the lock; null when it was told nothing, or of its end. */
+  get toldUntilMs(): number | null {
+    return this.state.kind === 'held' ? this.state.toldUntilMs : null;
+  }
+
   /** Handle one event. The effects are to be performed in order. */
   step(event: ServedLockEvent<Reason>): Effects<Reason> {
     switch (event.kind) {
       case 'asked':
-        if (this.state.kind !== 'new') return NOTHING;
-        return this.hear({ kind: 'waiting', heard: { sentAtMs: event.sentAtMs, atMs: event.nowMs, pings: event.pings } });
+        return this.onAsked({ sentAtMs: event.sentAtMs, atMs: event.nowMs }, event.pings ? 'pings' : 'plain');
+      case 'askedInSession':
+        return this.onAsked(event.heard, 'session');
       case 'heard':
-        return this.onHeard(event.nowMs, event.sentAtMs);
+        if (this.state.kind !== 'waiting' && this.state.kind !== 'held') return NOTHING;
+        this.heard = { sentAtMs: event.sentAtMs, atMs: event.nowMs };
+        return this.watchSilence();
       case 'granted':
-        if (this.state.kind !== 'waiting') return [{ kind: 'giveBack' }];
-        this.state = { kind: 'held', heard: this.state.heard, toldUntilMs: null };
-        return NOTHING;
+        return this.onGranted(event.nowMs);
       case 'valid':
         return this.promise(event.nowMs, event.validForMs);
       case 'unread':
         return this.onUnread(event.nowMs);
       case 'taken':
-        return this.state.kind === 'held' ? this.recall(event.nowMs, event.reason) : NOTHING;
+        return this.onTaken(event.nowMs, event.reason);
       case 'refused':
         return this.end({ kind: 'reason', reason: event.reason });
       case 'stops':
-        if (this.state.kind === 'held') return this.recall(event.nowMs, event.reason);
-        return this.state.kind === 'new' || this.state.kind === 'waiting' ? this.end({ kind: 'reason', reason: event.reason }) : NOTHING;
+        if (this.isInUse) return this.onTaken(event.nowMs, event.reason);
+        return this.end({ kind: 'reason', reason: event.reason });
       case 'closed':
         return this.onClosed(event.nowMs);
       case 'releaseTold':
         return this.state.kind === 'closing' ? this.letGo() : NOTHING;
+      case 'released':
+        return this.state.kind === 'over' ? NOTHING : this.letGo();
       case 'broke':
-        return this.onBroke(event.nowMs);
+        return this.onBroke(event.nowMs, event.mayReturn === true);
+      case 'returned':
+        return this.onReturned();
+      case 'silent':
+        return this.state.kind === 'waiting' || this.state.kind === 'held' ? this.end({ kind: 'silent' }) : NOTHING;
       case 'wake':
         return this.onWake(event.nowMs);
       default:
@@ -148,20 +193,29 @@ export class ServedLock<Reason> {
     }
   }
 
-  private onHeard(nowMs: number, sentAtMs: number): Effects<Reason> {
-    const { state } = this;
-    if (state.kind !== 'waiting' && state.kind !== 'held') return NOTHING;
-    return this.hear({ ...state, heard: { ...state.heard, sentAtMs, atMs: nowMs } });
+  private onAsked(heard: Heard, hearing: Hearing): Effects<Reason> {
+    if (this.state.kind !== 'new') return NOTHING;
+    this.state = WAITING;
+    this.heard = heard;
+    this.hearing = hearing;
+    return this.watchSilence();
   }
 
-  private hear(state: Extract<State, { readonly heard: Heard }>): Effects<Reason> {
-    this.state = state;
-    return state.heard.pings ? [{ kind: 'wake', atMs: this.goneAtMs(state.heard) }] : NOTHING;
+  private watchSilence(): Effects<Reason> {
+    return this.hearing === 'pings' ? [{ kind: 'wake', atMs: this.goneAtMs() }] : NOTHING;
   }
 
   /** Whatever it was told was counted from what it sent: after a lease of silence all of it has run out. */
-  private goneAtMs({ atMs }: Heard): number {
-    return atMs + this.settings.leaseMs + this.settings.marginMs;
+  private goneAtMs(): number {
+    return this.heard.atMs + this.settings.leaseMs + this.settings.marginMs;
+  }
+
+  private onGranted(nowMs: number): Effects<Reason> {
+    const { state } = this;
+    if (state.kind !== 'waiting') return [{ kind: 'giveBack' }];
+    this.state = UNTOLD;
+    // Others wait for it, and it may never come back: it has a moment.
+    return state.awaySinceMs === null ? NOTHING : this.keep(state.awaySinceMs + UNTOLD_SHARE * this.settings.leaseMs, nowMs, null);
   }
 
   /**
@@ -171,10 +225,10 @@ export class ServedLock<Reason> {
   private promise(nowMs: number, validForMs: number): Effects<Reason> {
     const { state } = this;
     if (state.kind !== 'held') return NOTHING;
-    const { heard, toldUntilMs } = state;
-    const untilMs = (heard.pings ? heard.atMs : nowMs) + validForMs;
-    this.state = { kind: 'held', heard, toldUntilMs: Math.max(toldUntilMs ?? 0, untilMs) };
-    return [{ kind: toldUntilMs === null ? 'tellHeld' : 'tellValid', validForMs, sentAtMs: heard.sentAtMs }];
+    const { toldUntilMs } = state;
+    const untilMs = (this.hearing === 'plain' ? nowMs : this.heard.atMs) + validForMs;
+    if (toldUntilMs === null || untilMs > toldUntilMs) this.state = { kind: 'held', toldUntilMs: untilMs };
+    return [{ kind: toldUntilMs === null ? 'tellHeld' : 'tellValid', validForMs, sentAtMs: this.heard.sentAtMs }];
   }
 
   private onUnread(nowMs: number): Effects<Reason> {
@@ -183,10 +237,19 @@ export class ServedLock<Reason> {
   }
 
   /** The client is to give its lock back. It may not hear of it, or not do it: then it has as long as it was told. */
-  private recall(nowMs: number, reason: Reason): Effects<Reason> {
-    if (this.state.kind !== 'held') return NOTHING;
-    const keepUntilMs = this.keepUntilMs(this.state.toldUntilMs, nowMs);
-    this.state = { kind: 'ended', keepUntilMs };
+  private onTaken(nowMs: number, reason: Reason): Effects<Reason> {
+    const { state } = this;
+    if (state.kind === 'kept' && state.taken === null) {
+      if (state.toldUntilMs === null) return this.letGo();
+      this.state = { ...state, taken: { reason } };
+    }
+    if (state.kind !== 'held') return NOTHING;
+    const keepUntilMs = this.keepUntilMs(state.toldUntilMs, nowMs);
+    this.state = { kind: 'ended', keepUntilMs, reason };
+    return this.tellTaken(keepUntilMs, reason);
+  }
+
+  private tellTaken(keepUntilMs: number, reason: Reason): Effects<Reason> {
     return [{ kind: 'tellEnded', cause: { kind: 'reason', reason } }, { kind: 'wake', atMs: keepUntilMs }];
   }
 
@@ -220,20 +283,55 @@ export class ServedLock<Reason> {
     }
   }
 
-  private onBroke(nowMs: number): Effects<Reason> {
+  private onBroke(nowMs: number, mayReturn: boolean): Effects<Reason> {
     const { state } = this;
     switch (state.kind) {
       case 'held':
+        if (state.toldUntilMs !== null || !mayReturn) return this.keep(this.keepUntilMs(state.toldUntilMs, nowMs), nowMs, state.toldUntilMs);
+        return this.keep(nowMs + UNTOLD_SHARE * this.settings.leaseMs, nowMs, null);
       case 'ended':
-      case 'closing': {
-        const keepUntilMs = state.kind === 'held' ? this.keepUntilMs(state.toldUntilMs, nowMs) : state.keepUntilMs;
-        this.state = { kind: 'kept', keepUntilMs };
-        return [{ kind: 'wake', atMs: keepUntilMs }];
-      }
-      case 'new':
+        return this.keep(state.keepUntilMs, nowMs, state.keepUntilMs, { reason: state.reason });
+      case 'closing':
+        return this.keep(state.keepUntilMs, nowMs, state.keepUntilMs);
       case 'waiting':
+        if (!mayReturn) return this.letGo();
+        this.state = { kind: 'waiting', awaySinceMs: nowMs };
+        return [{ kind: 'wake', atMs: this.goneAtMs() }];
+      case 'new':
         return this.letGo();
       case 'kept':
+      case 'over':
+        return NOTHING;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  /** There is no way to the client. */
+  private keep(keepUntilMs: number, nowMs: number, toldUntilMs: number | null, taken: { readonly reason: Reason } | null = null): Effects<Reason> {
+    this.state = { kind: 'kept', keepUntilMs, toldUntilMs, taken };
+    // Nothing was told that has not run out, and nobody waits for it any longer.
+    if (toldUntilMs === null && keepUntilMs < nowMs) return this.letGo();
+    return [{ kind: 'wake', atMs: keepUntilMs }];
+  }
+
+  /** What was said before it went away may not have reached it. */
+  private onReturned(): Effects<Reason> {
+    const { state } = this;
+    switch (state.kind) {
+      case 'waiting':
+        this.state = WAITING;
+        return NOTHING;
+      case 'ended':
+        return this.tellTaken(state.keepUntilMs, state.reason);
+      case 'kept': {
+        const { keepUntilMs, toldUntilMs, taken } = state;
+        this.state = taken === null ? { kind: 'held', toldUntilMs } : { kind: 'ended', keepUntilMs, reason: taken.reason };
+        return taken === null ? NOTHING : this.tellTaken(keepUntilMs, taken.reason);
+      }
+      case 'new':
+      case 'held':
+      case 'closing':
       case 'over':
         return NOTHING;
       default:
@@ -246,9 +344,9 @@ export class ServedLock<Reason> {
     switch (state.kind) {
       case 'waiting':
       case 'held': {
-        const goneAtMs = this.goneAtMs(state.heard);
-        if (!state.heard.pings) return NOTHING;
-        return nowMs < goneAtMs ? [{ kind: 'wake', atMs: goneAtMs }] : this.end({ kind: 'silent' });
+        const isAway = state.kind === 'waiting' && state.awaySinceMs !== null;
+        if (this.hearing !== 'pings' && !isAway) return NOTHING;
+        return nowMs < this.goneAtMs() ? [{ kind: 'wake', atMs: this.goneAtMs() }] : this.end({ kind: 'silent' });
       }
       case 'ended':
       case 'closing':
@@ -272,18 +370,18 @@ export class ServedLock<Reason> {
 
   private letGo(): Effects<Reason> {
     const { kind } = this.state;
-    this.state = { kind: 'over' };
+    this.state = OVER;
     switch (kind) {
       case 'new':
       case 'over':
-        return [{ kind: 'over' }];
+        return OVER_ALONE;
       case 'waiting':
-        return [{ kind: 'over' }, { kind: 'giveUp' }];
+        return OVER_AND_GIVE_UP;
       case 'held':
       case 'ended':
       case 'closing':
       case 'kept':
-        return [{ kind: 'over' }, { kind: 'giveBack' }];
+        return OVER_AND_GIVE_BACK;
       default:
         return assertNever(kind);
     }

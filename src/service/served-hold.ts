@@ -102,7 +102,7 @@ export class ServedHold {
 
   private onGranted(lock: ManagedLock): void {
     this.lock = lock;
-    this.step({ kind: 'granted' });
+    this.step({ kind: 'granted', nowMs: performance.now() });
     if (this.served.kind !== 'held') return;
     lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), reason }));
     lock.onRenewed(() => this.tellValid(lock));

@@ -51,7 +51,7 @@ class Play {
     this.served = new ServedLock(settings);
     this.nodeValidUntilMs = this.nodeMs() + LEASE_MS;
     this.step({ kind: 'asked', nowMs: this.nodeMs(), sentAtMs: this.clientMs(), pings: true });
-    this.step({ kind: 'granted' });
+    this.step({ kind: 'granted', nowMs: 0 });
     this.tellValid();
   }
 
@@ -216,7 +216,7 @@ describe('one event after another', () => {
   const held = (pings = true): ServedLock<string> => {
     const lock = new ServedLock<string>(settings);
     lock.step({ kind: 'asked', nowMs: 0, sentAtMs: 70, pings });
-    lock.step({ kind: 'granted' });
+    lock.step({ kind: 'granted', nowMs: 0 });
     return lock;
   };
 
@@ -231,7 +231,7 @@ describe('one event after another', () => {
     const lock = new ServedLock<string>(settings);
     lock.step({ kind: 'asked', nowMs: 0, sentAtMs: 0, pings: true });
     expect(lock.step({ kind: 'closed', nowMs: 10 })).toEqual([{ kind: 'over' }, { kind: 'giveUp' }, { kind: 'tellReleased' }]);
-    expect(lock.step({ kind: 'granted' })).toEqual([{ kind: 'giveBack' }]);
+    expect(lock.step({ kind: 'granted', nowMs: 0 })).toEqual([{ kind: 'giveBack' }]);
   });
 
   test('taken: the client has as long as it was told to give it back', () => {

@@ -1,0 +1,455 @@
+/**
+ * One client's side of a session: all its locks at one node over one stream, which is opened again when it breaks.
+ * Law: what the node says of a lock counts from when this client *sent* what the node echoes, and is handed on as a `Validity`; what
+ * may be believed of it is `HeldLock`. Whoever gave a lock back names it in no later stream. Nothing that comes over an older stream
+ * counts. Pure: events in, effects out, time and chance are arguments. Source: protocol.md section 15.
+ */
+import { believedUntilMs } from './held-lock';
+import type { Validity } from './held-lock';
+import { assertNever } from './invariants';
+import type { Token } from './messages';
+import type { ClientFrame, NodeFrame, AskId } from './session-frames';
+
+/** How many signs of life go out in each lease at least: by so much of it the client counts more cautiously than the node. */
+const SIGNS_PER_LEASE = 4;
+
+/** Two frames are never said to be sent at the same time, however coarse the clock. */
+const LATER_MS = 2 ** -10;
+
+/** How long the first attempt to come back waits at most, and how long each later one: many clients lose one node at one time. */
+const FIRST_RETRY_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+export interface ClientSessionSettings<Ask> {
+  /** A node that says nothing for so long counts as gone for those who wait. */
+  readonly answerMs: number;
+  /** The stream of a client that neither has nor wants anything is ended after so long. */
+  readonly idleMs: number;
+  /** What a frame may carry, in the measure of `bytesOf`. */
+  readonly frameBytesMax: number;
+  bytesOf(ask: Ask): number;
+}
+
+/** `nowMs` is the client's own time, sleep included. `chance`: from 0 to below 1, drawn anew for each event. */
+export type ClientSessionEvent<Ask, Ended, Failure> =
+  /** `id` is `nextId`. `answerByMs`: without a word of the node until then it is asked elsewhere. */
+  | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerByMs: number }
+  /** The lock is used, or wanted, no longer. */
+  | { readonly kind: 'giveBack'; readonly nowMs: number; readonly id: AskId }
+  /** A frame can be written. */
+  | { readonly kind: 'flush'; readonly nowMs: number }
+  | { readonly kind: 'heard'; readonly nowMs: number; readonly stream: number; readonly frame: NodeFrame<Ended> }
+  /** The stream is over. `isFinal`: to come back is in vain. */
+  | { readonly kind: 'broke'; readonly nowMs: number; readonly stream: number; readonly failure: Failure; readonly isFinal: boolean; readonly chance: number }
+  /** Nobody asks for anything from now on; what was given back is still told. */
+  | { readonly kind: 'close'; readonly nowMs: number }
+  /** The time of `wakeAtMs` has come. Early or superfluous ones do no harm. */
+  | { readonly kind: 'wake'; readonly nowMs: number };
+
+export type ClientSessionEffect<Ask, Ended, Failure> =
+  /** `isNew`: of a new session, whose name and secret nobody knows yet. */
+  | { readonly kind: 'openStream'; readonly stream: number; readonly isNew: boolean }
+  /** There is nothing more to say over it. */
+  | { readonly kind: 'endStream'; readonly stream: number }
+  | { readonly kind: 'send'; readonly stream: number; readonly frame: ClientFrame<Ask> }
+  | { readonly kind: 'queued'; readonly id: AskId }
+  | { readonly kind: 'held'; readonly id: AskId; readonly token: Token; readonly validity: Validity }
+  | { readonly kind: 'valid'; readonly id: AskId; readonly validity: Validity }
+  /** Of a lock that is held: it is to be given back. Else nothing more comes. */
+  | { readonly kind: 'ended'; readonly id: AskId; readonly ended: Ended; readonly wasHeld: boolean }
+  /** The node does not answer, or no longer knows of it. Null: it is silent. Of a lock that is held: it is to be given back. */
+  | { readonly kind: 'failed'; readonly id: AskId; readonly failure: Failure | null; readonly wasHeld: boolean }
+  /** The node knows that it was given back, or keeps it no longer. */
+  | { readonly kind: 'over'; readonly id: AskId };
+
+type Effects<Ask, Ended, Failure> = readonly ClientSessionEffect<Ask, Ended, Failure>[];
+
+type State =
+  /** Not in any frame yet. */
+  | 'unsent'
+  | 'waiting'
+  | 'held'
+  /** The node has said that it ended, or knows nothing of it; it is not given back yet. */
+  | 'ended';
+
+interface Request<Ask> {
+  readonly id: AskId;
+  state: State;
+  /** Null as soon as the node is known to have it. */
+  ask: Ask | null;
+  /** In which frame it was asked for. */
+  sentAtMs: number;
+  readonly answerByMs: number;
+  /** Until when the node may keep it, by what it told. */
+  promisedUntilMs: number;
+}
+
+/** What was given back, and whether the node knows. */
+interface GivenBack {
+  readonly id: AskId;
+  /** In which frame it was said; Infinity before. */
+  sentAtMs: number;
+  readonly promisedUntilMs: number;
+}
+
+const NOTHING: readonly never[] = [];
+
+export class ClientSession<Ask, Ended, Failure> {
+  private readonly requests = new Map<AskId, Request<Ask>>();
+  /** Those whose `ask` the node may not have, lowest first. */
+  private unheard: Request<Ask>[] = [];
+  private readonly givenBack = new Map<AskId, GivenBack>();
+  /** Of these the ones that are in no frame yet. */
+  private unsaid: GivenBack[] = [];
+  private newest: AskId = 0;
+  /** The stream that is open, or was last; 0 before the first. No number comes twice, in whatever session. */
+  private stream = 0;
+  /** The next stream is the first of a session. */
+  private isNew = true;
+  private isOpen = false;
+  /** A frame came over it. */
+  private isAnswered = false;
+  /** It begins with a hello that was not sent yet. */
+  private owesHello = false;
+  private attempts = 0;
+  private retryAtMs = Infinity;
+  private lastSentAtMs = -Infinity;
+  private echoMs = -Infinity;
+  /** Since when the node owes an answer; Infinity when it does not. */
+  private unansweredSinceMs = Infinity;
+  private leaseMs = Infinity;
+  private idleSinceMs = Infinity;
+  private isClosing = false;
+  private lastFailure: Failure | null = null;
+
+  constructor(private readonly settings: ClientSessionSettings<Ask>) {}
+
+  get nextId(): AskId {
+    return this.newest + 1;
+  }
+
+  /** Nothing is wanted or held, and the node knows so. */
+  get isIdle(): boolean {
+    return this.requests.size === 0 && this.givenBack.size === 0;
+  }
+
+  /** A `flush` would send something. */
+  get hasToSay(): boolean {
+    return this.isOpen && (this.owesHello || this.unsaid.length > 0 || this.hasUnsent);
+  }
+
+  /** When to `wake`. */
+  get wakeAtMs(): number {
+    if (this.isIdle) return this.isOpen ? this.idleEndMs : Infinity;
+    if (!this.isOpen) return this.retryAtMs;
+    return Math.min(this.signAtMs, this.answerByMs);
+  }
+
+  /** Whether the node may not know yet that it was given back here. */
+  isReleasing(id: AskId): boolean {
+    return this.givenBack.has(id);
+  }
+
+  /** Handle one event. The effects are to be performed in order. */
+  step(event: ClientSessionEvent<Ask, Ended, Failure>): Effects<Ask, Ended, Failure> {
+    switch (event.kind) {
+      case 'ask':
+        return this.onAsk(event.id, event.ask, event.answerByMs);
+      case 'giveBack':
+        return this.onGiveBack(event.nowMs, event.id);
+      case 'flush':
+        return this.onFlush(event.nowMs);
+      case 'heard':
+        return event.stream === this.stream && this.isOpen ? this.onHeard(event.nowMs, event.frame) : NOTHING;
+      case 'broke':
+        return event.stream === this.stream && this.isOpen ? this.onBroke(event) : NOTHING;
+      case 'close':
+        this.isClosing = true;
+        return this.onWake(event.nowMs);
+      case 'wake':
+        return this.onWake(event.nowMs);
+      default:
+        return assertNever(event);
+    }
+  }
+
+  private onAsk(id: AskId, ask: Ask, answerByMs: number): Effects<Ask, Ended, Failure> {
+    this.newest = id;
+    this.idleSinceMs = Infinity;
+    const request: Request<Ask> = { id, state: 'unsent', ask, sentAtMs: Infinity, answerByMs, promisedUntilMs: -Infinity };
+    this.requests.set(id, request);
+    this.unheard.push(request);
+    // While the first attempt to come back is about to be made, it waits for that.
+    return this.isOpen || (this.retryAtMs < Infinity && this.attempts === 0) ? NOTHING : this.open();
+  }
+
+  private onGiveBack(nowMs: number, id: AskId): Effects<Ask, Ended, Failure> {
+    const request = this.requests.get(id);
+    if (request === undefined) return NOTHING;
+    this.requests.delete(id);
+    if (request.ask !== null) this.unheard = this.unheard.filter((each) => each !== request);
+    const { state, promisedUntilMs } = request;
+    // Of what it was never told, or what it told nothing of that has not run out, it need not hear where there is no way to it.
+    const isOver = state === 'unsent' || (!this.isOpen && (this.retryAtMs === Infinity || (state !== 'waiting' && promisedUntilMs <= nowMs)));
+    if (isOver) {
+      this.lookIdle(nowMs);
+      return [{ kind: 'over', id }];
+    }
+    const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs };
+    this.givenBack.set(id, givenBack);
+    this.unsaid.push(givenBack);
+    return NOTHING;
+  }
+
+  private open(): Effects<Ask, Ended, Failure> {
+    this.stream++;
+    this.isOpen = true;
+    this.isAnswered = false;
+    this.owesHello = true;
+    this.retryAtMs = Infinity;
+    this.unansweredSinceMs = Infinity;
+    const { stream, isNew } = this;
+    this.isNew = false;
+    return [{ kind: 'openStream', stream, isNew }];
+  }
+
+  private get hasUnsent(): boolean {
+    return this.unheard.at(-1)?.state === 'unsent' || this.unheard.some(({ sentAtMs }) => sentAtMs === Infinity);
+  }
+
+  private onFlush(nowMs: number): Effects<Ask, Ended, Failure> {
+    if (!this.isOpen) return NOTHING;
+    const sentAtMs = Math.max(nowMs, this.lastSentAtMs + LATER_MS);
+    this.lastSentAtMs = sentAtMs;
+    if (this.unansweredSinceMs === Infinity) this.unansweredSinceMs = nowMs;
+    const { stream } = this;
+    const frame = (hello: ClientFrame<Ask>['hello'], releases: readonly AskId[], acquires: ClientFrame<Ask>['acquires']): Effects<Ask, Ended, Failure> =>
+      [{ kind: 'send', stream, frame: { hello, sentAtMs, releases, acquires } }];
+    const isFirst = this.owesHello;
+    const keep = isFirst ? this.known() : [];
+    if (isFirst) {
+      this.owesHello = false;
+      // What is not named is given back by that.
+      for (const each of this.unsaid) each.sentAtMs = sentAtMs;
+      this.unsaid = [];
+      for (const each of this.givenBack.values()) each.sentAtMs = sentAtMs;
+      // It may be long; what is asked for follows.
+      if (keep.length > 0) return frame({ stream, keep }, [], []);
+    }
+    const releases = this.unsaid.map(({ id }) => id);
+    for (const each of this.unsaid) each.sentAtMs = sentAtMs;
+    this.unsaid = [];
+    const acquires: { id: AskId; ask: Ask }[] = [];
+    let bytes = 8 * releases.length;
+    for (const request of this.unheard) {
+      if (request.sentAtMs !== Infinity || request.ask === null) continue;
+      bytes += this.settings.bytesOf(request.ask) + 8;
+      if (bytes > this.settings.frameBytesMax && acquires.length > 0) break;
+      acquires.push({ id: request.id, ask: request.ask });
+      request.sentAtMs = sentAtMs;
+      if (request.state === 'unsent') request.state = 'waiting';
+    }
+    return frame(isFirst ? { stream, keep } : null, releases, acquires);
+  }
+
+  /** What was asked for over an earlier stream, and not given back. */
+  private known(): AskId[] {
+    return [...this.requests.values()].filter(({ state }) => state !== 'unsent').map(({ id }) => id);
+  }
+
+  private onHeard(nowMs: number, frame: NodeFrame<Ended>): Effects<Ask, Ended, Failure> {
+    const effects: ClientSessionEffect<Ask, Ended, Failure>[] = [];
+    this.isAnswered = true;
+    this.attempts = 0;
+    if (frame.welcome !== null) {
+      this.leaseMs = frame.welcome.leaseMs;
+      if (!frame.welcome.resumed) this.forgetEarlier(effects);
+    }
+    const { sentAtMs } = frame;
+    if (sentAtMs !== null) this.onEcho(nowMs, sentAtMs, effects);
+    for (const { id, ended } of frame.ended) {
+      const request = this.requests.get(id);
+      if (request === undefined || request.state === 'ended') continue;
+      const wasHeld = request.state === 'held';
+      this.heardOf(request);
+      if (wasHeld) request.state = 'ended';
+      else this.requests.delete(id);
+      effects.push({ kind: 'ended', id, ended, wasHeld });
+    }
+    for (const id of frame.queued) {
+      const request = this.requests.get(id);
+      if (request?.state !== 'waiting') continue;
+      this.heardOf(request);
+      effects.push({ kind: 'queued', id });
+    }
+    if (sentAtMs !== null) {
+      for (const { id, token, validForMs } of frame.held) {
+        const request = this.requests.get(id);
+        if (request === undefined || request.state === 'ended') continue;
+        this.heardOf(request);
+        const validity = { sentAtMs, validForMs };
+        const isNew = request.state !== 'held';
+        request.state = 'held';
+        this.promised(request, validity);
+        effects.push(isNew ? { kind: 'held', id, token, validity } : { kind: 'valid', id, validity });
+      }
+      for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
+      if (frame.allValidForMs !== null) {
+        const validity = { sentAtMs, validForMs: frame.allValidForMs };
+        for (const id of this.requests.keys()) this.onValid(id, validity, effects);
+      }
+    }
+    this.lookIdle(nowMs);
+    return effects;
+  }
+
+  private onValid(id: AskId, validity: Validity, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
+    const request = this.requests.get(id);
+    if (request?.state !== 'held' || believedUntilMs(validity) <= request.promisedUntilMs) return;
+    this.promised(request, validity);
+    effects.push({ kind: 'valid', id, validity });
+  }
+
+  private promised(request: Request<Ask>, validity: Validity): void {
+    request.promisedUntilMs = Math.max(request.promisedUntilMs, believedUntilMs(validity));
+  }
+
+  /** The node has it. */
+  private heardOf(request: Request<Ask>): void {
+    if (request.ask === null) return;
+    request.ask = null;
+    if (this.unheard[0] === request) this.unheard.shift();
+    else this.unheard = this.unheard.filter((each) => each !== request);
+  }
+
+  /** The node has done everything that this frame and those before asked for. */
+  private onEcho(nowMs: number, echoMs: number, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
+    if (echoMs <= this.echoMs) return;
+    this.echoMs = echoMs;
+    this.unansweredSinceMs = echoMs >= this.lastSentAtMs ? Infinity : nowMs;
+    let known = 0;
+    for (const request of this.unheard) {
+      if (request.sentAtMs > echoMs) break;
+      request.ask = null;
+      known++;
+    }
+    if (known > 0) this.unheard = this.unheard.slice(known);
+    for (const { id, sentAtMs } of this.givenBack.values()) {
+      if (sentAtMs > echoMs) break; // In the order in which they were said.
+      this.givenBack.delete(id);
+      effects.push({ kind: 'over', id });
+    }
+  }
+
+  /** The node knows nothing of what it said over earlier streams. What was asked for over this one, it has. */
+  private forgetEarlier(effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
+    for (const request of [...this.requests.values()]) if (request.ask === null) this.fail(request, this.lastFailure, effects);
+  }
+
+  private fail(request: Request<Ask>, failure: Failure | null, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
+    const { id, state } = request;
+    if (state === 'ended') return;
+    this.heardOf(request);
+    const wasHeld = state === 'held';
+    if (wasHeld) request.state = 'ended';
+    else this.requests.delete(id);
+    effects.push({ kind: 'failed', id, failure, wasHeld });
+  }
+
+  private onBroke({ nowMs, failure, isFinal, chance }: { readonly nowMs: number; readonly failure: Failure; readonly isFinal: boolean; readonly chance: number }): Effects<Ask, Ended, Failure> {
+    const effects: ClientSessionEffect<Ask, Ended, Failure>[] = [];
+    this.isOpen = false;
+    this.owesHello = false;
+    this.lastFailure = failure;
+    this.unansweredSinceMs = Infinity;
+    // Whether it arrived, the next stream shows.
+    for (const request of this.unheard) request.sentAtMs = Infinity;
+    if (!this.isAnswered || isFinal) {
+      this.attempts++;
+      for (const request of [...this.requests.values()]) if (isFinal || request.state !== 'held') this.fail(request, failure, effects);
+    }
+    if (isFinal || !this.wantsBack(nowMs, !this.isAnswered)) return this.giveUp(nowMs, effects);
+    const soonMs = Math.min(RETRY_MAX_MS, FIRST_RETRY_MS * 2 ** this.attempts);
+    this.retryAtMs = nowMs + (this.attempts === 0 ? chance * soonMs : (0.5 + chance / 2) * soonMs);
+    return effects;
+  }
+
+  /** Whether something is left that to come back would be good for. `isDeaf`: the node could not be reached the last time. */
+  private wantsBack(nowMs: number, isDeaf: boolean): boolean {
+    for (const { state, promisedUntilMs } of this.requests.values()) {
+      if (state === 'unsent' || state === 'waiting' || promisedUntilMs > nowMs) return true;
+    }
+    for (const { promisedUntilMs } of this.givenBack.values()) if (!isDeaf || promisedUntilMs > nowMs) return true;
+    return false;
+  }
+
+  /** There is no way back, or no need for one. Each lock that is believed in runs out. */
+  private giveUp(nowMs: number, effects: ClientSessionEffect<Ask, Ended, Failure>[]): Effects<Ask, Ended, Failure> {
+    this.retryAtMs = Infinity;
+    this.attempts = 0;
+    for (const id of this.givenBack.keys()) effects.push({ kind: 'over', id });
+    this.givenBack.clear();
+    this.unsaid = [];
+    this.lookIdle(nowMs);
+    // What comes next is another session.
+    if (this.requests.size === 0) this.isNew = true;
+    return effects;
+  }
+
+  private get signAtMs(): number {
+    return this.lastSentAtMs + this.leaseMs / SIGNS_PER_LEASE;
+  }
+
+  /** When who waits takes the node for gone. */
+  private get answerByMs(): number {
+    let byMs = this.unansweredSinceMs + this.settings.answerMs;
+    for (const request of this.unheard) byMs = Math.min(byMs, request.answerByMs);
+    return byMs;
+  }
+
+  private onWake(nowMs: number): Effects<Ask, Ended, Failure> {
+    if (this.isIdle) return this.onIdle(nowMs);
+    const effects: ClientSessionEffect<Ask, Ended, Failure>[] = [];
+    if (!this.isOpen) {
+      if (nowMs < this.retryAtMs) return NOTHING;
+      return this.wantsBack(nowMs, this.attempts > 0) ? this.open() : this.giveUp(nowMs, effects);
+    }
+    if (nowMs >= this.answerByMs) this.onSilent(nowMs, effects);
+    if (nowMs >= this.signAtMs) effects.push(...this.onFlush(nowMs));
+    return effects;
+  }
+
+  /** Who waits may ask elsewhere. What is held is believed in for as long as it was told. */
+  private onSilent(nowMs: number, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
+    const isSilent = nowMs >= this.unansweredSinceMs + this.settings.answerMs;
+    for (const request of [...this.requests.values()]) {
+      const { id, state, answerByMs, ask, sentAtMs } = request;
+      if (state !== 'waiting' && state !== 'unsent') continue;
+      if (!isSilent && (ask === null || nowMs < answerByMs)) continue;
+      this.fail(request, null, effects);
+      if (sentAtMs === Infinity && state === 'unsent') continue;
+      // Should it wake up, it is told.
+      const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity };
+      this.givenBack.set(id, givenBack);
+      this.unsaid.push(givenBack);
+    }
+    // From here on the next answer is waited for.
+    if (isSilent) this.unansweredSinceMs = nowMs;
+  }
+
+  private get idleEndMs(): number {
+    return this.isClosing ? -Infinity : this.idleSinceMs + this.settings.idleMs;
+  }
+
+  private lookIdle(nowMs: number): void {
+    if (this.isIdle && this.idleSinceMs === Infinity) this.idleSinceMs = nowMs;
+  }
+
+  private onIdle(nowMs: number): Effects<Ask, Ended, Failure> {
+    if (!this.isOpen || nowMs < this.idleEndMs) return NOTHING;
+    const { stream } = this;
+    this.isOpen = false;
+    this.isNew = true;
+    return [{ kind: 'endStream', stream }];
+  }
+}

@@ -1,0 +1,404 @@
+/**
+ * What a node owes a client that has one stream for all its locks. Each lock is a `ServedLock`, which decides alone when it is
+ * given back; here is what they have in common: the stream, the signs of life, and what is still to be told.
+ * Law: a lock is told as valid only for as long as its `ServedLock` remembers to have told; a word for all locks is the least over
+ * all that the client may take it for; nothing that comes over an older stream changes anything. What waits to be told takes a
+ * fixed room for each lock, however little the client reads. Pure: events in, effects out, time is an argument.
+ * Source: protocol.md section 15.
+ */
+import { Deadlines } from './deadlines';
+import { assertNever } from './invariants';
+import type { Token } from './messages';
+import { ServedLock } from './served-lock';
+import type { Heard, ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
+import type { ClientFrame, NodeFrame, AskId, SessionEndCause, SessionWelcome } from './session-frames';
+
+/** So many events are in a frame at most; the next follows in another turn. */
+const EVENTS_PER_FRAME_MAX = 256;
+
+/** All locks are looked at for a word about all of them so often in each lease at most, however many frames the client sends. */
+const WORDS_PER_LEASE_MAX = 8;
+
+/** A lock of which the client was told that it is valid for less than this share of a lease is told of by a word of its own. */
+const LOW_SHARE = 1 / 3;
+
+/** But not for a gain of less than this share. */
+const GAIN_SHARE = 0.1;
+
+/** A request is said to wait when it was not granted within this: most are granted before. */
+const QUEUED_AFTER_MS = 10;
+
+/** `nowMs` is the node's monotonic time. */
+export type ServedSessionEvent<Ask, Reason> =
+  /** A stream begins, of a client that has shown that the session is its own. */
+  | { readonly kind: 'opened'; readonly nowMs: number; readonly stream: number; readonly keep: readonly AskId[] }
+  /** The rest of each frame, or a part of it. */
+  | { readonly kind: 'frame'; readonly nowMs: number; readonly stream: number; readonly frame: Omit<ClientFrame<Ask>, 'hello'> }
+  /** The stream is over, whoever ended it: a client that is done says so first. */
+  | { readonly kind: 'broke'; readonly nowMs: number; readonly stream: number }
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token }
+  /** The lock is valid for so long from now on. */
+  | { readonly kind: 'renewed'; readonly nowMs: number; readonly id: AskId; readonly validForMs: number }
+  /** The lock was lost, stolen or recalled. */
+  | { readonly kind: 'taken'; readonly nowMs: number; readonly id: AskId; readonly reason: Reason }
+  /** The lock will not be had. */
+  | { readonly kind: 'refused'; readonly nowMs: number; readonly id: AskId; readonly reason: Reason }
+  /** The node is about to stop. */
+  | { readonly kind: 'stops'; readonly nowMs: number; readonly reason: Reason }
+  /** A frame can be written. `validForMs`: for how long a lock that the node holds is valid from `nowMs` on, in whole milliseconds; 0 for one that is not. */
+  | { readonly kind: 'flush'; readonly nowMs: number; readonly validForMs: (id: AskId) => number }
+  /** The time of `wakeAtMs` has come. Early or superfluous ones do no harm. */
+  | { readonly kind: 'wake'; readonly nowMs: number };
+
+export type ServedSessionEffect<Ask, Reason> =
+  /** Ask for this lock; answer `granted` or `refused`. */
+  | { readonly kind: 'ask'; readonly id: AskId; readonly ask: Ask }
+  /** Ask for it no longer. */
+  | { readonly kind: 'giveUp'; readonly id: AskId }
+  | { readonly kind: 'giveBack'; readonly id: AskId }
+  /** Nothing more comes of this request. */
+  | { readonly kind: 'over'; readonly id: AskId }
+  | { readonly kind: 'send'; readonly stream: number; readonly frame: NodeFrame<SessionEndCause<Reason>> }
+  /** Nothing that comes over this stream counts any more. */
+  | { readonly kind: 'dropStream'; readonly stream: number; readonly why: 'replaced' | 'silent' | 'older' };
+
+type Effects<Ask, Reason> = readonly ServedSessionEffect<Ask, Reason>[];
+
+/** One lock of the session. */
+class Entry<Reason> {
+  deadlineMs = Infinity;
+  heapIndex = -1;
+  token: Token = 0;
+  /** What the client has to be told of it. */
+  say: 'nothing' | 'queued' | 'held' | 'valid' | 'ended' = 'nothing';
+  cause: SessionEndCause<Reason> | null = null;
+  /** The client may have been told that it holds the lock. */
+  isTold = false;
+
+  constructor(
+    readonly id: AskId,
+    readonly lock: ServedLock<Reason>,
+  ) {}
+}
+
+const NOTHING: readonly never[] = [];
+
+export class ServedSession<Ask, Reason> {
+  private readonly entries = new Map<AskId, Entry<Reason>>();
+  private readonly heard: Heard = { sentAtMs: -Infinity, atMs: -Infinity };
+  private stream = 0;
+  private isAway = true;
+  /** The newest request that arrived. */
+  private newest: AskId = 0;
+  /** Locks that are kept, or whose place is, for so long. */
+  private readonly deadlines = new Deadlines<Entry<Reason>>();
+  /** The first that still has to be said to wait; when. */
+  private readonly unqueued: { readonly entry: Entry<Reason>; readonly atMs: number }[] = [];
+  /** Those with something to say, in the order in which it happened. */
+  private readonly saying = new Set<Entry<Reason>>();
+  /** Requests that the client goes on with, and of which the node knows nothing any more. */
+  private unknown: AskId[] = [];
+  private welcome: SessionWelcome | null = null;
+  private owesEcho = false;
+  /** A frame came since the last word about all locks. */
+  private owesWord = false;
+  private wordAtMs = -Infinity;
+
+  constructor(private readonly settings: ServedLockSettings) {}
+
+  /** How many locks are wanted, held, or kept. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Nothing more comes of it. */
+  get isOver(): boolean {
+    return this.isAway && this.entries.size === 0;
+  }
+
+  /** A `flush` would send something. */
+  get hasToSay(): boolean {
+    return !this.isAway && (this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.welcome !== null);
+  }
+
+  /** When to `wake`. */
+  get wakeAtMs(): number {
+    const queuedAtMs = this.isAway ? Infinity : (this.unqueued[0]?.atMs ?? Infinity);
+    return Math.min(this.deadlines.earliestMs, queuedAtMs, this.silentAtMs);
+  }
+
+  /** The requests whose locks the client may still use. */
+  *inUse(): IterableIterator<AskId> {
+    for (const { id, lock } of this.entries.values()) if (lock.isInUse) yield id;
+  }
+
+  /** Handle one event. The effects are to be performed in order. */
+  step(event: ServedSessionEvent<Ask, Reason>): Effects<Ask, Reason> {
+    switch (event.kind) {
+      case 'opened':
+        return this.onOpened(event.nowMs, event.stream, event.keep);
+      case 'frame':
+        return event.stream === this.stream && !this.isAway ? this.onFrame(event.nowMs, event.frame) : NOTHING;
+      case 'broke':
+        return event.stream === this.stream && !this.isAway ? this.onBroke(event.nowMs) : NOTHING;
+      case 'granted':
+        return this.onGranted(event);
+      case 'renewed':
+        return this.onRenewed(event);
+      case 'taken':
+        return this.stepOne(event.id, { kind: 'taken', nowMs: event.nowMs, reason: event.reason });
+      case 'refused':
+        return this.stepOne(event.id, { kind: 'refused', reason: event.reason });
+      case 'stops':
+        return this.stepAll({ kind: 'stops', nowMs: event.nowMs, reason: event.reason });
+      case 'flush':
+        return this.hasToSay ? [{ kind: 'send', stream: this.stream, frame: this.takeFrame(event.nowMs, event.validForMs) }] : NOTHING;
+      case 'wake':
+        return this.onWake(event.nowMs);
+      default:
+        return assertNever(event);
+    }
+  }
+
+  private onOpened(nowMs: number, stream: number, keep: readonly AskId[]): Effects<Ask, Reason> {
+    if (stream <= this.stream) return [{ kind: 'dropStream', stream, why: 'older' }];
+    const effects: ServedSessionEffect<Ask, Reason>[] = [];
+    if (!this.isAway) effects.push({ kind: 'dropStream', stream: this.stream, why: 'replaced' });
+    this.welcome = { resumed: this.stream > 0, leaseMs: this.settings.leaseMs };
+    this.stream = stream;
+    this.isAway = false;
+    this.heard.atMs = nowMs;
+    const kept = new Set(keep);
+    for (const entry of [...this.entries.values()]) {
+      const { lock } = entry;
+      effects.push(...this.perform(entry, lock.step({ kind: kept.has(entry.id) ? 'returned' : 'released' })));
+      if (lock.kind === 'waiting') this.sayLater(entry, nowMs);
+      else if (lock.kind === 'held') this.say(entry, 'held');
+    }
+    // What is newer than all that arrived is still to come.
+    this.unknown = keep.filter((id) => id <= this.newest && !this.entries.has(id));
+    return effects;
+  }
+
+  private onFrame(nowMs: number, { sentAtMs, releases, acquires }: Omit<ClientFrame<Ask>, 'hello'>): Effects<Ask, Reason> {
+    // Later than when it came is safe: what is told is kept longer.
+    this.heard.atMs = nowMs;
+    const effects: ServedSessionEffect<Ask, Reason>[] = [];
+    for (const id of releases) effects.push(...this.stepOne(id, { kind: 'released' }));
+    for (const { id, ask } of acquires) {
+      // Sent again over a new stream, for the client does not know that it arrived.
+      if (id <= this.newest) continue;
+      this.newest = id;
+      const entry = new Entry<Reason>(id, new ServedLock(this.settings));
+      this.entries.set(id, entry);
+      entry.lock.step({ kind: 'askedInSession', heard: this.heard });
+      this.sayLater(entry, nowMs);
+      effects.push({ kind: 'ask', id, ask });
+    }
+    if (sentAtMs !== null) {
+      this.heard.sentAtMs = sentAtMs;
+      this.owesEcho = true;
+      this.owesWord = true;
+    }
+    return effects;
+  }
+
+  private onBroke(nowMs: number): Effects<Ask, Reason> {
+    this.isAway = true;
+    this.welcome = null;
+    this.owesEcho = false;
+    this.unknown = [];
+    this.unqueued.length = 0;
+    this.saying.clear();
+    for (const [id, entry] of this.entries) {
+      entry.say = 'nothing';
+      if (entry.lock.kind === 'over') this.entries.delete(id);
+    }
+    return this.stepAll({ kind: 'broke', nowMs, mayReturn: true });
+  }
+
+  private onGranted({ nowMs, id, token }: { readonly nowMs: number; readonly id: AskId; readonly token: Token }): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    if (entry === undefined) return [{ kind: 'giveBack', id }];
+    entry.token = token;
+    const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs }));
+    if (entry.lock.kind === 'held') this.say(entry, 'held');
+    return effects;
+  }
+
+  /** A renewal is told with the answer to the next sign of life, unless the client would have little left until then. */
+  private onRenewed({ nowMs, id, validForMs }: { readonly nowMs: number; readonly id: AskId; readonly validForMs: number }): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    if (entry?.say === 'nothing' && !this.isAway && this.isLow(entry, nowMs, validForMs)) this.say(entry, 'valid');
+    return NOTHING;
+  }
+
+  private isLow({ isTold, lock: { toldUntilMs } }: Entry<Reason>, nowMs: number, validForMs: number): boolean {
+    if (!isTold || toldUntilMs === null) return false;
+    const { leaseMs } = this.settings;
+    return toldUntilMs < nowMs + LOW_SHARE * leaseMs && this.heard.atMs + validForMs > toldUntilMs + GAIN_SHARE * leaseMs;
+  }
+
+  private onWake(nowMs: number): Effects<Ask, Reason> {
+    const effects: ServedSessionEffect<Ask, Reason>[] = [];
+    for (let entry = this.deadlines.due(nowMs); entry !== undefined; entry = this.deadlines.due(nowMs)) {
+      this.deadlines.remove(entry);
+      effects.push(...this.perform(entry, entry.lock.step({ kind: 'wake', nowMs })));
+    }
+    let due = 0;
+    for (; due < this.unqueued.length; due++) {
+      const next = this.unqueued[due];
+      if (next === undefined || next.atMs > nowMs) break;
+      if (next.entry.lock.kind === 'waiting') this.say(next.entry, 'queued');
+    }
+    this.unqueued.splice(0, due);
+    if (nowMs < this.silentAtMs) return effects;
+    effects.push(...this.stepAll({ kind: 'silent' }), ...this.onBroke(nowMs), { kind: 'dropStream', stream: this.stream, why: 'silent' });
+    return effects;
+  }
+
+  /** Only who wants or holds something is missed when it is silent. While it is away, each of its locks knows for how long it is kept. */
+  private get silentAtMs(): number {
+    return this.isAway || this.entries.size === 0 ? Infinity : this.heard.atMs + this.settings.leaseMs + this.settings.marginMs;
+  }
+
+  private stepAll(event: ServedLockEvent<Reason>): Effects<Ask, Reason> {
+    const effects: ServedSessionEffect<Ask, Reason>[] = [];
+    for (const entry of [...this.entries.values()]) effects.push(...this.perform(entry, entry.lock.step(event)));
+    return effects;
+  }
+
+  private stepOne(id: AskId, event: ServedLockEvent<Reason>): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    return entry === undefined ? NOTHING : this.perform(entry, entry.lock.step(event));
+  }
+
+  private perform(entry: Entry<Reason>, wishes: readonly ServedLockEffect<Reason>[]): Effects<Ask, Reason> {
+    if (wishes.length === 0) return NOTHING;
+    const { id } = entry;
+    const effects: ServedSessionEffect<Ask, Reason>[] = [];
+    for (const wish of wishes) {
+      switch (wish.kind) {
+        case 'tellEnded':
+          entry.cause = wish.cause;
+          this.say(entry, 'ended');
+          break;
+        case 'giveUp':
+        case 'giveBack':
+          effects.push({ kind: wish.kind, id });
+          break;
+        case 'over':
+          this.deadlines.remove(entry);
+          effects.push({ kind: 'over', id });
+          break;
+        case 'wake':
+          this.deadlines.schedule(entry, wish.atMs);
+          break;
+        case 'tellHeld': // Frames say these.
+        case 'tellValid':
+        case 'tellReleased':
+        case 'endStream':
+          break;
+        default:
+          assertNever(wish);
+      }
+    }
+    this.forgetIfOver(entry);
+    return effects;
+  }
+
+  /** One that the client has to be told of is forgotten then. */
+  private forgetIfOver(entry: Entry<Reason>): void {
+    if (entry.lock.kind !== 'over') return;
+    if (!this.isAway && entry.say === 'ended') return;
+    this.saying.delete(entry);
+    this.entries.delete(entry.id);
+  }
+
+  private say(entry: Entry<Reason>, what: 'queued' | 'held' | 'valid' | 'ended'): void {
+    if (this.isAway) return;
+    entry.say = what;
+    this.saying.add(entry);
+  }
+
+  private sayLater(entry: Entry<Reason>, nowMs: number): void {
+    this.unqueued.push({ entry, atMs: nowMs + QUEUED_AFTER_MS });
+  }
+
+  private takeFrame(nowMs: number, validForMs: (id: AskId) => number): NodeFrame<SessionEndCause<Reason>> {
+    const ended: { id: AskId; ended: SessionEndCause<Reason> }[] = [];
+    const queued: AskId[] = [];
+    const held: { id: AskId; token: Token; validForMs: number }[] = [];
+    const valid: { id: AskId; validForMs: number }[] = [];
+    let room = EVENTS_PER_FRAME_MAX;
+    for (const id of this.unknown.splice(0, room)) ended.push({ id, ended: { kind: 'unknown' } });
+    room -= ended.length;
+    for (const entry of this.saying) {
+      if (room-- <= 0) break;
+      this.saying.delete(entry);
+      const { id, say, cause, token } = entry;
+      entry.say = 'nothing';
+      switch (say) {
+        case 'ended':
+          if (cause !== null) ended.push({ id, ended: cause });
+          this.forgetIfOver(entry);
+          break;
+        case 'queued':
+          if (entry.lock.kind === 'waiting') queued.push(id);
+          break;
+        case 'held':
+        case 'valid': {
+          const forMs = this.promise(entry, nowMs, validForMs);
+          if (forMs <= 0) break; // It is found lost by that, and this is told next.
+          if (say === 'held') held.push({ id, token, validForMs: forMs });
+          else valid.push({ id, validForMs: forMs });
+          break;
+        }
+        case 'nothing':
+          break;
+        default:
+          assertNever(say);
+      }
+    }
+    const welcome = this.welcome;
+    this.welcome = null;
+    this.owesEcho = false;
+    const allValidForMs = this.wordForAll(nowMs, validForMs);
+    const sentAtMs = this.heard.sentAtMs === -Infinity ? null : this.heard.sentAtMs;
+    return { welcome, sentAtMs, ended, queued, held, valid, allValidForMs };
+  }
+
+  /** Whatever is told is remembered first. */
+  private promise(entry: Entry<Reason>, nowMs: number, validForMs: (id: AskId) => number): number {
+    const forMs = entry.lock.kind === 'held' ? validForMs(entry.id) : 0;
+    if (forMs > 0) {
+      entry.lock.step({ kind: 'valid', nowMs, validForMs: forMs });
+      entry.isTold = true;
+    }
+    return forMs;
+  }
+
+  /**
+   * The client takes it for each lock of which it knows no end, so all ends must have been said. Where the least is little, those that
+   * have more are told of one by one.
+   */
+  private wordForAll(nowMs: number, validForMs: (id: AskId) => number): number | null {
+    const { leaseMs } = this.settings;
+    if (!this.owesWord || this.saying.size > 0 || this.unknown.length > 0 || nowMs < this.wordAtMs + leaseMs / WORDS_PER_LEASE_MAX) return null;
+    this.owesWord = false;
+    this.wordAtMs = nowMs;
+    const all: Entry<Reason>[] = [];
+    let least = Infinity;
+    for (const entry of this.entries.values()) {
+      if (!entry.isTold || entry.lock.kind !== 'held') continue;
+      all.push(entry);
+      least = Math.min(least, validForMs(entry.id));
+    }
+    if (all.length === 0) return null;
+    for (const entry of all) {
+      if (least > 0) entry.lock.step({ kind: 'valid', nowMs, validForMs: least });
+      if (least < LOW_SHARE * leaseMs && this.isLow(entry, nowMs, validForMs(entry.id))) this.say(entry, 'valid');
+    }
+    return least > 0 ? least : null;
+  }
+}
