@@ -4,9 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import 'protobufjs/ext/descriptor/index.js';
 
-const root = join(fileURLToPath(import.meta.url), '../..');
-const target = join(root, 'src/client-protocol/schemas.ts');
+const directory = join(fileURLToPath(import.meta.url), '../..');
+const target = join(directory, 'src/client-protocol/schemas.ts');
 
 /** The standard services are those of gRPC's own packages. */
 const sources = [
@@ -26,14 +27,23 @@ function format(value, indent = '') {
 
 function schema([name, path]) {
   // Fields keep the names that they have in the file, for reflection tells them to others.
-  const parsed = protobuf.parse(readFileSync(join(root, path), 'utf8'), new protobuf.Root(), { keepCase: true });
+  const parsed = protobuf.parse(readFileSync(join(directory, path), 'utf8'), new protobuf.Root(), { keepCase: true });
   const json = parsed.root.toJSON();
   return `/** ${path.replace('node_modules/', '')} */\nexport const ${name} = ${format(json)};\n`;
 }
 
+/** As reflection tells it. No `map` may be in it: protobufjs gives the entries of a map a name that other languages refuse, and with it the whole file. */
+function descriptor([, path]) {
+  const { root } = protobuf.parse(readFileSync(join(directory, path), 'utf8'), new protobuf.Root(), { keepCase: true });
+  root.resolveAll();
+  const [file] = root.toDescriptor('proto3').file;
+  return `/** The same as an encoded FileDescriptorProto. */\nexport const locksDescriptor = '${Buffer.from(file.constructor.encode(file).finish()).toString('base64')}';\n`;
+}
+
 const text = `// Written by \`npm run schemas\` from the .proto files. Change those, and run it again.
 
-${sources.map(schema).join('\n')}`;
+${sources.map(schema).join('\n')}
+${descriptor(sources[0])}`;
 
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== text) {

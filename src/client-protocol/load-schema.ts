@@ -2,27 +2,38 @@
  * Makes gRPC services of the schemas in `schemas.ts`. Law: it reads no file, so a program works that a bundler has made one
  * file of.
  */
-import * as protoLoader from '@grpc/proto-loader';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { Codecs } from './message-codec';
+import type { MethodSchema, Schema } from './message-codec';
 
-/** As protobufjs writes it: a package, a message, an enum or a service. */
-export interface Schema {
-  readonly nested?: Readonly<Record<string, Schema>>;
-  readonly fields?: Readonly<Record<string, object>>;
-  readonly oneofs?: Readonly<Record<string, { readonly oneof: readonly string[] }>>;
-  readonly values?: Readonly<Record<string, number>>;
-  readonly methods?: Readonly<Record<string, object>>;
+/** The services of a schema, by their full names. The fields of messages are named as in JavaScript: `waitMs`. */
+export function loadSchema(schema: Schema): Readonly<Record<string, ServiceDefinition>> {
+  const codecs = new Codecs(inCamelCase(schema));
+  return Object.fromEntries(servicesOf(schema, '').map(([service, methods]) => [
+    service,
+    mapEntries(methods, (name, method) => [name, methodOf(codecs, service, name, method)]),
+  ]));
 }
 
-/** The services and messages of a schema, by their full names. The fields of messages are named as in JavaScript: `waitMs`. */
-export function loadSchema(schema: Schema): protoLoader.PackageDefinition {
-  return protoLoader.fromJSON(inCamelCase(schema), {
-    longs: Number, // every 64-bit number of these services is a safe integer
-    enums: String,
-    defaults: true,
-    arrays: true,
-    objects: true,
-    oneofs: true,
-  });
+function servicesOf({ nested = {}, methods }: Schema, name: string): (readonly [string, Readonly<Record<string, MethodSchema>>])[] {
+  const within = Object.entries(nested).flatMap(([each, inner]) => servicesOf(inner, name === '' ? each : `${name}.${each}`));
+  return methods === undefined ? within : [[name, methods], ...within];
+}
+
+function methodOf(
+  codecs: Codecs, service: string, name: string, { requestType, requestStream, responseType, responseStream }: MethodSchema,
+): MethodDefinition<object, object> {
+  const request = codecs.codecOf(requestType, service);
+  const response = codecs.codecOf(responseType, service);
+  return {
+    path: `/${service}/${name}`,
+    requestStream: requestStream === true,
+    responseStream: responseStream === true,
+    requestSerialize: request.encode,
+    requestDeserialize: request.decode,
+    responseSerialize: response.encode,
+    responseDeserialize: response.decode,
+  };
 }
 
 /** A schema as reflection tells it to others. */
@@ -34,16 +45,10 @@ export interface Description {
   readonly symbols: ReadonlySet<string>;
 }
 
-/**
- * No `map` may be in the schema: protobufjs gives the entries of a map a name that descriptors of other languages refuse, and
- * with it the whole file.
- */
-export function describeSchema(schema: Schema, packageName: string): Description {
-  const messages = Object.values(protoLoader.fromJSON(schema as object)).flatMap((each) => ('fileDescriptorProtos' in each ? [each] : []));
-  const [file] = messages[0]?.fileDescriptorProtos as Buffer[];
-  if (file === undefined) throw new Error(`no message is in ${packageName}`);
+/** @param descriptor what `npm run schemas` wrote of it: a FileDescriptorProto in base64 */
+export function describeSchema(schema: Schema, packageName: string, descriptor: string): Description {
   // protobufjs makes one file of each package, and calls it this.
-  return { file, fileName: `${packageName.replaceAll('.', '_')}.proto`, symbols: new Set(symbolsOf(schema, '')) };
+  return { file: Buffer.from(descriptor, 'base64'), fileName: `${packageName.replaceAll('.', '_')}.proto`, symbols: new Set(symbolsOf(schema, '')) };
 }
 
 function symbolsOf(schema: Schema, name: string): string[] {
@@ -64,7 +69,7 @@ function inCamelCase({ nested, fields, oneofs, ...rest }: Schema): Schema {
   };
 }
 
-function mapEntries<Value>(record: Readonly<Record<string, Value>>, map: (name: string, value: Value) => [string, Value]): Record<string, Value> {
+function mapEntries<Value, Mapped>(record: Readonly<Record<string, Value>>, map: (name: string, value: Value) => [string, Mapped]): Record<string, Mapped> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => map(name, value)));
 }
 

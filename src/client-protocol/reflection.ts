@@ -3,12 +3,12 @@
  * their meaning are those of gRPC's reflection service, in both versions that tools ask for. Law: a client that does not
  * read is not answered further.
  */
-import type { Server, ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
+import type { Server, ServerDuplexStream } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import { describeSchema, loadSchema } from './load-schema';
 import type { Description } from './load-schema';
 import { LOCKS_SERVICE } from './schema';
-import { locksSchema, reflectionSchema } from './schemas';
+import { locksDescriptor, locksSchema, reflectionSchema } from './schemas';
 
 interface Question {
   /** Which of them is asked. */
@@ -33,9 +33,9 @@ const versions = {
 };
 
 export function addReflection(server: Server): void {
-  const description = describeSchema(locksSchema, 'maekawa.v1');
+  const description = describeSchema(locksSchema, 'maekawa.v1', locksDescriptor);
   for (const [version, schema] of Object.entries(versions)) {
-    const service = loadSchema(schema)[`grpc.reflection.${version}.ServerReflection`] as ServiceDefinition;
+    const service = loadSchema(schema)[`grpc.reflection.${version}.ServerReflection`] ?? {};
     server.addService(service, { ServerReflectionInfo: (call: ReflectionCall) => serve(call, description) });
   }
 }
