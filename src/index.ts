@@ -12,8 +12,8 @@ export type {
   CallersStatus, LockStatus, MessageCounts, MessageKind, NodeState, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
 } from './locks/status';
 export type {
-  AcquireOptions, BareAbortSignal, ClusterSnapshot, HeldLock, HeldLocks, HeldPermit, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions,
-  Permit, PlatformAbortSignal, QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions,
+  AcquireOptions, BareAbortSignal, CampaignOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, HeldPermit, HeldTerm, Leader, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions,
+  Permit, PlatformAbortSignal, QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions, Term,
 } from './locks/types';
 export { connect } from './client/connect';
 export type { ConnectOptions, RemoteLocks } from './client/connect';

@@ -143,6 +143,23 @@ export interface QueryRequest {
   readonly cluster: boolean;
   readonly pageToken: string;
   readonly pageBytes: number;
+  /** Absent: every lock. */
+  readonly lock?: Buffer;
+}
+
+export interface ObserveRequest {
+  readonly lock?: Buffer;
+}
+
+export interface LeaderMessage {
+  readonly clientId: string;
+  readonly label: string;
+  readonly token: number;
+}
+
+export interface ObserveEventMessage {
+  /** Absent when nobody is known to lead. */
+  readonly leader?: LeaderMessage | null;
 }
 
 export interface StatusRequest {
@@ -166,6 +183,7 @@ export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
   readonly Query: MethodDefinition<QueryRequest | Malformed, QueryReply>;
   readonly Watch: MethodDefinition<WatchRequest | Malformed, WatchEventMessage>;
+  readonly Observe: MethodDefinition<ObserveRequest | Malformed, ObserveEventMessage>;
   readonly Status: MethodDefinition<StatusRequest | Malformed, StatusReply>;
 }
 
@@ -177,7 +195,10 @@ let methods: LocksMethods | undefined;
 export function locksMethods(): LocksMethods {
   if (methods !== undefined) return methods;
   const service = loadSchema(locksSchema)[LOCKS_SERVICE] as unknown as LocksMethods;
-  methods = { Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Status: tolerant(service.Status) };
+  methods = {
+    Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Observe: tolerant(service.Observe),
+    Status: tolerant(service.Status),
+  };
   return methods;
 }
 

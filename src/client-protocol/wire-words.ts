@@ -5,8 +5,8 @@
 import type { Mode } from '../core';
 import type { LockErrorCode } from '../errors';
 import { readWtf8, writeWtf8 } from '../lock-name';
-import type { LockChange, LockInfo } from '../locks/types';
-import type { ChangeWord, EndedReason, LockInfoMessage, WireMode } from './schema';
+import type { Leader, LockChange, LockInfo } from '../locks/types';
+import type { ChangeWord, EndedReason, LeaderMessage, LockInfoMessage, WireMode } from './schema';
 
 export function wireMode(mode: Mode): WireMode {
   return mode === 'shared' ? 'LOCK_MODE_SHARED' : 'LOCK_MODE_EXCLUSIVE';
@@ -124,4 +124,12 @@ export function lockInfoOf({ lock, mode, clientId, label, token, forMs }: LockIn
     ...(token === 0 ? {} : { token }),
     forMs,
   };
+}
+
+export function leaderMessage({ clientId, label = '', token }: Leader): LeaderMessage {
+  return { clientId, label: wellFormed(label), token };
+}
+
+export function leaderOf({ clientId, label, token }: LeaderMessage): Leader {
+  return { clientId, ...(label === '' ? {} : { label }), token };
 }

@@ -5,12 +5,12 @@
 import * as grpc from '@grpc/grpc-js';
 import { healthCheck } from '../client-protocol/discovery';
 import { LOCKS_SERVICE, locksMethods } from '../client-protocol/schema';
-import type { QueryReply, StatusReply, WatchEventMessage } from '../client-protocol/schema';
-import { CLUSTER_KEY, changeOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
+import type { ObserveEventMessage, QueryReply, StatusReply, WatchEventMessage } from '../client-protocol/schema';
+import { CLUSTER_KEY, changeOf, leaderOf, lockBytes, lockInfoOf } from '../client-protocol/wire-words';
 import { LockError } from '../errors';
 import type { ManagedLock } from '../locks/managed-lock';
 import type { NodeId } from '../core';
-import type { ClusterSnapshot, LockChange, LockManagerSnapshot } from '../locks/types';
+import type { ClusterSnapshot, Leader, LockChange, LockInfo, LockManagerSnapshot } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
 import { channelTo } from '../transport/channel';
 import { connectionFault, type ConnectionFault } from '../transport/connection-fault';
@@ -33,6 +33,9 @@ export interface ConnectionOptions {
   /** A node of a cluster with another name refuses every call. Left out, any node will do. */
   readonly cluster?: string | undefined;
 }
+
+/** A node tells at once who leads, or after it has asked the others. If it says nothing for so long, it counts as gone. */
+const LEADER_MS = 4_000;
 
 /** After certificates were renewed, the connection with the old ones is closed as soon as this has passed and nothing is open over it. */
 const RETIRED_MS = 60_000;
@@ -144,6 +147,12 @@ export class NodeConnection {
     return this.queryAll(true, withinMs);
   }
 
+  /** Who holds this lock through the node; of very many the first page. @throws LockError `unreachable` when it does not answer in time */
+  async holdersOf(name: string, withinMs: number): Promise<readonly LockInfo[]> {
+    const { held } = await this.ask(locksMethods().Query, { cluster: false, pageToken: '', pageBytes: 0, lock: lockBytes(name) }, withinMs);
+    return held.map(lockInfoOf);
+  }
+
   /** One page, of about so many bytes. @throws LockError `unreachable` when the node does not answer in time. */
   queryPage(withinMs: number, pageToken: string, pageBytes: number): Promise<QueryReply> {
     return this.ask(locksMethods().Query, { cluster: false, pageToken, pageBytes }, withinMs);
@@ -206,6 +215,26 @@ export class NodeConnection {
     });
     call.on('error', () => undefined); // told by 'status'
     call.once('status', (status: grpc.StatusObject) => onEnd(this.failure(status)));
+    return () => call.cancel();
+  }
+
+  /**
+   * Call back with who holds the lock alone, through whichever node: now, and whenever that changes. `onEnd` is called once, as that of
+   * `watch`. Returns how to stop it.
+   */
+  observe(name: string, onLeader: (leader: Leader | null) => void, onEnd: (error: LockError) => void): () => void {
+    const { Observe } = locksMethods();
+    const call = this.client.makeServerStreamRequest(Observe.path, Observe.requestSerialize, Observe.responseDeserialize, { lock: lockBytes(name) }, this.metadata);
+    const silent = setTimeout(() => call.cancel(), LEADER_MS);
+    call.on('data', ({ leader }: ObserveEventMessage) => {
+      clearTimeout(silent);
+      onLeader(leader ? leaderOf(leader) : null);
+    });
+    call.on('error', () => undefined); // told by 'status'
+    call.once('status', (status: grpc.StatusObject) => {
+      clearTimeout(silent);
+      onEnd(this.failure(status));
+    });
     return () => call.cancel();
   }
 

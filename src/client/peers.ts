@@ -4,12 +4,15 @@
  */
 import type { QueryReply } from '../client-protocol/schema';
 import type { NodeId } from '../core';
-import type { LockChange, LockManagerSnapshot } from '../locks/types';
+import type { LockChange, LockInfo, LockManagerSnapshot } from '../locks/types';
 import { NodeConnection } from './node-connection';
 import type { ConnectionOptions } from './node-connection';
 
 /** How long another node may take to say what it holds. */
 const QUERY_MS = 1_500;
+
+/** A node that could not be watched is watched anew after so long. */
+const WATCH_AGAIN_MS = 1_000;
 
 /** A lock that is free is granted within this, as a rule, and then nobody needs to be asked. */
 const HEAD_START_MS = 5;
@@ -37,17 +40,43 @@ export class PeerClients {
     return new Map(await Promise.all(answers));
   }
 
-  /** Each change of who holds the lock through another node, beginning with those who hold it now. Returns how to stop it. */
+  /** Who holds this lock through each of them. Null for a node that does not answer in time. */
+  async holdersOf(name: string): Promise<ReadonlyMap<NodeId, readonly LockInfo[] | null>> {
+    const answers = this.connected().map(async ([id, client]) => [id, await client.holdersOf(name, QUERY_MS).catch(() => null)] as const);
+    return new Map(await Promise.all(answers));
+  }
+
+  /**
+   * Each change of who holds the lock through another node, beginning with those who hold it now, again when a node is watched
+   * anew. Of a node that does not answer nothing is heard. Returns how to stop it.
+   */
   watch(name: string, listener: (change: LockChange) => void): () => void {
-    let stops: (() => void)[] = [];
-    const headStart = setTimeout(() => {
-      stops = this.connected().map(([, client]) => client.watch(name, (change) => {
+    const stops = new Map<NodeId, () => void>();
+    let timers: NodeJS.Timeout[] = [];
+    const after = (ms: number, what: () => void): void => {
+      const timer = setTimeout(() => {
+        timers = timers.filter((each) => each !== timer);
+        what();
+      }, ms);
+      timers.push(timer);
+    };
+    const follow = (id: NodeId, client: NodeConnection): void => {
+      if (this.isClosed) return;
+      const stop = client.watch(name, (change) => {
         if (change.change !== 'missed') listener(change);
-      }, () => undefined));
-    }, HEAD_START_MS);
+      }, () => {
+        if (stops.get(id) === stop) after(WATCH_AGAIN_MS, () => follow(id, client));
+      });
+      stops.set(id, stop);
+    };
+    after(HEAD_START_MS, () => {
+      for (const [id, client] of this.connected()) follow(id, client);
+    });
     return () => {
-      clearTimeout(headStart);
-      for (const stop of stops) stop();
+      const all = [...stops.values()];
+      stops.clear();
+      for (const timer of timers) clearTimeout(timer);
+      for (const stop of all) stop();
     };
   }
 

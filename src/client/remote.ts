@@ -7,11 +7,12 @@ import { LockError } from '../errors';
 import type { LockErrorCode } from '../errors';
 import { either, onAbort } from '../locks/abort';
 import { BaseLockManager } from '../locks/base';
+import type { Tell } from '../locks/latest';
 import { IF_AVAILABLE_MS } from '../locks/managed-lock';
 import type { ManagedLock, ManagerTime } from '../locks/managed-lock';
 import { readScope } from '../locks/request-arguments';
 import { SharedAnswer } from '../locks/shared-answer';
-import type { ClusterSnapshot, LockManagerSnapshot, QueryOptions } from '../locks/types';
+import type { ClusterSnapshot, Leader, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
 import type { RemoteOptions } from './remote-request';
@@ -166,6 +167,47 @@ export class RemoteLockManager extends BaseLockManager {
         client = this.passOver(client);
       }
     }
+  }
+
+  /** Through one node, and through the next when that does not answer. */
+  protected override followLeader(name: string, tell: Tell<Leader | null>): () => void {
+    const stops: (() => void)[] = [];
+    const stop = (): void => stops.splice(0).forEach((each) => each());
+    const end = (reason: unknown): void => {
+      stop();
+      tell.end(reason);
+    };
+    if (this.closing.signal.aborted) {
+      end(this.closing.signal.reason);
+      return stop;
+    }
+    let failed = 0;
+    const through = (client: NodeConnection): void => {
+      let isOver = false;
+      const cancel = client.observe(name, (leader) => {
+        failed = 0;
+        if (!isOver) tell.value(leader);
+      }, (error) => {
+        if (isOver) return;
+        stop();
+        if (!mayAskAgain(error) || error.code === 'protocol') return end(error);
+        const next = this.passOver(client);
+        const isRound = ++failed % this.clients.length === 0;
+        if (isRound) tell.value(null);
+        // Not all that lost their node at one time come to the next at one time.
+        const timer = setTimeout(() => through(next), (isRound ? RETRY_MS : 0) + Math.random() * RETRY_MS);
+        listen(() => clearTimeout(timer));
+      });
+      listen(() => {
+        isOver = true;
+        cancel();
+      });
+    };
+    const listen = (stopThis: () => void): void => {
+      stops.push(onAbort(this.closing.signal, () => end(this.closing.signal.reason)), stopThis);
+    };
+    through(this.client);
+    return stop;
   }
 
   private get client(): NodeConnection {

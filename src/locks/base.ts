@@ -7,13 +7,16 @@ import { shown } from '../arguments';
 import { LockError } from '../errors';
 import { controllerThatLooks, either, onAbort } from './abort';
 import { asyncDispose } from './async-dispose';
+import { LockElection } from './election';
+import type { Tell } from './latest';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
 import { PermitLine } from './permit-line';
 import { nameFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
-  AcquireOptions, ClusterSnapshot, HeldLock, HeldLocks, Lock, LockManager, LockManagerSnapshot, LockOptions, QueryOptions, Semaphore,
+  AcquireOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, Leader, Lock, LockManager, LockManagerSnapshot, LockOptions,
+  QueryOptions, Semaphore,
 } from './types';
 
 export abstract class BaseLockManager implements LockManager {
@@ -29,6 +32,8 @@ export abstract class BaseLockManager implements LockManager {
   protected abstract begin(name: string, options: LockOptions): Promise<ManagedLock>;
   /** Whether a caller known here holds the lock or waits for it. */
   protected abstract isTakenHere(name: string): boolean;
+  /** Tell who holds the lock alone, through whichever node: now, and whenever that changes. Returns how to stop it. */
+  protected abstract followLeader(name: string, tell: Tell<Leader | null>): () => void;
   abstract query(options?: QueryOptions & { readonly scope?: 'cluster' }): Promise<ClusterSnapshot>;
   abstract query(options: QueryOptions): Promise<LockManagerSnapshot>;
 
@@ -124,6 +129,13 @@ export abstract class BaseLockManager implements LockManager {
 
   semaphore(name: string, permits: number): Semaphore {
     return new CountingSemaphore(name, permits, () => this.permitLine(name, permits));
+  }
+
+  election(name: string, options: ElectionOptions = {}): Election {
+    return new LockElection(name, options, {
+      begin: (lock, wish) => this.beginUnlessAborted(lock, wish),
+      follow: (lock, tell) => this.followLeader(lock, tell),
+    });
   }
 
   /** One for all callers that mean the same semaphore, as long as one of them has or wants a permit. */

@@ -12,11 +12,13 @@ import { onAbort } from './abort';
 import { BaseLockManager } from './base';
 import { boundLabel, holderTitle } from './holder-title';
 import { HolderLooks } from './holder-looks';
+import type { Tell } from './latest';
+import { LeaderWatches } from './leader-watch';
 import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
 import { missingVotes } from './status';
-import type { ClusterSnapshot, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
+import type { ClusterSnapshot, Leader, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
 import { Watchers } from './watchers';
 import type { Followed, Holder, HolderChange } from './watchers';
 
@@ -50,6 +52,10 @@ export interface ManagerParts {
    * now. Of nodes that do not answer nothing is heard. Returns how to stop it.
    */
   readonly watchPeers: (name: string, listener: (change: LockChange) => void) => () => void;
+  /** Who holds the lock through each other node; null for one that did not answer. Never rejects. */
+  readonly holdersAtPeers: (name: string) => Promise<ReadonlyMap<NodeId, readonly LockInfo[] | null>>;
+  /** For so long a node that does not answer may hold what it held. */
+  readonly leaseMs: number;
   /** Wait so long to see what happens. Where time stands still: for what happens without it. */
   readonly pause: (forMs: number) => Promise<void>;
 }
@@ -68,11 +74,19 @@ export class NodeLockManager extends BaseLockManager {
   private onReleased: () => void = () => undefined;
   private readonly line: Line;
   private readonly looks: HolderLooks;
+  private readonly leaders: LeaderWatches;
 
   constructor(private readonly parts: ManagerParts) {
     super();
     this.looks = new HolderLooks(parts.watchPeers);
-    const { runtime } = parts;
+    const { runtime, leaseMs, holdersAtPeers } = parts;
+    this.leaders = new LeaderWatches({
+      time: runtime,
+      leaseMs,
+      holdersAtPeers,
+      holders: (name) => this.holdersOf(name),
+      watch: (name, listener) => this.watchAll(name, listener),
+    });
     this.line = {
       runtime,
       ownLabel: parts.label ?? '',
@@ -144,7 +158,12 @@ export class NodeLockManager extends BaseLockManager {
       if (lock.name !== acquisition.name) return;
       if (change === 'held' && !isCompatible(acquisition.mode, lock.mode)) tell(notFreeError(lock));
     };
-    const stops = [this.watch(acquisition.name, listener), this.parts.watchPeers(acquisition.name, listener)];
+    return this.watchAll(acquisition.name, listener);
+  }
+
+  /** Here, and through the nodes that answer. */
+  private watchAll(name: string, listener: (change: LockChange) => void): () => void {
+    const stops = [this.watch(name, listener), this.parts.watchPeers(name, listener)];
     return () => {
       for (const stop of stops) stop();
     };
@@ -203,6 +222,7 @@ export class NodeLockManager extends BaseLockManager {
   /** The node takes no requests any more: who waits is told so. */
   refuseWaiting(reason: LockError): void {
     this.refuseSeekers(reason);
+    this.leaders.end(reason);
     // The last first: a place in the line that becomes free lets nobody in.
     for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
   }
@@ -252,14 +272,30 @@ export class NodeLockManager extends BaseLockManager {
     return this.untilDecided(() => true);
   }
 
-  /** What is held, with the number of its grant, above this one. */
-  *heldAbove(grantNumber: number): IterableIterator<[place: number, info: LockInfo]> {
-    for (const each of this.held) if (each.grantNumber > grantNumber) yield [each.grantNumber, each.info()];
+  /** What is held, with the number of its grant, above this one; of all locks, or of one. */
+  *heldAbove(grantNumber: number, name?: string): IterableIterator<[place: number, info: LockInfo]> {
+    const held: Iterable<Holder> = name === undefined ? this.held : this.watchers.holdersOf(name);
+    for (const each of held) if (each.grantNumber > grantNumber) yield [each.grantNumber, each.info()];
   }
 
-  /** What waits, with the number of its request, above this one. */
-  *pendingAbove(number: number): IterableIterator<[place: number, info: LockInfo]> {
-    for (const each of this.pending) if (each.number > number) yield [each.number, each.info()];
+  /** What waits, with the number of its request, above this one; for all locks, or for one. */
+  *pendingAbove(number: number, name?: string): IterableIterator<[place: number, info: LockInfo]> {
+    for (const each of this.pending) if (each.number > number && (name === undefined || each.name === name)) yield [each.number, each.info()];
+  }
+
+  /** Who holds this lock through this node. */
+  holdersOf(name: string): LockInfo[] {
+    return [...this.watchers.holdersOf(name)].map((holder) => holder.info());
+  }
+
+  override followLeader(name: string, tell: Tell<Leader | null>): () => void {
+    try {
+      this.refuseWhenStopping(name);
+    } catch (error) {
+      tell.end(error);
+      return () => undefined;
+    }
+    return this.leaders.follow(name, tell);
   }
 
   /** What is held and what waits at this moment. */

@@ -193,6 +193,80 @@ export interface HeldPermit extends HeldLock {
   readonly permit: number;
 }
 
+/** How an election is called by those who stand in it. */
+export interface ElectionOptions {
+  /**
+   * What others see of this candidate, also those who observe: such as the address at which it serves. 200 characters of it are
+   * kept. Default: user, host and number of this process.
+   */
+  readonly label?: string;
+}
+
+/** How to campaign, and how to observe. */
+export interface CampaignOptions {
+  /** Ends it when aborted. */
+  readonly signal?: PlatformAbortSignal;
+}
+
+/** A time as leader: from the grant of the election's lock to its end. */
+export interface Term extends Lock {
+  /**
+   * Aborts when the term ends, whatever ended it, and before a successor may enter: by the clock of this process, and while its event
+   * loop runs. The reason is a LockError: `lost`, `stolen` or `closed` as that of a lock, or `aborted` when the term ended in
+   * good order. With `Election.run` it is the reason of the signal of `run`, if that ended the term.
+   */
+  readonly signal: PlatformAbortSignal;
+}
+
+/** A term that its leader ends. `await using` ends it at the end of the block. */
+export interface HeldTerm extends Term {
+  /** Ends the term: its signal aborts, then the lock is given back. Resolves as `HeldLock.release` does. Idempotent. */
+  resign(): Promise<void>;
+  /** As `resign`; for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Who leads. */
+export interface Leader {
+  /** As in `LockInfo`: the id of its node, or for a client such as `n1/3`. */
+  readonly clientId: string;
+  /** The `label` that it gave to the election. */
+  readonly label?: string;
+  /** Of its term: larger than that of every earlier leader. */
+  readonly token: Token;
+}
+
+/**
+ * At most one leader at a time, in the whole cluster. The election *is* the exclusive lock of its name: who holds that leads,
+ * whether it came by `election`, by `request` or by `maekawa lock`; `steal` deposes a leader; the tokens are those of the lock.
+ */
+export interface Election {
+  readonly name: string;
+  /** Waits in line until it leads. Rejects as `LockManager.acquire` does; the signal has no effect on a term. */
+  campaign(options?: CampaignOptions): Promise<HeldTerm>;
+  /**
+   * Campaigns, and runs `work` as leader. Settles as `work` does, when the term that it ran in was held to its end. The lock
+   * is given back when `work` has settled.
+   *
+   * When the term is cut short (lost with its lease, stolen, or its node stops), its signal aborts: `work` must end by itself. A lock
+   * that is lost waits for nobody, so another may lead while `work` cleans up. As soon as `work` has settled, whatever it returns or
+   * throws then, this campaigns again; never two of its `work` run at once.
+   *
+   * When `options.signal` aborts, so does that of the term, and when `work` has settled `run` rejects with the reason; or with
+   * what `work` threw, unless that is an `AbortError`.
+   */
+  run<T>(work: (term: Term) => T, options?: CampaignOptions): Promise<Awaited<T>>;
+  /**
+   * Who leads, through whichever node of the cluster: first the present leader, then each change; `null` when nobody is known to.
+   * Only the newest is kept: a consumer that is slow misses those between. Begins when it is first read, and ends when the loop over it
+   * does. Rejects with the signal's reason when that aborts, and with a LockError when it cannot go on (`closed`, `config`, `protocol`).
+   *
+   * What it says is news, not a promise: as a rule it is as late as a message between two nodes, after a broken connection
+   * about a second. A leader whose node does not answer is reported for at most a lease more. Show a resource the token.
+   */
+  observe(options?: CampaignOptions): AsyncIterableIterator<Leader | null>;
+}
+
 /** The locks of a node or of a connection to nodes: the `LockManager` of the Web Locks API, across machines, and more. */
 export interface LockManager {
   /**
@@ -234,4 +308,9 @@ export interface LockManager {
    * caller costs one request. While none is, it stands in line for four of them at most.
    */
   semaphore(name: string, permits: number): Semaphore;
+  /**
+   * Leadership under a name: the exclusive lock of that name, campaigned for and observed. Asks for nothing by itself.
+   * @throws TypeError, DOMException or LockError `config` for a name or label that cannot be
+   */
+  election(name: string, options?: ElectionOptions): Election;
 }

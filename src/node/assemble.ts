@@ -26,6 +26,7 @@ export interface NodeParts {
   readonly life?: LifeToCome;
   readonly queryPeers: ManagerParts['queryPeers'];
   readonly watchPeers: ManagerParts['watchPeers'];
+  readonly holdersAtPeers: ManagerParts['holdersAtPeers'];
   /** What callers in this process are called that give no label. Left out: nothing. */
   readonly label?: string;
   /** Records this life; closed at its end. */
@@ -40,7 +41,7 @@ export interface AssembledNode {
 }
 
 export function assembleNode(parts: NodeParts): AssembledNode {
-  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, trace, label } = parts;
+  const { id, configuration, transport, dataDirectory, time, log, retain, queryPeers, watchPeers, holdersAtPeers, trace, label } = parts;
   const { coterie, leaseMs, retryMs, driftMax } = configuration;
   const settings: CoreSettings = {
     self: id, coterie, leaseMs, retryMs, driftMax, slack: slackOf(leaseMs), ceilingBlock: ceilingBlockOf(leaseMs), retain,
@@ -65,5 +66,5 @@ export function assembleNode(parts: NodeParts): AssembledNode {
   for (const node of coterie.nodes) if (node !== id) runtime.down.set(node, 'not connected yet');
   const hasQuorum: ManagerParts['hasQuorum'] = ({ why }) => coterie.containsQuorum(new Set(coterie.nodes.filter((node) => !why.has(node))));
   const pause = (forMs: number): Promise<void> => time.pause(forMs);
-  return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, hasQuorum, queryPeers, watchPeers, pause, ...(label === undefined ? {} : { label }) }) };
+  return { runtime, hasQuorum, ...(candidacy === undefined ? {} : { candidacy }), manager: new NodeLockManager({ id, runtime, leaseMs, hasQuorum, queryPeers, watchPeers, holdersAtPeers, pause, ...(label === undefined ? {} : { label }) }) };
 }

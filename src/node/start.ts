@@ -174,6 +174,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     label: processLabel(),
     queryPeers: () => peersTold.ask(),
     watchPeers: (name, listener) => peers.watch(name, listener),
+    holdersAtPeers: (name) => peers.holdersOf(name),
   });
 
   const notices = (): Notice[] => [

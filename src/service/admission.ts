@@ -91,9 +91,9 @@ export class Admission {
   }
 
   private budgetOf(path: string): Budget {
-    const { Hold, Watch } = locksMethods();
+    const { Hold, Watch, Observe } = locksMethods();
     if (path === Hold.path) return this.holds;
-    if (path === Watch.path || path === healthWatch().path) return this.watches;
+    if (path === Watch.path || path === Observe.path || path === healthWatch().path) return this.watches;
     return path.startsWith('/grpc.reflection.') ? this.reflections : this.calls;
   }
 }

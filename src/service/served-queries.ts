@@ -3,7 +3,7 @@
  * answer is one bounded page, and however many ask, the node asks its peers for few at a time.
  */
 import type { LockInfoMessage, QueryReply, StatusReply } from '../client-protocol/schema';
-import type { NodeId } from '../core';
+import type { LockName, NodeId } from '../core';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { LockNames, PAGE_BYTES, clusterToken, queryPage, readClusterToken } from './pages';
 import { statusPage } from './replies';
@@ -45,6 +45,12 @@ export class ServedQueries {
   async own(token: string, bytes: number): Promise<QueryReply | null> {
     if (token === '') await this.decided.ask();
     return queryPage(this.locks, token, bytes === 0 ? PAGE_BYTES : Math.min(bytes, PAGE_BYTES));
+  }
+
+  /** The same of one lock, as it is at this moment. */
+  ofLock(name: LockName, token: string): QueryReply | null {
+    const { locks } = this;
+    return queryPage({ heldAbove: (place) => locks.heldAbove(place, name), pendingAbove: (place) => locks.pendingAbove(place, name) }, token);
   }
 
   async cluster(token: string): Promise<QueryReply | null> {

@@ -11,6 +11,8 @@ import { CLUSTER_KEY } from '../client-protocol/wire-words';
 import type { Admission } from './admission';
 import { ServedHold, readName } from './served-hold';
 import type { HoldCall } from './served-hold';
+import { ServedObserve } from './served-observe';
+import type { ObserveCall } from './served-observe';
 import { ServedWatch } from './served-watch';
 import type { WatchCall } from './served-watch';
 import { BAD_TOKEN, ServedQueries, bytesOfQuery, bytesOfStatus } from './served-queries';
@@ -38,6 +40,7 @@ export interface LocksService {
 export function addLocksService(server: grpc.Server, node: ServedNode, locks: NodeLockManager, admission: Admission): LocksService {
   const holds = new Set<ServedHold>();
   const watches = new Set<ServedWatch>();
+  const observes = new Set<ServedObserve>();
   const queries = new ServedQueries(node, locks);
   let isDraining = false;
   const { cluster } = node.configuration;
@@ -47,7 +50,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     if (meant === undefined || meant.toString() === cluster) return null;
     return `cluster differs: node ${node.id} is in ${JSON.stringify(cluster)}, the client means ${JSON.stringify(meant.toString().slice(0, 128))}`;
   };
-  const streaming = <Call extends HoldCall | WatchCall>(handle: (call: Call) => void) => (call: Call): void => {
+  const streaming = <Call extends HoldCall | WatchCall | ObserveCall>(handle: (call: Call) => void) => (call: Call): void => {
     const fault = otherCluster(call.metadata);
     if (fault === null) handle(call);
     else refuse(call, grpc.status.FAILED_PRECONDITION, fault);
@@ -70,9 +73,9 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     call.once('cancelled', admission.unread.take(connection, bytes));
     reply(null, answer);
   };
-  const { Hold, Query, Watch, Status } = locksMethods();
+  const { Hold, Query, Watch, Observe, Status } = locksMethods();
   server.addService(
-    { Hold, Query, Watch, Status },
+    { Hold, Query, Watch, Observe, Status },
     {
       Hold: streaming((call: HoldCall) => {
         const connection = admission.connectionOf(call);
@@ -88,7 +91,13 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
       }),
       Query: unary((call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
         if (!('pageToken' in call.request)) return reply(malformed);
-        const { cluster: wholeCluster, pageToken, pageBytes: most } = call.request;
+        const { cluster: wholeCluster, pageToken, pageBytes: most, lock } = call.request;
+        if (lock !== undefined) {
+          const read = readName(lock);
+          const problem = 'fault' in read ? read.fault : wholeCluster ? 'lock and cluster exclude each other' : null;
+          if (problem !== null || 'fault' in read) return reply({ code: grpc.status.INVALID_ARGUMENT, details: problem ?? '' });
+          return answerWith(call, reply, queries.ofLock(read.name, pageToken), bytesOfQuery);
+        }
         const page = wholeCluster ? queries.cluster(pageToken) : queries.own(pageToken, most);
         page.then((answer) => answerWith(call, reply, answer, bytesOfQuery), (error: unknown) => reply(error as Error));
       }),
@@ -100,6 +109,14 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         watches.add(watch);
         for (const end of ['close', 'cancelled']) call.once(end, () => watches.delete(watch));
       }),
+      Observe: streaming((call: ObserveCall) => {
+        if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
+        const read = readName('lock' in call.request ? call.request.lock : undefined);
+        if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
+        const observe = new ServedObserve(call, locks, read.name, admission);
+        observes.add(observe);
+        for (const end of ['close', 'cancelled']) call.once(end, () => observes.delete(observe));
+      }),
       Status: unary((call: StatusCall, reply: grpc.sendUnaryData<StatusReply>) => {
         if (!('pageToken' in call.request)) return reply(malformed);
         answerWith(call, reply, queries.status(call.request.pageToken), bytesOfStatus);
@@ -109,16 +126,16 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
   return {
     drain: async () => {
       isDraining = true;
-      for (const watch of watches) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
+      for (const watch of [...watches, ...observes]) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
       const untilMs = performance.now() + CLIENTS_DRAIN_MS;
-      while (holds.size + watches.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
+      while (holds.size + watches.size + observes.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
     },
   };
 }
 
 /** End a stream with this status. */
-function refuse(call: HoldCall | WatchCall, code: grpc.status, details: string): void {
+function refuse(call: HoldCall | WatchCall | ObserveCall, code: grpc.status, details: string): void {
   call.emit('error', { code, details });
 }

@@ -11,7 +11,7 @@ import type { NodeId } from '../core';
 import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { CALLERS_DRAIN_MS } from '../locks/lock-manager';
-import type { LockChange, LockManager, LockManagerSnapshot } from '../locks/types';
+import type { LockChange, LockInfo, LockManager, LockManagerSnapshot } from '../locks/types';
 import { silentLog } from '../log';
 import { assembleNode } from '../node/assemble';
 import { NodeStop } from '../node/stop';
@@ -207,6 +207,7 @@ class MemoryNode implements TestNode {
       retain: true,
       firstStart,
       queryPeers: async () => new Map(await Promise.all(peersOf(this.id).map(async (peer) => [peer.id, await peer.snapshot(this.id)] as const))),
+      holdersAtPeers: (name) => Promise.resolve(new Map(peersOf(this.id).map((peer) => [peer.id, peer.holdersOf(this.id, name)] as const))),
       watchPeers: (name, listener) => {
         const stops = peersOf(this.id).map((peer) => peer.watch(this.id, name, listener));
         return () => {
@@ -230,6 +231,11 @@ class MemoryNode implements TestNode {
   /** What it holds; null when `asker` cannot reach it. */
   async snapshot(asker: NodeId): Promise<LockManagerSnapshot | null> {
     return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.query({ scope: 'node' });
+  }
+
+  /** Who holds this lock through it; null when `asker` cannot reach it. */
+  holdersOf(asker: NodeId, name: string): readonly LockInfo[] | null {
+    return this.life === null || this.cluster.network.isCut(asker, this.id) ? null : this.life.locks.holdersOf(name);
   }
 
   /** As the service for clients does: there and back on the network. */

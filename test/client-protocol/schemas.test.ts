@@ -38,7 +38,7 @@ test('reflection tells the names that stand in the file', () => {
   expect(file).toEqual(byLoader);
 });
 
-test('the methods are the four of the service', () => {
+test('the methods are those of the service', () => {
   expect(Object.keys(locksMethods())).toEqual([...readFileSync(PROTO, 'utf8').matchAll(/^ {2}rpc (\w+)/gm)].map(([, name]) => name));
 });
 

@@ -30,6 +30,10 @@ class BusyManager extends BaseLockManager {
     return false;
   }
 
+  protected override followLeader(): () => void {
+    return () => undefined;
+  }
+
   query(): Promise<LockManagerSnapshot & { unanswered: string[] }> {
     return Promise.resolve({ held: [], pending: [], unanswered: [] });
   }

@@ -101,6 +101,10 @@ class PlayedClient extends BaseLockManager {
     return false;
   }
 
+  protected override followLeader(): () => void {
+    return () => undefined;
+  }
+
   async query(): Promise<{ held: LockInfo[]; pending: LockInfo[]; unanswered: string[] }> {
     this.queries++;
     await pause(ROUND_TRIP_MS);

@@ -150,6 +150,7 @@ function makeNode({ level = 'silent', retain = false, firstStart = true } = {}) 
 function locksOf(runtime: Runtime): NodeLockManager {
   return new NodeLockManager({
     id: 'n1', runtime, hasQuorum: () => true, queryPeers: () => Promise.resolve(new Map()), watchPeers: () => () => undefined,
+    holdersAtPeers: () => Promise.resolve(new Map()), leaseMs: LEASE_MS,
     pause: () => Promise.resolve(),
   });
 }
