@@ -14,6 +14,8 @@ export type LockErrorCode =
   | 'aborted'
   /** The lock was held, and its votes ran out before they could be renewed. */
   | 'lost'
+  /** The lock was held for as long as `maxHoldMs` allows. */
+  | 'expired'
   /** No quorum of nodes can be reached. */
   | 'no-quorum'
   /** The lock was held, and another request took it with `steal`. */

@@ -68,6 +68,10 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
       return held.signal.reason as unknown;
     },
   },
+  expired: {
+    names: /^the lock "stock" was held for 700 ms, as long as maxHoldMs allows, and is free for others now\. Stop/,
+    meet: () => failure(cluster.node('n1').locks.request('stock', { maxHoldMs: 700 }, () => new Promise(() => undefined))),
+  },
   stolen: {
     names: /^the lock "stock", held through node n1, was stolen through node n2\. Stop/,
     meet: async () => {

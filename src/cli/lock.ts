@@ -29,6 +29,7 @@ interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly shared?: true;
   readonly try?: true;
   readonly wait?: number;
+  readonly maxHold?: number;
   readonly semaphore?: number;
   readonly name?: string;
   readonly shell?: true;
@@ -90,6 +91,7 @@ export function lockCommand(): Command {
       ['maekawa lock invoices --try -- ./job.sh', 'exit code 124 if somebody else holds it'],
       ['maekawa lock nightly --try -E 0 -- ./job.sh', 'for cron: one machine runs it, and no other complains'],
       ['maekawa lock invoices --wait 10s -- ./job.sh'],
+      ['maekawa lock invoices --max-hold 10m -- ./job.sh', 'if it hangs, others get the lock after ten minutes'],
       ['maekawa lock reports --shared -- ./read.sh'],
       ['maekawa lock from --also to -- ./transfer.sh', 'both or none'],
       ['maekawa lock crawlers --semaphore 3 -- ./crawl', 'at most three at a time, on all machines'],
@@ -127,6 +129,7 @@ function withCommonOptions(command: Command): Command {
     .option('--shell', 'run the command with sh -c')
     .addOption(new Option('--on-lost <what>', 'what to do when the lock cannot be renewed: SIGTERM and then SIGKILL, SIGKILL at once, or nothing').choices(ON_LOST).default('term'))
     .addOption(durationOption('--grace <duration>', 'how long before the end of the lease the command gets SIGTERM; at most half of the lease (default: a quarter)'))
+    .addOption(durationOption('--max-hold <duration>', 'end the command, and hold the lock no longer, after this time, such as 30s or 10m, however alive the command is; SIGTERM comes as long before as --grace says (default: as long as the command runs)'))
     .option('--keep-daemons', 'do not end processes that left the process group of the command')
     .optionsGroup(REPORT_OPTIONS)
     .option('--name <text>', 'who you are and what you do; `maekawa who` shows it (default: user, host and process id)')
@@ -206,6 +209,7 @@ async function hold(
       command: [file, ...args],
       env: { ...process.env, ...environment(name, held, cluster) },
       onLost: options.onLost,
+      ...(options.maxHold === undefined ? {} : { maxHoldMs: options.maxHold }),
       keepDaemons: options.keepDaemons === true,
       ...(options.grace === undefined ? {} : { graceMs: options.grace }),
       warn: (text) => tell({ event: 'warning', text }),
@@ -233,7 +237,7 @@ async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Pro
   });
   await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock.release()))]);
   // A lock that has run out need not be given back.
-  if (held.signal.reason instanceof LockError && held.signal.reason.code === 'lost') return;
+  if (held.signal.reason instanceof LockError && ['lost', 'expired'].includes(held.signal.reason.code)) return;
   tell({ event: unheard.size === 0 ? 'released' : 'unanswered' });
 }
 
@@ -242,6 +246,7 @@ function optionsFault(command: readonly string[], options: LockCommandOptions): 
   if (options.try === true && wait !== undefined) return '--try and --wait exclude each other: --try gives up at once, --wait after a time; give one of them';
   if (semaphore !== undefined && also !== undefined) return '--semaphore and --also exclude each other; run one `maekawa lock` inside the other';
   if (semaphore !== undefined && shared === true) return '--semaphore and --shared exclude each other; leave out one of them';
+  if (options.maxHold === 0) return '--max-hold 0s would end the lock before anything could run; give a longer time, or leave it out';
   if (shell === true && command.length === 0) return '--shell needs a command; write it after --';
   return null;
 }
@@ -262,6 +267,7 @@ async function acquire(
     ...(options.name === undefined ? {} : { label: options.name }),
     ...(options.try === true || options.wait === 0 ? { ifAvailable: true } : {}),
     ...(options.wait === undefined || options.wait === 0 ? {} : { waitMs: options.wait }),
+    ...(options.maxHold === undefined ? {} : { maxHoldMs: options.maxHold }),
     onQueued: (lock, ahead) => waiting?.queued(lock, ahead),
   };
   try {

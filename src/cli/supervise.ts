@@ -28,6 +28,8 @@ export interface SuperviseOptions {
   readonly onLost: OnLost;
   /** How long before the lease ends the command is asked to end. Default: a quarter of the lease; at most half of it. */
   readonly graceMs?: number;
+  /** The lock may be held for no longer. */
+  readonly maxHoldMs?: number;
   /** Leave alone what left the process group. Default false. */
   readonly keepDaemons?: boolean;
   readonly warn: (text: string) => void;
@@ -136,6 +138,7 @@ function graceOf(leaseMs: number, wantedMs: number | undefined): number {
 class LeaseGuard {
   hasEnded = false;
   private readonly time = new TimeWithSleep();
+  private readonly sinceMs = this.time.nowMs();
   /** In its time. */
   private untilMs = 0;
   /** What the guardian knows of it. */
@@ -171,7 +174,7 @@ class LeaseGuard {
     const validForMs = this.lock.validForMs();
     this.untilMs = this.time.nowMs() + validForMs;
     this.longestMs = Math.max(this.longestMs, validForMs);
-    if (validForMs <= this.graceMs) return this.end(validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out');
+    if (validForMs <= this.graceMs) return this.end(this.whyItEnds(validForMs));
     if (this.untilMs - this.toldUntilMs > this.longestMs * TOLD_SHARE) {
       this.toldUntilMs = this.untilMs;
       this.guardian?.validFor(validForMs, this.graceMs, KILL_SHARE);
@@ -185,6 +188,13 @@ class LeaseGuard {
     if (this.hasEnded || this.guardian?.hasActed !== true) return;
     this.hasEnded = true;
     this.options.warn('maekawa could not run while the lock had to be renewed; its guardian ended the command');
+  }
+
+  private whyItEnds(validForMs: number): string {
+    const { maxHoldMs } = this.options;
+    // By less than a tenth of the lease it ends sooner, for the node counts from the grant.
+    if (maxHoldMs !== undefined && this.untilMs - this.sinceMs >= maxHoldMs - this.longestMs * TOLD_SHARE) return 'the lock is held for as long as --max-hold allows';
+    return validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out';
   }
 
   private get graceMs(): number {

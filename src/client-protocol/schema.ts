@@ -18,6 +18,7 @@ export interface AcquireMessage {
   readonly steal: boolean;
   readonly label: string;
   readonly ifAvailable: boolean;
+  readonly maxHoldMs?: number;
 }
 
 export type HoldRequest =
@@ -26,7 +27,7 @@ export type HoldRequest =
 
 export type EndedReason =
   | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG'
-  | 'REASON_STOLEN' | 'REASON_RELEASED';
+  | 'REASON_STOLEN' | 'REASON_RELEASED' | 'REASON_EXPIRED';
 
 export interface QueuedMessage {
   readonly leaseMs: number;

@@ -59,6 +59,8 @@ export function endedReason(code: LockErrorCode): EndedReason {
       return 'REASON_LOST';
     case 'stolen':
       return 'REASON_STOLEN';
+    case 'expired':
+      return 'REASON_EXPIRED';
     case 'closed':
       return 'REASON_CLOSED';
     case 'config':
@@ -82,6 +84,8 @@ export function codeOf(reason: EndedReason): LockErrorCode {
       return 'lost';
     case 'REASON_STOLEN':
       return 'stolen';
+    case 'REASON_EXPIRED':
+      return 'expired';
     case 'REASON_CLOSED':
       return 'closed';
     case 'REASON_CONFIG':

@@ -11,19 +11,23 @@ import type { Mode, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
 import { processLabel } from '../locks/holder-title';
-import { LockInHand } from '../locks/managed-lock';
-import type { LockKeeper, ManagedLock } from '../locks/managed-lock';
+import { LockInHand, expiredError } from '../locks/managed-lock';
+import type { HoldLimit, LockKeeper, ManagedLock } from '../locks/managed-lock';
 import type { LockOptions } from '../locks/types';
 import { visible } from '../visible';
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
 const PINGS_PER_LEASE = 5;
+/** A node takes twice as many. */
+const PINGS_PER_LEASE_MAX = 50;
 /** How often this process looks whether the lock has run out: while the machine sleeps, timers stand still and leases do not. */
 const LOOK_MS = 200;
 /** A node says at once whether a request is held or queued. If it says nothing for so long, it counts as gone. */
 const ANSWER_MS = 3_000;
 /** A node that never answers counts as gone this long after `waitMs`. */
 const ANSWER_LATE_MS = 1_500;
+/** What is told of a lock near the end of `maxHoldMs` may be so late, and it was that end all the same. */
+const EXPIRED_SHARE = 0.1;
 /** How long nodes may take to notice that this process is done. */
 export const CLOSE_MS = 500;
 
@@ -105,6 +109,7 @@ export class RemoteRequest implements LockKeeper {
         sentAtMs: connection.nowMs(),
         ifAvailable: options.ifAvailable === true,
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+        ...(options.maxHoldMs === undefined ? {} : { maxHoldMs: Math.floor(options.maxHoldMs) }),
       },
     });
   }
@@ -129,6 +134,13 @@ export class RemoteRequest implements LockKeeper {
 
   ranOut(): LockError {
     return this.lostError(`the node at ${this.connection.address} did not renew it in time`);
+  }
+
+  /** Nothing here counts on it any more, so its node need not keep it. */
+  expired(): void {
+    if (this.state.kind !== 'granted') return;
+    this.state.lock.end();
+    this.finish();
   }
 
   untilTold(): Promise<void> {
@@ -177,11 +189,13 @@ export class RemoteRequest implements LockKeeper {
     if (this.state.kind !== 'waiting') return;
     this.beginPings(held.leaseMs);
     this.stopListening();
+    const limit = limitOf(this.options, held);
+    if (limit !== undefined && limit.endsAtMs <= this.nowMs()) return this.refuse(expiredError(this.name, limit.maxHoldMs));
     if (believedUntilMs(held) <= this.nowMs()) {
       return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.connection.address}; take it again`));
     }
     this.promisedUntilMs = believedUntilMs(held);
-    const lock = new LockInHand(this, this.name, this.mode, held.token, this.promisedUntilMs);
+    const lock = new LockInHand(this, this.name, this.mode, held.token, this.promisedUntilMs, limit);
     this.state = { kind: 'granted', lock, stops: false };
     this.watchDeadline(lock);
     this.outcome.resolve(lock);
@@ -196,7 +210,10 @@ export class RemoteRequest implements LockKeeper {
   private onEnded(ended: EndedMessage): void {
     const error = new LockError(codeOf(ended.reason), visible(ended.message), { definite: ended.definite });
     if (this.state.kind !== 'granted') return this.refuse(error);
-    return error.code === 'closed' ? this.interrupt(this.state.lock, error) : this.lose(this.state.lock, error);
+    const { lock } = this.state;
+    if (error.code === 'closed') return this.interrupt(lock, error);
+    if (error.code === 'expired' && lock.isHeld) return lock.expire(error);
+    this.lose(lock, error);
   }
 
   /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
@@ -243,9 +260,11 @@ export class RemoteRequest implements LockKeeper {
   }
 
   private beginPings(leaseMs: number): void {
+    // A grant counts from the last of them: none may be old beside the time for which the lock may be held.
+    const shortMs = Math.min(leaseMs, this.options.maxHoldMs ?? Infinity) / PINGS_PER_LEASE;
     this.pings ??= setInterval(
       () => this.call.write({ ping: { sentAtMs: this.nowMs() } }),
-      Math.ceil(leaseMs / PINGS_PER_LEASE),
+      Math.ceil(Math.max(shortMs, leaseMs / PINGS_PER_LEASE_MAX)),
     );
   }
 
@@ -263,6 +282,11 @@ export class RemoteRequest implements LockKeeper {
     clearInterval(this.pings);
     this.outcome.onOver();
   }
+}
+
+/** The grant came after the node had heard what it echoes, so this ends no later than the node's own limit. */
+function limitOf({ maxHoldMs }: RemoteOptions, { sentAtMs, leaseMs }: HeldMessage): HoldLimit | undefined {
+  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sentAtMs + maxHoldMs, slackMs: leaseMs * EXPIRED_SHARE };
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,7 @@
 /**
  * What a holder may believe of its lock: one machine for a caller of this node and for a client of a node.
  * Law: it is held while nobody has said that it was taken and its time has not run out. What was lost never comes back, and
- * only a word about this very lock prolongs it. Time is an argument; whose clock that is, the driver knows.
+ * only a word about this very lock prolongs it, and none beyond the end that its holder asked for. Time is an argument; whose clock that is, the driver knows.
  * Source: protocol.md sections 6 and 15.
  */
 
@@ -30,9 +30,9 @@ const OVER: State = { kind: 'over' };
 export class HeldLock {
   private state: State;
 
-  /** One that is granted. */
-  constructor(untilMs: number) {
-    this.state = { kind: 'held', untilMs };
+  /** One that is granted. @param endsAtMs no word prolongs it beyond */
+  constructor(untilMs: number, private readonly endsAtMs = Infinity) {
+    this.state = { kind: 'held', untilMs: Math.min(untilMs, endsAtMs) };
   }
 
   get isHeld(): boolean {
@@ -50,12 +50,12 @@ export class HeldLock {
 
   /** The node's own word on a lock of its own caller: for longer, or after sleep for less. Of what is held no longer it changes nothing. */
   renewed(untilMs: number): void {
-    if (this.state.kind === 'held') this.state = { kind: 'held', untilMs };
+    if (this.state.kind === 'held') this.state = { kind: 'held', untilMs: Math.min(untilMs, this.endsAtMs) };
   }
 
   /** A word of the node to its client. It may be late, so it never shortens. Returns whether the lock is valid for longer now. */
   told(validity: Validity): boolean {
-    const untilMs = believedUntilMs(validity);
+    const untilMs = Math.min(believedUntilMs(validity), this.endsAtMs);
     if (this.state.kind !== 'held' || untilMs <= this.state.untilMs) return false;
     this.state = { kind: 'held', untilMs };
     return true;

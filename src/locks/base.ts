@@ -43,7 +43,7 @@ export abstract class BaseLockManager implements LockManager {
     return fault === null ? this.beginUnlessAborted(name, options) : Promise.reject(fault);
   }
 
-  tryAcquire(name: string, options: Pick<AcquireOptions, 'mode' | 'label'> = {}): Promise<HeldLock | null> {
+  tryAcquire(name: string, options: Pick<AcquireOptions, 'mode' | 'maxHoldMs' | 'label'> = {}): Promise<HeldLock | null> {
     const fault = nameFault(name) ?? optionsFault(options);
     return fault === null ? this.beginIfAvailable(name, options) : Promise.reject(fault);
   }

@@ -15,7 +15,7 @@ import { HolderLooks } from './holder-looks';
 import type { Tell } from './latest';
 import { LeaderWatches } from './leader-watch';
 import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
-import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
+import type { HoldLimit, LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
 import { missingVotes } from './status';
 import type { ClusterSnapshot, Leader, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
@@ -371,6 +371,11 @@ function describeHolder(holder: LockInfo): string {
   return `${holderTitle(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
+/** Counts from the entry, however long it was waited for. */
+function limitOf({ maxHoldMs }: LockOptions, sinceMs: number): HoldLimit | undefined {
+  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sinceMs + maxHoldMs, slackMs: 0 };
+}
+
 /** What the callers of one node have in common. */
 interface Line {
   readonly runtime: Runtime;
@@ -409,6 +414,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
   /** Once it has asked. */
   private caller: CallerId | undefined;
   private stopWaiting: (() => void) | undefined;
+  private forgetEnd: (() => void) | undefined;
   private decidedListeners: Set<() => void> | undefined;
 
   /** @param number in the order in which requests are made */
@@ -453,8 +459,11 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   entered(token: Token, validUntilMs: number): void {
     this.stopWaiting?.();
-    const lock = new LockInHand(this, this.name, this.mode, token, validUntilMs);
-    this.state = { kind: 'granted', lock, sinceMs: this.runtime.nowMs() };
+    const sinceMs = this.runtime.nowMs();
+    const limit = limitOf(this.options, sinceMs);
+    const lock = new LockInHand(this, this.name, this.mode, token, validUntilMs, limit);
+    this.state = { kind: 'granted', lock, sinceMs };
+    if (limit !== undefined) this.watchEnd(lock, limit.endsAtMs);
     this.grantNumber = this.line.nextGrantNumber();
     this.line.pending.delete(this);
     this.line.held.add(this);
@@ -532,6 +541,13 @@ class Acquisition implements Caller, Holder, LockKeeper {
     return this.runtime.lostError(this.name);
   }
 
+  /** One that is held for a client stays with it until it counts on it no more, as one that is recalled does. */
+  expired(): void {
+    if (this.isRemote || this.state.kind !== 'granted') return;
+    this.state.lock.end();
+    this.givenBack(false);
+  }
+
   /** What the other nodes must hear has been handed to the transport. */
   untilTold(): null {
     return null;
@@ -552,7 +568,15 @@ class Acquisition implements Caller, Holder, LockKeeper {
     return { clientId, ...(label === '' ? {} : { label: boundLabel(label) }) };
   }
 
+  /** A timer may be a little early, and comes late while the event loop is busy: then the next look at the lock finds it. */
+  private watchEnd(lock: LockInHand, endsAtMs: number): void {
+    this.forgetEnd = this.runtime.schedule(() => {
+      if (lock.look() < endsAtMs && lock.isHeld) this.watchEnd(lock, endsAtMs);
+    }, endsAtMs - this.runtime.nowMs());
+  }
+
   private leave(): void {
+    this.forgetEnd?.();
     this.line.pending.delete(this);
     this.line.held.delete(this);
     this.line.handedOn();

@@ -32,11 +32,22 @@ export interface LockKeeper {
   givenBack(wasHeld: boolean): void;
   /** What to say of a lock whose time ran out. */
   ranOut(): LockError;
+  /** It was held for as long as it may be, and whoever uses it has been told. */
+  expired(): void;
   /**
    * Until whoever lent the lock knows that it is over, or until it need not be told any more because all that it promised
    * has run out. Null when it knows. Never rejects.
    */
   untilTold(): Promise<void> | null;
+}
+
+/** For how long a lock may be held. */
+export interface HoldLimit {
+  readonly maxHoldMs: number;
+  /** In the keeper's time. */
+  readonly endsAtMs: number;
+  /** Time that runs out by so much sooner was cut short by this limit too: the node counts from the grant, and its word travels. */
+  readonly slackMs: number;
 }
 
 const TOLD = Promise.resolve();
@@ -57,8 +68,9 @@ export class LockInHand implements ManagedLock {
     /** Stays when the lock is lost: a resource that is shown it says whether a later holder was there. */
     readonly token: Token,
     validUntilMs: number,
+    private readonly limit?: HoldLimit,
   ) {
-    this.belief = new Belief(validUntilMs);
+    this.belief = new Belief(validUntilMs, limit?.endsAtMs);
   }
 
   /** As far as anybody has noticed. */
@@ -121,13 +133,27 @@ export class LockInHand implements ManagedLock {
   /** Looks whether it has run out; returns the time. */
   look(): number {
     const nowMs = this.keeper.nowMs();
-    if (this.belief.runsOut(nowMs)) this.tellLost(this.keeper.ranOut());
+    const { limit } = this;
+    if (limit === undefined) {
+      if (this.belief.runsOut(nowMs)) this.tellLost(this.keeper.ranOut());
+    } else if (this.belief.runsOut(nowMs)) {
+      if (nowMs < limit.endsAtMs - limit.slackMs) this.tellLost(this.keeper.ranOut());
+      else this.expire(expiredError(this.name, limit.maxHoldMs));
+    }
     return nowMs;
   }
 
   /** It was taken from its holder, who is told unless it knows. */
   lose(reason: LockError): void {
     if (this.belief.lose()) this.tellLost(reason);
+  }
+
+  /** It was held for as long as it may be, by the word of whoever lent it or by the clock. */
+  expire(reason: LockError): void {
+    this.belief.lose();
+    this.tellLost(reason);
+    // Whoever heard of it may have given it back within that.
+    if (!this.isOver) this.keeper.expired();
   }
 
   /** It is over without a word to anybody. */
@@ -160,6 +186,15 @@ export class LockInHand implements ManagedLock {
     // Listeners of a signal run at once, within this; what they throw is reported by themselves.
     this.abortController?.abort(reason);
   }
+}
+
+export function expiredError(name: string, maxHoldMs: number): LockError {
+  return new LockError(
+    'expired',
+    `the lock ${JSON.stringify(name)} was held for ${maxHoldMs} ms, as long as maxHoldMs allows, and is free for others now. ` +
+      'Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there',
+    { definite: false },
+  );
 }
 
 /** The time that a manager lives in; a test's may stand still. */

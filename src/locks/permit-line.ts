@@ -238,7 +238,7 @@ class Seeker {
     // It will have that one, unless somebody elsewhere is faster.
     if (isFree) this.promisedUntilMs = time.nowMs() + HEAD_START_MS;
     if (this.asked >= ASKED_MAX) this.giveUpLast();
-    const { label, ifAvailable, waitMs } = this.options;
+    const { label, ifAvailable, waitMs, maxHoldMs } = this.options;
     const line = new AbortController();
     const askedMs = time.nowMs();
     const onQueued = (_lock: string, ahead: readonly string[]): void => {
@@ -253,6 +253,7 @@ class Seeker {
     begin(permitName(this.line.semaphore, permit), {
       signal: line.signal, onQueued,
       ...(label === undefined ? {} : { label }),
+      ...(maxHoldMs === undefined ? {} : { maxHoldMs }),
       ...(ifAvailable === true ? { ifAvailable } : {}),
       ...(waitMs === undefined ? {} : { waitMs: Math.max(0, this.askedMs + waitMs - time.nowMs()) }),
     }).then(

@@ -21,7 +21,7 @@ export interface RequestArguments<T> {
 
 /**
  * @throws TypeError for arguments of a wrong type, DOMException `NotSupportedError` for a reserved name and for
- * options that exclude each other, LockError `config` for a name or a `waitMs` that is too long
+ * options that exclude each other, LockError `config` for a name, a `waitMs` or a `maxHoldMs` that cannot be
  */
 export function readRequest<T>(name: unknown, second: unknown, third: unknown): RequestArguments<T> {
   const isShort = third === undefined && typeof second === 'function';
@@ -44,7 +44,7 @@ function readOptions(value: unknown): LockOptions {
     throw new TypeError(`the options of a request are an object, not ${shown(value)}`);
   }
   const members = value as Record<string, unknown>;
-  const { ifAvailable, mode, signal, steal, label, waitMs } = members;
+  const { ifAvailable, mode, signal, steal, label, waitMs, maxHoldMs } = members;
   if (signal !== undefined && !isAbortSignal(signal)) throw new TypeError(`signal is an AbortSignal, not ${shown(signal)}`);
   return {
     ...(ifAvailable ? { ifAvailable: true } : {}),
@@ -53,6 +53,7 @@ function readOptions(value: unknown): LockOptions {
     ...(steal ? { steal: true } : {}),
     ...(label === undefined ? {} : { label: domString(label) }),
     ...(waitMs === undefined ? {} : { waitMs: waitMs as number }),
+    ...(maxHoldMs === undefined ? {} : { maxHoldMs: maxHoldMs as number }),
   };
 }
 
@@ -84,13 +85,16 @@ export function nameFault(name: unknown): Error | null {
 /** What no method allows. */
 export function optionsFault(options: AcquireOptions): Error | null {
   if (!isObject(options)) return new TypeError(`the options of a request are an object, such as { waitMs: 10_000 }, not ${shown(options)}`);
-  const { mode, waitMs, steal, signal } = options;
+  const { mode, waitMs, maxHoldMs, steal, signal } = options;
   if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
     return new TypeError(`mode is 'exclusive' or 'shared', not ${shown(mode)}`);
   }
   if (signal !== undefined && !isAbortSignal(signal)) return new TypeError(`signal is an AbortSignal, not ${shown(signal)}`);
   if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
     return new LockError('config', `waitMs is a number of milliseconds from 0 to ${WAIT_MS_MAX}, not ${shown(waitMs)}`);
+  }
+  if (maxHoldMs !== undefined && !(typeof maxHoldMs === 'number' && maxHoldMs >= 1 && maxHoldMs <= WAIT_MS_MAX)) {
+    return new LockError('config', `maxHoldMs is a number of milliseconds from 1 to ${WAIT_MS_MAX}, not ${shown(maxHoldMs)}`);
   }
   return steal === true && mode === 'shared' ? notSupported('only an exclusive lock can be stolen') : null;
 }

@@ -46,7 +46,7 @@ export class CountingSemaphore implements Semaphore {
     return permit;
   }
 
-  async tryAcquire(options: Pick<SemaphoreOptions, 'label'> = {}): Promise<ManagedPermit | null> {
+  async tryAcquire(options: Pick<SemaphoreOptions, 'maxHoldMs' | 'label'> = {}): Promise<ManagedPermit | null> {
     const fault = optionsFault(options);
     if (fault !== null) throw fault;
     try {

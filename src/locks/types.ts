@@ -37,6 +37,14 @@ export interface AcquireOptions {
    */
   readonly waitMs?: number;
   /**
+   * For how many milliseconds the lock may be held, at least 1, counted from its grant. Default: as long as its lease is renewed.
+   * It is for a holder that lives but hangs. `validForMs()` never goes beyond. Then the lock ends as one that is lost does, with
+   * the code `expired`: its signal aborts, `request` rejects, and others can have the lock even if the callback still runs.
+   * A resource that checks the token refuses what it writes late. A client counts from the last sign of life that its node had
+   * heard before the grant. So its hold may end sooner by a fifth of `maxHoldMs`, or by a fiftieth of the lease if that is more.
+   */
+  readonly maxHoldMs?: number;
+  /**
    * Take the lock from its holder, on any node, before all who wait. The holder hears of it by its `signal`. A holder
    * in the process of a node has lost the lock at that moment. A client gives it back when its `request` rejects, which
    * is at once, or by `release` after `acquire`. If it does not, or cannot be reached, the lock ends with its lease.
@@ -69,7 +77,7 @@ export interface Lock {
    */
   readonly token: Token;
   /**
-   * Aborts as soon as this process knows that the lock is lost, with a LockError (`lost`, `stolen` or `closed`) as its reason.
+   * Aborts as soon as this process knows that the lock is lost, with a LockError (`lost`, `expired`, `stolen` or `closed`) as its reason.
    * Reading `aborted`, `reason` or `throwIfAborted()` looks at the clock: after a long computation it says in the same turn
    * that the lock has run out. A signal derived from it, as by `AbortSignal.any`, says so when the event loop turns.
    */
@@ -157,7 +165,7 @@ export interface Semaphore {
   /** Resolves when one of the permits is held. Rejects as `LockManager.acquire` does. */
   acquire(options?: SemaphoreOptions): Promise<HeldPermit>;
   /** Resolves to a permit if one is free, else to null. */
-  tryAcquire(options?: Pick<SemaphoreOptions, 'label'>): Promise<HeldPermit | null>;
+  tryAcquire(options?: Pick<SemaphoreOptions, 'maxHoldMs' | 'label'>): Promise<HeldPermit | null>;
   /** Run `callback` while holding a permit; resolves or rejects as `LockManager.request` does. */
   request<T>(callback: (permit: Permit) => T): Promise<Awaited<T>>;
   /** The same with options. */
@@ -167,7 +175,7 @@ export interface Semaphore {
 }
 
 /** The options of a lock that a permit has too. A permit is neither shared nor stolen. */
-export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'label'>;
+export type SemaphoreOptions = Pick<AcquireOptions, 'signal' | 'waitMs' | 'maxHoldMs' | 'label'>;
 
 /** The options of `Semaphore.request`. */
 export type SemaphoreRequestOptions = SemaphoreOptions & Pick<LockOptions, 'ifAvailable'>;
@@ -276,7 +284,7 @@ export interface LockManager {
    * each other and names that start with `-`, `AbortError` when the lock is stolen), with the signal's
    * reason when aborted before the grant, and with a LockError `timeout`, `no-quorum` or `closed` when
    * the lock is not granted. When the lock is lost while the callback runs, `request` rejects at once with a
-   * LockError `lost`, and `lock.signal` aborts: the callback must stop by itself. When this process was busy or frozen
+   * LockError `lost` (or `expired`, by `maxHoldMs`), and `lock.signal` aborts: the callback must stop by itself. When this process was busy or frozen
    * until the lock had run out, `request` rejects with `lost` too, and never starts the callback.
    */
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
@@ -296,10 +304,10 @@ export interface LockManager {
   /** Resolves when the lock is held; the caller releases it. Rejects as `request` does. */
   acquire(name: string, options?: AcquireOptions): Promise<HeldLock>;
   /** Resolves to the lock if it is free, else to null. */
-  tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode' | 'label'>): Promise<HeldLock | null>;
+  tryAcquire(name: string, options?: Pick<AcquireOptions, 'mode' | 'maxHoldMs' | 'label'>): Promise<HeldLock | null>;
   /**
    * Takes all of these locks, or none. It takes them in the order of their names, so that callers cannot block each
-   * other for ever. `waitMs` counts for all of them together. Rejects as `acquire` does, and when one of them is lost
+   * other for ever. `waitMs` counts for all of them together, `maxHoldMs` for each from its own grant. Rejects as `acquire` does, and when one of them is lost
    * while it waits for the others.
    */
   acquireAll(names: Iterable<string>, options?: AcquireOptions): Promise<HeldLocks>;

@@ -78,7 +78,7 @@ export class ServedHold {
     const fault = optionsFault(message, mode);
     if (fault !== null) return this.refuse(fault);
     const { name } = read;
-    const { waitMs, steal, ifAvailable, pings, sentAtMs } = message;
+    const { waitMs, steal, ifAvailable, pings, sentAtMs, maxHoldMs } = message;
     this.step({ kind: 'asked', nowMs: performance.now(), sentAtMs, pings });
     this.locks
       .begin(name, {
@@ -86,6 +86,7 @@ export class ServedHold {
         label: message.label,
         signal: this.giveUp.signal,
         ...(waitMs === undefined ? {} : { waitMs }),
+        ...(maxHoldMs === undefined ? {} : { maxHoldMs }),
       }, this.clientId)
       .then((lock) => this.onGranted(lock), (reason: unknown) => this.step({ kind: 'refused', reason }));
     // Not for a lock that is free: it is held before the event loop turns.
@@ -223,9 +224,10 @@ function isPermit(name: LockName): boolean {
 }
 
 /** What is wrong with how a client asks for a lock; or null. */
-function optionsFault({ steal, ifAvailable, waitMs }: AcquireMessage, mode: Mode): string | null {
+function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs }: AcquireMessage, mode: Mode): string | null {
   if (steal && mode === 'shared') return 'only an exclusive lock can be stolen';
   if (steal && ifAvailable) return 'steal and if_available exclude each other';
   if (waitMs !== undefined && waitMs > WAIT_MS_MAX) return `wait_ms is ${waitMs}, and at most ${WAIT_MS_MAX}; leave it out to wait as long as it takes`;
+  if (maxHoldMs !== undefined && !(maxHoldMs >= 1 && maxHoldMs <= WAIT_MS_MAX)) return `max_hold_ms is ${maxHoldMs}, and from 1 to ${WAIT_MS_MAX}; leave it out to hold the lock as long as it takes`;
   return null;
 }

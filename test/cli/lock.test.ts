@@ -48,6 +48,18 @@ describe('maekawa lock', () => {
     expect(program.errors).toBe('');
   });
 
+  test('--max-hold ends a command that hangs, says why, and others have the lock', async () => {
+    const program = lock('hangs', '--max-hold', '2s', ...HOLD);
+    expect(await program.ended).toBe(122);
+    expect(program.output).toBe('in\n');
+    expect(program.errors).toContain('the lock is held for as long as --max-hold allows; ending the command');
+    expect(await lock('hangs', '--wait', '20s', '--', 'true').ended).toBe(0);
+    const bare = lock('bare', '--max-hold', '300ms');
+    expect(await bare.ended).toBe(122);
+    expect(bare.errors).toContain('the lock "bare" was held for 300 ms');
+    expect(await lock('none', '--max-hold', '0s', '--', 'true').ended).toBe(64);
+  });
+
   test('standard input is passed on', async () => {
     const program = lock('stdin', '--', 'cat');
     program.child.stdin?.end('hello');

@@ -44,3 +44,12 @@ test('given back it is over, and nothing prolongs it', () => {
   lock.renewed(500);
   expect([lock.isOver, lock.isHeld, lock.validForMs(0)]).toEqual([true, false, 0]);
 });
+
+test('neither its grant nor any word makes it valid beyond the end that its holder asked for', () => {
+  expect(new HeldLock(900, 500).validForMs(0)).toBe(500);
+  const lock = new HeldLock(400, 500);
+  lock.renewed(900);
+  expect(lock.validForMs(0)).toBe(500);
+  expect(lock.told({ sentAtMs: 400, validForMs: 900 })).toBe(false);
+  expect([lock.validForMs(499), lock.runsOut(499), lock.runsOut(500)]).toEqual([1, false, true]);
+});

@@ -4,7 +4,7 @@ import type { HeldLock } from '../../src';
 import { BaseLockManager } from '../../src/locks/base';
 import { LockInHand } from '../../src/locks/managed-lock';
 import type { LockKeeper, ManagedLock, ManagerTime } from '../../src/locks/managed-lock';
-import type { LockManagerSnapshot } from '../../src/locks/types';
+import type { LockManagerSnapshot, LockOptions } from '../../src/locks/types';
 import * as turns from '../../src/runtime/turns';
 
 /** Its time passes when the test says so, and no timer ever fires: the event loop is busy. */
@@ -12,16 +12,19 @@ class BusyManager extends BaseLockManager {
   atMs = 0;
   readonly locks: LockInHand[] = [];
   readonly givenBack: { readonly name: string; readonly wasHeld: boolean }[] = [];
+  readonly expired: string[] = [];
   protected override readonly time: ManagerTime = { nowMs: () => this.atMs, schedule: () => () => undefined };
 
-  protected override begin(name: string): Promise<ManagedLock> {
+  protected override begin(name: string, { maxHoldMs }: LockOptions): Promise<ManagedLock> {
     const keeper: LockKeeper = {
       nowMs: () => this.atMs,
       givenBack: (wasHeld) => this.givenBack.push({ name, wasHeld }),
       ranOut: () => new LockError('lost', `${name} ran out`, { definite: false }),
+      expired: () => this.expired.push(name),
       untilTold: () => Promise.resolve(),
     };
-    const lock = new LockInHand(keeper, name, 'exclusive', 7, this.atMs + 1_000);
+    const limit = maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: this.atMs + maxHoldMs, slackMs: 10 };
+    const lock = new LockInHand(keeper, name, 'exclusive', 7, this.atMs + 1_000, limit);
     this.locks.push(lock);
     return Promise.resolve(lock);
   }
@@ -126,4 +129,48 @@ test('lost first and released then: whoever keeps it hears that, and the token s
   lock.release();
   expect(manager.givenBack).toEqual([{ name: 'stock', wasHeld: false }]);
   expect(lock.token).toBe(7);
+});
+
+describe('a limit to the hold', () => {
+  const MAX_HOLD = { maxHoldMs: 400 };
+
+  test.each<[string, () => Promise<{ readonly signal: AbortSignal; validForMs(): number }>]>([
+    ['a lock', () => manager.acquire('stock', MAX_HOLD)],
+    ['one that was free', async () => (await manager.tryAcquire('stock', MAX_HOLD)) ?? Promise.reject(new Error('not free'))],
+    ['several locks', () => manager.acquireAll(['stock', 'tools'], MAX_HOLD)],
+    ['a permit', () => manager.semaphore('seats', 2).acquire(MAX_HOLD)],
+  ])('ends %s in the turn in which it is reached, and no renewal prolongs it', async (_what, acquire) => {
+    const held = await acquire();
+    expect(held.validForMs()).toBe(400);
+    manager.atMs = 300;
+    for (const lock of manager.locks) lock.renewed(5_000);
+    for (const lock of manager.locks) lock.told({ sentAtMs: 300, validForMs: 5_000 });
+    expect([held.validForMs(), held.signal.aborted]).toEqual([100, false]);
+    manager.atMs = 400;
+    expect(held.signal.reason).toMatchObject({ code: 'expired', definite: false });
+    expect(held.validForMs()).toBe(0);
+    expect(manager.expired).toContain(manager.locks[0]?.name);
+  });
+
+  test('what ran out well before was not renewed; what ran out a moment before was cut short by it', async () => {
+    await Promise.all(['a', 'b'].map((name) => manager.acquire(name, MAX_HOLD)));
+    manager.atMs = 389;
+    manager.locks[0]?.renewed(389);
+    expect(manager.locks[0]?.signal.reason).toMatchObject({ code: 'lost' });
+    manager.atMs = 391;
+    manager.locks[1]?.renewed(391);
+    expect(manager.locks[1]?.signal.reason).toMatchObject({ code: 'expired' });
+  });
+
+  test('the keeper hears of it after whoever uses the lock, and not when that has given it back within', async () => {
+    const [, giver] = await Promise.all(['a', 'b'].map((name) => manager.acquire(name, MAX_HOLD)));
+    const heard: string[] = [];
+    manager.locks[0]?.signal.addEventListener('abort', () => heard.push(`told, then ${JSON.stringify(manager.expired)}`));
+    giver?.signal.addEventListener('abort', () => void giver.release());
+    manager.atMs = 400;
+    for (const lock of manager.locks) lock.look();
+    expect(heard).toEqual(['told, then []']);
+    expect(manager.expired).toEqual(['a']);
+    expect(manager.givenBack).toEqual([{ name: 'b', wasHeld: false }]);
+  });
 });
