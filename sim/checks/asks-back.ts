@@ -24,9 +24,10 @@ export class AsksBack implements Witness {
   sent(from: number, _to: number, lock: number, message: Message): void {
     if (message.kind !== 'inquire') return;
     const askedFor = this.askedFor.of(from, lock);
-    if (askedFor.size > GRANTS_REMEMBERED) askedFor.clear();
     const before = askedFor.get(message.grant);
     if (before === undefined || hasPriority(message.contender, before)) askedFor.set(message.grant, message.contender);
+    // The lowest number goes, and never one of which this very step speaks.
+    if (askedFor.size > GRANTS_REMEMBERED) askedFor.delete(Math.min(...askedFor.keys()));
   }
 
   stepped(machine: number, event: Event): void {

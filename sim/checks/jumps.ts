@@ -52,8 +52,8 @@ export class JumpsWhenNotTold implements Witness {
     } else if (message.kind === 'release') {
       for (const [number, lent] of votes.lent) if (lent.to === from && lent.timestamp === message.timestamp) votes.lent.delete(number);
       if (!this.scene.isHeldBack(to)) return;
-      if (votes.over.size > REMEMBERED) votes.over.clear();
       votes.over.add(message.timestamp);
+      if (votes.over.size > REMEMBERED) votes.over.delete(Math.min(...votes.over));
     }
   }
 

@@ -54,7 +54,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'sends-above-ceiling',
     what: 'messages do not wait for the ceiling to be on disk',
-    changes: [node('if (message.clock > this.clock.ceiling && this.memory.isKnown) {', 'if (message.clock < 0) {')],
+    changes: [node('if (message.clock > this.clock.ceiling && this.memory.isKnown && !this.isOnlyItsOwn(to, message)) {', 'if (message.clock < 0) {')],
     caughtBy: ['ceiling-holds'],
   },
   {
@@ -71,8 +71,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'own-votes-above-ceiling',
-    what: 'what a node tells itself does not wait for the ceiling',
-    changes: [node('if (message.clock > this.clock.ceiling && this.memory.isKnown) {', 'if (to !== this.settings.self && message.clock > this.clock.ceiling && this.memory.isKnown) {')],
+    what: 'the votes that a node lends itself do not wait for the ceiling',
+    changes: [node("return to === this.settings.self && message.kind !== 'grant';", 'return to === this.settings.self;')],
     caughtBy: TOKEN_FALLS,
     // A node that is a quorum by itself.
     hunt: { nodes: 1, faults: { crash: 15, wall: 1, disk: 0.2 } },

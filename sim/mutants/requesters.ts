@@ -134,6 +134,12 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     hunt: { profile: 'calm' },
   },
   {
+    name: 'asks-thieves-again-and-again',
+    what: 'a holder asks the node of a thief whenever it hears of that thief',
+    changes: [requester('if (timestamp <= (phase.thievesHeardOf.get(node) ?? -Infinity)) return;', '')],
+    caughtBy: ['progress'],
+  },
+  {
     name: 'theft-refused-at-home',
     what: 'a caller that steals waits until those inside at its own node leave',
     changes: [requester('this.takeAway(phase, { node: this.context.settings.self, caller: caller.id });\n    }\n    line.unshift', '}\n    line.unshift')],

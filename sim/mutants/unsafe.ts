@@ -91,8 +91,8 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 3. It is exempt before it joins only. After that its first ceilings are being written (slow disk), it lends votes with clocks
     // above them and crashes: the next life remembers a ceiling below numbers that are in use, and asks nobody.
     changes: [node(
-      'if (message.clock > this.clock.ceiling && this.memory.isKnown) {',
-      'if (message.clock > this.clock.ceiling && (this.birth.firstStart || this.birth.ceilingOnDisk > 0)) {',
+      'if (message.clock > this.clock.ceiling && this.memory.isKnown &&',
+      'if (message.clock > this.clock.ceiling && (this.birth.firstStart || this.birth.ceilingOnDisk > 0) &&',
     )],
     caughtBy: ['ceiling-holds', 'grant-rises', 'token-covered', 'jumps', 'token-rises', 'new-life'],
   },

@@ -322,10 +322,9 @@ class CoreNode implements Context, LockNode {
   }
 
   send(to: NodeId, message: Message): void {
-    // To itself too: a vote of its own above the ceiling would allow a token that it forgets in a crash.
     // Clocks only rise, so nothing overtakes what is held back.
     // What a node says that does not take part yet allows nobody anything.
-    if (message.clock > this.clock.ceiling && this.memory.isKnown) {
+    if (message.clock > this.clock.ceiling && this.memory.isKnown && !this.isOnlyItsOwn(to, message)) {
       this.heldBackSinceMs ??= this.nowMs;
       if (this.heldBack.length < (this.settings.heldBackMax ?? DEFAULT_HELD_BACK_MAX)) this.heldBack.push({ to, message });
     } else if (to === this.settings.self) {
@@ -333,6 +332,14 @@ class CoreNode implements Context, LockNode {
     } else {
       this.effects.push({ kind: 'send', to, message });
     }
+  }
+
+  /**
+   * A vote of its own above the ceiling would allow a token that the node forgets in a crash. All else that it tells itself allows nothing:
+   * it comes at once and is never lost, so the arbiter knows of this node's own requests what is so.
+   */
+  private isOnlyItsOwn(to: NodeId, message: Message): boolean {
+    return to === this.settings.self && message.kind !== 'grant';
   }
 
   thiefOf(lock: LockName): RequestId | null {

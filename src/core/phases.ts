@@ -67,6 +67,8 @@ export interface Held extends Entry {
   /** Since when. */
   readonly sinceMs: number;
   readonly inside: Holder[];
+  /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
+  readonly thievesHeardOf: Map<NodeId, LamportTime>;
 }
 
 /** Nobody is inside, and the grants are kept. */

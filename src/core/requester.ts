@@ -285,7 +285,7 @@ export class Requester implements HasDeadline {
       case 'held':
         // Noted: the lock will be released for real. One that stole it before has lost it by now.
         if (message.contender.claim !== 'steals') return this.spread(phase);
-        if (!this.isConfirmed(from, phase, message)) return this.askThief(phase, message.contender.request.node);
+        if (!this.isConfirmed(from, phase, message)) return this.askThief(phase, message.contender.request);
         this.takeAway(phase, { node: message.contender.request.node });
         return this.joinOrAdvance();
       case 'retained':
@@ -313,9 +313,12 @@ export class Requester implements HasDeadline {
     return from === contender.request.node && sentAtMs >= sinceMs;
   }
 
-  private askThief(phase: Held, node: NodeId): void {
+  private askThief(phase: Held, { node, timestamp }: RequestId): void {
     // Of this node's own thieves it knows by itself.
     if (node === this.context.settings.self) return;
+    // Once, for the node's answer may be hearsay of another thief. From then on its node gets each repeat, should that Request be lost.
+    if (timestamp <= (phase.thievesHeardOf.get(node) ?? -Infinity)) return;
+    phase.thievesHeardOf.set(node, timestamp);
     if (!phase.request.asked.includes(node)) phase.request.asked.push(node);
     ask(this.context, node, this.lock, phase);
   }
@@ -428,7 +431,7 @@ export class Requester implements HasDeadline {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [] };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: new Map() };
     this.phase = phase;
     this.letIn(phase);
     return phase;

@@ -1,7 +1,8 @@
 /** A request that steals: before all others, and a holder gives the lock up (protocol.md section 12). */
-import { LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
+import { CEILING_BLOCK, LEASE_MS, RETRY_MS, TestNode, asking, grant, grantNumber, holding, inquire, release, request, retaining, yieldOf } from './harness';
+import type { Claim, RequestId } from '../../src/core';
 
-const THIEF = { timestamp: 9999, node: 'n4', claim: 'steals' } as const;
+const THIEF: RequestId & { readonly claim: Claim } = { timestamp: 9999, node: 'n4', claim: 'steals' };
 
 describe('steal: the arbiter', () => {
   test('steal: the arbiter queues it before all that do not, however old', () => {
@@ -106,6 +107,27 @@ describe('steal: the requester', () => {
     expect(n1.receives('n5', asks).sentOf('inquire')).toEqual([]);
     n1.release(1);
     expect(n1.receives('n5', asks).sentOf('inquire')).toEqual([]);
+  });
+
+  test('steal: a holder asks the node of a thief once (two nodes that each knew of a thief of the other had kept it asking)', () => {
+    const { n1, timestamp } = holding();
+    const asked = (from: string, thief: typeof THIEF): string[] => n1.receives(from, inquire(timestamp, 500, thief)).sentOf('request').map(({ to }) => to);
+    const other = { ...THIEF, node: 'n2' };
+    expect([asked('n2', THIEF), asked('n4', other), asked('n2', THIEF), asked('n4', other)]).toEqual([['n4'], ['n2'], [], []]);
+    // Should that be lost, a repeat goes there too; and a newer thief is another one.
+    expect(n1.advance(RETRY_MS).sentOf('request').map(({ to }) => to)).toEqual(['n2', 'n3', 'n4']);
+    expect(asked('n2', { ...THIEF, timestamp: 10_005 })).toEqual(['n4']);
+  });
+
+  test('steal: a node whose disk takes nothing orders no theft for a thief that gave up (the Release was lost for want of room)', () => {
+    const n1 = new TestNode({ diskIsStuck: true, heldBackMax: 3 });
+    n1.receives('n2', request(90));
+    n1.event({ kind: 'ceilingReserved', ceiling: n1.clock });
+    n1.steal(1); // Three Requests are held back, and there is no room for more.
+    n1.release(1);
+    n1.event({ kind: 'ceilingReserved', ceiling: n1.clock + CEILING_BLOCK });
+    expect(n1.view()?.queue).toEqual([]);
+    expect(n1.receives('n2', request(90, { claim: 'holds' })).sent()).toMatchObject([{ to: 'n2', kind: 'grant' }]);
   });
 
   test('steal: every reader inside loses the lock', () => {

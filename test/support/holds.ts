@@ -2,9 +2,12 @@
 import { relative } from 'node:path';
 import fc from 'fast-check';
 
+/** `endOnFailure`: report what failed as it was drawn, where making it smaller would take minutes. */
+type More = Pick<fc.Parameters, 'endOnFailure'>;
+
 /** Every run draws a new seed, unless the environment names one. */
-export function holds<Values>(property: fc.IProperty<Values>, runs = 200): void {
-  fc.assert(property, replayable<Values>(runs));
+export function holds<Values>(property: fc.IProperty<Values>, runs = 200, more: More = {}): void {
+  fc.assert(property, { ...replayable<Values>(runs), ...more });
 }
 
 /** As `holds`, for properties that take turns with others. */
@@ -21,7 +24,7 @@ function replayable<Values>(runs: number): fc.Parameters<Values> {
     reporter: (details) => {
       if (!details.failed) return;
       const replay = `SEED=${seed} npx jest ${relative(process.cwd(), testPath)} -t '${currentTestName.replace(/[^\w :,-]/g, '.')}'`;
-      throw new Error(`${fc.defaultReportMessage(details)}\n\nReplay with: ${replay}`);
+      throw new Error(`Replay with: ${replay}\n\n${fc.defaultReportMessage(details)}`);
     },
   };
 }
