@@ -17,7 +17,7 @@ export interface Line {
 }
 
 /** Written by npm, the build, Jest, API Extractor and TypeDoc; the last copies what the README links to. */
-const GENERATED: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', join('docs', 'api'), join('docs', 'reference')]);
+const GENERATED: ReadonlySet<string> = new Set(['node_modules', join('bench', 'peers', 'node_modules'), 'dist', 'coverage', join('docs', 'api'), join('docs', 'reference')]);
 
 /** All of the repository, relative to its root. */
 export function markdownFiles(folder = ''): string[] {

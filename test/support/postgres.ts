@@ -2,23 +2,16 @@
  * A PostgreSQL of the test's own: in a directory that is removed again, reached through a socket in it,
  * owned by a user without rights. Machines without PostgreSQL skip the tests that need one.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { ownerForPostgres } from '../../bench/peers/servers/postgres';
 import { until } from './processes';
 
-/** Where Debian keeps the programs of each version. */
-const DEBIAN = '/usr/lib/postgresql';
-
-/** The folder of its programs, or null when this machine has none. `POSTGRES_BIN` names another. */
-export function findPostgres(): string | null {
-  const debian = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin')) : [];
-  const candidates = [process.env['POSTGRES_BIN'] ?? [], ...debian, ...(process.env['PATH'] ?? '').split(':')].flat();
-  return candidates.find((folder) => ['initdb', 'postgres'].every((program) => existsSync(join(folder, program)))) ?? null;
-}
+export { postgresPrograms as findPostgres } from '../../bench/peers/servers/postgres';
 
 export class PostgresServer {
   private constructor(
@@ -29,7 +22,7 @@ export class PostgresServer {
 
   static async start(programs: string): Promise<PostgresServer> {
     const directory = mkdtempSync(join(tmpdir(), 'maekawa-postgres-'));
-    const owner = ownerOf(directory);
+    const owner = ownerForPostgres(directory);
     const data = join(directory, 'data');
     execFileSync(join(programs, 'initdb'), ['-D', data, '-U', 'test', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { ...owner, cwd: directory, stdio: 'pipe' });
     const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off', 'max_connections=50'];
@@ -63,13 +56,4 @@ export class PostgresServer {
       await client.end().catch(() => undefined);
     }
   }
-}
-
-/** PostgreSQL refuses to run as root. */
-function ownerOf(directory: string): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
-  const id = (what: '-u' | '-g'): number => Number(spawnSync('id', [what, 'postgres'], { encoding: 'utf8' }).stdout.trim() || 65_534);
-  const owner = { uid: id('-u'), gid: id('-g') };
-  chownSync(directory, owner.uid, owner.gid);
-  return owner;
 }
