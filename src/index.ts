@@ -12,7 +12,7 @@ export type {
   CallersStatus, LockStatus, MessageCounts, MessageKind, NodeState, NodeStatus, RequestStatus, VoteStatus, WaitingStatus,
 } from './locks/status';
 export type {
-  AcquireOptions, BareAbortSignal, CampaignOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, HeldPermit, HeldTerm, Leader, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions,
+  AcquireOptions, BareAbortSignal, CampaignOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, HeldPermit, HeldTerm, Leader, Lock, LockInfo, LockManager, LockManagerSnapshot, LockOptions, OnceOptions, OnceOutcome,
   Permit, PlatformAbortSignal, QueryOptions, Semaphore, SemaphoreOptions, SemaphoreRequestOptions, Term,
 } from './locks/types';
 export { connect } from './client/connect';

@@ -23,7 +23,8 @@ export function isAbout(lockName: string, name: string): boolean {
 
 /** `held by n1/3 (deploy 7) for 12 s; 2 others wait`; empty when nothing is known. */
 export function describeUse(held: readonly LockInfo[], othersWaiting: number): string {
-  const holders = held.map((lock) => `${holderTitle(lock)} for ${formatDuration(lock.forMs)}`).join(', ');
+  const since = ({ forMs, keptForMs }: LockInfo): string => (keptForMs === undefined ? `for ${formatDuration(forMs)}` : `(done, kept for ${formatDuration(keptForMs)} more)`);
+  const holders = held.map((lock) => `${holderTitle(lock)} ${since(lock)}`).join(', ');
   const waiting = othersWaiting === 0 ? '' : othersWaiting === 1 ? '1 other waits' : `${othersWaiting} others wait`;
   return [...(holders === '' ? [] : [`held by ${holders}`]), ...(waiting === '' ? [] : [waiting])].join('; ');
 }

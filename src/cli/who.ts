@@ -26,6 +26,7 @@ export function whoCommand(): Command {
   return withManual(command, {
     description: [
       'Asks every node of the configuration. It names the nodes that do not answer; locks held through them are not shown.',
+      'A lock that is done and kept, by `maekawa lock --at-least` or by `once` of the library, shows for how much longer.',
       'A client appears as the node that it asked and the number of its connection there: n1/3. A caller in the process of a node appears as the id of that node. NAME is what it calls itself; by default user, host and process id, as in deploy@web-1 pid 4711.',
     ],
     exitCodes: [['failed', 'nobody is known to hold it'], 'usage', ['unreachable', 'no node answers'], 'protocol'],
@@ -55,7 +56,7 @@ function describe(name: string | undefined, { held, pending, unanswered }: Inven
   const showsLock = name === undefined || [...held, ...pending].some((lock) => lock.name !== name);
   const row = (state: string) => (lock: LockInfo): string[] => [
     ...(showsLock ? [lockTitle(lock.name)] : []),
-    lock.clientId, state, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), lock.label ?? '',
+    lock.clientId, lock.keptForMs === undefined ? state : `done, kept for ${formatDuration(lock.keptForMs)}`, lock.mode, formatDuration(lock.forMs), lock.token === undefined ? '' : String(lock.token), lock.label ?? '',
   ];
   const rows = [...held.map(row('holds')), ...pending.map(row('waits'))];
   if (showsLock) rows.sort(([a = ''], [b = '']) => (a < b ? -1 : Number(a > b)));

@@ -19,6 +19,8 @@ export interface AcquireMessage {
   readonly label: string;
   readonly ifAvailable: boolean;
   readonly maxHoldMs?: number;
+  /** Absent or 0: not held on. */
+  readonly atLeastMs?: number;
 }
 
 export type HoldRequest =
@@ -126,6 +128,7 @@ export interface LockInfoMessage {
   readonly label: string;
   readonly token: number;
   readonly forMs: number;
+  readonly keptForMs: number;
 }
 
 export interface WatchRequest {

@@ -115,11 +115,11 @@ export function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
 
-export function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs }: LockInfo): LockInfoMessage {
-  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label: wellFormed(label), token, forMs };
+export function lockInfoMessage({ name, mode, clientId, label = '', token = 0, forMs, keptForMs = 0 }: LockInfo): LockInfoMessage {
+  return { lock: lockBytes(name), mode: wireMode(mode), clientId, label: wellFormed(label), token, forMs, keptForMs };
 }
 
-export function lockInfoOf({ lock, mode, clientId, label, token, forMs }: LockInfoMessage): LockInfo {
+export function lockInfoOf({ lock, mode, clientId, label, token, forMs, keptForMs }: LockInfoMessage): LockInfo {
   return {
     name: lockNameOf(lock),
     mode: modeOf(mode) ?? 'exclusive', // who holds it: a mode that is new to us shuts us out
@@ -127,6 +127,7 @@ export function lockInfoOf({ lock, mode, clientId, label, token, forMs }: LockIn
     ...(label === '' ? {} : { label }),
     ...(token === 0 ? {} : { token }),
     forMs,
+    ...(keptForMs === 0 ? {} : { keptForMs }),
   };
 }
 

@@ -13,7 +13,7 @@ import { onAbort } from '../locks/abort';
 import { processLabel } from '../locks/holder-title';
 import { LockInHand, expiredError } from '../locks/managed-lock';
 import type { HoldLimit, LockKeeper, ManagedLock } from '../locks/managed-lock';
-import type { LockOptions } from '../locks/types';
+import type { BeginOptions } from '../locks/base';
 import { visible } from '../visible';
 
 /** How many signs of life go out in each lease: by so much of it this process counts more cautiously than the node. */
@@ -31,7 +31,7 @@ const EXPIRED_SHARE = 0.1;
 /** How long nodes may take to notice that this process is done. */
 export const CLOSE_MS = 500;
 
-export interface RemoteOptions extends LockOptions {
+export interface RemoteOptions extends BeginOptions {
   /** Called when the lock is not free. `ahead` names the holders and those who stand before in line, as far as the asked node knows: other nodes, and its own clients. */
   readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
 }
@@ -108,6 +108,7 @@ export class RemoteRequest implements LockKeeper {
         pings: true,
         sentAtMs: connection.nowMs(),
         ifAvailable: options.ifAvailable === true,
+        ...(options.atLeastMs === undefined ? {} : { atLeastMs: Math.ceil(options.atLeastMs) }),
         ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
         ...(options.maxHoldMs === undefined ? {} : { maxHoldMs: Math.floor(options.maxHoldMs) }),
       },
@@ -129,6 +130,11 @@ export class RemoteRequest implements LockKeeper {
   }
 
   givenBack(): void {
+    this.finish();
+  }
+
+  /** Its node holds it on: it was told so when the lock was asked for. */
+  keptOn(): void {
     this.finish();
   }
 

@@ -16,6 +16,9 @@
  *
  * In a session the client gives back by a word of its own (`released`: over at once, in each state), and may come back after
  * its stream broke (`returned`): then what waits keeps its place, and what is kept is held, or ended, as before.
+ *
+ * A lock of which the client was told, and which it asked to be held for some time at least (`atLeastMs`), comes to `done` where
+ * it would be given back before, from each state: nobody uses it, and it is given back at that time. One that is taken is not.
  * Source: protocol.md section 15.
  */
 import { assertNever } from './invariants';
@@ -44,8 +47,8 @@ export type ServedLockEvent<Reason> =
   | { readonly kind: 'askedInSession'; readonly heard: Heard }
   /** A sign of life. */
   | { readonly kind: 'heard'; readonly nowMs: number; readonly sentAtMs: number }
-  /** The node holds the lock for it. */
-  | { readonly kind: 'granted'; readonly nowMs: number }
+  /** The node holds the lock for it. `atLeastMs`: and holds it on for so long once this was told, however soon the client is done or gone. */
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly atLeastMs?: number }
   /** The lock is valid for so long from now on, and this can be told. */
   | { readonly kind: 'valid'; readonly nowMs: number; readonly validForMs: number }
   /** It is valid for longer, but the client reads nothing of what it is told. */
@@ -88,6 +91,8 @@ export type ServedLockEffect<Reason> =
   /** Ask for the lock no longer. */
   | { readonly kind: 'giveUp' }
   | { readonly kind: 'giveBack' }
+  /** Nobody uses it any more, and it is held on until then (`atLeastMs`). */
+  | { readonly kind: 'keepOn'; readonly untilMs: number }
   | { readonly kind: 'endStream' }
   /** Nothing more comes of it. */
   | { readonly kind: 'over' }
@@ -112,6 +117,8 @@ type State<Reason> =
   | { readonly kind: 'closing'; readonly keepUntilMs: number }
   /** The way to the client broke, and it may not know yet. `taken`: the lock was lost, stolen or recalled, which it has not been told. */
   | { readonly kind: 'kept'; readonly keepUntilMs: number; readonly toldUntilMs: number | null; readonly taken: { readonly reason: Reason } | null }
+  /** The client is done or gone, and the lock is held on as it asked. */
+  | { readonly kind: 'done'; readonly keepUntilMs: number }
   | { readonly kind: 'over' };
 
 type Effects<Reason> = readonly ServedLockEffect<Reason>[];
@@ -132,6 +139,9 @@ export class ServedLock<Reason> {
   private state: State<Reason> = NEW;
   private heard: Heard = NEVER;
   private hearing: Hearing = 'plain';
+  private atLeastMs = 0;
+  /** Until when the lock is held on when the client is done before; null when it is not. */
+  private atLeastUntilMs: number | null = null;
 
   constructor(private readonly settings: ServedLockSettings) {}
 
@@ -139,10 +149,10 @@ export class ServedLock<Reason> {
     return this.state.kind;
   }
 
-  /** Whether the client may still use the lock: then nobody else may have it. */
+  /** Whether nobody else may have the lock: the client may still use it, or it is held on. */
   get isInUse(): boolean {
     const { kind } = this.state;
-    return kind === 'held' || kind === 'ended' || kind === 'closing' || kind === 'kept';
+    return kind === 'held' || kind === 'ended' || kind === 'closing' || kind === 'kept' || kind === 'done';
   }
 
   /** Until when, in the node's time, the client may think that it holds the lock; null when it was told nothing, or of its end. */
@@ -162,16 +172,18 @@ export class ServedLock<Reason> {
         this.heard = { sentAtMs: event.sentAtMs, atMs: event.nowMs };
         return this.watchSilence();
       case 'granted':
-        return this.onGranted(event.nowMs);
+        return this.onGranted(event.nowMs, event.atLeastMs ?? 0);
       case 'valid':
         return this.promise(event.nowMs, event.validForMs);
       case 'unread':
         return this.onUnread(event.nowMs);
       case 'taken':
-        return this.onTaken(event.nowMs, event.reason);
+        this.atLeastUntilMs = null; // The node does not hold it any more, or another is to have it.
+        return this.state.kind === 'done' ? this.letGo() : this.onTaken(event.nowMs, event.reason);
       case 'refused':
         return this.end({ kind: 'reason', reason: event.reason });
       case 'stops':
+        // What is held on for nobody ends with its lease.
         if (this.isInUse) return this.onTaken(event.nowMs, event.reason);
         return this.end({ kind: 'reason', reason: event.reason });
       case 'closed':
@@ -179,7 +191,7 @@ export class ServedLock<Reason> {
       case 'releaseTold':
         return this.state.kind === 'closing' ? this.letGo() : NOTHING;
       case 'released':
-        return this.state.kind === 'over' ? NOTHING : this.letGo();
+        return this.state.kind === 'over' || this.state.kind === 'done' ? NOTHING : this.letGo();
       case 'broke':
         return this.onBroke(event.nowMs, event.mayReturn === true);
       case 'returned':
@@ -210,10 +222,11 @@ export class ServedLock<Reason> {
     return this.heard.atMs + this.settings.leaseMs + this.settings.marginMs;
   }
 
-  private onGranted(nowMs: number): Effects<Reason> {
+  private onGranted(nowMs: number, atLeastMs: number): Effects<Reason> {
     const { state } = this;
     if (state.kind !== 'waiting') return [{ kind: 'giveBack' }];
     this.state = UNTOLD;
+    this.atLeastMs = atLeastMs;
     // Others wait for it, and it may never come back: it has a moment.
     return state.awaySinceMs === null ? NOTHING : this.keep(state.awaySinceMs + UNTOLD_SHARE * this.settings.leaseMs, nowMs, null);
   }
@@ -226,6 +239,8 @@ export class ServedLock<Reason> {
     const { state } = this;
     if (state.kind !== 'held') return NOTHING;
     const { toldUntilMs } = state;
+    // Of a lock of which it never heard the client has not used anything.
+    if (toldUntilMs === null && this.atLeastMs > 0) this.atLeastUntilMs = nowMs + this.atLeastMs;
     const untilMs = (this.hearing === 'plain' ? nowMs : this.heard.atMs) + validForMs;
     if (toldUntilMs === null || untilMs > toldUntilMs) this.state = { kind: 'held', toldUntilMs: untilMs };
     return [{ kind: toldUntilMs === null ? 'tellHeld' : 'tellValid', validForMs, sentAtMs: this.heard.sentAtMs }];
@@ -276,6 +291,7 @@ export class ServedLock<Reason> {
         return [...this.letGo(), { kind: 'tellReleased' }];
       case 'closing':
       case 'kept': // It broke before: the client may not know yet.
+      case 'done':
       case 'over': // It was ended from here.
         return NOTHING;
       default:
@@ -300,6 +316,7 @@ export class ServedLock<Reason> {
       case 'new':
         return this.letGo();
       case 'kept':
+      case 'done':
       case 'over':
         return NOTHING;
       default:
@@ -332,6 +349,7 @@ export class ServedLock<Reason> {
       case 'new':
       case 'held':
       case 'closing':
+      case 'done':
       case 'over':
         return NOTHING;
       default:
@@ -353,6 +371,8 @@ export class ServedLock<Reason> {
       case 'kept':
         if (nowMs < state.keepUntilMs) return [{ kind: 'wake', atMs: state.keepUntilMs }];
         return state.kind === 'kept' ? this.letGo() : [...this.letGo(), { kind: 'endStream' }];
+      case 'done':
+        return nowMs < state.keepUntilMs ? [{ kind: 'wake', atMs: state.keepUntilMs }] : this.letGo();
       case 'new':
       case 'over':
         return NOTHING;
@@ -363,7 +383,7 @@ export class ServedLock<Reason> {
 
   /** The lock was not granted, or nobody is there to use it. */
   private end(cause: EndCause<Reason>): Effects<Reason> {
-    if (this.state.kind === 'over') return NOTHING;
+    if (this.state.kind === 'over' || this.state.kind === 'done') return NOTHING;
     const isAwaited = this.state.kind === 'new' || this.state.kind === 'waiting' || this.state.kind === 'held';
     return [...this.letGo(), ...(isAwaited ? [{ kind: 'tellEnded', cause } as const] : []), { kind: 'endStream' }];
   }
@@ -381,9 +401,19 @@ export class ServedLock<Reason> {
       case 'ended':
       case 'closing':
       case 'kept':
+        return this.keepOn();
+      case 'done':
         return OVER_AND_GIVE_BACK;
       default:
         return assertNever(kind);
     }
+  }
+
+  /** The client does not use it any more. */
+  private keepOn(): Effects<Reason> {
+    const keepUntilMs = this.atLeastUntilMs;
+    if (keepUntilMs === null) return OVER_AND_GIVE_BACK;
+    this.state = { kind: 'done', keepUntilMs };
+    return [{ kind: 'keepOn', untilMs: keepUntilMs }, { kind: 'wake', atMs: keepUntilMs }];
   }
 }

@@ -36,7 +36,8 @@ export type ServedSessionEvent<Ask, Reason> =
   | { readonly kind: 'frame'; readonly nowMs: number; readonly stream: number; readonly frame: Omit<ClientFrame<Ask>, 'hello'> }
   /** The stream is over, whoever ended it: a client that is done says so first. */
   | { readonly kind: 'broke'; readonly nowMs: number; readonly stream: number }
-  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token }
+  /** `atLeastMs`: the lock is held on for so long once this was told, however soon the client is done or gone. */
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly atLeastMs?: number }
   /** The lock is valid for so long from now on. */
   | { readonly kind: 'renewed'; readonly nowMs: number; readonly id: AskId; readonly validForMs: number }
   /** The lock was lost, stolen or recalled. */
@@ -56,6 +57,8 @@ export type ServedSessionEffect<Ask, Reason> =
   /** Ask for it no longer. */
   | { readonly kind: 'giveUp'; readonly id: AskId }
   | { readonly kind: 'giveBack'; readonly id: AskId }
+  /** Nobody uses it any more, and it is held on until then (`atLeastMs`). */
+  | { readonly kind: 'keepOn'; readonly id: AskId; readonly untilMs: number }
   /** Nothing more comes of this request. */
   | { readonly kind: 'over'; readonly id: AskId }
   | { readonly kind: 'send'; readonly stream: number; readonly frame: NodeFrame<SessionEndCause<Reason>> }
@@ -74,6 +77,8 @@ class Entry<Reason> {
   cause: SessionEndCause<Reason> | null = null;
   /** The client may have been told that it holds the lock. */
   isTold = false;
+  /** It is held on for nobody. */
+  isKeptOn = false;
 
   constructor(
     readonly id: AskId,
@@ -103,6 +108,8 @@ export class ServedSession<Ask, Reason> {
   /** A frame came since the last word about all locks. */
   private owesWord = false;
   private wordAtMs = -Infinity;
+  /** How many are held on for nobody: no client is missed for their sake. */
+  private keptOn = 0;
 
   constructor(private readonly settings: ServedLockSettings) {}
 
@@ -217,11 +224,11 @@ export class ServedSession<Ask, Reason> {
     return this.stepAll({ kind: 'broke', nowMs, mayReturn: true });
   }
 
-  private onGranted({ nowMs, id, token }: { readonly nowMs: number; readonly id: AskId; readonly token: Token }): Effects<Ask, Reason> {
+  private onGranted({ nowMs, id, token, atLeastMs = 0 }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
     const entry = this.entries.get(id);
     if (entry === undefined) return [{ kind: 'giveBack', id }];
     entry.token = token;
-    const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs }));
+    const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs, atLeastMs }));
     if (entry.lock.kind === 'held') this.say(entry, 'held');
     return effects;
   }
@@ -259,7 +266,7 @@ export class ServedSession<Ask, Reason> {
 
   /** Only who wants or holds something is missed when it is silent. While it is away, each of its locks knows for how long it is kept. */
   private get silentAtMs(): number {
-    return this.isAway || this.entries.size === 0 ? Infinity : this.heard.atMs + this.settings.leaseMs + this.settings.marginMs;
+    return this.isAway || this.entries.size === this.keptOn ? Infinity : this.heard.atMs + this.settings.leaseMs + this.settings.marginMs;
   }
 
   private stepAll(event: ServedLockEvent<Reason>): Effects<Ask, Reason> {
@@ -287,7 +294,14 @@ export class ServedSession<Ask, Reason> {
         case 'giveBack':
           effects.push({ kind: wish.kind, id });
           break;
+        case 'keepOn':
+          entry.isKeptOn = true;
+          this.keptOn++;
+          effects.push({ kind: 'keepOn', id, untilMs: wish.untilMs });
+          break;
         case 'over':
+          if (entry.isKeptOn) this.keptOn--;
+          entry.isKeptOn = false;
           this.deadlines.remove(entry);
           effects.push({ kind: 'over', id });
           break;

@@ -12,12 +12,17 @@ import type { Tell } from './latest';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
 import { PermitLine } from './permit-line';
-import { nameFault, optionsFault, readRequest } from './request-arguments';
+import { nameFault, onceFault, optionsFault, readRequest } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
   AcquireOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, Leader, Lock, LockManager, LockManagerSnapshot, LockOptions,
-  QueryOptions, Semaphore,
+  OnceOptions, OnceOutcome, QueryOptions, Semaphore,
 } from './types';
+
+export interface BeginOptions extends LockOptions {
+  /** For so long from its grant a lock of a client is held on by its node, however soon the client is done or gone. Default: not at all. */
+  readonly atLeastMs?: number;
+}
 
 export abstract class BaseLockManager implements LockManager {
   protected abstract readonly time: ManagerTime;
@@ -29,7 +34,7 @@ export abstract class BaseLockManager implements LockManager {
    * signal's reason when it aborts before the grant, and with a LockError `timeout` when `ifAvailable` is set
    * and it is not.
    */
-  protected abstract begin(name: string, options: LockOptions): Promise<ManagedLock>;
+  protected abstract begin(name: string, options: BeginOptions): Promise<ManagedLock>;
   /** Whether a caller known here holds the lock or waits for it. */
   protected abstract isTakenHere(name: string): boolean;
   /** Tell who holds the lock alone, through whichever node: now, and whenever that changes. Returns how to stop it. */
@@ -49,7 +54,7 @@ export abstract class BaseLockManager implements LockManager {
   }
 
   /** An abort counts until the caller has the lock in hand, which is later than the grant by a microtask. */
-  private beginUnlessAborted(name: string, options: LockOptions): Promise<ManagedLock> {
+  private beginUnlessAborted(name: string, options: BeginOptions): Promise<ManagedLock> {
     const { signal } = options;
     if (signal === undefined) return this.begin(name, options);
     const unlessAborted = async (): Promise<ManagedLock> => {
@@ -62,9 +67,9 @@ export abstract class BaseLockManager implements LockManager {
     return unlessAborted();
   }
 
-  private async beginIfAvailable(name: string, options: AcquireOptions): Promise<ManagedLock | null> {
+  private async beginIfAvailable(name: string, options: BeginOptions): Promise<ManagedLock | null> {
     try {
-      return await this.begin(name, { ...options, ifAvailable: true });
+      return await this.beginUnlessAborted(name, { ...options, ifAvailable: true });
     } catch (error) {
       if (error instanceof LockError && error.code === 'timeout') return null;
       throw error;
@@ -125,6 +130,16 @@ export abstract class BaseLockManager implements LockManager {
       release,
       [asyncDispose]: release,
     };
+  }
+
+  async once<T>(name: string, options: OnceOptions, callback: (lock: Lock) => T): Promise<OnceOutcome<Awaited<T>>> {
+    const fault = nameFault(name) ?? onceFault(options, callback);
+    if (fault !== null) throw fault;
+    const { atLeastMs, signal, label } = options;
+    const lock = await this.beginIfAvailable(name, { atLeastMs, ...(signal === undefined ? {} : { signal }), ...(label === undefined ? {} : { label }) });
+    if (lock === null) return { ran: false };
+    lock.keepAtLeast(atLeastMs);
+    return { ran: true, value: await runInside(lock, callback) };
   }
 
   semaphore(name: string, permits: number): Semaphore {

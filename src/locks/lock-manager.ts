@@ -67,6 +67,8 @@ export class NodeLockManager extends BaseLockManager {
   private readonly watchers = new Watchers(this.held);
   /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
   private handedOnMs = -Infinity;
+  /** How many of those held are held on for nobody. */
+  private kept = 0;
   /** How many requests were made, and how many granted. */
   private made = 0;
   private grants = 0;
@@ -96,7 +98,11 @@ export class NodeLockManager extends BaseLockManager {
       nextGrantNumber: () => ++this.grants,
       handedOn: () => {
         if (this.pending.size > 0) this.handedOnMs = runtime.nowMs();
-        if (this.held.size === 0) this.onReleased();
+        if (this.isNothingInUse) this.onReleased();
+      },
+      keptOn: (change) => {
+        this.kept += change;
+        if (this.isNothingInUse) this.onReleased();
       },
       timeoutError: (name, waitedMs) => this.timeoutError(name, waitedMs),
       lookForHolder: (name) => this.looks.begin(name),
@@ -227,10 +233,17 @@ export class NodeLockManager extends BaseLockManager {
     for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
   }
 
-  /** Resolves as soon as nothing is held through this node, neither here nor by a client. Takes the place of an earlier wait. */
+  private get isNothingInUse(): boolean {
+    return this.held.size === this.kept;
+  }
+
+  /**
+   * Resolves as soon as nothing is in use through this node, neither here nor by a client. What is held on for nobody is not waited
+   * for. Takes the place of an earlier wait.
+   */
   untilNothingIsHeld(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.held.size === 0) resolve();
+      if (this.isNothingInUse) resolve();
       else this.onReleased = resolve;
     });
   }
@@ -238,13 +251,14 @@ export class NodeLockManager extends BaseLockManager {
   /**
    * The node is about to stop: refuse those that wait, abort the signals of the locks that are held, and wait until
    * these have been given back. A lock must not go to another node while somebody here still cleans up. Returns
-   * the names of those that are still held after `withinMs`: nobody knows whether they are in use.
+   * the names of those that are still held after `withinMs`: nobody knows whether they are in use; and of those that are held on
+   * for nobody, which end with their leases.
    */
   async drain(reason: LockError, withinMs: number): Promise<ReadonlySet<string>> {
     this.refuseWaiting(reason);
     const released = this.untilNothingIsHeld();
-    for (const acquisition of [...this.held]) acquisition.interrupt(acquisition.closedError(reason));
-    if (this.held.size > 0) await Promise.race([released, this.parts.pause(withinMs)]);
+    for (const acquisition of [...this.held]) if (!acquisition.isKeptOn) acquisition.interrupt(acquisition.closedError(reason));
+    if (!this.isNothingInUse) await Promise.race([released, this.parts.pause(withinMs)]);
     // What is held for others, their streams tell.
     return new Set([...this.held].filter(({ isRemote }) => !isRemote).map(({ name }) => name));
   }
@@ -367,7 +381,8 @@ function notFreeError(holder: LockInfo): LockError {
 
 /** `n1/3 (deploy 7) holds it with token 1795627189372224`, or that it waits for it. */
 function describeHolder(holder: LockInfo): string {
-  const { token } = holder;
+  const { token, keptForMs } = holder;
+  if (keptForMs !== undefined) return `${holderTitle(holder)} is done with it, and it is kept for ${keptForMs} ms more`;
   return `${holderTitle(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
@@ -388,6 +403,8 @@ interface Line {
   readonly nextGrantNumber: () => number;
   /** One is out of the way of the others. */
   readonly handedOn: () => void;
+  /** One more is held on for nobody, or one less. */
+  readonly keptOn: (change: 1 | -1) => void;
   readonly timeoutError: (name: string, waitedMs: number) => LockError;
   /** Find out who holds the lock elsewhere, for the message of a time-out. Returns how to stop looking. */
   readonly lookForHolder: (name: string) => () => void;
@@ -416,6 +433,8 @@ class Acquisition implements Caller, Holder, LockKeeper {
   private stopWaiting: (() => void) | undefined;
   private forgetEnd: (() => void) | undefined;
   private decidedListeners: Set<() => void> | undefined;
+  /** While it is held on for nobody. */
+  private kept: { readonly untilMs: number; readonly forget: () => void } | null = null;
 
   /** @param number in the order in which requests are made */
   constructor(
@@ -436,6 +455,10 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   get title(): string {
     return holderTitle(this.who());
+  }
+
+  get isKeptOn(): boolean {
+    return this.kept !== null;
   }
 
   get steals(): boolean {
@@ -537,6 +560,13 @@ class Acquisition implements Caller, Holder, LockKeeper {
     if (this.caller !== undefined) this.runtime.release(this.caller);
   }
 
+  keptOn(forMs: number, givesBack: 'keeper' | 'caller'): void {
+    if (this.state.kind !== 'granted' || this.kept !== null) return;
+    const forget = givesBack === 'caller' ? (): void => undefined : this.runtime.schedule(() => this.givenBack(true), forMs);
+    this.kept = { untilMs: this.runtime.nowMs() + forMs, forget };
+    this.line.keptOn(1);
+  }
+
   ranOut(): LockError {
     return this.runtime.lostError(this.name);
   }
@@ -559,6 +589,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
       name, mode, ...this.who(),
       ...(state.kind === 'granted' ? { token: state.lock.token } : {}),
       forMs: this.runtime.nowMs() - (state.kind === 'granted' ? state.sinceMs : this.askedMs),
+      ...(this.kept === null ? {} : { keptForMs: Math.max(1, Math.ceil(this.kept.untilMs - this.runtime.nowMs())) }),
     };
   }
 
@@ -578,7 +609,12 @@ class Acquisition implements Caller, Holder, LockKeeper {
   private leave(): void {
     this.forgetEnd?.();
     this.line.pending.delete(this);
-    this.line.held.delete(this);
+    const wasHeld = this.line.held.delete(this);
+    if (wasHeld && this.kept !== null) {
+      this.kept.forget();
+      this.kept = null;
+      this.line.keptOn(-1);
+    }
     this.line.handedOn();
     this.tellDecided();
   }

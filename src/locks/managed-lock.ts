@@ -22,6 +22,10 @@ export interface ManagedLock extends HeldLock {
   onLost(listener: (reason: LockError) => void): void;
   /** As `release`; null when whoever lent the lock knows at once that it is over. */
   giveBack(): Promise<void> | null;
+  /** Given back sooner than so long from now, it is held on until then, for nobody. */
+  keepAtLeast(ms: number): void;
+  /** Whoever used it is done, and whoever has it in hand gives it back after so long: others see so. */
+  showKeptOn(forMs: number): void;
 }
 
 /** Who has the lock in hand: a caller of this node, or a stream to another one. */
@@ -30,6 +34,8 @@ export interface LockKeeper {
   nowMs(): number;
   /** The lock is in use no more. `wasHeld`: until now. */
   givenBack(wasHeld: boolean): void;
+  /** The lock is in use no more, and is to be held on for so long. It is given back then: by the keeper, or by whoever has the lock in hand. */
+  keptOn(forMs: number, givesBack: 'keeper' | 'caller'): void;
   /** What to say of a lock whose time ran out. */
   ranOut(): LockError;
   /** It was held for as long as it may be, and whoever uses it has been told. */
@@ -58,6 +64,8 @@ export class LockInHand implements ManagedLock {
   private readonly belief: Belief;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
+  /** In the keeper's time. */
+  private keepUntilMs = -Infinity;
   /** Made when it is first asked for: most callers never do. */
   private abortController: AbortController | undefined;
 
@@ -110,13 +118,23 @@ export class LockInHand implements ManagedLock {
     if (!this.isOver) {
       const wasHeld = this.belief.isHeld;
       this.belief.end();
-      this.keeper.givenBack(wasHeld);
+      const keptForMs = wasHeld && this.keepUntilMs > -Infinity ? this.keepUntilMs - this.keeper.nowMs() : 0;
+      if (keptForMs > 0) this.keeper.keptOn(keptForMs, 'keeper');
+      else this.keeper.givenBack(wasHeld);
     }
     return this.keeper.untilTold();
   }
 
   [asyncDispose](): Promise<void> {
     return this.release();
+  }
+
+  keepAtLeast(ms: number): void {
+    this.keepUntilMs = this.keeper.nowMs() + ms;
+  }
+
+  showKeptOn(forMs: number): void {
+    this.keeper.keptOn(forMs, 'caller');
   }
 
   /** The node's own word, in the keeper's time. */

@@ -49,6 +49,14 @@ export class ManagedPermit implements ManagedLock, HeldPermit {
     return this.lock.signal;
   }
 
+  keepAtLeast(ms: number): void {
+    this.lock.keepAtLeast(ms);
+  }
+
+  showKeptOn(forMs: number): void {
+    this.lock.showKeptOn(forMs);
+  }
+
   get lostReason(): LockError | undefined {
     return this.lock.lostReason;
   }

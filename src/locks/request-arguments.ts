@@ -6,10 +6,13 @@
 import { isObject, shown } from '../arguments';
 import { LockError } from '../errors';
 import { lockNameFault } from '../lock-name';
-import type { AcquireOptions, Lock, LockOptions, QueryOptions } from './types';
+import type { AcquireOptions, Lock, LockOptions, OnceOptions, QueryOptions } from './types';
 
 /** The longest that a timer can wait. */
 export const WAIT_MS_MAX = 0x7fff_ffff;
+
+/** The longest that a lock is kept for nobody: a day. */
+export const AT_LEAST_MS_MAX = 86_400_000;
 
 export type GrantedCallback<T> = (lock: Lock | null) => T;
 
@@ -97,6 +100,16 @@ export function optionsFault(options: AcquireOptions): Error | null {
     return new LockError('config', `maxHoldMs is a number of milliseconds from 1 to ${WAIT_MS_MAX}, not ${shown(maxHoldMs)}`);
   }
   return steal === true && mode === 'shared' ? notSupported('only an exclusive lock can be stolen') : null;
+}
+
+/** What `once` does not allow. */
+export function onceFault(options: OnceOptions, callback: unknown): Error | null {
+  if (typeof callback !== 'function') return new TypeError(`once needs a function to run while the lock is held, not ${shown(callback)}`);
+  const fault = optionsFault(options);
+  if (fault !== null) return fault;
+  const { atLeastMs } = options;
+  if (typeof atLeastMs === 'number' && atLeastMs >= 0 && atLeastMs <= AT_LEAST_MS_MAX) return null;
+  return new LockError('config', `atLeastMs is a number of milliseconds from 0 to ${AT_LEAST_MS_MAX} (a day), not ${shown(atLeastMs)}`);
 }
 
 /** Whom a query asks. @throws TypeError */

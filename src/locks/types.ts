@@ -130,6 +130,8 @@ export interface LockInfo {
   readonly token?: Token;
   /** For how many milliseconds it has been held, or has waited. */
   readonly forMs: number;
+  /** The work under it is done, and it is kept for so many milliseconds more (`once`). Absent while it is in use, or waits. */
+  readonly keptForMs?: number;
 }
 
 /** What happened to one lock on one node. */
@@ -200,6 +202,22 @@ export interface HeldPermit extends HeldLock {
   /** As in `Permit`. */
   readonly permit: number;
 }
+
+/** How to run a job on one node only. */
+export interface OnceOptions {
+  /**
+   * For how many milliseconds from its start the lock is kept, though the job was quicker or failed: longer than the clocks
+   * and the schedulers of the machines are apart. From 0 to a day (86 400 000).
+   */
+  readonly atLeastMs: number;
+  /** Gives up asking when aborted: the promise rejects with the signal's reason. No effect once the job runs. */
+  readonly signal?: PlatformAbortSignal;
+  /** As in `AcquireOptions`. */
+  readonly label?: string;
+}
+
+/** Whether the job ran here, and what it gave. */
+export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
 
 /** How an election is called by those who stand in it. */
 export interface ElectionOptions {
@@ -316,6 +334,16 @@ export interface LockManager {
    * caller costs one request. While none is, it stands in line for four of them at most.
    */
   semaphore(name: string, permits: number): Semaphore;
+  /**
+   * Runs a job of every node's schedule on one of them: where the exclusive lock of this name is free, it runs `callback` while it
+   * holds the lock, and resolves to its value; elsewhere it resolves to `{ ran: false }`, after about a round trip, or half a second
+   * when the holder does not answer. The lock is kept until `atLeastMs` after the job began, for those whose clock is behind. If the node
+   * that keeps it dies or stops, the lock ends with its lease, and one that comes later than `atLeastMs` runs the job again.
+   *
+   * A client's node keeps the lock for it, so its process may exit. Meanwhile `query` lists it with `keptForMs`. `steal` takes it.
+   * Rejects as `request` does, and as `callback` does; also with `no-quorum`, when nobody could have run it.
+   */
+  once<T>(name: string, options: OnceOptions, callback: (lock: Lock) => T): Promise<OnceOutcome<Awaited<T>>>;
   /**
    * Leadership under a name: the exclusive lock of that name, campaigned for and observed. Asks for nothing by itself.
    * @throws TypeError, DOMException or LockError `config` for a name or label that cannot be

@@ -12,7 +12,7 @@ import { LockError } from '../errors';
 import { lockNameBytesMax, readWtf8 } from '../lock-name';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { ManagedLock } from '../locks/managed-lock';
-import { WAIT_MS_MAX } from '../locks/request-arguments';
+import { AT_LEAST_MS_MAX, WAIT_MS_MAX } from '../locks/request-arguments';
 import { permitName, permitOf } from '../locks/permit';
 import { PERMITS_MAX } from '../locks/semaphore';
 import type { ServedNode } from './served-node';
@@ -28,6 +28,7 @@ export class ServedHold {
   private readonly giveUp = new AbortController();
   /** Once it is granted. */
   private lock: ManagedLock | undefined;
+  private atLeastMs = 0;
   private timer: NodeJS.Timeout | undefined;
   /** Messages of the client since then. */
   private messages = 0;
@@ -52,6 +53,11 @@ export class ServedHold {
   /** The lock that the client may still use; or null. */
   get heldName(): LockName | null {
     return this.served.isInUse ? (this.lock?.name ?? null) : null;
+  }
+
+  /** Its client is done or gone, and the lock is held on for nobody. */
+  get isKeptOn(): boolean {
+    return this.served.kind === 'done';
   }
 
   /** The node is about to stop. A client that holds gives its lock back by closing its side. */
@@ -79,6 +85,7 @@ export class ServedHold {
     if (fault !== null) return this.refuse(fault);
     const { name } = read;
     const { waitMs, steal, ifAvailable, pings, sentAtMs, maxHoldMs } = message;
+    this.atLeastMs = message.atLeastMs ?? 0;
     this.step({ kind: 'asked', nowMs: performance.now(), sentAtMs, pings });
     this.locks
       .begin(name, {
@@ -103,7 +110,7 @@ export class ServedHold {
 
   private onGranted(lock: ManagedLock): void {
     this.lock = lock;
-    this.step({ kind: 'granted', nowMs: performance.now() });
+    this.step({ kind: 'granted', nowMs: performance.now(), atLeastMs: this.atLeastMs });
     if (this.served.kind !== 'held') return;
     lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), reason }));
     lock.onRenewed(() => this.tellValid(lock));
@@ -152,6 +159,8 @@ export class ServedHold {
         return this.giveUp.abort(new LockError('aborted', 'the client waits no longer'));
       case 'giveBack':
         return void this.lock?.release();
+      case 'keepOn':
+        return this.lock?.showKeptOn(effect.untilMs - performance.now());
       case 'endStream':
         return void this.call.end();
       case 'over':
@@ -224,8 +233,9 @@ function isPermit(name: LockName): boolean {
 }
 
 /** What is wrong with how a client asks for a lock; or null. */
-function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs }: AcquireMessage, mode: Mode): string | null {
+function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs, atLeastMs = 0 }: AcquireMessage, mode: Mode): string | null {
   if (steal && mode === 'shared') return 'only an exclusive lock can be stolen';
+  if (atLeastMs > AT_LEAST_MS_MAX) return `at_least_ms is ${atLeastMs}, and at most ${AT_LEAST_MS_MAX}, a day`;
   if (steal && ifAvailable) return 'steal and if_available exclude each other';
   if (waitMs !== undefined && waitMs > WAIT_MS_MAX) return `wait_ms is ${waitMs}, and at most ${WAIT_MS_MAX}; leave it out to wait as long as it takes`;
   if (maxHoldMs !== undefined && !(maxHoldMs >= 1 && maxHoldMs <= WAIT_MS_MAX)) return `max_hold_ms is ${maxHoldMs}, and from 1 to ${WAIT_MS_MAX}; leave it out to hold the lock as long as it takes`;

@@ -129,7 +129,8 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
       for (const watch of [...watches, ...observes]) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
       const untilMs = performance.now() + CLIENTS_DRAIN_MS;
-      while (holds.size + watches.size + observes.size > 0 && performance.now() < untilMs) await setTimeoutPromise(10);
+      const areOpen = (): boolean => watches.size + observes.size > 0 || [...holds].some((hold) => !hold.isKeptOn);
+      while (areOpen() && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
     },
   };

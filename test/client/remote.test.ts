@@ -33,6 +33,7 @@ function lockNamed(name: string): ManagedLock {
   return {
     name, mode: 'exclusive', token: 1, signal: new AbortController().signal, lostReason: undefined,
     validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, release: () => Promise.resolve(), giveBack: () => null,
+    keepAtLeast: () => undefined, showKeptOn: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -19,6 +19,7 @@ class BusyManager extends BaseLockManager {
     const keeper: LockKeeper = {
       nowMs: () => this.atMs,
       givenBack: (wasHeld) => this.givenBack.push({ name, wasHeld }),
+      keptOn: () => undefined,
       ranOut: () => new LockError('lost', `${name} ran out`, { definite: false }),
       expired: () => this.expired.push(name),
       untilTold: () => Promise.resolve(),

@@ -65,6 +65,7 @@ class PlayedLocks {
     return new LockInHand({
       nowMs: () => Date.now(),
       givenBack: () => void setTimeout(() => this.leave(name, request), ROUND_TRIP_MS / 2),
+      keptOn: () => undefined,
       ranOut: () => new LockError('lost', 'ran out'),
       expired: () => undefined,
       untilTold: () => null,
@@ -222,7 +223,7 @@ test('a permit that was lost is asked for again, released or not', async () => {
   const semaphore = client('a').semaphore('jobs', 1);
   let lost: ((reason: LockError) => void) | undefined;
   jest.spyOn(locks, 'ask').mockImplementation((_client, name) => {
-    const keeper = { nowMs: () => 0, givenBack: () => undefined, ranOut: () => new LockError('lost', 'ran out'), expired: () => undefined, untilTold: () => null };
+    const keeper = { nowMs: () => 0, givenBack: () => undefined, keptOn: () => undefined, ranOut: () => new LockError('lost', 'ran out'), expired: () => undefined, untilTold: () => null };
     const lock = new LockInHand(keeper, name, 'exclusive', 1, Infinity);
     lost = (reason) => lock.lose(reason);
     return Promise.resolve(lock);
