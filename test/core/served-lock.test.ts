@@ -43,15 +43,19 @@ class Play {
   private isFrozen = false; // the client hears and sends nothing, and its clock runs on
   /** In true time; null while it is kept. */
   givenBackAtMs: number | null = null;
+  /** By the node's clock: when the client was told of the lock. */
+  private toldAtMs: number | null = null;
+  private wasTaken = false;
 
   constructor(
     private readonly rates: Rates,
     settings = { leaseMs: LEASE_MS, marginMs: marginMs(LEASE_MS, DRIFT_MAX) },
+    private readonly atLeastMs = 0,
   ) {
     this.served = new ServedLock(settings);
     this.nodeValidUntilMs = this.nodeMs() + LEASE_MS;
     this.step({ kind: 'asked', nowMs: this.nodeMs(), sentAtMs: this.clientMs(), pings: true });
-    this.step({ kind: 'granted', nowMs: 0 });
+    this.step({ kind: 'granted', nowMs: this.nodeMs(), atLeastMs });
     this.tellValid();
   }
 
@@ -152,6 +156,7 @@ class Play {
   }
 
   private step(event: ServedLockEvent<string>): void {
+    if (event.kind === 'taken') this.wasTaken = true;
     for (const effect of this.served.step(event)) this.perform(effect);
     this.check();
   }
@@ -160,6 +165,7 @@ class Play {
     switch (effect.kind) {
       case 'tellHeld':
       case 'tellValid':
+        if (effect.kind === 'tellHeld') this.toldAtMs = this.nodeMs();
         this.toClient.push({ kind: effect.kind === 'tellHeld' ? 'held' : 'valid', validity: effect });
         return;
       case 'tellEnded':
@@ -171,10 +177,12 @@ class Play {
         return;
       case 'giveBack':
         this.givenBackAtMs ??= this.nowMs;
+        if (!this.wasTaken && this.toldAtMs !== null && this.nodeMs() < this.toldAtMs + this.atLeastMs) throw new Error(`given back at ${this.nowMs}, sooner than ${this.atLeastMs} ms after it was told`);
         return;
       case 'wake':
         this.wakeAtMs = effect.atMs;
         return;
+      case 'keepOn':
       case 'giveUp':
       case 'endStream':
       case 'over':
@@ -197,6 +205,15 @@ test('a client never believes longer than its node keeps, whatever happens betwe
     // And nobody keeps it for ever: the client is silent by now.
     expect(run.givenBackAtMs).not.toBeNull();
   }), 400);
+});
+
+test('and one that is to be held on for some time at least is, whatever happens between them, unless it is taken', () => {
+  holds(fc.property(play, fc.integer({ min: 1, max: 4 * LEASE_MS }), ({ rates, moments }, atLeastMs) => {
+    const run = new Play(rates, undefined, atLeastMs);
+    for (const each of moments) run.play(each);
+    run.pass(3 * LEASE_MS + 2 * atLeastMs);
+    expect(run.givenBackAtMs).not.toBeNull();
+  }), 200);
 });
 
 test('without the margin for drift it would', () => {
@@ -275,5 +292,64 @@ describe('one event after another', () => {
       { kind: 'closed', nowMs: 6 }, { kind: 'broke', nowMs: 6 }, { kind: 'refused', reason: 'x' }, { kind: 'stops', nowMs: 6, reason: 'x' },
       { kind: 'taken', nowMs: 6, reason: 'x' }, { kind: 'valid', nowMs: 6, validForMs: 5 }, { kind: 'wake', nowMs: 9_999 }, { kind: 'releaseTold' },
     ] as const) expect(lock.step(event)).toEqual([]);
+  });
+
+  describe('held on for some time at least', () => {
+    const heldOn = (): ServedLock<string> => {
+      const lock = new ServedLock<string>(settings);
+      lock.step({ kind: 'asked', nowMs: 0, sentAtMs: 70, pings: true });
+      lock.step({ kind: 'granted', nowMs: 0, atLeastMs: 5_000 });
+      lock.step({ kind: 'valid', nowMs: 0, validForMs: 900 });
+      return lock;
+    };
+    const keptOn = [{ kind: 'keepOn', untilMs: 5_000 }, { kind: 'wake', atMs: 5_000 }];
+
+    test('given back before, it is kept for nobody until then', () => {
+      const lock = heldOn();
+      lock.step({ kind: 'closed', nowMs: 10 });
+      expect(lock.step({ kind: 'releaseTold' })).toEqual(keptOn);
+      expect([lock.kind, lock.isInUse]).toEqual(['done', true]);
+      for (const event of [
+        { kind: 'closed', nowMs: 20 }, { kind: 'broke', nowMs: 20 }, { kind: 'released' }, { kind: 'silent' }, { kind: 'returned' }, { kind: 'unread', nowMs: 20 },
+        { kind: 'stops', nowMs: 20, reason: 'stops' }, { kind: 'valid', nowMs: 20, validForMs: 900 }, { kind: 'heard', nowMs: 20, sentAtMs: 90 },
+      ] as const) expect(lock.step(event)).toEqual([]);
+      expect(lock.step({ kind: 'wake', nowMs: 4_999 })).toEqual([{ kind: 'wake', atMs: 5_000 }]);
+      expect(lock.step({ kind: 'wake', nowMs: 5_000 })).toEqual([{ kind: 'over' }, { kind: 'giveBack' }]);
+    });
+
+    test('so it is when its stream broke, its client is silent, or says so in a session', () => {
+      const broken = heldOn();
+      broken.step({ kind: 'broke', nowMs: 10 });
+      expect(broken.step({ kind: 'wake', nowMs: 912 })).toEqual(keptOn);
+      const silent = heldOn();
+      expect(silent.step({ kind: 'wake', nowMs: 1_012 })).toEqual([...keptOn, { kind: 'tellEnded', cause: { kind: 'silent' } }, { kind: 'endStream' }]);
+      expect(heldOn().step({ kind: 'released' })).toEqual(keptOn);
+    });
+
+    test('so it is when the node stops: then it ends with its lease', () => {
+      const lock = heldOn();
+      lock.step({ kind: 'stops', nowMs: 10, reason: 'stops' });
+      lock.step({ kind: 'closed', nowMs: 20 });
+      expect(lock.step({ kind: 'releaseTold' })).toEqual(keptOn);
+    });
+
+    test('one that is used for longer, or taken, or of which its client never heard, is given back as any other', () => {
+      const long = heldOn();
+      long.step({ kind: 'heard', nowMs: 5_900, sentAtMs: 6_000 });
+      long.step({ kind: 'closed', nowMs: 6_000 });
+      long.step({ kind: 'releaseTold' });
+      expect(long.step({ kind: 'wake', nowMs: 6_000 })).toEqual([{ kind: 'over' }, { kind: 'giveBack' }]);
+      const taken = heldOn();
+      taken.step({ kind: 'taken', nowMs: 10, reason: 'stolen' });
+      taken.step({ kind: 'closed', nowMs: 20 });
+      expect(taken.step({ kind: 'releaseTold' })).toEqual([{ kind: 'over' }, { kind: 'giveBack' }]);
+      const done = heldOn();
+      done.step({ kind: 'released' });
+      expect(done.step({ kind: 'taken', nowMs: 10, reason: 'stolen' })).toEqual([{ kind: 'over' }, { kind: 'giveBack' }]);
+      const unheard = new ServedLock<string>(settings);
+      unheard.step({ kind: 'asked', nowMs: 0, sentAtMs: 70, pings: true });
+      unheard.step({ kind: 'granted', nowMs: 0, atLeastMs: 5_000 });
+      expect(unheard.step({ kind: 'released' })).toEqual([{ kind: 'over' }, { kind: 'giveBack' }]);
+    });
   });
 });

@@ -285,6 +285,7 @@ class Play {
         case 'dropStream':
           if (effect.why === 'silent') this.cut(false);
           break;
+        case 'keepOn':
         case 'over':
           break;
       }
@@ -413,5 +414,21 @@ describe('one session', () => {
       for (const effect of machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 900 })) if (effect.kind === 'send') words.push(effect.frame.allValidForMs);
     }
     expect(words).toEqual([null, null, 900]);
+  });
+
+  test('a lock that is held on for nobody is kept when its client is done, and nobody is missed for its sake', () => {
+    const session = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 10 });
+    const frame = (sentAtMs: number, releases: readonly number[] = [], acquires: readonly { id: number; ask: string }[] = []) => ({ sentAtMs, releases, acquires });
+    session.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
+    session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: frame(0, [], [{ id: 1, ask: 'a' }]) });
+    session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, atLeastMs: 30_000 });
+    session.step({ kind: 'flush', nowMs: 0, validForMs: () => 900 });
+    expect(session.step({ kind: 'frame', nowMs: 10, stream: 1, frame: frame(10, [1]) })).toEqual([{ kind: 'keepOn', id: 1, untilMs: 30_000 }]);
+    session.step({ kind: 'wake', nowMs: 15 }); // when it would have been said to wait
+    expect([session.size, [...session.inUse()], session.wakeAtMs]).toEqual([1, [1], 30_000]);
+    session.step({ kind: 'broke', nowMs: 20, stream: 1 });
+    expect([session.isOver, session.wakeAtMs]).toEqual([false, 30_000]);
+    expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'over', id: 1 }, { kind: 'giveBack', id: 1 }]);
+    expect(session.isOver).toBe(true);
   });
 });
