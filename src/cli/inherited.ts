@@ -23,7 +23,7 @@ export function rawWords(argv: readonly string[]): Word[] {
     const which = argv.find(mayBeMangled);
     throw new LockError('config', `the argument ${JSON.stringify(which)} holds bytes that are no UTF-8, and only on Linux can a program on Node.js see them; write it in UTF-8`);
   }
-  // A program that calls `main` itself gives it what it likes.
+  // A program that parses by `createProgram` itself gives it what it likes.
   const isOurs = words.length === argv.length && words.every((word, i) => word.toString() === argv[i]);
   return isOurs ? words.map(wordOf) : [...argv];
 }

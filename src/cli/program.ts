@@ -22,7 +22,11 @@ export function createProgram(): Command {
       'Some or all of your machines run a node each. The nodes lend each other their votes, and the node that has the votes of a quorum holds the lock. `maekawa lock` asks a node for a lock and runs a command while it holds the lock.',
       'A configuration file names the nodes: quorums.json, unless you name another.',
     ],
-    environment: [['MAEKAWA_CONFIG', 'the configuration, unless --config names one']],
+    environment: [
+      ['MAEKAWA_CONFIG', 'the configuration, unless --config names one'],
+      ['XDG_CACHE_HOME', 'where maekawa keeps what makes its next start faster (default: ~/.cache)'],
+      ['NODE_DISABLE_COMPILE_CACHE', 'if set, it keeps nothing'],
+    ],
     exitCodes: [
       'command', 'failed', 'usage', 'unreachable', 'storage', 'cannotWrite', 'protocol', 'noQuorum', 'lost', 'closed', 'timeout', 'cannotExecute', 'notFound', 'died',
     ],

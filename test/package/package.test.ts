@@ -17,9 +17,9 @@ beforeAll(() => {
 afterAll(() => packed.remove());
 
 test('it holds what is needed and nothing else', () => {
-  const known = /^(dist\/src\/.*\.(js|d\.ts)|dist\/man\/maekawa[a-z-]*\.1|proto\/.*\.proto|package\.json|README\.md|LICENSE|CHANGELOG\.md|quorums\.schema\.json)$/;
+  const known = /^(dist\/src\/(?!cli\/).*\.(js|d\.ts)|dist\/src\/cli\/(main|code-cache)\.js|dist\/bundle\/(maekawa\.js|LICENSES\.txt)|dist\/man\/maekawa[a-z-]*\.1|proto\/.*\.proto|package\.json|README\.md|LICENSE|CHANGELOG\.md|quorums\.schema\.json)$/;
   expect(packed.files.filter((file) => !known.test(file))).toEqual([]);
-  const needed = ['proto/maekawa/v1/locks.proto', 'dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/testing/index.js', 'dist/src/cli/main.js', 'dist/man/maekawa-lock.1', 'LICENSE', 'quorums.schema.json'];
+  const needed = ['proto/maekawa/v1/locks.proto', 'dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/testing/index.js', 'dist/src/cli/main.js', 'dist/src/cli/code-cache.js', 'dist/bundle/maekawa.js', 'dist/bundle/LICENSES.txt', 'dist/man/maekawa-lock.1', 'LICENSE', 'quorums.schema.json'];
   expect(packed.files).toEqual(expect.arrayContaining(needed));
 });
 

@@ -41,12 +41,12 @@ export class Cluster {
 
   /**
    * @param nodeArguments further arguments of `maekawa node` for each node
-   * @param program the JavaScript file that is `maekawa`
+   * @param program the JavaScript file that is `maekawa`. Default: what this process runs
    */
   static async prepare(
     configuration: Configuration,
     nodeArguments: readonly string[] = [],
-    program = join(__dirname, '../main.js'),
+    program = process.argv[1] ?? '',
   ): Promise<Cluster> {
     const ports = await freePorts(configuration.nodes.length);
     const addresses = new Map(configuration.nodes.map(({ id }, index) => [id, `127.0.0.1:${ports[index] ?? 0}`]));
