@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
 import { permitOf } from '../locks/permit';
 import type { HeldLock } from '../locks/types';
-import type { RemoteOptions } from '../client/remote-request';
+import type { RemoteOptions } from '../client/remote-lock';
 import type { RemoteLockManager } from '../client/remote';
 import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';

@@ -29,7 +29,7 @@ export type HoldRequest =
 
 export type EndedReason =
   | 'REASON_UNSPECIFIED' | 'REASON_TIMEOUT' | 'REASON_NO_QUORUM' | 'REASON_LOST' | 'REASON_CLOSED' | 'REASON_CONFIG'
-  | 'REASON_STOLEN' | 'REASON_RELEASED' | 'REASON_EXPIRED';
+  | 'REASON_STOLEN' | 'REASON_RELEASED' | 'REASON_EXPIRED' | 'REASON_UNAVAILABLE';
 
 export interface QueuedMessage {
   readonly leaseMs: number;
@@ -59,6 +59,31 @@ export type HoldEvent =
   | { readonly kind?: 'held'; readonly held: HeldMessage }
   | { readonly kind?: 'valid'; readonly valid: ValidMessage }
   | { readonly kind?: 'ended'; readonly ended: EndedMessage };
+
+export interface HelloMessage {
+  readonly session: Buffer;
+  readonly secret: Buffer;
+  readonly stream: number;
+  readonly keep: readonly number[];
+}
+
+export interface ClientFrameMessage {
+  readonly hello: HelloMessage | null;
+  readonly sentAtMs: number;
+  readonly releases: readonly number[];
+  readonly acquires: readonly { readonly id: number; readonly acquire: AcquireMessage | null }[];
+}
+
+export interface NodeFrameMessage {
+  readonly welcome: { readonly resumed: boolean; readonly leaseMs: number } | null;
+  readonly sentAtMs: number;
+  readonly ended: readonly { readonly id: number; readonly ended: EndedMessage | null }[];
+  readonly queued: readonly { readonly id: number; readonly ahead: readonly string[] }[];
+  readonly held: readonly { readonly id: number; readonly token: number; readonly validForMs: number }[];
+  readonly valid: readonly { readonly id: number; readonly validForMs: number }[];
+  readonly allValidForMs?: number;
+  readonly noQuorum: boolean;
+}
 
 export interface VoteStatus {
   readonly node: string;
@@ -185,6 +210,7 @@ export interface Malformed {
 /** The methods of `maekawa.v1.Locks`. */
 export interface LocksMethods {
   readonly Hold: MethodDefinition<HoldRequest | Malformed, HoldEvent>;
+  readonly Session: MethodDefinition<ClientFrameMessage | Malformed, NodeFrameMessage>;
   readonly Query: MethodDefinition<QueryRequest | Malformed, QueryReply>;
   readonly Watch: MethodDefinition<WatchRequest | Malformed, WatchEventMessage>;
   readonly Observe: MethodDefinition<ObserveRequest | Malformed, ObserveEventMessage>;
@@ -200,8 +226,8 @@ export function locksMethods(): LocksMethods {
   if (methods !== undefined) return methods;
   const service = loadSchema(locksSchema)[LOCKS_SERVICE] as unknown as LocksMethods;
   methods = {
-    Hold: tolerant(service.Hold), Query: tolerant(service.Query), Watch: tolerant(service.Watch), Observe: tolerant(service.Observe),
-    Status: tolerant(service.Status),
+    Hold: tolerant(service.Hold), Session: tolerant(service.Session), Query: tolerant(service.Query), Watch: tolerant(service.Watch),
+    Observe: tolerant(service.Observe), Status: tolerant(service.Status),
   };
   return methods;
 }

@@ -65,9 +65,10 @@ export function endedReason(code: LockErrorCode): EndedReason {
       return 'REASON_CLOSED';
     case 'config':
       return 'REASON_CONFIG';
+    case 'unreachable':
+      return 'REASON_UNAVAILABLE';
     case 'aborted':
     case 'fenced':
-    case 'unreachable':
     case 'protocol':
     case 'storage':
       return 'REASON_UNSPECIFIED';
@@ -90,6 +91,8 @@ export function codeOf(reason: EndedReason): LockErrorCode {
       return 'closed';
     case 'REASON_CONFIG':
       return 'config';
+    case 'REASON_UNAVAILABLE':
+      return 'unreachable';
     case 'REASON_RELEASED': // A client listens no longer when it has released.
     case 'REASON_UNSPECIFIED':
       return 'protocol';

@@ -16,9 +16,8 @@ import { channelTo } from '../transport/channel';
 import { connectionFault, type ConnectionFault } from '../transport/connection-fault';
 import type { TlsMaterial, TlsSource } from '../transport/tls';
 import { visible } from '../visible';
-import { EndsInOrder } from './ends-in-order';
-import { CLOSE_MS, RemoteRequest, within } from './remote-request';
-import type { RemoteOptions } from './remote-request';
+import { NodeSession } from './node-session';
+import type { RemoteOptions } from './remote-lock';
 
 /** More pages of an answer nobody reads: about 64 MB. */
 const PAGES_MAX = 256;
@@ -40,6 +39,9 @@ const LEADER_MS = 4_000;
 /** After certificates were renewed, the connection with the old ones is closed as soon as this has passed and nothing is open over it. */
 const RETIRED_MS = 60_000;
 
+/** How long nodes may take to notice that this process is done. */
+const CLOSE_MS = 500;
+
 /** The cause of an error that says that a node gave no answer. */
 class NoAnswer extends Error {}
 
@@ -54,13 +56,14 @@ export class NodeConnection {
   private readonly retired = new Set<grpc.Client>();
   private channel: { readonly client: grpc.Client; readonly tls: TlsMaterial | undefined } | undefined;
   private readonly time = new TimeWithSleep();
-  private readonly requests = new Set<RemoteRequest>();
-  /** How many streams of locks there were. */
-  private begun = 0;
-  private readonly ends = new EndsInOrder();
+  /** With these its stream was opened. */
+  private sessionTls: TlsMaterial | undefined;
+  private readonly session: NodeSession;
   private closing: Promise<void> | undefined;
   /** Called when the node has said that it knows of the end of a lock, or of a request for one. */
   onHeard: (lock: string) => void = () => undefined;
+  /** Called when the node says that it reaches no quorum, while a lock is wanted or held through it. */
+  onNoQuorum: () => void = () => undefined;
 
   /** Goes with each call. */
   private readonly metadata = new grpc.Metadata();
@@ -72,6 +75,20 @@ export class NodeConnection {
   ) {
     const { cluster } = options;
     if (cluster !== undefined) this.metadata.set(CLUSTER_KEY, Buffer.from(cluster));
+    this.session = new NodeSession({
+      address,
+      nowMs: () => this.time.nowMs(),
+      open: () => {
+        const { Session } = locksMethods();
+        const { client } = this;
+        this.sessionTls = this.channel?.tls;
+        return client.makeBidiStreamRequest(Session.path, Session.requestSerialize, Session.responseDeserialize, this.metadata);
+      },
+      isOutdated: () => this.sessionTls !== options.tls?.material,
+      failure: (error) => this.failure(error),
+      onHeard: (lock) => this.onHeard(lock),
+      onNoQuorum: () => this.onNoQuorum(),
+    });
   }
 
   /** Connects with the certificates of the moment: when they were renewed, what is asked from then on goes over a new connection. */
@@ -102,33 +119,17 @@ export class NodeConnection {
     }, RETIRED_MS).unref();
   }
 
-  /** This process's time in milliseconds; it also counts what the machine slept. */
-  nowMs(): number {
-    return this.time.nowMs();
-  }
-
   /**
    * Resolves when the lock is held. Rejects with LockError `timeout`, `no-quorum`, `closed`,
    * `unreachable` (no node answers), or with the signal's reason.
    */
   acquire(name: string, options: RemoteOptions = {}): Promise<ManagedLock> {
-    return new Promise((resolve, reject) => {
-      options.signal?.throwIfAborted();
-      if (this.closing !== undefined) throw this.closedError();
-      const { Hold } = locksMethods();
-      const call = this.client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize, this.metadata);
-      const number = this.begun++;
-      const request: RemoteRequest = new RemoteRequest(this, call, name, options, {
-        resolve,
-        reject,
-        onOver: () => this.ends.end({ number, end: () => call.end() }),
-        onClosed: (isHeard) => {
-          this.requests.delete(request);
-          if (isHeard) this.onHeard(name);
-        },
-      });
-      this.requests.add(request);
-    });
+    return this.closing === undefined ? this.session.acquire(name, options) : Promise.reject(this.closedError());
+  }
+
+  /** Those who wait here are to ask elsewhere, for this reason. */
+  leave(reason: LockError): void {
+    this.session.leave(reason);
   }
 
   /** What the node says of itself, every page of it. @throws LockError `unreachable` when it does not answer in time, each page anew, or has not told all in ten seconds. */
@@ -182,13 +183,13 @@ export class NodeConnection {
   }
 
   /** Until the node knows of every request that was made and of every lock that was released, or `withinMs` have passed. */
-  async untilTold(withinMs: number): Promise<void> {
-    await within(withinMs, Promise.all([...this.requests].map((request) => request.told)));
+  untilTold(withinMs: number): Promise<void> {
+    return within(withinMs, this.session.untilHeard());
   }
 
   /** Whether the node may not know yet that this lock was released here, or no longer waited for. */
   isReleasing(name: string): boolean {
-    return [...this.requests].some((request) => request.name === name && request.isOver);
+    return this.session.isReleasing(name);
   }
 
   /** Whether a lock can be had through the node: it answers, and reaches a quorum. */
@@ -262,10 +263,8 @@ export class NodeConnection {
   }
 
   private async end(): Promise<void> {
-    const requests = [...this.requests];
-    for (const request of requests) request.abandon(this.closedError());
-    await within(CLOSE_MS, Promise.all(requests.map((request) => request.closed)));
-    for (const request of requests) request.cancel();
+    await within(CLOSE_MS, this.session.close(this.closedError()));
+    this.session.cut();
     this.channel?.client.close();
     for (const client of this.retired) client.close();
   }
@@ -301,4 +300,11 @@ export class NodeConnection {
       : `there is no talking to the node at ${this.address}: ${reason}`;
     return new LockError(code, told, { cause: new NoAnswer(reason, { cause }) });
   }
+}
+
+/** Until `what` has happened, or the time is up. */
+async function within(forMs: number, what: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([what, new Promise<void>((resolve) => (timer = setTimeout(resolve, forMs)))]);
+  clearTimeout(timer);
 }

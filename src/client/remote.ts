@@ -15,7 +15,7 @@ import { SharedAnswer } from '../locks/shared-answer';
 import type { ClusterSnapshot, Leader, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
-import type { RemoteOptions } from './remote-request';
+import type { RemoteOptions } from './remote-lock';
 
 /** How long a node may take to answer a question. One that asks all others gives each as long, twice where it begins anew for those that came meanwhile. */
 const QUERY_MS = 1_500;
@@ -23,8 +23,11 @@ const QUERY_CLUSTER_MS = 4_000;
 /** When no node answers, all are tried again after so long; sooner towards the end of the patience, until so little is left. */
 const RETRY_MS = 250;
 const LAST_RETRY_MS = 10;
-/** While a request waits, its node is asked so often whether it still reaches a quorum. */
+/** A node says itself that it reaches no quorum; the others are asked so often at most whether they do. */
 const HEALTH_MS = 1_000;
+
+/** Why a request leaves its node for one that has a quorum; only the manager sees this. */
+const LEFT = new LockError('unreachable', 'another node reaches a quorum');
 
 /**
  * The node cannot be reached, or stops; or its grant came too late, for this process slept: nothing is held, so
@@ -50,6 +53,8 @@ export class RemoteLockManager extends BaseLockManager {
   /** Which node to ask first: the last that answered. */
   private preferred = 0;
   private readonly closing = new AbortController();
+  /** Nodes without a quorum, of which the others have just been asked. */
+  private readonly lookedRound = new Set<NodeConnection>();
   /** However many callers of this process ask. */
   private readonly told = {
     cluster: new SharedAnswer(() => this.queryOnce('cluster')),
@@ -58,6 +63,7 @@ export class RemoteLockManager extends BaseLockManager {
 
   constructor(private readonly clients: readonly NodeConnection[]) {
     super();
+    for (const client of clients) client.onNoQuorum = () => void this.lookRound(client);
   }
 
   /** Call back for each lock, or request for one, of whose end its node has said that it knows. Takes the place of an earlier listener. */
@@ -73,71 +79,70 @@ export class RemoteLockManager extends BaseLockManager {
   }
 
   /** Asks one node after the other, round and round, until one answers or the time is up. */
-  override async begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
+  override begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
+    const { client } = this;
     const askedMs = performance.now();
+    const releasing = options.ifAvailable === true ? this.clients.filter((each) => each.isReleasing(name)) : [];
+    if (releasing.length > 0) return this.seek(name, options, askedMs, null, releasing);
+    // As a rule the first answers, and this is all.
+    return client.acquire(name, options).catch((error: unknown) => this.seek(name, options, askedMs, { client, error }));
+  }
+
+  /** @param first what the first that was asked said; null: none was */
+  private async seek(
+    name: string, options: RemoteOptions, askedMs: number,
+    first: { readonly client: NodeConnection; readonly error: unknown } | null, releasing: readonly NodeConnection[] = [],
+  ): Promise<ManagedLock> {
     const patienceMs = options.waitMs ?? (options.ifAvailable === true ? IF_AVAILABLE_MS : Infinity);
     const deadlineMs = askedMs + patienceMs;
     const giveUp = either(this.closing.signal, options.signal);
     try {
       // What this process has just released is free, and the node must know so before it says no. Otherwise it is asked at
       // once: requests are made in the order of the calls.
-      const releasing = options.ifAvailable === true ? this.clients.filter((client) => client.isReleasing(name)) : [];
-      if (releasing.length > 0) await Promise.all(releasing.map((client) => client.untilTold(IF_AVAILABLE_MS)));
-      let { client } = this;
-      // The first is told the whole patience, to name it when it gives up; the others what is left of it.
+      if (releasing.length > 0) await Promise.all(releasing.map((each) => each.untilTold(IF_AVAILABLE_MS)));
+      let client = first?.client ?? this.client;
+      let answer: Outcome | null = first === null ? null : { error: first.error };
       const failures = new Map<NodeConnection, LockError>();
-      for (let failed = 0, leftMs = patienceMs; ; leftMs = deadlineMs - performance.now()) {
+      for (let failed = 0; ; ) {
         giveUp.signal.throwIfAborted();
-        const left = leftMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(leftMs)) };
-        try {
-          const lock = await this.beginAt(client, name, { ...options, ...left, signal: giveUp.signal });
-          if (lock !== null) return lock;
+        answer ??= await outcome(client.acquire(name, { ...options, ...patienceLeft(patienceMs, deadlineMs), signal: giveUp.signal }));
+        if ('lock' in answer) return answer.lock;
+        const { error } = answer;
+        answer = null;
+        giveUp.signal.throwIfAborted();
+        if (error === LEFT) {
           ({ client } = this);
           failed = 0;
-        } catch (error) {
-          giveUp.signal.throwIfAborted();
-          if (!(error instanceof LockError) || !mayAskAgain(error)) throw error;
-          failures.set(client, error);
-          client = this.passOver(client);
-          failed++;
-          if (failed % this.clients.length > 0) continue;
-          // What must be mended does not pass by waiting.
-          const isInVain = [...failures.values()].every((each) => each.code === 'protocol');
-          const nowMs = performance.now();
-          if (isInVain || deadlineMs - nowMs < LAST_RETRY_MS) throw this.noNode(name, nowMs - askedMs, failures);
-          await pause(Math.min(RETRY_MS, (deadlineMs - nowMs) / 2), giveUp.signal);
-          ({ client } = this);
+          continue;
         }
+        if (!(error instanceof LockError) || !mayAskAgain(error)) throw error;
+        failures.set(client, error);
+        client = this.passOver(client);
+        failed++;
+        if (failed % this.clients.length > 0) continue;
+        // What must be mended does not pass by waiting.
+        const isInVain = [...failures.values()].every((each) => each.code === 'protocol');
+        const nowMs = performance.now();
+        if (isInVain || deadlineMs - nowMs < LAST_RETRY_MS) throw this.noNode(name, nowMs - askedMs, failures);
+        await pause(Math.min(RETRY_MS, (deadlineMs - nowMs) / 2), giveUp.signal);
+        ({ client } = this);
       }
     } finally {
       giveUp.forget();
     }
   }
 
-  /** Asks one node. Null when it has lost its quorum and another has one, which is then asked first. */
-  private async beginAt(client: NodeConnection, name: string, options: RemoteOptions & { readonly signal: AbortSignal }): Promise<ManagedLock | null> {
-    if (this.clients.length === 1) return client.acquire(name, options);
-    const leave = new AbortController();
-    const giveUp = either(leave.signal, options.signal);
-    const lookRound = async (): Promise<void> => {
-      if (await client.isServing(QUERY_MS)) return;
-      const others = this.clients.filter((each) => each !== client);
-      const serve = await Promise.all(others.map((other) => other.isServing(QUERY_MS)));
-      const better = others.find((_, index) => serve[index]);
-      if (better === undefined || giveUp.signal.aborted) return;
-      this.preferred = this.clients.indexOf(better);
-      leave.abort();
-    };
-    const watch = setInterval(() => void lookRound(), HEALTH_MS);
-    try {
-      return await client.acquire(name, { ...options, signal: giveUp.signal });
-    } catch (error) {
-      if (leave.signal.aborted && !options.signal.aborted) return null;
-      throw error;
-    } finally {
-      clearInterval(watch);
-      giveUp.forget();
-    }
+  /** Those who wait at a node without a quorum go to one that has one, if there is any. */
+  private async lookRound(client: NodeConnection): Promise<void> {
+    if (this.clients.length === 1 || this.lookedRound.has(client)) return;
+    this.lookedRound.add(client);
+    setTimeout(() => this.lookedRound.delete(client), HEALTH_MS).unref();
+    const others = this.clients.filter((each) => each !== client);
+    const serve = await Promise.all(others.map((other) => other.isServing(QUERY_MS)));
+    const better = others.find((_, index) => serve[index]);
+    if (better === undefined || this.closing.signal.aborted) return;
+    this.preferred = this.clients.indexOf(better);
+    client.leave(LEFT);
   }
 
   /** Only the nodes know. */
@@ -237,6 +242,20 @@ export class RemoteLockManager extends BaseLockManager {
       { cause: causes.at(-1) },
     );
   }
+}
+
+type Outcome = { readonly lock: ManagedLock } | { readonly error: unknown };
+
+async function outcome(lock: Promise<ManagedLock>): Promise<Outcome> {
+  try {
+    return { lock: await lock };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function patienceLeft(patienceMs: number, deadlineMs: number): { readonly waitMs?: number } {
+  return patienceMs === Infinity ? {} : { waitMs: Math.max(0, Math.round(deadlineMs - performance.now())) };
 }
 
 function pause(forMs: number, signal: AbortSignal): Promise<void> {

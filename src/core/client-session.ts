@@ -13,6 +13,12 @@ import type { ClientFrame, NodeFrame, AskId } from './session-frames';
 /** How many signs of life go out in each lease at least: by so much of it the client counts more cautiously than the node. */
 const SIGNS_PER_LEASE = 4;
 
+/** And so many at most, while a lock is waited for that may be held for a short time. */
+const SIGNS_PER_LEASE_MAX = 50;
+
+/** How many go out in such a time. */
+const SIGNS_PER_HOLD = 5;
+
 /** Two frames are never said to be sent at the same time, however coarse the clock. */
 const LATER_MS = 2 ** -10;
 
@@ -32,8 +38,11 @@ export interface ClientSessionSettings<Ask> {
 
 /** `nowMs` is the client's own time, sleep included. `chance`: from 0 to below 1, drawn anew for each event. */
 export type ClientSessionEvent<Ask, Ended, Failure> =
-  /** `id` is `nextId`. `answerByMs`: without a word of the node until then it is asked elsewhere. */
-  | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerByMs: number }
+  /**
+   * `id` is `nextId`. `answerByMs`: without a word of the node until then it is asked elsewhere. `maxHoldMs`: for so long may it be held,
+   * counted from the last sign of life before its grant, so none may be old beside that.
+   */
+  | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerByMs: number; readonly maxHoldMs?: number }
   /** The lock is used, or wanted, no longer. */
   | { readonly kind: 'giveBack'; readonly nowMs: number; readonly id: AskId }
   /** A frame can be written. */
@@ -59,8 +68,8 @@ export type ClientSessionEffect<Ask, Ended, Failure> =
   | { readonly kind: 'ended'; readonly id: AskId; readonly ended: Ended; readonly wasHeld: boolean }
   /** The node does not answer, or no longer knows of it. Null: it is silent. Of a lock that is held: it is to be given back. */
   | { readonly kind: 'failed'; readonly id: AskId; readonly failure: Failure | null; readonly wasHeld: boolean }
-  /** The node knows that it was given back, or keeps it no longer. */
-  | { readonly kind: 'over'; readonly id: AskId };
+  /** It was given back, and the node knows (`isHeard`), or need not hear of it. */
+  | { readonly kind: 'over'; readonly id: AskId; readonly isHeard: boolean };
 
 type Effects<Ask, Ended, Failure> = readonly ClientSessionEffect<Ask, Ended, Failure>[];
 
@@ -101,6 +110,8 @@ export class ClientSession<Ask, Ended, Failure> {
   private readonly givenBack = new Map<AskId, GivenBack>();
   /** Of these the ones that are in no frame yet. */
   private unsaid: GivenBack[] = [];
+  /** For how long those may be held that wait and may not be held for ever. */
+  private readonly shortHolds = new Map<AskId, number>();
   private newest: AskId = 0;
   /** The stream that is open, or was last; 0 before the first. No number comes twice, in whatever session. */
   private stream = 0;
@@ -117,10 +128,12 @@ export class ClientSession<Ask, Ended, Failure> {
   private echoMs = -Infinity;
   /** Since when the node owes an answer; Infinity when it does not. */
   private unansweredSinceMs = Infinity;
-  private leaseMs = Infinity;
   private idleSinceMs = Infinity;
   private isClosing = false;
   private lastFailure: Failure | null = null;
+
+  /** As the node told; Infinity before. */
+  leaseMs = Infinity;
 
   constructor(private readonly settings: ClientSessionSettings<Ask>) {}
 
@@ -145,15 +158,16 @@ export class ClientSession<Ask, Ended, Failure> {
     return Math.min(this.signAtMs, this.answerByMs);
   }
 
-  /** Whether the node may not know yet that it was given back here. */
-  isReleasing(id: AskId): boolean {
-    return this.givenBack.has(id);
+  /** The node knows of everything that was asked for and given back. */
+  get hasHeardAll(): boolean {
+    return this.unheard.length === 0 && this.givenBack.size === 0;
   }
 
   /** Handle one event. The effects are to be performed in order. */
   step(event: ClientSessionEvent<Ask, Ended, Failure>): Effects<Ask, Ended, Failure> {
     switch (event.kind) {
       case 'ask':
+        if (event.maxHoldMs !== undefined && event.maxHoldMs < Infinity) this.shortHolds.set(event.id, event.maxHoldMs);
         return this.onAsk(event.id, event.ask, event.answerByMs);
       case 'giveBack':
         return this.onGiveBack(event.nowMs, event.id);
@@ -193,7 +207,7 @@ export class ClientSession<Ask, Ended, Failure> {
     const isOver = state === 'unsent' || (!this.isOpen && (this.retryAtMs === Infinity || (state !== 'waiting' && promisedUntilMs <= nowMs)));
     if (isOver) {
       this.lookIdle(nowMs);
-      return [{ kind: 'over', id }];
+      return [{ kind: 'over', id, isHeard: false }];
     }
     const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs };
     this.givenBack.set(id, givenBack);
@@ -267,15 +281,6 @@ export class ClientSession<Ask, Ended, Failure> {
     }
     const { sentAtMs } = frame;
     if (sentAtMs !== null) this.onEcho(nowMs, sentAtMs, effects);
-    for (const { id, ended } of frame.ended) {
-      const request = this.requests.get(id);
-      if (request === undefined || request.state === 'ended') continue;
-      const wasHeld = request.state === 'held';
-      this.heardOf(request);
-      if (wasHeld) request.state = 'ended';
-      else this.requests.delete(id);
-      effects.push({ kind: 'ended', id, ended, wasHeld });
-    }
     for (const id of frame.queued) {
       const request = this.requests.get(id);
       if (request?.state !== 'waiting') continue;
@@ -294,10 +299,19 @@ export class ClientSession<Ask, Ended, Failure> {
         effects.push(isNew ? { kind: 'held', id, token, validity } : { kind: 'valid', id, validity });
       }
       for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
-      if (frame.allValidForMs !== null) {
-        const validity = { sentAtMs, validForMs: frame.allValidForMs };
-        for (const id of this.requests.keys()) this.onValid(id, validity, effects);
-      }
+    }
+    for (const { id, ended } of frame.ended) {
+      const request = this.requests.get(id);
+      if (request === undefined || request.state === 'ended') continue;
+      const wasHeld = request.state === 'held';
+      this.heardOf(request);
+      if (wasHeld) request.state = 'ended';
+      else this.requests.delete(id);
+      effects.push({ kind: 'ended', id, ended, wasHeld });
+    }
+    if (sentAtMs !== null && frame.allValidForMs !== null) {
+      const validity = { sentAtMs, validForMs: frame.allValidForMs };
+      for (const id of this.requests.keys()) this.onValid(id, validity, effects);
     }
     this.lookIdle(nowMs);
     return effects;
@@ -337,7 +351,7 @@ export class ClientSession<Ask, Ended, Failure> {
     for (const { id, sentAtMs } of this.givenBack.values()) {
       if (sentAtMs > echoMs) break; // In the order in which they were said.
       this.givenBack.delete(id);
-      effects.push({ kind: 'over', id });
+      effects.push({ kind: 'over', id, isHeard: true });
     }
   }
 
@@ -387,7 +401,7 @@ export class ClientSession<Ask, Ended, Failure> {
   private giveUp(nowMs: number, effects: ClientSessionEffect<Ask, Ended, Failure>[]): Effects<Ask, Ended, Failure> {
     this.retryAtMs = Infinity;
     this.attempts = 0;
-    for (const id of this.givenBack.keys()) effects.push({ kind: 'over', id });
+    for (const id of this.givenBack.keys()) effects.push({ kind: 'over', id, isHeard: false });
     this.givenBack.clear();
     this.unsaid = [];
     this.lookIdle(nowMs);
@@ -397,7 +411,13 @@ export class ClientSession<Ask, Ended, Failure> {
   }
 
   private get signAtMs(): number {
-    return this.lastSentAtMs + this.leaseMs / SIGNS_PER_LEASE;
+    let everyMs = this.leaseMs / SIGNS_PER_LEASE;
+    for (const [id, maxHoldMs] of this.shortHolds) {
+      const state = this.requests.get(id)?.state;
+      if (state === 'unsent' || state === 'waiting') everyMs = Math.min(everyMs, Math.max(maxHoldMs / SIGNS_PER_HOLD, this.leaseMs / SIGNS_PER_LEASE_MAX));
+      else this.shortHolds.delete(id);
+    }
+    return this.lastSentAtMs + everyMs;
   }
 
   /** When who waits takes the node for gone. */

@@ -36,8 +36,11 @@ export type ServedSessionEvent<Ask, Reason> =
   | { readonly kind: 'frame'; readonly nowMs: number; readonly stream: number; readonly frame: Omit<ClientFrame<Ask>, 'hello'> }
   /** The stream is over, whoever ended it: a client that is done says so first. */
   | { readonly kind: 'broke'; readonly nowMs: number; readonly stream: number }
-  /** `atLeastMs`: the lock is held on for so long once this was told, however soon the client is done or gone. */
-  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly atLeastMs?: number }
+  /**
+   * The node holds the lock, for so long from now on if it cannot be renewed. `atLeastMs`: it is held on for so long once this was told,
+   * however soon the client is done or gone.
+   */
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly atLeastMs?: number }
   /** The lock is valid for so long from now on. */
   | { readonly kind: 'renewed'; readonly nowMs: number; readonly id: AskId; readonly validForMs: number }
   /** The lock was lost, stolen or recalled. */
@@ -79,6 +82,10 @@ class Entry<Reason> {
   isTold = false;
   /** It is held on for nobody. */
   isKeptOn = false;
+  /** Until when the lock was valid by its grant. */
+  grantedUntilMs = 0;
+  /** It was taken before the client was told of its grant, which comes first: for so long was it valid. */
+  heldBeforeForMs = 0;
 
   constructor(
     readonly id: AskId,
@@ -118,6 +125,11 @@ export class ServedSession<Ask, Reason> {
     return this.entries.size;
   }
 
+  /** Something is wanted or held, and not only held on for nobody. */
+  get isInUse(): boolean {
+    return this.entries.size > this.keptOn;
+  }
+
   /** Nothing more comes of it. */
   get isOver(): boolean {
     return this.isAway && this.entries.size === 0;
@@ -153,7 +165,7 @@ export class ServedSession<Ask, Reason> {
       case 'renewed':
         return this.onRenewed(event);
       case 'taken':
-        return this.stepOne(event.id, { kind: 'taken', nowMs: event.nowMs, reason: event.reason });
+        return this.onTaken(event.nowMs, event.id, event.reason);
       case 'refused':
         return this.stepOne(event.id, { kind: 'refused', reason: event.reason });
       case 'stops':
@@ -224,13 +236,25 @@ export class ServedSession<Ask, Reason> {
     return this.stepAll({ kind: 'broke', nowMs, mayReturn: true });
   }
 
-  private onGranted({ nowMs, id, token, atLeastMs = 0 }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
+  private onGranted({ nowMs, id, token, validForMs, atLeastMs = 0 }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
     const entry = this.entries.get(id);
     if (entry === undefined) return [{ kind: 'giveBack', id }];
     entry.token = token;
+    entry.grantedUntilMs = nowMs + validForMs;
     const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs, atLeastMs }));
     if (entry.lock.kind === 'held') this.say(entry, 'held');
     return effects;
+  }
+
+  /** Whoever is robbed in the moment of its grant hears of both. Until the votes of the grant run out nobody else enters unless the lock is given back. */
+  private onTaken(nowMs: number, id: AskId, reason: Reason): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    if (entry === undefined) return NOTHING;
+    const validForMs = Math.floor(entry.grantedUntilMs - nowMs);
+    if (entry.say === 'held' && !entry.isTold && entry.lock.kind === 'held' && validForMs > 0) {
+      entry.heldBeforeForMs = this.promise(entry, nowMs, () => validForMs);
+    }
+    return this.perform(entry, entry.lock.step({ kind: 'taken', nowMs, reason }));
   }
 
   /** A renewal is told with the answer to the next sign of life, unless the client would have little left until then. */
@@ -354,6 +378,8 @@ export class ServedSession<Ask, Reason> {
       entry.say = 'nothing';
       switch (say) {
         case 'ended':
+          if (entry.heldBeforeForMs > 0) held.push({ id, token, validForMs: entry.heldBeforeForMs });
+          entry.heldBeforeForMs = 0;
           if (cause !== null) ended.push({ id, ended: cause });
           this.forgetIfOver(entry);
           break;
@@ -379,7 +405,7 @@ export class ServedSession<Ask, Reason> {
     this.owesEcho = false;
     const allValidForMs = this.wordForAll(nowMs, validForMs);
     const sentAtMs = this.heard.sentAtMs === -Infinity ? null : this.heard.sentAtMs;
-    return { welcome, sentAtMs, ended, queued, held, valid, allValidForMs };
+    return { welcome, sentAtMs, queued, held, valid, ended, allValidForMs };
   }
 
   /** Whatever is told is remembered first. */

@@ -45,13 +45,13 @@ export interface NodeFrame<Ended> {
   readonly welcome: SessionWelcome | null;
   /** Echo of the newest frame of which everything was done. Null before the first. */
   readonly sentAtMs: number | null;
-  /** No lock of these is in effect, or soon will not be: one that was held is to be given back. */
-  readonly ended: readonly { readonly id: AskId; readonly ended: Ended }[];
   /** These are not free at once. */
   readonly queued: readonly AskId[];
   /** Comes again for a lock that the client keeps over a new stream. */
   readonly held: readonly { readonly id: AskId; readonly token: Token; readonly validForMs: number }[];
   readonly valid: readonly { readonly id: AskId; readonly validForMs: number }[];
+  /** No lock of these is in effect, or soon will not be: one that was held is to be given back. */
+  readonly ended: readonly { readonly id: AskId; readonly ended: Ended }[];
   /** For every lock that was told as held and not as ended, up to here: the least over all of them. */
   readonly allValidForMs: number | null;
 }

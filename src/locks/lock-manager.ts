@@ -10,6 +10,7 @@ import type { Lending } from '../runtime/lending';
 import type { Caller, Runtime } from '../runtime/runtime';
 import { onAbort } from './abort';
 import { BaseLockManager } from './base';
+import { ByName } from './by-name';
 import { boundLabel, holderTitle } from './holder-title';
 import { HolderLooks } from './holder-looks';
 import type { Tell } from './latest';
@@ -36,6 +37,8 @@ const AHEAD_MAX = 100;
 
 /** How long holders may take to give their locks back when the node stops; those of slower ones end with their leases. */
 export const CALLERS_DRAIN_MS = 400;
+
+const NOT_WAITING = (): void => undefined;
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -64,6 +67,8 @@ export class NodeLockManager extends BaseLockManager {
   /** In the order in which they asked, and in which they were granted. */
   private readonly pending = new Set<Acquisition>();
   private readonly held = new Set<Acquisition>();
+  /** Both of these. */
+  private readonly byName = new ByName<Acquisition>();
   private readonly watchers = new Watchers(this.held);
   /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
   private handedOnMs = -Infinity;
@@ -94,6 +99,7 @@ export class NodeLockManager extends BaseLockManager {
       ownLabel: parts.label ?? '',
       pending: this.pending,
       held: this.held,
+      byName: this.byName,
       watchers: this.watchers,
       nextGrantNumber: () => ++this.grants,
       handedOn: () => {
@@ -118,28 +124,42 @@ export class NodeLockManager extends BaseLockManager {
   override begin(name: string, options: LockOptions, client?: string): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
-      this.refuseWhenStopping(name);
-      const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
-      if (inTheWay !== undefined) {
-        // The callbacks of those that asked before run before this one's.
-        void this.untilDecided((each) => each.name === name).then(() => reject(notFreeError(inTheWay.info())));
-        return;
-      }
-      const acquisition = new Acquisition(
-        this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, resolve, reject,
-      );
-      this.pending.add(acquisition);
-      if (options.steal === true) void this.askInTurn(acquisition);
-      else acquisition.ask();
+      this.ask(name, options, client, resolve, reject);
     });
   }
 
+  /**
+   * As `begin`, and calls one of both back, within this where the answer is known at once. Returns how to wait no longer, which
+   * is over for one that is granted.
+   */
+  ask(name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void): (reason: LockError) => void {
+    const closed = this.closedFor(name);
+    if (closed !== null) {
+      refused(closed);
+      return NOT_WAITING;
+    }
+    const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
+    if (inTheWay !== undefined) {
+      // The callbacks of those that asked before run before this one's.
+      void this.untilDecided((each) => each.name === name).then(() => refused(notFreeError(inTheWay.info())));
+      return NOT_WAITING;
+    }
+    const acquisition = new Acquisition(
+      this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, granted, refused,
+    );
+    this.pending.add(acquisition);
+    this.byName.add(acquisition);
+    if (options.steal === true) void this.askInTurn(acquisition);
+    else acquisition.ask();
+    return (reason) => acquisition.refuse(reason);
+  }
+
   /** The runtime would say the same, but not to a question that needs no vote. */
-  private refuseWhenStopping(name: string): void {
+  private closedFor(name: string): LockError | null {
     const { signal } = this.parts.runtime.stops;
-    if (!signal.aborted) return;
+    if (!signal.aborted) return null;
     const reason = signal.reason as LockError;
-    throw new LockError('closed', `${reason.message}: it takes no request for the lock ${JSON.stringify(name)}`, { definite: reason.definite, cause: reason });
+    return new LockError('closed', `${reason.message}: it takes no request for the lock ${JSON.stringify(name)}`, { definite: reason.definite, cause: reason });
   }
 
   protected override isTakenHere(name: string): boolean {
@@ -148,8 +168,8 @@ export class NodeLockManager extends BaseLockManager {
 
   /** The caller of this node that holds the lock or asked for it before, so that it is not free for another. */
   private firstInTheWay(name: string, mode: Mode = 'exclusive'): Acquisition | undefined {
-    const isInTheWay = (each: Acquisition): boolean => each.name === name && !isCompatible(mode, each.mode);
-    return [...this.held].find(isInTheWay) ?? [...this.pending].find(isInTheWay);
+    const inTheWay = this.byName.of(name).filter((each) => !isCompatible(mode, each.mode));
+    return inTheWay.find(({ isGranted }) => isGranted) ?? inTheWay[0];
   }
 
   /**
@@ -181,7 +201,7 @@ export class NodeLockManager extends BaseLockManager {
    */
   private async askInTurn(thief: Acquisition): Promise<void> {
     const earlier = (each: Acquisition): boolean => each.name === thief.name && each !== thief;
-    if ([...this.held].some(earlier) || [...this.pending].some(earlier)) {
+    if (this.byName.of(thief.name).some(earlier)) {
       // A callback whose lock was granted in this very turn begins before its lock is stolen.
       await nextTurn();
       await this.untilDecided((each) => earlier(each) && each.number < thief.number);
@@ -303,11 +323,10 @@ export class NodeLockManager extends BaseLockManager {
   }
 
   override followLeader(name: string, tell: Tell<Leader | null>): () => void {
-    try {
-      this.refuseWhenStopping(name);
-    } catch (error) {
-      tell.end(error);
-      return () => undefined;
+    const closed = this.closedFor(name);
+    if (closed !== null) {
+      tell.end(closed);
+      return NOT_WAITING;
     }
     return this.leaders.follow(name, tell);
   }
@@ -339,7 +358,7 @@ export class NodeLockManager extends BaseLockManager {
     const { id, runtime } = this.parts;
     const view = runtime.inspect(name);
     const nodes = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request.node);
-    const ownHolders = [...this.held].filter((each) => each.name === name).map((each) => each.clientId);
+    const ownHolders = this.byName.of(name).filter(({ isGranted }) => isGranted).map(({ clientId }) => clientId);
     return [...new Set(nodes.flatMap((node) => (node === id ? ownHolders : [node])))].slice(0, AHEAD_MAX);
   }
 
@@ -367,7 +386,7 @@ export class NodeLockManager extends BaseLockManager {
   /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
   private knownOfHolder(name: string): string {
     const { id, runtime } = this.parts;
-    const holder = [...this.held].find((each) => each.name === name)?.info() ?? this.looks.holderOf(name);
+    const holder = this.byName.of(name).find(({ isGranted }) => isGranted)?.info() ?? this.looks.holderOf(name);
     if (holder !== undefined) return `; ${describeHolder(holder)}`;
     const view = runtime.inspect(name);
     const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
@@ -398,6 +417,7 @@ interface Line {
   readonly ownLabel: string;
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
+  readonly byName: ByName<Acquisition>;
   readonly watchers: Watchers;
   /** Counts the grants of this node. */
   readonly nextGrantNumber: () => number;
@@ -459,6 +479,10 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   get isKeptOn(): boolean {
     return this.kept !== null;
+  }
+
+  get isGranted(): boolean {
+    return this.state.kind === 'granted';
   }
 
   get steals(): boolean {
@@ -609,6 +633,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
   private leave(): void {
     this.forgetEnd?.();
     this.line.pending.delete(this);
+    this.line.byName.delete(this);
     const wasHeld = this.line.held.delete(this);
     if (wasHeld && this.kept !== null) {
       this.kept.forget();

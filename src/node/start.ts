@@ -237,6 +237,7 @@ export async function startNode(options: StartOptions): Promise<MaekawaNode> {
     const { servesLocks, lendsVote } = state();
     const isAlive = !runtime.ended.signal.aborted;
     health.set({ isAlive, servesLocks: isAlive && servesLocks, isReady: isAlive && servesLocks && lendsVote });
+    service.setServing(servesLocks);
   };
   runtime.onReach = tellProbes;
   runtime.ended.signal.addEventListener('abort', tellProbes);

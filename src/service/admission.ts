@@ -6,7 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import { healthWatch } from '../client-protocol/discovery';
 import { locksMethods } from '../client-protocol/schema';
 import { peerService } from '../transport/peer-stream';
-import { Budget } from './budget';
+import { Budget, HALF, NINE_TENTHS } from './budget';
 import { Connections } from './connections';
 import type { Connection } from './connections';
 import { FairTurns } from './fair-turns';
@@ -14,6 +14,9 @@ import type { ClientLimits } from './limits';
 
 /** The name of a cluster in base64, and what tools add. */
 const METADATA_BYTES_MAX = 2 ** 13;
+
+/** One carries all locks of a client. */
+const SESSIONS_PER_CONNECTION = 1_000;
 
 export class Admission {
   /** Bytes of answers that were not read yet. */
@@ -25,28 +28,34 @@ export class Admission {
   private readonly connections = new Connections();
   /** Streams of locks: one lives on when its lock is given back and the client does not read that. */
   private readonly holds: Budget;
+  /** Streams of sessions. */
+  private readonly sessions: Budget;
   private readonly watches: Budget;
   private readonly calls: Budget;
   /** Of use to a person with a tool, and each may have much to send. */
-  private readonly reflections = new Budget({ what: 'calls for reflection', perConnection: 5, perNode: 50, advice: 'end some' });
+  private readonly reflections = new Budget({ what: 'calls for reflection', perConnection: 5, perNode: 50, addressShare: HALF, advice: 'end some' });
 
   constructor(readonly limits: ClientLimits) {
     const locks = {
-      what: 'locks wanted or held', perConnection: limits.locksPerConnection, perNode: limits.locksPerNode,
+      what: 'locks wanted or held', perConnection: limits.locksPerConnection, perNode: limits.locksPerNode, addressShare: NINE_TENTHS,
       advice: 'release some, or open another connection',
     };
     this.locks = new Budget(locks);
     this.holds = new Budget(locks);
+    this.sessions = new Budget({
+      what: 'sessions', perConnection: SESSIONS_PER_CONNECTION, perNode: limits.sessionsPerNode, addressShare: NINE_TENTHS,
+      advice: 'end some; one carries all locks of a client',
+    });
     this.watches = new Budget({
-      what: 'watches', perConnection: limits.watchesPerConnection, perNode: limits.watchesPerNode,
+      what: 'watches', perConnection: limits.watchesPerConnection, perNode: limits.watchesPerNode, addressShare: HALF,
       advice: 'end some',
     });
     this.calls = new Budget({
-      what: 'calls under way', perConnection: limits.callsPerConnection, perNode: limits.callsPerNode,
+      what: 'calls under way', perConnection: limits.callsPerConnection, perNode: limits.callsPerNode, addressShare: HALF,
       advice: 'read the answers first',
     });
     this.unread = new Budget({
-      what: 'bytes of answers that were not read', perConnection: limits.unreadBytesPerConnection, perNode: limits.unreadBytesPerNode,
+      what: 'bytes of answers that were not read', perConnection: limits.unreadBytesPerConnection, perNode: limits.unreadBytesPerNode, addressShare: HALF,
       advice: 'read them first',
     });
   }
@@ -91,7 +100,8 @@ export class Admission {
   }
 
   private budgetOf(path: string): Budget {
-    const { Hold, Watch, Observe } = locksMethods();
+    const { Hold, Session, Watch, Observe } = locksMethods();
+    if (path === Session.path) return this.sessions;
     if (path === Hold.path) return this.holds;
     if (path === Watch.path || path === Observe.path || path === healthWatch().path) return this.watches;
     return path.startsWith('/grpc.reflection.') ? this.reflections : this.calls;

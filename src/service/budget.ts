@@ -10,9 +10,21 @@ export interface BudgetSettings {
   readonly what: string;
   readonly perConnection: number;
   readonly perNode: number;
+  /** Which share of that the clients at one address may have. */
+  readonly addressShare: AddressShare;
   /** What to do about it. */
   readonly advice: string;
 }
+
+/** As numbers, and as a refusal names it. */
+export interface AddressShare {
+  readonly share: number;
+  readonly words: string;
+}
+
+export const HALF: AddressShare = { share: 0.5, words: 'half' };
+/** Of what many clients behind one address need, such as a fleet behind a proxy. Others are served by the rest. */
+export const NINE_TENTHS: AddressShare = { share: 0.9, words: 'nine tenths' };
 
 /** Why there is no room, as gRPC says it. */
 export interface NoRoom {
@@ -30,11 +42,11 @@ export class Budget {
 
   /** Why there is no room for so many more; or null. */
   fault(connection: Connection, amount = 1): NoRoom | null {
-    const { what, perConnection, perNode, advice } = this.settings;
-    const perAddress = Math.ceil(perNode / 2);
+    const { what, perConnection, perNode, addressShare, advice } = this.settings;
+    const perAddress = Math.ceil(perNode * addressShare.share);
     const isFull = (used: number, most: number): boolean => used > 0 && used + amount > most;
     if (isFull(this.byConnection.get(connection) ?? 0, perConnection)) return exhausted(`this connection has ${perConnection} ${what} already, which is the most; ${advice}`);
-    if (isFull(this.byAddress.get(connection.address) ?? 0, perAddress)) return exhausted(`the clients at ${connection.address} have ${perAddress} ${what} already, half of what the node allows to all; ${advice}`);
+    if (isFull(this.byAddress.get(connection.address) ?? 0, perAddress)) return exhausted(`the clients at ${connection.address} have ${perAddress} ${what} already, ${addressShare.words} of what the node allows to all; ${advice}`);
     if (!isFull(this.total, perNode)) return null;
     return { code: status.UNAVAILABLE, details: `the clients of this node have ${perNode} ${what} already, which is the most; ask another node, or later` };
   }
@@ -49,8 +61,23 @@ export class Budget {
     };
   }
 
+  /** The same for what may move from one connection to another, so that no connection counts it. Why there is no room; null: it is taken. */
+  takeMoving(connection: Connection): NoRoom | null {
+    const fault = this.fault(connection);
+    if (fault === null) this.addMoving(connection, 1);
+    return fault;
+  }
+
+  giveBackMoving(connection: Connection): void {
+    this.addMoving(connection, -1);
+  }
+
   private add(connection: Connection, amount: number): void {
     addTo(this.byConnection, connection, amount);
+    this.addMoving(connection, amount);
+  }
+
+  private addMoving(connection: Connection, amount: number): void {
     addTo(this.byAddress, connection.address, amount);
     this.total += amount;
   }

@@ -5,16 +5,12 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import type { AcquireMessage, HoldEvent, HoldRequest, Malformed } from '../client-protocol/schema';
-import { endedReason, modeOf, wellFormed } from '../client-protocol/wire-words';
 import { ServedLock, assertNever, marginMs } from '../core';
-import type { EndCause, LockName, Mode, ServedLockEffect, ServedLockEvent } from '../core';
+import type { LockName, ServedLockEffect, ServedLockEvent } from '../core';
 import { LockError } from '../errors';
-import { lockNameBytesMax, readWtf8 } from '../lock-name';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { ManagedLock } from '../locks/managed-lock';
-import { AT_LEAST_MS_MAX, WAIT_MS_MAX } from '../locks/request-arguments';
-import { permitName, permitOf } from '../locks/permit';
-import { PERMITS_MAX } from '../locks/semaphore';
+import { endedMessage, readAcquire } from './acquire';
 import type { ServedNode } from './served-node';
 
 export type HoldCall = grpc.ServerDuplexStream<HoldRequest | Malformed, HoldEvent>;
@@ -77,24 +73,14 @@ export class ServedHold {
 
   private onAcquire(message: AcquireMessage): void {
     if (this.served.kind !== 'new') return this.refuse('acquire is the first message and comes once; open another stream for another lock');
-    const read = readName(message.lock);
+    const read = readAcquire(message);
     if ('fault' in read) return this.refuse(read.fault);
-    const mode = modeOf(message.mode);
-    if (mode === null) return this.refuse(`mode ${String(message.mode)} is none that this node knows; it knows exclusive (1) and shared (2)`);
-    const fault = optionsFault(message, mode);
-    if (fault !== null) return this.refuse(fault);
-    const { name } = read;
-    const { waitMs, steal, ifAvailable, pings, sentAtMs, maxHoldMs } = message;
-    this.atLeastMs = message.atLeastMs ?? 0;
+    const { name, options } = read;
+    const { pings, sentAtMs } = message;
+    this.atLeastMs = read.atLeastMs;
     this.step({ kind: 'asked', nowMs: performance.now(), sentAtMs, pings });
     this.locks
-      .begin(name, {
-        mode, steal, ifAvailable,
-        label: message.label,
-        signal: this.giveUp.signal,
-        ...(waitMs === undefined ? {} : { waitMs }),
-        ...(maxHoldMs === undefined ? {} : { maxHoldMs }),
-      }, this.clientId)
+      .begin(name, { ...options, signal: this.giveUp.signal }, this.clientId)
       .then((lock) => this.onGranted(lock), (reason: unknown) => this.step({ kind: 'refused', reason }));
     // Not for a lock that is free: it is held before the event loop turns.
     setImmediate(() => {
@@ -147,7 +133,7 @@ export class ServedHold {
       case 'tellValid':
         return void this.call.write({ valid: { validForMs: effect.validForMs, sentAtMs: effect.sentAtMs } });
       case 'tellEnded':
-        return this.tellEnded(this.reasonOf(effect.cause));
+        return void this.call.write({ ended: endedMessage(effect.cause, this.node.configuration.leaseMs) });
       case 'tellReleased':
         this.call.write({ ended: { reason: 'REASON_RELEASED', message: 'released', definite: true } }, (error?: Error | null) => {
           if (error instanceof Error) return; // It broke after all.
@@ -176,25 +162,6 @@ export class ServedHold {
     }
   }
 
-  private reasonOf(cause: EndCause<unknown>): unknown {
-    switch (cause.kind) {
-      case 'reason':
-        return cause.reason;
-      case 'silent':
-        return new LockError('lost', `the client was silent for the whole lease of ${this.node.configuration.leaseMs} ms`, { definite: false });
-      case 'reads-nothing':
-        return new LockError('lost', 'the client does not read what the node tells it about its lock', { definite: false });
-      default:
-        return assertNever(cause);
-    }
-  }
-
-  private tellEnded(error: unknown): void {
-    const reason = error instanceof LockError ? endedReason(error.code) : 'REASON_UNSPECIFIED';
-    const message = wellFormed(error instanceof Error ? error.message : String(error));
-    this.call.write({ ended: { reason, message, definite: error instanceof LockError && error.definite } });
-  }
-
   /** The stream ends with this status: for what is held, the same as if it broke. */
   private refuse(problem: string, code = grpc.status.INVALID_ARGUMENT): void {
     this.call.emit('error', { code, details: problem });
@@ -212,32 +179,4 @@ export class ServedHold {
   private isAsking(): boolean {
     return this.served.kind === 'new' || this.served.kind === 'waiting';
   }
-}
-
-/** The name of the lock that a client means, or why it is none. */
-export function readName(lock: Buffer | undefined): { readonly name: LockName } | { readonly fault: string } {
-  if (lock === undefined) return { fault: 'lock is missing: name one (the empty name is allowed, but must be set)' };
-  if (lock.length > lockNameBytesMax) return { fault: `the lock name is ${lock.length} bytes long; at most ${lockNameBytesMax} are allowed` };
-  const name = readWtf8(lock);
-  if (name === null) return { fault: 'lock is not UTF-8' };
-  if (name.startsWith('-') && !isPermit(name)) {
-    return { fault: `the lock name ${JSON.stringify(name.slice(0, 100))} starts with "-", which is reserved; a permit of a semaphore is named "-permit N of NAME"` };
-  }
-  return { name };
-}
-
-/** Whether the library gives a permit this very name. */
-function isPermit(name: LockName): boolean {
-  const permit = permitOf(name);
-  return permit !== null && permit.permit < PERMITS_MAX && permitName(permit.semaphore, permit.permit) === name;
-}
-
-/** What is wrong with how a client asks for a lock; or null. */
-function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs, atLeastMs = 0 }: AcquireMessage, mode: Mode): string | null {
-  if (steal && mode === 'shared') return 'only an exclusive lock can be stolen';
-  if (atLeastMs > AT_LEAST_MS_MAX) return `at_least_ms is ${atLeastMs}, and at most ${AT_LEAST_MS_MAX}, a day`;
-  if (steal && ifAvailable) return 'steal and if_available exclude each other';
-  if (waitMs !== undefined && waitMs > WAIT_MS_MAX) return `wait_ms is ${waitMs}, and at most ${WAIT_MS_MAX}; leave it out to wait as long as it takes`;
-  if (maxHoldMs !== undefined && !(maxHoldMs >= 1 && maxHoldMs <= WAIT_MS_MAX)) return `max_hold_ms is ${maxHoldMs}, and from 1 to ${WAIT_MS_MAX}; leave it out to hold the lock as long as it takes`;
-  return null;
 }

@@ -6,10 +6,12 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { LockName } from '../core';
+import { LockError } from '../errors';
 import type { NodeLockManager } from '../locks/lock-manager';
 import { CLUSTER_KEY } from '../client-protocol/wire-words';
 import type { Admission } from './admission';
-import { ServedHold, readName } from './served-hold';
+import { readName } from './acquire';
+import { ServedHold } from './served-hold';
 import type { HoldCall } from './served-hold';
 import { ServedObserve } from './served-observe';
 import type { ObserveCall } from './served-observe';
@@ -17,6 +19,8 @@ import { ServedWatch } from './served-watch';
 import type { WatchCall } from './served-watch';
 import { BAD_TOKEN, ServedQueries, bytesOfQuery, bytesOfStatus } from './served-queries';
 import type { ServedNode } from './served-node';
+import type { SessionCall } from './session-host';
+import { Sessions } from './sessions';
 import { locksMethods } from '../client-protocol/schema';
 import type { Malformed, QueryReply, QueryRequest, StatusReply, StatusRequest } from '../client-protocol/schema';
 
@@ -29,6 +33,8 @@ const malformed = { code: grpc.status.INVALID_ARGUMENT, details: 'the message ca
 const CLIENTS_DRAIN_MS = 500;
 
 export interface LocksService {
+  /** Whether a lock can be had through the node; clients are told. True until this is called. */
+  setServing(isServing: boolean): void;
   /**
    * The node is about to stop: tell every client, and wait a moment for what they give back. Returns
    * the names of the locks that clients may still use; nobody may release these, their lease ends them.
@@ -41,6 +47,8 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
   const holds = new Set<ServedHold>();
   const watches = new Set<ServedWatch>();
   const observes = new Set<ServedObserve>();
+  let isServing = true;
+  const sessions = new Sessions({ node, locks, admission, isServing: () => isServing });
   const queries = new ServedQueries(node, locks);
   let isDraining = false;
   const { cluster } = node.configuration;
@@ -50,7 +58,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     if (meant === undefined || meant.toString() === cluster) return null;
     return `cluster differs: node ${node.id} is in ${JSON.stringify(cluster)}, the client means ${JSON.stringify(meant.toString().slice(0, 128))}`;
   };
-  const streaming = <Call extends HoldCall | WatchCall | ObserveCall>(handle: (call: Call) => void) => (call: Call): void => {
+  const streaming = <Call extends HoldCall | SessionCall | WatchCall | ObserveCall>(handle: (call: Call) => void) => (call: Call): void => {
     const fault = otherCluster(call.metadata);
     if (fault === null) handle(call);
     else refuse(call, grpc.status.FAILED_PRECONDITION, fault);
@@ -73,9 +81,9 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     call.once('cancelled', admission.unread.take(connection, bytes));
     reply(null, answer);
   };
-  const { Hold, Query, Watch, Observe, Status } = locksMethods();
+  const { Hold, Session, Query, Watch, Observe, Status } = locksMethods();
   server.addService(
-    { Hold, Query, Watch, Observe, Status },
+    { Hold, Session, Query, Watch, Observe, Status },
     {
       Hold: streaming((call: HoldCall) => {
         const connection = admission.connectionOf(call);
@@ -89,6 +97,7 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         holds.add(hold);
         if (isDraining) hold.stop();
       }),
+      Session: streaming((call: SessionCall) => sessions.accept(call)),
       Query: unary((call: QueryCall, reply: grpc.sendUnaryData<QueryReply>) => {
         if (!('pageToken' in call.request)) return reply(malformed);
         const { cluster: wholeCluster, pageToken, pageBytes: most, lock } = call.request;
@@ -124,19 +133,23 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     },
   );
   return {
+    setServing: (serves) => {
+      isServing = serves;
+    },
     drain: async () => {
       isDraining = true;
       for (const watch of [...watches, ...observes]) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
+      sessions.stop(new LockError('closed', `node ${node.id} is stopping`));
       const untilMs = performance.now() + CLIENTS_DRAIN_MS;
-      const areOpen = (): boolean => watches.size + observes.size > 0 || [...holds].some((hold) => !hold.isKeptOn);
+      const areOpen = (): boolean => watches.size + observes.size + sessions.inUse > 0 || [...holds].some((hold) => !hold.isKeptOn);
       while (areOpen() && performance.now() < untilMs) await setTimeoutPromise(10);
-      return new Set([...holds].flatMap((hold) => hold.heldName ?? []));
+      return new Set([...[...holds].flatMap((hold) => hold.heldName ?? []), ...sessions.heldNames()]);
     },
   };
 }
 
 /** End a stream with this status. */
-function refuse(call: HoldCall | WatchCall | ObserveCall, code: grpc.status, details: string): void {
+function refuse(call: HoldCall | SessionCall | WatchCall | ObserveCall, code: grpc.status, details: string): void {
   call.emit('error', { code, details });
 }

@@ -98,7 +98,7 @@ test('reflection: a client without any proto file learns the service from the no
     for (const file of files) set.uint32(10).bytes(file); // FileDescriptorSet.file
     const learnt = protoLoader.loadFileDescriptorSetFromBuffer(Buffer.from(set.finish()), { longs: Number });
     const service = learnt['maekawa.v1.Locks'] as grpc.ServiceDefinition;
-    expect(Object.keys(service).sort()).toEqual(['Hold', 'Observe', 'Query', 'Status', 'Watch']);
+    expect(Object.keys(service).sort()).toEqual(['Hold', 'Observe', 'Query', 'Session', 'Status', 'Watch']);
     if (HAS_PYTHON) {
       // Stricter than protobufjs: it takes no file in which anything is wrong.
       const { output, errors } = learntByPython(set.finish());

@@ -179,7 +179,7 @@ class Play {
         if (taken.has(request.name) || request.validUntilMs > 0) continue;
         taken.add(request.name);
         request.validUntilMs = this.nodeMs + LEASE_MS;
-        this.performAtNode(machine.step({ kind: 'granted', nowMs: this.nodeMs, id, token: id }), machine);
+        this.performAtNode(machine.step({ kind: 'granted', nowMs: this.nodeMs, id, token: id, validForMs: LEASE_MS }), machine);
       }
     }
   }
@@ -386,17 +386,28 @@ describe('one session', () => {
     expect([run.known.get(held), run.known.get(waits)]).toEqual(['lost', undefined]);
   });
 
+  test('whoever is robbed before it was told of its grant hears of both', () => {
+    const run = new Play(exact);
+    const id = run.ask('a');
+    run.pass(4);
+    run.play({ kind: 'node hears', which: 0, again: false });
+    run.pass(1);
+    run.play({ kind: 'take', which: 0 });
+    run.calm(10);
+    expect(run.known.get(id)).toBe('lost');
+  });
+
   test('ten thousand idle locks are kept by words about all of them', () => {
     const settings = { leaseMs: LEASE_MS, marginMs: 12 };
     const machine = new ServedSession<string, string>(settings);
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     const acquires = Array.from({ length: 10_000 }, (_, index) => ({ id: index + 1, ask: 'x' }));
     machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], acquires } });
-    for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id });
+    for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id, validForMs: LEASE_MS });
     while (machine.hasToSay) machine.step({ kind: 'flush', nowMs: 0, validForMs: () => LEASE_MS });
     machine.step({ kind: 'frame', nowMs: 250, stream: 1, frame: { sentAtMs: 257, releases: [], acquires: [] } });
     const effects = machine.step({ kind: 'flush', nowMs: 250, validForMs: (id) => (id === 5_000 ? 700 : 900) });
-    expect(effects).toEqual([{ kind: 'send', stream: 1, frame: { welcome: null, sentAtMs: 257, ended: [], queued: [], held: [], valid: [], allValidForMs: 700 } }]);
+    expect(effects).toEqual([{ kind: 'send', stream: 1, frame: { welcome: null, sentAtMs: 257, queued: [], held: [], valid: [], ended: [], allValidForMs: 700 } }]);
     expect(machine.hasToSay).toBe(false);
   });
 
@@ -405,7 +416,7 @@ describe('one session', () => {
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     const acquires = Array.from({ length: 600 }, (_, index) => ({ id: index + 1, ask: 'x' }));
     machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], acquires } });
-    for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id });
+    for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id, validForMs: LEASE_MS });
     while (machine.hasToSay) machine.step({ kind: 'flush', nowMs: 0, validForMs: () => LEASE_MS });
     for (const { id } of acquires.slice(1)) machine.step({ kind: 'taken', nowMs: 300, id, reason: 'stolen' });
     machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 407, releases: [], acquires: [] } });
@@ -421,7 +432,7 @@ describe('one session', () => {
     const frame = (sentAtMs: number, releases: readonly number[] = [], acquires: readonly { id: number; ask: string }[] = []) => ({ sentAtMs, releases, acquires });
     session.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: frame(0, [], [{ id: 1, ask: 'a' }]) });
-    session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, atLeastMs: 30_000 });
+    session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000, atLeastMs: 30_000 });
     session.step({ kind: 'flush', nowMs: 0, validForMs: () => 900 });
     expect(session.step({ kind: 'frame', nowMs: 10, stream: 1, frame: frame(10, [1]) })).toEqual([{ kind: 'keepOn', id: 1, untilMs: 30_000 }]);
     session.step({ kind: 'wake', nowMs: 15 }); // when it would have been said to wait

@@ -1,12 +1,12 @@
 /** What clients may use, counted: who has his part is told so, and who finds no room because of others may ask elsewhere. */
 import { status } from '@grpc/grpc-js';
-import { Budget } from '../../src/service/budget';
+import { Budget, HALF } from '../../src/service/budget';
 import { Connection } from '../../src/service/connections';
 
 const from = (peer: string): Connection => new Connection(peer, () => 0, () => 1);
 
 test('a client that has its part is exhausted; one that finds the node full of others may ask another node', () => {
-  const budget = new Budget({ what: 'locks', perConnection: 2, perNode: 4, advice: 'release some' });
+  const budget = new Budget({ addressShare: HALF, what: 'locks', perConnection: 2, perNode: 4, advice: 'release some' });
   const [one, neighbour, other, late] = [from('10.0.0.1:1'), from('10.0.0.1:2'), from('10.0.0.2:1'), from('10.0.0.3:1')];
   const giveBack = budget.take(one);
   budget.take(one);

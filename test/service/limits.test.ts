@@ -259,7 +259,7 @@ test('calls that are taken back at once leave nothing behind', async () => {
 
 describe('one that holds', () => {
   test('wants and holds no more locks than the node allows; those of a connection that broke count while they are kept', async () => {
-    const node = await startOne({ locksPerConnection: 2, locksPerNode: 6 });
+    const node = await startOne({ locksPerConnection: 2, locksPerNode: 3 });
     const hold = (client: grpc.Client, lock: string): grpc.ClientDuplexStream<HoldRequest, HoldEvent> => {
       const stream = client.makeBidiStreamRequest(Hold.path, Hold.requestSerialize, Hold.responseDeserialize);
       stream.on('error', () => undefined).resume();
@@ -277,7 +277,7 @@ describe('one that holds', () => {
     const third = hold(other, 'c');
     await held(third);
     expect(await statusOf(hold(other, 'd'))).toMatchObject({
-      code: grpc.status.RESOURCE_EXHAUSTED, details: 'the clients at 127.0.0.1 have 3 locks wanted or held already, half of what the node allows to all; release some, or open another connection',
+      code: grpc.status.RESOURCE_EXHAUSTED, details: 'the clients at 127.0.0.1 have 3 locks wanted or held already, nine tenths of what the node allows to all; release some, or open another connection',
     });
     third.end();
     await statusOf(third);
@@ -328,7 +328,7 @@ describe('what a client sends', () => {
 });
 
 test('a limit that is none is refused with what there is', async () => {
-  await expect(startOne({ locksPerNod: 1 } as Partial<ClientLimits>)).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('there is no limit "locksPerNod"; there are locksPerConnection') as string });
+  await expect(startOne({ locksPerNod: 1 } as Partial<ClientLimits>)).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('there is no limit "locksPerNod"; there are sessionsPerNode') as string });
   await expect(startOne({ locksPerNode: 0 })).rejects.toMatchObject({ code: 'config', message: 'the limit locksPerNode is a whole number from 1 to 2147483647, not 0' });
   await expect(startOne({ callsPerConnection: 2_000 })).rejects.toMatchObject({ code: 'config', message: 'the limit callsPerConnection is a whole number from 1 to 1000, not 2000' });
 });

@@ -7,8 +7,9 @@ import type { NodeLockManager } from '../../src/locks/lock-manager';
 import type { ServedNode } from '../../src/service/served-node';
 import { ServedHold } from '../../src/service/served-hold';
 import type { HoldCall } from '../../src/service/served-hold';
+import type { SessionCall } from '../../src/service/session-host';
 import { locksMethods } from '../../src/client-protocol/schema';
-import type { HoldEvent } from '../../src/client-protocol/schema';
+import type { ClientFrameMessage, HoldEvent } from '../../src/client-protocol/schema';
 import { until } from '../support/processes';
 
 /** A stream whose messages leave when the test says so; its status is sent when the last of them has left. */
@@ -140,13 +141,14 @@ test('a stream that broke and then seems to be closed: the lock is kept for as l
   expect(lock.isReleased).toBe(false);
 });
 
-test('a client does not wait for ever for a node that never ends its stream', async () => {
+test('a client does not wait for ever for a node that never says that a lock is free', async () => {
   const server = new grpc.Server();
-  const { Hold } = locksMethods();
-  server.addService({ Hold }, {
-    Hold: (call: HoldCall) => {
-      call.resume();
-      call.write({ held: { token: 7, validForMs: 400, sentAtMs: performance.now(), leaseMs: 400 } });
+  const { Session } = locksMethods();
+  server.addService({ Session }, {
+    Session: (call: SessionCall) => {
+      call.once('data', ({ sentAtMs }: ClientFrameMessage) => call.write({
+        welcome: { resumed: false, leaseMs: 400 }, sentAtMs, queued: [], held: [{ id: 1, token: 7, validForMs: 400 }], valid: [], ended: [], noQuorum: false,
+      }));
     },
   });
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,0 +1,217 @@
+/**
+ * One lock of a process that is no node, from asking to release, as its callers have it. What the node says of it comes from the
+ * session. Law: the lock is held here only until the time that this process counts by its own clock, from when it *sent* what the
+ * node answered (`HeldLock` of the core); no late message, silent node or broken network can stretch that. Source: protocol.md section 15.
+ */
+import type { EndedMessage } from '../client-protocol/schema';
+import { codeOf } from '../client-protocol/wire-words';
+import { assertNever, believedUntilMs } from '../core';
+import type { AskId, Mode, Token, Validity } from '../core';
+import { LockError } from '../errors';
+import { onAbort } from '../locks/abort';
+import { LockInHand, expiredError } from '../locks/managed-lock';
+import type { HoldLimit, LockKeeper, ManagedLock } from '../locks/managed-lock';
+import type { BeginOptions } from '../locks/base';
+import { visible } from '../visible';
+
+/** What is told of a lock near the end of `maxHoldMs` may be so late, and it was that end all the same. */
+const EXPIRED_SHARE = 0.1;
+
+export interface RemoteOptions extends BeginOptions {
+  /** Called when the lock is not free. `ahead` names the holders and those who stand before in line, as far as the asked node knows: other nodes, and its own clients. */
+  readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
+}
+
+/** What a lock needs of the session that it is asked for in. */
+export interface LockSession {
+  /** `host:port` of the node. */
+  readonly address: string;
+  /** This process's time in milliseconds; it also counts what the machine slept. */
+  nowMs(): number;
+  /** As the node told. */
+  readonly leaseMs: number;
+  /** It is used, or wanted, no longer. */
+  giveBack(lock: RemoteLock): void;
+  /** Until the node knows that it was given back, or nothing is left of what it promised. */
+  untilTold(lock: RemoteLock): Promise<void>;
+}
+
+type State =
+  | { readonly kind: 'waiting' }
+  /** While its node `stops` the lock is held on, until it is released or runs out. */
+  | { readonly kind: 'granted'; readonly lock: LockInHand; readonly stops: boolean }
+  | { readonly kind: 'over' };
+
+const WAITING: State = { kind: 'waiting' };
+const OVER: State = { kind: 'over' };
+const NOTHING = (): void => undefined;
+
+export class RemoteLock implements LockKeeper {
+  readonly mode: Mode;
+  /** The node keeps a lock that is not given back for so long. It is no longer than that, whatever became of the lock here. */
+  promisedUntilMs = -Infinity;
+  readonly askedMs: number;
+  private state: State = WAITING;
+  private stopListening: () => void = NOTHING;
+
+  constructor(
+    private readonly session: LockSession,
+    readonly id: AskId,
+    readonly name: string,
+    private readonly options: RemoteOptions,
+    private readonly resolve: (lock: ManagedLock) => void,
+    private readonly reject: (reason: unknown) => void,
+  ) {
+    this.mode = options.mode ?? 'exclusive';
+    this.askedMs = session.nowMs();
+    const { signal } = options;
+    if (signal !== undefined) this.stopListening = onAbort(signal, () => this.abandon(signal.reason));
+  }
+
+  /** Released, lost for good or given up; the node may not know yet. */
+  get isOver(): boolean {
+    return this.state.kind === 'over';
+  }
+
+  get isGranted(): boolean {
+    return this.state.kind === 'granted';
+  }
+
+  /** It may run out. */
+  get isHeld(): boolean {
+    return this.state.kind === 'granted' && this.state.lock.isHeld;
+  }
+
+  nowMs(): number {
+    return this.session.nowMs();
+  }
+
+  givenBack(): void {
+    this.finish();
+    this.session.giveBack(this);
+  }
+
+  /** Its node holds it on: it was told so when the lock was asked for. */
+  keptOn(): void {
+    this.givenBack();
+  }
+
+  /** Nothing here counts on it any more, so its node need not keep it. */
+  expired(): void {
+    if (this.state.kind !== 'granted') return;
+    this.state.lock.end();
+    this.givenBack();
+  }
+
+  ranOut(): LockError {
+    return this.lostError(`the node at ${this.session.address} did not renew it in time`);
+  }
+
+  untilTold(): Promise<void> {
+    return this.session.untilTold(this);
+  }
+
+  /** Whatever its state: it is over, and the node is told. */
+  abandon(reason: unknown): void {
+    const { state } = this;
+    switch (state.kind) {
+      case 'waiting':
+        this.session.giveBack(this);
+        return this.refuse(reason);
+      case 'granted':
+        state.lock.lose(new LockError('closed', `${messageOf(reason)}: stop using what the lock ${JSON.stringify(this.name)} protects`, { cause: reason }));
+        state.lock.end();
+        this.finish();
+        return this.session.giveBack(this);
+      case 'over':
+        return;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  onQueued(ahead: readonly string[]): void {
+    if (this.state.kind === 'waiting') this.options.onQueued?.(this.name, ahead);
+  }
+
+  onHeld(token: Token, validity: Validity): void {
+    if (this.state.kind !== 'waiting') return;
+    this.stopListening();
+    this.promisedUntilMs = believedUntilMs(validity);
+    const limit = limitOf(this.options, validity, this.session.leaseMs);
+    if (limit !== undefined && limit.endsAtMs <= this.nowMs()) {
+      this.session.giveBack(this);
+      return this.refuse(expiredError(this.name, limit.maxHoldMs));
+    }
+    if (this.promisedUntilMs <= this.nowMs()) {
+      this.session.giveBack(this);
+      return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.session.address}; take it again`));
+    }
+    const lock = new LockInHand(this, this.name, this.mode, token, this.promisedUntilMs, limit);
+    this.state = { kind: 'granted', lock, stops: false };
+    this.resolve(lock);
+  }
+
+  onValid(validity: Validity): void {
+    if (this.state.kind !== 'granted') return;
+    this.promisedUntilMs = Math.max(this.promisedUntilMs, believedUntilMs(validity));
+    this.state.lock.told(validity);
+  }
+
+  /** The node says that it ended, or was never had. */
+  onEnded(ended: EndedMessage): void {
+    const error = new LockError(codeOf(ended.reason), visible(ended.message), { definite: ended.definite });
+    if (this.state.kind !== 'granted') return this.refuse(error);
+    const { lock } = this.state;
+    if (error.code === 'closed') return this.interrupt(lock, error);
+    if (error.code === 'expired' && lock.isHeld) return lock.expire(error);
+    lock.lose(error);
+  }
+
+  /** The node cannot be reached, or knows it no longer. */
+  onFailed(error: LockError): void {
+    if (this.state.kind !== 'granted') return this.refuse(error);
+    if (this.state.stops) return;
+    // What to do about a node that does not answer is no help to who holds a lock.
+    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    this.state.lock.lose(this.lostError(`the node at ${this.session.address} knows it no more (${reason})`, error));
+  }
+
+  /** Looks whether it has run out. While the machine sleeps, timers stand still and leases do not. */
+  look(): void {
+    if (this.state.kind === 'granted') this.state.lock.look();
+  }
+
+  /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */
+  private interrupt(lock: LockInHand, reason: LockError): void {
+    if (!lock.isHeld) return;
+    this.state = { kind: 'granted', lock, stops: true };
+    lock.interrupt(reason);
+  }
+
+  private lostError(why: string, cause?: LockError): LockError {
+    const advice = 'Stop using what it protects. A resource that checks the fencing token refuses your writes once a later holder was there';
+    return new LockError('lost', `lost the lock ${JSON.stringify(this.name)}: ${why}. ${advice}`, { definite: false, ...(cause === undefined ? {} : { cause }) });
+  }
+
+  /** It waited, and does so no more. */
+  private refuse(reason: unknown): void {
+    if (this.state.kind !== 'waiting') return;
+    this.finish();
+    this.reject(reason);
+  }
+
+  private finish(): void {
+    this.state = OVER;
+    this.stopListening();
+  }
+}
+
+/** The grant came after the node had heard what it echoes, so this ends no later than the node's own limit. */
+function limitOf({ maxHoldMs }: RemoteOptions, { sentAtMs }: Validity, leaseMs: number): HoldLimit | undefined {
+  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sentAtMs + maxHoldMs, slackMs: leaseMs * EXPIRED_SHARE };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

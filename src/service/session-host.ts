@@ -1,0 +1,264 @@
+/**
+ * One session of one client, and the locks of this node that are held for it: carries between gRPC and `ServedSession` of the
+ * core, which decides. Law: what a client sends is checked before it is used; a turn of the event loop does a bounded part of it;
+ * and from a client that does not read nothing more is read. Source: protocol.md section 15.
+ */
+import * as grpc from '@grpc/grpc-js';
+import type { ClientFrameMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
+import { ServedSession, assertNever, marginMs } from '../core';
+import type { AskId, ClientFrame, LockName, ServedSessionEffect, ServedSessionEvent } from '../core';
+import { LockError } from '../errors';
+import type { NodeLockManager } from '../locks/lock-manager';
+import type { ManagedLock } from '../locks/managed-lock';
+import { readAcquire } from './acquire';
+import type { Admission } from './admission';
+import type { Connection } from './connections';
+import type { ServedNode } from './served-node';
+import { frameMessage } from './session-words';
+import type { Ask } from './session-words';
+
+export type SessionCall = grpc.ServerDuplexStream<ClientFrameMessage | Malformed, NodeFrameMessage>;
+
+/** So many locks are asked for or given back in one go; then others have their turn. */
+const PIECE = 8;
+
+export interface SessionParts {
+  readonly node: ServedNode;
+  readonly locks: NodeLockManager;
+  readonly admission: Admission;
+  /** Whether a lock can be had through the node. */
+  readonly isServing: () => boolean;
+  readonly onOver: () => void;
+}
+
+/** What the node has for one request: a lock, or a place in line. */
+type Served =
+  | { readonly kind: 'waiting'; readonly name: LockName; giveUp: (reason: LockError) => void }
+  | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock };
+
+const WAITS_NO_LONGER = (): LockError => new LockError('aborted', 'the client waits no longer');
+
+export class SessionHost {
+  private readonly machine: ServedSession<Ask, unknown>;
+  private readonly served = new Map<AskId, Served>();
+  private call: SessionCall | null = null;
+  private stream = 0;
+  private stopsBecause: LockError | null = null;
+  /** Events that came while another was handled; null while none is. */
+  private waiting: ServedSessionEvent<Ask, unknown>[] | null = null;
+  private isFlushSet = false;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAtMs = Infinity;
+
+  /**
+   * @param clientId of the connection over which it began
+   * @param connection by whose address its locks are counted
+   */
+  constructor(
+    private readonly parts: SessionParts,
+    readonly secret: Buffer,
+    private readonly clientId: string,
+    private readonly connection: Connection,
+  ) {
+    const { leaseMs, driftMax } = parts.node.configuration;
+    this.machine = new ServedSession({ leaseMs, marginMs: marginMs(leaseMs, driftMax) });
+  }
+
+  /** Whether something is wanted or held, and not only held on for nobody. */
+  get isInUse(): boolean {
+    return this.machine.isInUse;
+  }
+
+  /** The locks that the client may still use. */
+  heldNames(): LockName[] {
+    return [...this.machine.inUse()].flatMap((id) => {
+      const served = this.served.get(id);
+      return served?.kind === 'held' ? [served.name] : [];
+    });
+  }
+
+  /** The client goes on over this stream. */
+  open(call: SessionCall, stream: number, keep: readonly AskId[]): void {
+    const before = this.call;
+    if (stream > this.stream) {
+      this.call = call;
+      this.stream = stream;
+    }
+    this.step({ kind: 'opened', nowMs: performance.now(), stream, keep });
+    // It is the same client, and knows.
+    if (this.call !== call) return end(call, grpc.status.ABORTED, 'a newer stream of the session was there before');
+    if (before !== null) end(before, grpc.status.ABORTED, 'another stream of the session has taken the place of this one');
+    call.on('drain', () => this.flushSoon());
+    if (this.stopsBecause !== null) this.step({ kind: 'stops', nowMs: performance.now(), reason: this.stopsBecause });
+  }
+
+  /** Do what a frame asks for, a piece in each turn. `done` when all is done. */
+  do(call: SessionCall, stream: number, connection: Connection, frame: Omit<ClientFrame<Ask>, 'hello'>, done: () => void): void {
+    const { sentAtMs, releases, acquires } = frame;
+    const pieces = Math.max(1, Math.ceil((releases.length + acquires.length) / PIECE));
+    const doPiece = (piece: number): void => {
+      if (this.call !== call) return;
+      const isLast = piece === pieces - 1;
+      const at = piece * PIECE;
+      const acquiresAt = Math.max(0, at - releases.length);
+      const acquiresTo = Math.max(0, at + PIECE - releases.length);
+      this.step({
+        kind: 'frame', nowMs: performance.now(), stream,
+        frame: pieces === 1 ? frame : { sentAtMs: isLast ? sentAtMs : null, releases: releases.slice(at, at + PIECE), acquires: acquires.slice(acquiresAt, acquiresTo) },
+      });
+      if (isLast) done();
+      else this.parts.admission.turns.run(connection, () => doPiece(piece + 1));
+    };
+    this.parts.admission.turns.run(connection, () => doPiece(0));
+  }
+
+  /** The stream is over, whoever ended it. */
+  onEnd(call: SessionCall, stream: number): void {
+    if (this.call !== call) return;
+    this.call = null;
+    this.step({ kind: 'broke', nowMs: performance.now(), stream });
+  }
+
+  /** The node is about to stop. A client that holds gives its locks back. */
+  stop(reason: LockError): void {
+    this.stopsBecause = reason;
+    this.step({ kind: 'stops', nowMs: performance.now(), reason });
+  }
+
+  private step(event: ServedSessionEvent<Ask, unknown>): void {
+    if (this.waiting !== null) return void this.waiting.push(event);
+    this.waiting = [];
+    try {
+      for (let next: ServedSessionEvent<Ask, unknown> | undefined = event; next !== undefined; next = this.waiting.shift()) {
+        for (const effect of this.machine.step(next)) this.perform(effect);
+      }
+    } finally {
+      this.waiting = null;
+    }
+    if (this.machine.hasToSay) this.flushSoon();
+    if (this.machine.isOver) this.end();
+    else this.wakeInTime();
+  }
+
+  private perform(effect: ServedSessionEffect<Ask, unknown>): void {
+    switch (effect.kind) {
+      case 'ask':
+        return this.ask(effect.id, effect.ask);
+      case 'giveUp': {
+        const served = this.served.get(effect.id);
+        if (served?.kind === 'waiting') served.giveUp(WAITS_NO_LONGER());
+        return;
+      }
+      case 'giveBack': {
+        const served = this.served.get(effect.id);
+        this.forget(effect.id);
+        if (served?.kind === 'held') void served.lock.giveBack();
+        return;
+      }
+      case 'keepOn': {
+        const served = this.served.get(effect.id);
+        if (served?.kind === 'held') served.lock.showKeptOn(effect.untilMs - performance.now());
+        return;
+      }
+      case 'over':
+        return; // What is to be given back is, by an effect that follows.
+      case 'send':
+        this.write(frameMessage(effect.frame, {
+          leaseMs: this.parts.node.configuration.leaseMs,
+          noQuorum: !this.parts.isServing(),
+          nameOf: (id) => this.served.get(id)?.name ?? null,
+          ahead: (name) => this.parts.locks.ahead(name),
+        }));
+        return;
+      case 'dropStream':
+        if (effect.why !== 'silent' || this.call === null || effect.stream !== this.stream) return;
+        end(this.call, grpc.status.UNAVAILABLE, 'the client was silent, or read nothing, for a lease');
+        this.call = null;
+        return;
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  private ask(id: AskId, ask: Ask): void {
+    const read = readAcquire(ask);
+    if ('fault' in read) return this.refused(id, new LockError('config', read.fault));
+    const { admission: { locks: budget, limits }, locks } = this.parts;
+    if (this.machine.size > limits.locksPerSession) {
+      return this.refused(id, new LockError('config', `this session has ${limits.locksPerSession} locks wanted or held already, which is the most; release some, or open another session`));
+    }
+    const noRoom = budget.takeMoving(this.connection);
+    if (noRoom !== null) return this.refused(id, new LockError(noRoom.code === grpc.status.UNAVAILABLE ? 'unreachable' : 'config', noRoom.details));
+    const { name, options, atLeastMs } = read;
+    const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
+    this.served.set(id, waiting);
+    waiting.giveUp = locks.ask(name, options, this.clientId, (lock) => this.granted(id, name, lock, atLeastMs), (reason) => {
+      this.forget(id);
+      this.refused(id, reason);
+    });
+  }
+
+  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number): void {
+    this.served.set(id, { kind: 'held', name, lock });
+    lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), id, reason }));
+    lock.onRenewed((validForMs) => this.step({ kind: 'renewed', nowMs: performance.now(), id, validForMs: Math.floor(validForMs) }));
+    const nowMs = performance.now();
+    this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs });
+  }
+
+  private refused(id: AskId, reason: unknown): void {
+    this.step({ kind: 'refused', nowMs: performance.now(), id, reason });
+  }
+
+  private forget(id: AskId): void {
+    if (this.served.delete(id)) this.parts.admission.locks.giveBackMoving(this.connection);
+  }
+
+  /** One frame in each turn of the event loop. */
+  private flushSoon(): void {
+    if (this.isFlushSet) return;
+    this.isFlushSet = true;
+    setImmediate(() => {
+      this.isFlushSet = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    // What was told and not read leaves first; 'drain' comes then.
+    if (this.call === null || this.call.writableNeedDrain) return;
+    this.step({ kind: 'flush', nowMs: performance.now(), validForMs: (id) => this.validForMs(id) });
+  }
+
+  /** It may be found lost by that, which is told next. */
+  private validForMs(id: AskId): number {
+    const served = this.served.get(id);
+    return served?.kind === 'held' ? Math.floor(served.lock.validForMs()) : 0;
+  }
+
+  private write(message: NodeFrameMessage): void {
+    this.call?.write(message);
+  }
+
+  private wakeInTime(): void {
+    const atMs = this.machine.wakeAtMs;
+    if (atMs >= this.timerAtMs) return;
+    clearTimeout(this.timer);
+    this.timerAtMs = atMs;
+    // Does not keep a process whose node has stopped.
+    this.timer = setTimeout(() => {
+      this.timerAtMs = Infinity;
+      this.step({ kind: 'wake', nowMs: performance.now() });
+    }, Math.max(1, Math.ceil(atMs - performance.now()))).unref();
+  }
+
+  private end(): void {
+    clearTimeout(this.timer);
+    this.timerAtMs = Infinity;
+    this.parts.onOver();
+  }
+}
+
+export function end(call: SessionCall, code: grpc.status, details: string): void {
+  call.emit('error', { code, details });
+}
