@@ -13,7 +13,7 @@ let cluster: Cluster;
 const connections: RemoteLocks[] = [];
 
 beforeAll(async () => {
-  cluster = await startCluster({ leaseMs: LEASE_MS, nodeArguments: ['--limit', 'locksPerConnection=3'] });
+  cluster = await startCluster({ leaseMs: LEASE_MS, nodeArguments: ['--limit', 'locksPerSession=3'] });
 });
 afterEach(() => Promise.all(connections.splice(0).map(({ close }) => close())));
 afterAll(() => cluster.remove());
@@ -81,7 +81,7 @@ test('the node that keeps it is killed: the lock ends with the lease, and one th
   }
 });
 
-test('what is kept on counts as what is held: a client cannot have more of them', async () => {
+test('what is kept on counts as what is held: a session cannot have more of them', async () => {
   const locks = locksAt('n3');
   for (const name of ['x', 'y', 'z']) await locks.once(name, { atLeastMs: 60_000 }, () => name);
   await expect(locks.once('one too many', { atLeastMs: 60_000 }, () => 0)).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('has 3 locks wanted or held already') as string });
