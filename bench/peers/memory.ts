@@ -53,6 +53,7 @@ async function held(subject: SubjectId, locks: number, others: ReadonlyMap<strin
     const hold = (prefix: string, count: number): Promise<unknown> =>
       Promise.all(clients.map((worker, index) => worker.ask({ kind: 'hold', prefix: `${prefix}-${index}-`, count, callers })));
     await hold('before', callers); // So that every connection is open.
+    await Promise.all(clients.map((worker) => worker.ask({ kind: 'letGo' })));
     const servers = serversOf(subject, service.pids());
     const collect = async (): Promise<{ servers: number; clients: number }> => {
       await Promise.all([...clients, ...(nodes?.workers ?? [])].map((worker) => worker.ask({ kind: 'collectGarbage' })));

@@ -43,7 +43,7 @@ export function pageOf(results: Results): string {
       'Everything runs on loopback, so a network would add its own round trips to each, but for entries that cost no message.',
       `All clusters have three members, unless the name says how many, and are as shipped; Redis writes nothing to disk, etcd and ZooKeeper every lock. A lease is ${seconds(leaseMs)} long.`,
       `Each works for ${seconds(forMs)} in its turn, in ${repeats} rounds. Figures are medians, with the least and the largest round behind them. A cycle is to take the lock and to give it back.`,
-      'CPU is that of all processes of clients and servers. *Fault tolerant* means: it goes on when one server dies, and no two hold the lock for that.',
+      'CPU is that of all processes of clients and servers. *Fault tolerant* means: it goes on when one of its servers dies. (A Redis that comes back without its data can let a second holder in.)',
       'Who has to ask again because nobody tells it that the lock is free does so after a millisecond; redlock 5 after its own 200 ms (±100).',
       '*Pipelined* is Redlock without the package, over ioredis with `enableAutoPipelining`.',
     ].join('\n'),

@@ -26,6 +26,8 @@ export function readmeBlockOf(results: Results): string {
   return [
     BLOCK_BEGINS,
     '',
+    'Beside the locks of others, in one run on loopback ([all figures and how they are measured](docs/benchmarks/README.md)):',
+    '',
     table([['cycles of acquire and release a second, medians', 'fault tolerant', 'one caller', '64 names at once', 'one name, 12 callers in 3 processes', '`kill -9` of the holder, lease 2 s'], ...rows]),
     '',
     `${machineLine(results)}. ${conditionLine(results)}`,
@@ -34,10 +36,24 @@ export function readmeBlockOf(results: Results): string {
   ].join('\n');
 }
 
-/** The text with a new block in the place of the one that it has. @throws Error when it has none */
+/** The heading of the section that the block stands in. */
+const SECTION = '## Speed\n';
+
+export function hasBlock(text: string): boolean {
+  return text.includes(BLOCK_BEGINS);
+}
+
+/**
+ * The text with a new block in the place of the one that it has; at the end of its section on speed, when it has none.
+ * @throws Error when there is no such section
+ */
 export function withBlock(text: string, block: string): string {
   const from = text.indexOf(BLOCK_BEGINS);
   const to = text.indexOf(BLOCK_ENDS, from);
-  if (from < 0 || to < 0) throw new Error(`README.md has no block between ${BLOCK_BEGINS} and ${BLOCK_ENDS}`);
-  return text.slice(0, from) + block + text.slice(to + BLOCK_ENDS.length);
+  if (from >= 0 && to >= 0) return text.slice(0, from) + block + text.slice(to + BLOCK_ENDS.length);
+  const section = text.indexOf(SECTION);
+  if (section < 0) throw new Error(`README.md has no section ${SECTION.trim()} for the block`);
+  const next = text.indexOf('\n## ', section + SECTION.length);
+  const end = next < 0 ? text.length : next + 1;
+  return `${text.slice(0, end).trimEnd()}\n\n${block}\n${next < 0 ? '' : '\n'}${text.slice(end)}`;
 }

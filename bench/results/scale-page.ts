@@ -25,7 +25,7 @@ export function scalePageOf(scales: readonly Scale[]): string {
     ].join('\n'),
     '## Messages an entry',
     '![Messages an entry by the number of nodes](scale-messages.svg)',
-    '*Alone*: nobody else wants the lock, and no votes are retained. That costs 3(K − 1) messages, where K is the size of the quorum with the node itself in it. (K is a mean where quorums differ in size, as in grids that are not square. A retained lock that is taken again costs none.) *Contended*: up to 24 nodes all over the cluster (10 of more than 200) want it all the time.',
+    '*Alone*: nobody else wants the lock, and no votes are retained. That costs 3(K − 1) messages, where K is the size of the quorum with the node itself in it. (K is a mean where quorums differ in size, as in grids that are not square. A retained lock that is taken again costs none.) *Contended*: up to 24 nodes all over the cluster (6 of more than 200) want it all the time.',
     '## Hand-over',
     '![Hand-over by the number of nodes](scale-hand-over.svg)',
     'From the moment in which a node leaves until the next one enters, in the time that one message takes; the mean of some hundred hand-overs under contention. The algorithm needs two messages one after the other, Release to an arbiter and Grant from it, or one where the arbiter is the node that leaves or the one that enters.',

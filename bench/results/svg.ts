@@ -48,7 +48,7 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
     ].join('\n');
   });
   return picture(BAR.width, height, title, [
-    heading(title), text(BAR.labels, 40, `${unit}; logarithmic scale; blue: maekawa; thin lines: least and largest of the repeats`, 'start', 11),
+    heading(title), text(16, 40, `${unit}; logarithmic scale; blue: maekawa; thin lines: least and largest of the repeats`, 'start', 11),
     ...rules, ...rows,
   ]);
 }
@@ -68,7 +68,7 @@ export function lineChart(title: string, across: string, upright: string, lines:
   const ticksY = isLogarithmic ? Array.from({ length: Math.ceil(Math.log10(highest)) + 1 }, (_, index) => 10 ** index) : Array.from({ length: Math.ceil(highest) * 2 + 1 }, (_, index) => index / 2);
   const ends = spreadOut(lines.map(({ points }) => atY(points.at(-1)?.[1] ?? 0)));
   return picture(PLOT.width, PLOT.height, title, [
-    heading(title), text(PLOT.left, 40, upright, 'start', 11),
+    heading(title), text(16, 40, upright, 'start', 11),
     ...ticksX.map((x) => `<line x1="${fixed(atX(x))}" y1="${PLOT.top}" x2="${fixed(atX(x))}" y2="${PLOT.top + height}" stroke="${RULE}"/>${text(atX(x), PLOT.top + height + 18, rounded(x), 'middle')}`),
     ...ticksY.map((y) => `<line x1="${PLOT.left}" y1="${fixed(atY(y))}" x2="${PLOT.left + width}" y2="${fixed(atY(y))}" stroke="${RULE}"/>${text(PLOT.left - 8, atY(y) + 4, rounded(y), 'end')}`),
     text(PLOT.left + width / 2, PLOT.height - 12, across, 'middle', 12),

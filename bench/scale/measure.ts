@@ -17,7 +17,7 @@ export interface Scale {
   readonly quorum: number;
   /** Messages an entry, when nobody else wants the lock and nothing is retained. */
   readonly alone: number;
-  /** Messages an entry, when up to 24 nodes (10 of more than 200) want the lock all the time. */
+  /** Messages an entry, when up to 24 nodes (6 of more than 200) want the lock all the time. */
   readonly contended: number;
   /** From the release of one node to the entry of the next, in the time that a message takes. The mean of all hand-overs. */
   readonly handOverDelays: number;
@@ -32,7 +32,7 @@ const WARM_UP_US = 1_000_000;
 /** So far apart that nobody meets anybody. */
 const APART_US = 100 * DELAY_US;
 /** Fewer in large clusters, where each costs time that grows with their square. */
-const wantersMax = (nodes: number): number => (nodes > 200 ? 10 : 24);
+const wantersMax = (nodes: number): number => (nodes > 200 ? 6 : 24);
 const ENTRIES = 400;
 /** At the start entries are few and clocks far apart. */
 const LEFT_OUT = 48;

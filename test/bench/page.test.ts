@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytes, rounded, table, withSpread } from '../../bench/results/figures';
 import { chartsOf, pageOf } from '../../bench/results/page';
-import { BLOCK_BEGINS, BLOCK_ENDS, readmeBlockOf, withBlock } from '../../bench/results/readme';
+import { BLOCK_BEGINS, BLOCK_ENDS, hasBlock, readmeBlockOf, withBlock } from '../../bench/results/readme';
 import { isQuiet, parseResults } from '../../bench/results/results';
 import type { Results } from '../../bench/results/results';
 import { scaleChartsOf, scalePageOf } from '../../bench/results/scale-page';
@@ -89,7 +89,13 @@ describe('the block of README.md', () => {
   test('takes the place of the one that is there, and of nothing else', () => {
     const block = readmeBlockOf(RESULTS);
     expect(withBlock(`before\n${BLOCK_BEGINS}\nold\n${BLOCK_ENDS}\nafter\n`, block)).toBe(`before\n${block}\nafter\n`);
-    expect(() => withBlock('no block\n', block)).toThrow('has no block');
+  });
+
+  test('stands at the end of the section on speed where there was none', () => {
+    const block = readmeBlockOf(RESULTS);
+    expect(withBlock('# a\n\n## Speed\n\nText.\n\n## More\n\nx\n', block)).toBe(`# a\n\n## Speed\n\nText.\n\n${block}\n\n## More\n\nx\n`);
+    expect(withBlock('## Speed\n\nText.\n', block)).toBe(`## Speed\n\nText.\n\n${block}\n`);
+    expect(() => withBlock('no such section\n', block)).toThrow('no section ## Speed');
   });
 
   test('has a row for each that was measured', () => {
@@ -103,7 +109,7 @@ describe('results', () => {
     expect(parseResults(JSON.stringify(RESULTS))).toEqual(RESULTS);
   });
 
-  test.each(['null', '{}', '{"format":2}', JSON.stringify({ ...RESULTS, throughput: 1 })])('%.40s is refused', (text) => {
+  test.each(['null', '{}', '{"format":2}', JSON.stringify({ ...RESULTS, throughput: 1 })])('what no run wrote is refused, %#', (text) => {
     expect(() => parseResults(text)).toThrow('run it again');
   });
 
@@ -140,6 +146,7 @@ describe('what docs/benchmarks has', () => {
       expect(isWellFormed(chart)).toBe(true);
     }
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    expect(hasBlock(readme)).toBe(true);
     expect(readme).toBe(withBlock(readme, readmeBlockOf(results)));
   });
 
