@@ -19,7 +19,7 @@ const AT_A_TIME = 64;
 
 /** How many locks each holds. Fewer where it would take minutes. */
 const LOCKS: Readonly<Partial<Record<SubjectId, number>>> = {
-  connect: 10_000, redis: 100_000, 'redlock-3': 20_000, 'etcd-lock': 10_000, zookeeper: 10_000, postgres: 100_000,
+  connect: 100_000, redis: 100_000, 'redlock-3': 20_000, 'etcd-lock': 10_000, zookeeper: 10_000, postgres: 100_000,
 };
 
 export async function measureMemory(others: ReadonlyMap<string, Service>, hasNodes: boolean, share: number, { print, failures }: Setting): Promise<HeldMemory[]> {
