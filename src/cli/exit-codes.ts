@@ -63,6 +63,9 @@ export class DieOf extends ExitWith {
   }
 }
 
+/** The end of a command that was ended because its lock was lost, stolen or expired, or its node stopped. */
+export class EndedForLoss extends ExitWith {}
+
 /** These write a core where the system keeps them, and nobody wants ours. */
 const DUMPING: readonly NodeJS.Signals[] = ['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGXCPU', 'SIGXFSZ', 'SIGSYS'];
 

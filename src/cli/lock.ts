@@ -1,13 +1,15 @@
-/** `maekawa lock` and `maekawa steal`: hold a lock while a command runs, or until a signal comes. */
+/** `maekawa lock`, `maekawa steal` and `maekawa elect`: hold a lock while a command runs, or until a signal comes. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LockError } from '../errors';
 import { permitOf } from '../locks/permit';
+import { AT_LEAST_MS_MAX } from '../locks/request-arguments';
 import type { HeldLock } from '../locks/types';
 import type { RemoteOptions } from '../client/remote-lock';
 import type { RemoteLockManager } from '../client/remote';
 import { onUnwritten } from '../standard-output';
 import { MARK_VARIABLE } from './descendants';
-import { DieOf, ENDING, EXIT, ExitWith, exitCodeOf } from './exit-codes';
+import { DieOf, ENDING, EXIT, EndedForLoss, ExitWith, exitCodeOf } from './exit-codes';
 import { findNode, findNodeOptions } from './find-node';
 import type { FindNodeOptions, FoundNode } from './find-node';
 import { HELD_VARIABLE, heldAround, refuseNested } from './held-locks';
@@ -24,6 +26,12 @@ import { ON_LOST, supervise } from './supervise';
 import type { OnLost, Supervised } from './supervise';
 import { BlockedTeller, WaitingTeller } from './waiting';
 
+/** `steals`: takes the lock from its holder. `leads`: runs the command whenever it has the lock. */
+type Manner = 'waits' | 'steals' | 'leads';
+
+/** A command that ends by itself is not started anew sooner than this after it was started. */
+const RESTART_MS = 1_000;
+
 interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly also?: readonly string[];
   readonly shared?: true;
@@ -33,6 +41,8 @@ interface LockCommandOptions extends FindNodeOptions, TellerOptions {
   readonly semaphore?: number;
   readonly name?: string;
   readonly shell?: true;
+  readonly atLeast?: number;
+  readonly restart?: true;
   readonly keepDaemons?: true;
   readonly onLost: OnLost;
   readonly grace?: number;
@@ -78,9 +88,11 @@ export function lockCommand(): Command {
     .optionsGroup(WAITING_OPTIONS)
     .option('-n, --try', 'give up unless the lock is free; the answer takes about one round trip')
     .addOption(durationOption('-w, --wait <duration>', 'give up after this time, such as 500ms, 10s or 5m; 0s means --try (default: wait for ever). A node may come up meanwhile; without --wait one must answer at once'))
+    .addOption(durationOption('--at-least <duration>', 'for a job of every machine\'s schedule, such as 30s: keep the lock so long from when the command began, though it was quicker or failed, so that a machine whose clock is behind does not run it again. At most 24h; means --try, unless --wait is given'))
     .option('-E, --conflict-exit-code <code>', 'exit with this code, and not with 124, when the lock is not free or does not become free in time', parseExitCode);
   return withManual(withCommonOptions(command), {
     description: [
+      'With --at-least the node keeps the lock when the command has ended, and `maekawa who` shows it as done. If that node dies or stops, the lock ends with its lease, and a machine that comes later runs the command again, as one does that comes later than --at-least. `maekawa steal` frees the lock.',
       'Asks a node for the lock, waits in line with all who asked, runs the command while it holds the lock, and gives the lock back. A signal that comes while it waits makes it give up at once.',
       ...COMMAND_DESCRIPTION,
     ],
@@ -89,7 +101,7 @@ export function lockCommand(): Command {
     examples: [
       ['maekawa lock invoices -- ./job.sh --month 11'],
       ['maekawa lock invoices --try -- ./job.sh', 'exit code 124 if somebody else holds it'],
-      ['maekawa lock nightly --try -E 0 -- ./job.sh', 'for cron: one machine runs it, and no other complains'],
+      ['maekawa lock nightly --at-least 1m -E 0 -- ./job.sh', 'for cron: one machine runs it, and no other complains'],
       ['maekawa lock invoices --wait 10s -- ./job.sh'],
       ['maekawa lock invoices --max-hold 10m -- ./job.sh', 'if it hangs, others get the lock after ten minutes'],
       ['maekawa lock reports --shared -- ./read.sh'],
@@ -98,7 +110,7 @@ export function lockCommand(): Command {
       ["maekawa lock deploy --shell -- 'make && make install'"],
       ['maekawa lock maintenance', 'print the token, hold the lock until Ctrl-C'],
     ],
-  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, false));
+  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, 'waits'));
 }
 
 export function stealCommand(): Command {
@@ -120,7 +132,32 @@ export function stealCommand(): Command {
       ['maekawa steal invoices', 'break a lock that is stuck'],
       ['maekawa steal invoices -- ./repair.sh'],
     ],
-  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, true));
+  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, 'steals'));
+}
+
+export function electCommand(): Command {
+  const command = new Command('elect')
+    .description('run a command while this machine leads')
+    .usage('[options] <name> [--] <command> [<argument>...]')
+    .argument('<name>', 'the election, which is the lock of that name')
+    .argument('<command...>', 'what the leader runs, and its arguments')
+    .optionsGroup(COMMAND_OPTIONS)
+    .option('--restart', 'when the command ends by itself, whatever its exit code, give the lock back, stand again, and start it anew, a second after its last start at the earliest');
+  return withManual(withCommonOptions(command), {
+    description: [
+      'Stands in line for the lock of that name, and runs the command whenever it has the lock: it is the leader. When the lock is lost or stolen, has been held for --max-hold, or its node stops, maekawa ends the command, stands in line again, through another node if need be, and starts the command anew with the next term. If no node answers, it waits until one does, and says why.',
+      'When the command ends by itself, maekawa gives the lock back and ends with the exit code of the command, unless --restart is given. When SIGINT, SIGTERM, SIGHUP or SIGQUIT comes, maekawa passes it on to the command and ends as the command does.',
+      ...COMMAND_DESCRIPTION,
+    ],
+    environment: LOCK_ENVIRONMENT.filter(([name]) => name !== 'MAEKAWA_SEMAPHORE' && name !== 'MAEKAWA_TOKENS'),
+    exitCodes: ['command', 'died', 'usage', 'protocol', 'cannotExecute', 'notFound'],
+    examples: [
+      ['maekawa elect scheduler -- ./scheduler.sh'],
+      ['maekawa elect scheduler --restart -- ./scheduler.sh', 'start it anew when it crashes, here or on another machine'],
+      ['maekawa who scheduler', 'who leads'],
+      ['maekawa steal scheduler', 'depose the leader'],
+    ],
+  }).action((name: string, args: string[], options: LockCommandOptions) => run(name, args, options, 'leads'));
 }
 
 function withCommonOptions(command: Command): Command {
@@ -151,8 +188,8 @@ function parsePermits(text: string): number {
   return Number(text);
 }
 
-async function run(name: string, command: readonly string[], options: LockCommandOptions, steals: boolean): Promise<void> {
-  const fault = optionsFault(command, options);
+async function run(name: string, command: readonly string[], options: LockCommandOptions, manner: Manner): Promise<void> {
+  const fault = optionsFault(command, options, manner);
   if (fault !== null) throw new LockError('config', fault);
   checkLockNames([name, ...(options.also ?? [])]);
   const tell = teller(name, options);
@@ -162,16 +199,16 @@ async function run(name: string, command: readonly string[], options: LockComman
   const blocked = new BlockedTeller(tell);
   try {
     const askedMs = performance.now();
-    const found = await findNode(options, { waitMs: options.wait ?? 0, onNone: (why) => blocked.saw(why) }, interrupted.signal);
+    const found = await findNode(options, { waitMs: options.wait ?? (manner === 'leads' ? Infinity : 0), onNone: (why) => blocked.saw(why) }, interrupted.signal);
     const { manager } = found;
     try {
-      await refuseWaitingForItself(found, name, options, steals);
+      await refuseWaitingForItself(found, name, options, manner);
       const leftMs = blocked.hasSeen && options.wait !== undefined ? Math.max(1, options.wait - Math.round(performance.now() - askedMs)) : options.wait;
-      blocked.watch(found.whyNone);
-      await hold(found, name, command, { ...options, ...(leftMs === undefined ? {} : { wait: leftMs }) }, steals, interrupted.signal, (happening) => {
-        if (happening.event === 'held') blocked.end();
-        tell(happening);
-      });
+      blocked.end();
+      const end = manner === 'leads'
+        ? await lead(found, name, command, options, interrupted.signal, tell)
+        : await hold(found, name, command, { ...options, ...(leftMs === undefined ? {} : { wait: leftMs }) }, manner === 'steals', interrupted.signal, tell);
+      if (end.exitCode !== 0) throw end;
     } finally {
       blocked.end();
       await manager.close();
@@ -185,17 +222,39 @@ async function run(name: string, command: readonly string[], options: LockComman
 }
 
 /** It could never have it. With --try or --wait 0s the answer comes by itself; a thief takes it even so. */
-async function refuseWaitingForItself({ manager, cluster }: FoundNode, name: string, { also = [], shared, semaphore, try: tries, wait }: LockCommandOptions, steals: boolean): Promise<void> {
+async function refuseWaitingForItself({ manager, cluster }: FoundNode, name: string, options: LockCommandOptions, manner: Manner): Promise<void> {
   const around = heldAround(process.env);
-  if (around.length === 0 || steals || tries === true || wait === 0) return;
+  if (around.length === 0 || manner === 'steals' || triesOnly(options)) return;
+  const { also = [], shared, semaphore } = options;
   const { held } = await manager.query();
   refuseNested({ cluster, names: [name, ...also], mode: shared === true ? 'shared' : 'exclusive', ...(semaphore === undefined ? {} : { permits: semaphore }) }, around, held);
 }
 
+function triesOnly({ try: tries, wait, atLeast }: LockCommandOptions): boolean {
+  return tries === true || wait === 0 || (atLeast !== undefined && wait === undefined);
+}
+
+/** Term after term, until the command ends by itself or a signal comes. */
+async function lead(found: FoundNode, name: string, command: readonly string[], options: LockCommandOptions, interrupted: AbortSignal, tell: Tell): Promise<ExitWith> {
+  for (;;) {
+    let startedMs = -Infinity;
+    const end = await hold(found, name, command, options, false, interrupted, (happening) => {
+      if (happening.event === 'started') startedMs = performance.now();
+      tell(happening);
+    });
+    const isLost = end instanceof EndedForLoss;
+    if (!isLost && (options.restart !== true || interrupted.aborted)) return end;
+    // A signal that came for the command was for this process too.
+    interrupted.throwIfAborted();
+    await sleep(isLost ? 0 : Math.max(0, startedMs + RESTART_MS - performance.now()), undefined, { signal: interrupted }).catch(() => interrupted.throwIfAborted());
+  }
+}
+
 async function hold(
-  { manager, cluster }: FoundNode, name: string, command: readonly string[], options: LockCommandOptions, steals: boolean, interrupted: AbortSignal, tell: Tell,
-): Promise<void> {
-  const held = await acquire(manager, name, options, steals, interrupted, tell);
+  found: FoundNode, name: string, command: readonly string[], options: LockCommandOptions, steals: boolean, interrupted: AbortSignal, tell: Tell,
+): Promise<ExitWith> {
+  const { manager, cluster } = found;
+  const held = await acquire(found, name, options, steals, interrupted, tell);
   try {
     interrupted.throwIfAborted();
     const words = rawWords(command);
@@ -203,7 +262,7 @@ async function hold(
     if (file === undefined) {
       await printToken(held);
       if (!steals) await untilSignal(held, interrupted);
-      return;
+      return new ExitWith(EXIT.ok);
     }
     const end = await supervise(held, {
       command: [file, ...args],
@@ -216,7 +275,7 @@ async function hold(
       onStarted: (pid) => tell({ event: 'started', pid }),
     });
     tell({ event: 'ended', exitCode: end.exitCode });
-    if (end.exitCode !== 0) throw end;
+    return end;
   } finally {
     await giveBack(manager, held, tell);
   }
@@ -232,21 +291,27 @@ function joined(words: readonly Word[]): Word {
 async function giveBack(manager: RemoteLockManager, held: Held, tell: Tell): Promise<void> {
   const unheard = new Set(held.locks.map((lock) => lock.name));
   manager.onHeard((name) => unheard.delete(name));
-  const hurried = new Promise<void>((resolve) => {
-    for (const signal of ENDING) process.once(signal, () => resolve());
-  });
+  let hurry: () => void = () => undefined;
+  const hurried = new Promise<void>((resolve) => (hurry = resolve));
+  for (const signal of ENDING) process.on(signal, hurry);
   await Promise.race([hurried, Promise.all(held.locks.map((lock) => lock.release()))]);
+  for (const signal of ENDING) process.off(signal, hurry);
   // A lock that has run out need not be given back.
   if (held.signal.reason instanceof LockError && ['lost', 'expired'].includes(held.signal.reason.code)) return;
   tell({ event: unheard.size === 0 ? 'released' : 'unanswered' });
 }
 
-function optionsFault(command: readonly string[], options: LockCommandOptions): string | null {
+function optionsFault(command: readonly string[], options: LockCommandOptions, manner: Manner): string | null {
   const { also, semaphore, shared, shell, wait } = options;
   if (options.try === true && wait !== undefined) return '--try and --wait exclude each other: --try gives up at once, --wait after a time; give one of them';
   if (semaphore !== undefined && also !== undefined) return '--semaphore and --also exclude each other; run one `maekawa lock` inside the other';
   if (semaphore !== undefined && shared === true) return '--semaphore and --shared exclude each other; leave out one of them';
   if (options.maxHold === 0) return '--max-hold 0s would end the lock before anything could run; give a longer time, or leave it out';
+  if (manner === 'leads' && options.onLost === 'ignore') return '--on-lost ignore would leave a command running that leads no more, beside that of the next leader; leave it out';
+  if (options.atLeast !== undefined) {
+    if (options.atLeast > AT_LEAST_MS_MAX) return '--at-least is a day (24h) at most';
+    if (also !== undefined || semaphore !== undefined || shared === true) return '--at-least is for one exclusive lock; leave out --also, --semaphore and --shared';
+  }
   if (shell === true && command.length === 0) return '--shell needs a command; write it after --';
   return null;
 }
@@ -257,24 +322,29 @@ interface Held extends Supervised {
 }
 
 async function acquire(
-  manager: RemoteLockManager, name: string, options: LockCommandOptions, steals: boolean, signal: AbortSignal, tell: Tell,
+  { manager, whyNone }: FoundNode, name: string, options: LockCommandOptions, steals: boolean, signal: AbortSignal, tell: Tell,
 ): Promise<Held> {
   const waiting = isHeard(options) ? new WaitingTeller(manager, tell, name) : null;
+  const blocked = new BlockedTeller(tell);
+  blocked.watch(whyNone);
   const wish: RemoteOptions = {
     signal,
     mode: options.shared === true ? 'shared' : 'exclusive',
     ...(steals ? { steal: true } : {}),
     ...(options.name === undefined ? {} : { label: options.name }),
-    ...(options.try === true || options.wait === 0 ? { ifAvailable: true } : {}),
+    ...(triesOnly(options) ? { ifAvailable: true } : {}),
+    ...(options.atLeast === undefined ? {} : { atLeastMs: options.atLeast }),
     ...(options.wait === undefined || options.wait === 0 ? {} : { waitMs: options.wait }),
     ...(options.maxHold === undefined ? {} : { maxHoldMs: options.maxHold }),
     onQueued: (lock, ahead) => waiting?.queued(lock, ahead),
   };
   try {
     const held = await take(manager, name, options, wish);
+    blocked.end();
     tell({ event: 'held', ...tokenOf(held), validForMs: Math.floor(held.validForMs()) });
     return held;
   } finally {
+    blocked.end();
     waiting?.end();
   }
 }

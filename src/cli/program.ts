@@ -4,7 +4,7 @@ import { visibleLines } from '../visible';
 import { completeCommand, completionCommand } from './completion';
 import { demoCommand } from './demo';
 import { refuseBytes } from './inherited';
-import { lockCommand, stealCommand } from './lock';
+import { electCommand, lockCommand, stealCommand } from './lock';
 import { pathOf, withManual } from './manual';
 import { nodeCommand } from './node';
 import { quorumsCommand } from './quorums';
@@ -39,7 +39,7 @@ export function createProgram(): Command {
     ],
   });
   for (const command of [
-    nodeCommand(), lockCommand(), stealCommand(), whoCommand(), watchCommand(), statusCommand(), quorumsCommand(), demoCommand(), completionCommand(),
+    nodeCommand(), lockCommand(), electCommand(), stealCommand(), whoCommand(), watchCommand(), statusCommand(), quorumsCommand(), demoCommand(), completionCommand(),
   ]) {
     maekawa.addCommand(command);
   }

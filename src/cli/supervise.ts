@@ -10,7 +10,7 @@ import { LockError } from '../errors';
 import type { Lock } from '../locks/types';
 import { TimeWithSleep } from '../runtime/monotonic-time';
 import { Descendants, markedEnvironment } from './descendants';
-import { DieOf, EXIT, ExitWith } from './exit-codes';
+import { DieOf, EXIT, EndedForLoss, ExitWith } from './exit-codes';
 import { Guardian } from './guardian';
 import { textOf } from './inherited';
 import type { Word } from './inherited';
@@ -110,7 +110,7 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
     await setImmediate();
     guard.onEnded();
     await endStragglers(descendants, warn);
-    return guard.hasEnded ? new ExitWith(guard.exitCode) : end;
+    return guard.hasEnded ? new EndedForLoss(guard.exitCode) : end;
   } finally {
     guard.stop();
     standDown();

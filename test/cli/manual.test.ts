@@ -125,7 +125,7 @@ describe('completion', () => {
 
   /** The same for each shell: what is typed, and what is offered for its last word. */
   const cases: readonly (readonly [line: string, offered: readonly string[]])[] = [
-    ['maekawa ', ['node', 'lock', 'steal', 'who', 'watch', 'status', 'quorums', 'demo', 'completion']],
+    ['maekawa ', ['node', 'lock', 'elect', 'steal', 'who', 'watch', 'status', 'quorums', 'demo', 'completion']],
     ['maekawa st', ['steal', 'status']],
     ['maekawa lock --s', ['--semaphore', '--shared', '--shell']],
     ['maekawa lock --on-lost ', ['term', 'kill', 'ignore']],
