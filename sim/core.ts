@@ -2,8 +2,8 @@
  * The core as the simulator sees it. Handed in, so that a changed one can be run without touching the
  * production code.
  */
-import { createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step } from '../src/core';
-import type { Birth, CoreSettings, Effect, Event, LamportTime, LockName, LockNode, LockView, NodeView } from '../src/core';
+import { Candidacy, createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step } from '../src/core';
+import type { Birth, CandidacySettings, CoreSettings, Effect, Event, LamportTime, LockName, LockNode, LockView, NodeView } from '../src/core';
 
 export interface Core {
   createNode(settings: CoreSettings, birth: Birth): LockNode;
@@ -18,6 +18,8 @@ export interface Core {
   inspectNode(node: LockNode): NodeView;
   lockNames(node: LockNode): LockName[];
   inspectLock(node: LockNode, lock: LockName): LockView | null;
+  /** Decides when a node may begin to lend, where another layout may be about. */
+  readonly Candidacy: new (settings: CandidacySettings) => Candidacy;
 }
 
 /** Not by its class: a changed core has one of its own, and under a test runner even an `Error` of its own. */
@@ -25,4 +27,4 @@ export function isInvariantError(error: unknown): error is { readonly invariant:
   return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
 }
 
-export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, remembers, isMute, inspectNode, lockNames, inspectLock };
+export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, remembers, isMute, inspectNode, lockNames, inspectLock, Candidacy };

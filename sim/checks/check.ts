@@ -56,6 +56,8 @@ export type Check =
   | 'keeps'
   /** A holder is robbed only for a request that waited for the lock when the hold had begun. */
   | 'stolen-for-somebody'
+  /** Nodes of two layouts do not both lend their votes, each with a quorum. */
+  | 'one-configuration'
   /** No request is named like an earlier one. */
   | 'request-unique';
 

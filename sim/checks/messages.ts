@@ -36,7 +36,9 @@ export class CeilingHolds implements Witness {
 
   /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 3.2). */
   private hasForgotten(machine: number): boolean {
-    return this.lives[machine] !== 1 && this.ceilingOf(machine) === 0;
+    // Whoever starts with the new file joins a cluster that runs.
+    const isFirstStart = this.lives[machine] === 1 && this.scene.places[machine]?.file !== 'new';
+    return !isFirstStart && this.ceilingOf(machine) === 0;
   }
 
   private ceilingOf(machine: number): number {

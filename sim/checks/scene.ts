@@ -5,7 +5,7 @@
 import type { CallerId, LamportTime, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
-import type { Wish } from '../plan/plan';
+import type { FileName, Wish } from '../plan/plan';
 
 export type RunPhase =
   /** Faults happen. */
@@ -59,6 +59,10 @@ export interface Place {
   readonly wakeAtMs: number;
   /** It is not among those that are healed. */
   readonly isLostForEver: boolean;
+  /** The file that its node runs with; null where all run with one. */
+  readonly file: FileName | null;
+  /** Its node lends its vote under that file. */
+  readonly hasBegun: boolean;
   readonly callers: readonly CallerView[];
 }
 

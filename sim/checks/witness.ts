@@ -51,10 +51,10 @@ export interface Write {
 /** What has no other word here. Each is a figure of the report, which says what it means. */
 export type Incident =
   | 'steals' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
-  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver';
+  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet';
 
 /** What a witness alone can count. */
-export type Figure = 'overlaps' | 'readersTogether' | 'outlived' | 'notOwed' | 'clockJumps';
+export type Figure = 'overlaps' | 'readersTogether' | 'outlived' | 'notOwed' | 'clockJumps' | 'layoutChanges';
 
 /** Nodes and locks are numbers, as in the scene. All are told in the order of their list. */
 export interface Witness {

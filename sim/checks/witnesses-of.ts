@@ -2,7 +2,7 @@
  * Which witnesses a run has. It follows from its plan: what a run promises depends on its profile.
  * Law: the only place that knows all witnesses by name.
  */
-import type { Plan } from '../plan/plan';
+import type { Plan, Rolling } from '../plan/plan';
 import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
 import { Deadlock } from './deadlock';
@@ -19,6 +19,7 @@ import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
 import { NewLife } from './new-life';
 import { NoResidue } from './no-residue';
+import { OneConfiguration } from './one-configuration';
 import { Openings } from './openings';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
@@ -50,7 +51,8 @@ export interface Accounts {
  * happened at all, then the accounts of it, then the witnesses that judge what came of it.
  */
 export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
-  const { profile } = plan;
+  const { profile, rolling } = plan;
+  if (rolling !== undefined) return ofRolling(plan, rolling, scene, accounts);
   const isCalm = profile === 'calm';
   const isFrugal = profile === 'frugal';
   const isAdrift = profile === 'adrift';
@@ -89,6 +91,27 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new Progress(scene, plan),
     ...(isCalm ? [new CalmProgress(scene, plan)] : []),
     ...spaced(scene, plan),
+    ...accounts.last,
+  ];
+}
+
+/** Without memory tokens rest on the wall clocks, so of those nothing is said (protocol.md section 18.1). */
+function ofRolling(plan: Plan, rolling: Rolling, scene: Scene, accounts: Accounts): Witness[] {
+  return [
+    new NoStorm(scene),
+    ...accounts.first,
+    new CallersKnown(scene),
+    new CeilingHolds(scene),
+    new GrantRises(scene),
+    new RequestUnique(scene),
+    new OneConfiguration(scene, rolling),
+    new Exclusion(scene, true),
+    new StolenForSomebody(scene),
+    new InLine(scene, plan.intensities.steal > 0),
+    new Usable(scene, plan),
+    new LostAtOnce(scene),
+    new NoResidue(scene, plan),
+    new Progress(scene, plan),
     ...accounts.last,
   ];
 }

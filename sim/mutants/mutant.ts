@@ -10,7 +10,7 @@ import type { RunOptions } from '../plan/draw';
 export type CheckName = Check | LocalInvariant;
 
 /** Files of src/core that mutants change. */
-export type CoreFile = 'arbiter' | 'asking' | 'clock' | 'deadlines' | 'lease-times' | 'memory' | 'node' | 'priority' | 'reach' | 'requester' | 'requesters' | 'votes';
+export type CoreFile = 'arbiter' | 'asking' | 'candidacy' | 'clock' | 'deadlines' | 'lease-times' | 'memory' | 'node' | 'priority' | 'reach' | 'requester' | 'requesters' | 'votes';
 
 /** One piece of source text that stands in the file exactly once, and what stands there instead. */
 export interface Change {

@@ -78,6 +78,10 @@ export interface Counts {
   /** In `steadfast` runs: holds given back after an arbiter that they began with had been away for a lease or longer; and holds lost that were not owed. */
   outlived: number;
   notOwed: number;
+  /** A node dialled one that runs under another layout. */
+  rivalsMet: number;
+  /** The votes of one layout were lent, and then those of another. */
+  layoutChanges: number;
   /** Entries beside an incompatible holder, with clocks beyond the drift bound. */
   overlaps: number;
 }
@@ -90,6 +94,6 @@ export function newCounts(): Counts {
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, learned: 0, restedOnWallClock: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
     messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, ceilingsCutShort: 0, jumps: 0, releasedTwice: 0, lostForEver: 0,
-    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,
+    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, rivalsMet: 0, layoutChanges: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,
   };
 }

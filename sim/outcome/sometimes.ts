@@ -48,6 +48,8 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a holder asked further arbiters while it was inside': ({ widenedInside }) => widenedInside > 0,
   'a steadfast hold outlived an arbiter that it began with': ({ outlived }) => outlived > 0,
   'a steadfast hold was lost for a reason that has a name': ({ notOwed }) => notOwed > 0,
+  'a node met one that runs under another layout': ({ rivalsMet }) => rivalsMet > 0,
+  'votes were lent under one layout and then under another': ({ layoutChanges }) => layoutChanges > 0,
   'clocks beyond the drift bound let two holders in at once': ({ overlaps }) => overlaps > 0,
 };
 

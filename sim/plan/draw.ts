@@ -9,7 +9,8 @@ import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
 import { drawLatecomers } from './draw-latecomers';
-import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, RELENTLESS_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
+import { drawRolling } from './draw-rolling';
+import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, RELENTLESS_LEVELS, ROLLING_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
@@ -20,7 +21,7 @@ export type { RunOptions } from './draw-context';
 
 /** How long there are faults, in leases. */
 const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
-  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], adrift: [3, 10],
+  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], rolling: [12, 30], adrift: [3, 10],
 };
 
 /** How often a Request is repeated, in percent of the lease: from near half of it, the most that a configuration may say, to a tenth. */
@@ -35,12 +36,13 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const profile = options.profile ?? (options.faults ? 'swarm' : drawProfile(stream('profile')));
   const isSwarm = isSwarming(profile);
   const isWithOutages = hasOutages(profile);
-  const hasFaults = isSwarm || isWithOutages;
-  const nodes = options.nodes ?? stream('nodes').pick(isWithOutages ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const isRolling = profile === 'rolling';
+  const hasFaults = isSwarm || isWithOutages || isRolling;
+  const nodes = options.nodes ?? stream('nodes').pick(isRolling ? [3, 4, 5, 6, 7] : isWithOutages ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
   const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
-  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' || isRolling ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults && profile !== 'spaced' ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
@@ -50,13 +52,15 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     : profile === 'relentless' ? drawGentleIntensities(stream('faults'), RELENTLESS_LEVELS)
     : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
+    : isRolling ? drawGentleIntensities(stream('faults'), ROLLING_LEVELS)
     : intensitiesOf(profile === 'calm' ? stream('thieves').pick([THIEVES, PATIENT, {}, {}]) : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
   const driftMaxPpm = hasFaults ? stream('drift bound').pick(DRIFT_MAX_PPM) : DEFAULT_DRIFT_MAX_PPM;
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, driftMaxPpm, intensities };
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
-  const faults = drawFaults(context, family);
+  const rolls = isRolling ? drawRolling(stream('rolling'), { nodes, leaseUs, durationUs }) : null;
+  const faults = [...drawFaults(context, family), ...(rolls?.faults ?? [])].sort((a, b) => a.atUs - b.atUs);
   const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : withLatecomers(context, locks, faults, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
   const slackMin = SLACK_PER_CALLER * callers.length * nodes;
@@ -82,9 +86,10 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
-    machines: drawMachines(context),
+    machines: drawMachines(context).map((machine, index) => (rolls === null ? machine : { ...machine, startUs: rolls.startUs[index] ?? 0 })),
     network: drawNetwork(context),
     ...(change === null ? {} : { change }),
+    ...(rolls === null ? {} : { rolling: rolls.rolling, lostForEver: rolls.lostForEver }),
     faults: change === null ? faults : withRestart(faults, change, context),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
@@ -129,6 +134,7 @@ function drawProfile(random: Random): Profile {
   // Where no seed that a test or a mutant remembers lies.
   if (n >= 28 && n < 31) return 'steadfast';
   if (n >= 31 && n < 49) return 'spaced';
+  if (n === 49 || n === 51) return 'rolling';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 

@@ -4,7 +4,7 @@ import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { FamilyLayout } from '../../src/quorum/family';
 import { layoutOf } from '../../src/quorum/layouts';
-import type { Family } from './plan';
+import type { Family, Layout } from './plan';
 
 /** The wall clock at the start of a run: the numbers are as large as they are in life. */
 export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
@@ -27,6 +27,15 @@ export function coterieOf(family: Family, nodes: number): Coterie {
     coteries.set(key, coterie);
   }
   return coterie;
+}
+
+/** Over some of so many nodes. */
+export function coterieOfLayout({ machines, family, quorum }: Layout, nodes: number): Coterie {
+  const all = nodeIdsOf(nodes);
+  const idsOf = (some: readonly number[]): NodeId[] => some.map((machine) => all[machine] ?? '');
+  const ids = idsOf(machines);
+  if (quorum === undefined) return buildCoterie(ids, familyLayoutOf(family, ids));
+  return buildCoterie(ids, { family: 'explicit', sets: Object.fromEntries(ids.map((id) => [id, idsOf(quorum)])) });
 }
 
 /** `n1`, `n2`, … */

@@ -62,6 +62,7 @@ export const PROFILES = {
   relentless: 'faults never stop, but so few nodes are down at a time that a quorum is left: every wait is held to a bound',
   spaced: 'faults one at a time and far apart: a lock that is free and wanted is given within what the last fault may cost',
   steadfast: 'outages as few at a time, but no other loss: no lock that is held is lost, save for a reason that has a name',
+  rolling: 'nodes without memory restart with another layout, one after the other or all at once, some with the former one again: two layouts never both lend votes',
   adrift: 'as swarm, with clocks far beyond the drift bound: exclusion is not promised then, that tokens rise is',
 } as const;
 export type Profile = keyof typeof PROFILES;
@@ -173,6 +174,8 @@ export type Fault =
       readonly wallBackUs: number;
       /** Whether a write of the ceiling that was under way reached the disk. */
       readonly writeLands: boolean;
+      /** With which file the node starts again. */
+      readonly file?: FileName;
     })
   | (Spell & { readonly kind: 'pause' | 'sleep' | 'full'; readonly machine: number })
   | (Spell & { readonly kind: 'slow'; readonly machine: number; readonly perEventUs: number })
@@ -201,6 +204,23 @@ export interface Change {
   readonly slack: number;
 }
 
+/** The configuration file that a node starts with. */
+export type FileName = 'old' | 'new';
+
+/** What a file says: the machines that it names, and their quorums. */
+export interface Layout {
+  readonly machines: readonly number[];
+  readonly family: Family;
+  /** These are the only quorum, whatever the family. */
+  readonly quorum?: readonly number[];
+}
+
+/**
+ * Nodes without memory, some under one file and some under another (protocol.md section 17.1). Those of the old file begin with that, the others
+ * with the new one; later each finds what its restart says.
+ */
+export type Rolling = Readonly<Record<FileName, Layout>>;
+
 /** A node finds out, at this true time, whether a peer is up. */
 export interface Look {
   readonly atUs: number;
@@ -224,6 +244,7 @@ export interface Plan {
   readonly heldBackMax?: number;
   readonly locksKeptMax?: number;
   readonly change?: Change;
+  readonly rolling?: Rolling;
   /** How long faults may happen. Then everything is healed, and progress demanded. */
   readonly durationUs: number;
   /** How long ago, by their wall clocks, the nodes first started. */

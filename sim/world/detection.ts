@@ -2,6 +2,7 @@
 import { Random } from '../plan/random';
 import { DETECT } from './items';
 import type { Machine } from './machine';
+import type { Rivals } from './rivals';
 import type { Stage, Step } from './stage';
 
 /** So many times a node that may be mute is looked at, four times in each retry interval. */
@@ -13,6 +14,8 @@ export class Detection {
   private readonly seenLife: number[];
   private readonly suspectedUntilUs: number[];
   private readonly foundMute = new Set<number>();
+  /** Where nodes run with two files. */
+  rivals: Rivals | null = null;
 
   constructor(private readonly stage: Stage, private readonly step: Step) {
     this.random = new Random(stage.plan.seed, 'detection');
@@ -82,7 +85,8 @@ export class Detection {
     const { network, nowUs, core, witnesses, places } = this.stage;
     const peer = this.stage.machine(link % places.length);
     const back = network.link(peer.index, machine.index);
-    const isReached = peer.node !== null && peer.frozenUntilUs <= nowUs && !peer.isAsleep
+    const { rivals } = this;
+    const isReached = peer.node !== null && (rivals === null || rivals.areOfOneFile(machine, peer)) && peer.frozenUntilUs <= nowUs && !peer.isAsleep
       && !this.isMute(peer) && !this.isMute(machine) && !network.looksCut(link) && !network.looksCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
     const seenLife = this.seenLife[link] ?? 0;
     const nowMs = this.stage.nowMsAt(machine);
@@ -91,14 +95,16 @@ export class Detection {
       this.seenLife[link] = 0;
       witnesses.happened('peerDowns');
       this.step(machine, { kind: 'peerDown', nowMs, peer: peer.id });
+      rivals?.peerDown(machine, peer);
     }
     if (isReached && seenLife !== peer.life && peer.node !== null) {
       this.seenLife[link] = peer.life;
       const clock = core.durableClock(peer.node);
       witnesses.introduced(peer.index, clock);
-      const silentForMs = core.silentForMs(peer.node, this.stage.nowMsAt(peer));
+      const silentForMs = rivals === null ? core.silentForMs(peer.node, this.stage.nowMsAt(peer)) : rivals.silentForMs(peer);
       const remembers = core.remembers(peer.node);
       this.step(machine, { kind: 'peerUp', nowMs, peer: peer.id, clock, silentForMs, ...(remembers ? {} : { remembers }) });
+      rivals?.peerUp(machine, peer);
     }
   }
 

@@ -11,3 +11,5 @@ export const HEAL = 8;
 export const LOOK = 9;
 export const REST = 10;
 export const WRITE = 11;
+/** Whatever its payload does. */
+export const CALL = 12;

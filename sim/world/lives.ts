@@ -7,6 +7,7 @@ import type { Detection } from './detection';
 import type { Disk } from './disk';
 import { DELIVER, START } from './items';
 import type { Machine } from './machine';
+import type { Rivals } from './rivals';
 import type { Sleep } from './sleep';
 import type { Stage, Step } from './stage';
 
@@ -18,6 +19,7 @@ export class Lives {
     private readonly sleep: Sleep,
     private readonly detection: Detection,
     private readonly callers: Callers,
+    private readonly rivals: Rivals | null,
   ) {}
 
   /** `wallBackUs`: how far the wall clock was set back meanwhile. */
@@ -29,7 +31,11 @@ export class Lives {
     // It would write a ceiling before anything else.
     if (this.disk.isFull(machine)) return agenda.push(machine.diskFullUntilUs, START, machine.index, 0, wallBackUs);
     machine.isFileCorrupt = false;
-    const isFirst = machine.life === 0;
+    // What remembers another layout would not start (protocol.md section 16.2): whoever changes the file is ephemeral.
+    if (machine.file !== machine.nextFile) machine.ceilingOnDisk = 0;
+    machine.file = machine.nextFile;
+    // Whoever starts with the new file joins a cluster that runs.
+    const isFirst = machine.life === 0 && machine.file !== 'new';
     const wallClockUs = this.disk.prepare(machine, wallBackUs);
     const terms = termsAt(plan, stage.nowUs);
     const before = machine.lentUnder;
@@ -44,7 +50,7 @@ export class Lives {
     machine.node = stage.core.createNode(
       {
         self: machine.id,
-        coterie: stage.coterie,
+        coterie: stage.coterieOfFile(machine.file),
         leaseMs: terms.leaseMs,
         retryMs: terms.retryMs,
         driftMax: plan.driftMaxPpm / 1_000_000,
@@ -63,6 +69,7 @@ export class Lives {
     machine.silentUntilMs = isFirst ? nowMs : nowMs + silentMs;
     if (isFirst) machine.lentUnder = terms;
     this.step(machine, { kind: 'start', nowMs });
+    if (machine.file !== null) this.rivals?.begin(machine, machine.file, isFirst);
     this.detection.forget(machine.index);
     this.detection.lookFromAll(machine.index);
     for (const caller of machine.callers) this.callers.think(caller);
@@ -81,6 +88,7 @@ export class Lives {
   crash(machine: Machine, fault: Extract<Fault, { kind: 'crash' }>): void {
     const { stage } = this;
     const { witnesses } = stage;
+    machine.nextFile = fault.file ?? machine.nextFile;
     if (machine.node === null) return;
     stage.note({ kind: 'dies', node: machine.id, how: fault.how });
     if (fault.how === 'stop' && this.sleep.isRunning(machine)) {
@@ -97,6 +105,7 @@ export class Lives {
     machine.sleptUs = 0;
     witnesses.dying(machine.index);
     machine.node = null;
+    this.rivals?.dies(machine);
     machine.frozenUntilUs = 0;
     machine.busyUntilUs = 0;
     machine.slowUntilUs = 0;

@@ -1,7 +1,7 @@
 /** A machine with its clocks, its disk and its node, and a caller at it: plain data, which the parts of the world change. */
 import type { CallerId, LockNode } from '../../src/core';
 import type { CallerState, CallerView, Hold, Place } from '../checks/scene';
-import type { Change, Plan, Wish } from '../plan/plan';
+import type { Change, FileName, Plan, Wish } from '../plan/plan';
 import { Random } from '../plan/random';
 import { CEILING } from './items';
 import { MachineClock } from './machine-clock';
@@ -48,6 +48,10 @@ export interface Machine extends Place {
   ceilingUnwritten: number;
   /** Stays failed when the others are healed. */
   isLostForEver: boolean;
+  file: FileName | null;
+  /** The file that it finds when it starts again. */
+  nextFile: FileName | null;
+  hasBegun: boolean;
   frozenUntilUs: number;
   asleepUntilUs: number;
   isAsleep: boolean;
@@ -89,7 +93,7 @@ export interface Caller extends CallerView {
   isOwed: boolean;
 }
 
-export function newMachine({ seed, machines }: Plan, index: number, id: string): Machine {
+export function newMachine({ seed, machines, rolling }: Plan, index: number, id: string): Machine {
   const ratePpm = machines[index]?.ratePpm ?? 0;
   return {
     index,
@@ -114,6 +118,9 @@ export function newMachine({ seed, machines }: Plan, index: number, id: string):
     diskFullUntilUs: 0,
     ceilingUnwritten: 0,
     isLostForEver: false,
+    file: null,
+    nextFile: rolling === undefined ? null : rolling.old.machines.includes(index) ? 'old' : 'new',
+    hasBegun: false,
     frozenUntilUs: 0,
     asleepUntilUs: 0,
     isAsleep: false,

@@ -40,7 +40,8 @@ export class Post {
     for (const each of messages) this.transmit(from, to, this.stage.lockOf(each.lock), each);
   }
 
-  deliver(machine: Machine, link: number, message: Message): void {
+  /** `file`: with which one its sender ran, as `fileNumber` says. */
+  deliver(machine: Machine, link: number, file: number, message: Message): void {
     const { stage } = this;
     const { witnesses } = stage;
     const lock = stage.lockOf(message.lock);
@@ -48,6 +49,10 @@ export class Post {
     if (machine.node === null || stage.network.isCut(link)) {
       witnesses.swallowed(lock);
       return this.noteDropped(link, message, machine.node === null ? 'node is down' : 'link is cut');
+    }
+    if (file !== fileNumber(machine)) {
+      witnesses.swallowed(lock);
+      return this.noteDropped(link, message, 'other file');
     }
     const from = Math.floor(link / stage.places.length);
     witnesses.delivering(from, machine.index, lock, message);
@@ -60,7 +65,8 @@ export class Post {
     const { network, agenda, nowUs, observer } = stage;
     const link = network.link(from, to);
     const arrivesAtUs = this.fates === null ? network.send(nowUs, link) : network.sendTo(nowUs, link, this.fates.next(from, to, message));
-    for (const atUs of arrivesAtUs) agenda.push(atUs, DELIVER, link, 0, message);
+    const file = fileNumber(stage.machine(from));
+    for (const atUs of arrivesAtUs) agenda.push(atUs, DELIVER, link, file, message);
     stage.witnesses.departed(lock, arrivesAtUs.length);
     if (observer === null) return;
     observer.sent?.(nowUs, stage.machine(from).id, stage.machine(to).id, message, arrivesAtUs);
@@ -74,4 +80,9 @@ export class Post {
     const to = this.stage.machine(link % places.length);
     observer.dropped?.(nowUs, from.id, to.id, message, reason);
   }
+}
+
+/** Nodes that run with different files refuse each other. */
+function fileNumber({ file }: Machine): number {
+  return file === 'new' ? 1 : 0;
 }

@@ -9,8 +9,8 @@ import type { RunPhase, Scene } from '../checks/scene';
 import { inTurn } from '../checks/witness';
 import type { Witnesses } from '../checks/witness';
 import type { Core } from '../core';
-import { coterieOf, lockNamesOf, nodeIdsOf } from '../plan/layout';
-import type { Plan } from '../plan/plan';
+import { coterieOf, coterieOfLayout, lockNamesOf, nodeIdsOf } from '../plan/layout';
+import type { FileName, Plan } from '../plan/plan';
 import { Agenda } from './agenda';
 import { LOOK } from './items';
 import { isHeldBack, newCaller, newMachine } from './machine';
@@ -35,10 +35,14 @@ export class Stage implements Scene {
   events = 0;
   phase: RunPhase = 'faults';
   private readonly lockIndex: ReadonlyMap<LockName, number>;
+  private readonly coterieOfFiles: Readonly<Record<FileName, Coterie>> | null;
 
   constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
     this.coterie = coterieOf(plan.family, plan.machines.length);
     this.nodeIds = nodeIdsOf(plan.machines.length);
+    const { rolling } = plan;
+    const ofFile = (file: FileName): Coterie => rolling === undefined ? this.coterie : coterieOfLayout(rolling[file], plan.machines.length);
+    this.coterieOfFiles = rolling === undefined ? null : { old: ofFile('old'), new: ofFile('new') };
     // Nodes without memory ask for theirs; a node may die before its first ceiling is on disk.
     const forgets = plan.faults.some(({ kind }) => kind === 'crash');
     this.locks = [...lockNamesOf(plan.locks), ...(forgets ? this.nodeIds.map(clockLockOf) : [])];
@@ -51,6 +55,11 @@ export class Stage implements Scene {
 
   get isHealed(): boolean {
     return this.phase !== 'faults';
+  }
+
+  /** Where all run with one file: that. */
+  coterieOfFile(file: FileName | null): Coterie {
+    return file === null || this.coterieOfFiles === null ? this.coterie : this.coterieOfFiles[file];
   }
 
   machine(index: number): Machine {

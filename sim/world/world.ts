@@ -15,7 +15,7 @@ import { Callers } from './callers';
 import { Detection } from './detection';
 import { Disk } from './disk';
 import { Faults } from './faults';
-import { CALLER, CEILING, DELIVER, DETECT, FAULT, FAULT_ENDS, HEAL, LOOK, REST, START, WAKE, WRITE } from './items';
+import { CALL, CALLER, CEILING, DELIVER, DETECT, FAULT, FAULT_ENDS, HEAL, LOOK, REST, START, WAKE, WRITE } from './items';
 import { Lives } from './lives';
 import type { Machine } from './machine';
 import type { NetworkCounts } from './network';
@@ -23,6 +23,7 @@ import type { Observer } from './observer';
 import { Post } from './post';
 import { Resource } from './resource';
 import { Rest } from './rest';
+import { Rivals } from './rivals';
 import { Sleep } from './sleep';
 import { present, Stage } from './stage';
 import { Timers } from './timers';
@@ -58,7 +59,9 @@ export class World {
     this.resource = new Resource(stage, looksAtTokens);
     this.callers = new Callers(stage, step, this.resource, this.rest);
     const { post, timers, disk, detection, sleep, callers } = this;
-    const lives = new Lives(stage, step, disk, sleep, detection, callers);
+    const rivals = plan.rolling === undefined ? null : new Rivals(stage, step, plan.rolling, detection);
+    detection.rivals = rivals;
+    const lives = new Lives(stage, step, disk, sleep, detection, callers, rivals);
     this.lives = lives;
     this.faults = new Faults(stage, { post, timers, disk, detection, sleep, callers, lives });
   }
@@ -145,7 +148,7 @@ export class World {
   private handleAt(machine: Machine, kind: number, a: number, b: number, payload: unknown): void {
     switch (kind) {
       case DELIVER:
-        return this.post.deliver(machine, a, payload as Message);
+        return this.post.deliver(machine, a, b, payload as Message);
       case WAKE:
         return this.timers.wake(machine, b);
       case CALLER:
@@ -175,6 +178,8 @@ export class World {
         return this.rest.look();
       case WRITE:
         return this.resource.arrives(payload as Write);
+      case CALL:
+        return (payload as () => void)();
     }
   }
 

@@ -86,6 +86,17 @@ test('relentless: nodes go down all the time, never so many that they block ever
   for (const { counts } of reports) expect(counts.crashes + counts.stops + counts.pauses + counts.sleeps + counts.partitions).toBeGreaterThan(0);
 });
 
+test('rolling: nodes go from one layout to the other and back, votes are lent under one after the other, and never under both (protocol.md section 17.1)', () => {
+  const reports = SEEDS.slice(0, 20).map((seed) => runSeed(seed, { profile: 'rolling' }));
+  expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+  for (const { counts, plan } of reports) {
+    expect(plan.rolling).toBeDefined();
+    expect(counts.rivalsMet).toBeGreaterThan(0);
+    expect(counts.entries).toBeGreaterThan(0);
+  }
+  expect(reports.reduce((sum, { counts }) => sum + counts.layoutChanges, 0)).toBeGreaterThan(SEEDS.length / 2);
+});
+
 describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
   test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
     const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
@@ -260,6 +271,8 @@ describe('npm run sim', () => {
     [['--profile', 'calm', '--faults', 'loss=0.1'], /--profile calm has no faults/],
     [['--profile', 'steadfast', '--faults', 'loss=0.1'], /--profile steadfast has its own faults/],
     [['--profile', 'steadfast', '--nodes', '2'], /--profile steadfast needs 3 nodes or more/],
+    [['--profile', 'rolling', '--nodes', '2'], /--profile rolling needs 3 nodes or more: with fewer there are no two layouts/],
+    [['--profile', 'rolling', '--faults', 'loss=0.1'], /--profile rolling has its own faults/],
     [['--profile', 'steadfast', '--lease', '20'], /--profile steadfast needs --lease 60 or more/],
     [['--seed', '1', '--mutant', 'no-such-bug'], /there is no mutant "no-such-bug"; there are .*no-floor/],
     [['--no-such-option'], /unknown option/],

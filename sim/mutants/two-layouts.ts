@@ -1,0 +1,76 @@
+/** What goes wrong where nodes run under two layouts at one time (protocol.md section 17.1). */
+import { inFile } from './mutant';
+import type { CheckName, Mutant } from './mutant';
+
+const candidacy = inFile('candidacy');
+const node = inFile('node');
+
+const BOTH_LEND = ['one-configuration', 'exclusion'] as const satisfies readonly CheckName[];
+
+const hunt = { profile: 'rolling' } as const;
+
+export const TWO_LAYOUTS_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'begins-without-a-look',
+    what: 'a node begins to lend before every peer that is not connected was dialled',
+    changes: [candidacy('if (this.peers.some((peer) => !this.up.has(peer) && !this.settled.has(peer))) return orders;', '')],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'looks-before-it-wishes',
+    what: 'a look at the others counts that was taken before the wish',
+    changes: [candidacy('this.dialled.clear();\n      this.settled.clear();', ''), candidacy("if (this.state === 'wishes') this.dialled.add(peer);", 'this.dialled.add(peer);')],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'wish-kept-to-itself',
+    what: 'a node that wishes to begin does not say so',
+    changes: [candidacy("return this.state === 'begun' ? 'serves' : this.state;", "return this.state === 'begun' ? 'serves' : 'none';")],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'wishes-of-rivals-unheard',
+    what: 'a rival that wishes is no reason to wait, only one that serves',
+    changes: [candidacy('const known = this.rivals.get(peer);', "const known = this.rivals.get(peer);\n    if (answer.standing === 'wishes') answer = { ...answer, standing: 'none' };")],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'votes-of-rivals-forgotten',
+    what: 'a node begins as soon as no rival serves, though votes that one lent may be on loan for a lease',
+    changes: [candidacy("standing === 'none' ? quietSinceMs + leaseMs : Infinity", "standing === 'none' ? quietSinceMs : Infinity")],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'goes-on-without-a-quorum',
+    what: 'a node that has begun goes on when no quorum is in reach any more, though it knows rivals',
+    changes: [candidacy('if (hasQuorum || this.rivals.size + this.hinted.size === 0) return orders;', 'return orders;')],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'steps-back-and-lends-on',
+    what: 'a node that has begun and steps back lends on',
+    changes: [candidacy("this.state = 'none';\n    return [{ kind: 'silence', untilMs: null }];", "this.state = 'none';\n    return [];")],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
+    name: 'gives-way-for-ever',
+    what: 'a node that gave way never wishes again',
+    changes: [candidacy('if (this.gaveWay && freeAtMs > nowMs) return [...orders, ...wakeAt(freeAtMs)];', 'if (this.gaveWay) return orders;')],
+    caughtBy: ['progress'],
+    hunt,
+  },
+  {
+    name: 'silence-of-its-driver-ignored',
+    what: 'a node lends as soon as the silence is over with which its life began, whatever its driver says',
+    changes: [node('this.askedSilentUntilMs = untilMs;', '')],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+];

@@ -1,0 +1,125 @@
+/**
+ * A rolling change of layout, as any deployment tool does it: nodes restart one after the other with another file, some with the former one
+ * once more, and none has a memory that would stop it. Exclusion is promised all the same, where each quorum of one layout has a node that
+ * both files name (protocol.md section 17.1). In the end all run under the new file.
+ */
+import { coterieOfLayout, nodeIdsOf } from './layout';
+import { cutBothWays } from './outages';
+import type { Fault, FileName, Layout, LostMachine, Rolling } from './plan';
+import type { Random } from './random';
+
+export interface RollingSettings {
+  readonly nodes: number;
+  readonly leaseUs: number;
+  readonly durationUs: number;
+}
+
+export interface RollingChange {
+  readonly rolling: Rolling;
+  readonly faults: readonly Fault[];
+  readonly lostForEver: readonly LostMachine[];
+  /** When each machine starts for the first time. */
+  readonly startUs: readonly number[];
+}
+
+const DRAWS_MAX = 20;
+
+/** By this share of the time nodes go from one file to the other, then those that are left find the new one. */
+const ROLLING_SHARE = 0.7;
+const LAST_SHARE = 0.9;
+
+export function drawRolling(random: Random, settings: RollingSettings): RollingChange {
+  const { nodes, durationUs } = settings;
+  const isOfPairs = nodes > 3 && random.chance(500_000);
+  const rolling = isOfPairs ? drawPairs(random, nodes) : drawLayouts(random, nodes);
+  const all = Array.from({ length: nodes }, (_, machine) => machine);
+  const startUs = all.map((machine) => (rolling.old.machines.includes(machine) ? 0 : random.below(durationUs * ROLLING_SHARE)));
+  // In some of these both layouts are there after a few leases, and what comes then is that they lose and find their quorums.
+  const isOfCuts = isOfPairs && random.chance(600_000);
+  const faults = [...drawRestarts(random, settings, rolling, startUs, isOfCuts), ...(isOfPairs ? drawCuts(random, settings, rolling) : [])];
+  const lostForEver = all.filter((machine) => !rolling.new.machines.includes(machine)).map((machine): LostMachine => ({ machine, how: 'dead' }));
+  return { rolling, faults, lostForEver, startUs };
+}
+
+function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSettings, rolling: Rolling, startUs: readonly number[], isOfCuts: boolean): Fault[] {
+  const all = startUs.map((_, machine) => machine);
+  const isIn = (file: FileName, machine: number): boolean => rolling[file].machines.includes(machine);
+  const rollsUs = Math.floor(durationUs * ROLLING_SHARE);
+  const lastUs = Math.floor(durationUs * LAST_SHARE);
+  const faults: Fault[] = [];
+  const restart = (machine: number, atUs: number, file: FileName, forUsMax: number): void => {
+    if (!isIn(file, machine) || (startUs[machine] ?? 0) >= atUs) return;
+    const how = random.chance(300_000) ? 'wipe' : 'stop';
+    faults.push({ kind: 'crash', atUs: Math.floor(atUs), forUs: 1 + random.below(forUsMax | 0), machine, how, wallBackUs: 0, writeLands: false, file });
+  };
+  const downUs = (): number => random.pick([leaseUs / 20, leaseUs / 2, leaseUs * 2]);
+
+  if (isOfCuts) {
+    for (const machine of all) if (preferredFile(random, rolling, machine) === 'new') restart(machine, leaseUs + random.below(leaseUs), 'new', leaseUs / 2);
+  } else {
+    // One after the other, in some order.
+    const stepUs = (rollsUs - leaseUs) / nodes;
+    const places = all.map((machine) => ({ machine, place: random.next() })).sort((a, b) => a.place - b.place);
+    if (random.chance(500_000)) places.forEach(({ machine }, turn) => restart(machine, leaseUs + (turn + random.below(1000) / 1000) * stepUs, 'new', downUs()));
+    // Some out of turn, with whatever file they find.
+    for (let more = random.below(nodes * 2); more > 0; more--) restart(random.below(nodes), leaseUs + random.below(rollsUs), random.chance(500_000) ? 'old' : 'new', downUs());
+    // Now and then nearly all at about the same time, each with whatever it finds: then both layouts are about to begin at once.
+    for (let atUs = leaseUs + random.below(leaseUs * 4); atUs < rollsUs; atUs += leaseUs * 4 + random.below(leaseUs * 4)) {
+      const withinUs = random.pick([leaseUs / 200, leaseUs / 20, leaseUs / 2]);
+      for (const machine of all) {
+        if (random.chance(800_000)) restart(machine, atUs + random.below(withinUs), preferredFile(random, rolling, machine), withinUs);
+      }
+    }
+  }
+  for (const machine of all) if (isIn('old', machine)) restart(machine, rollsUs + leaseUs + random.below(Math.max(1, lastUs - rollsUs)), 'new', leaseUs / 2);
+  return faults;
+}
+
+/** Most often that in whose quorum it is. */
+function preferredFile(random: Random, rolling: Rolling, machine: number): FileName {
+  const own = (['old', 'new'] as const).find((file) => rolling[file].quorum?.includes(machine));
+  return own !== undefined && random.chance(900_000) ? own : random.chance(500_000) ? 'old' : 'new';
+}
+
+/** Between those of one quorum, who lose sight of each other: whoever runs with the other file still reaches them all. */
+function drawCuts(random: Random, { leaseUs, durationUs }: RollingSettings, rolling: Rolling): Fault[] {
+  const faults: Fault[] = [];
+  for (let atUs = leaseUs + random.below(leaseUs * 3); atUs < durationUs * ROLLING_SHARE; atUs += leaseUs + random.below(leaseUs * 4)) {
+    const forUs = 1 + random.below(random.pick([leaseUs / 10, leaseUs * 4, leaseUs * 4]) | 0);
+    // If both end at once, both layouts are about to begin.
+    for (const file of random.pick([['old'], ['new'], ['old', 'new'], ['old', 'new']] as const)) {
+      const [one = 0, other = 0] = rolling[file].quorum ?? [];
+      faults.push(...cutBothWays('flap', { atUs, forUs }, [one], [other]));
+    }
+  }
+  return faults;
+}
+
+/** All nodes are in both files, and two of them are the one quorum of each. */
+function drawPairs(random: Random, nodes: number): Rolling {
+  const machines = Array.from({ length: nodes }, (_, machine) => machine);
+  const [first = 0, second = 0, third = 0, fourth = 0] = machines.map((machine) => ({ machine, place: random.next() })).sort((a, b) => a.place - b.place).map(({ machine }) => machine);
+  return { old: { machines, family: 'majority', quorum: [first, second] }, new: { machines, family: 'majority', quorum: [third, fourth] } };
+}
+
+function drawLayouts(random: Random, nodes: number): Rolling {
+  const all = Array.from({ length: nodes }, (_, machine) => machine);
+  for (let draw = 0; draw < DRAWS_MAX; draw++) {
+    const old = all.filter((machine) => machine < 2 || random.chance(650_000));
+    const others = all.filter((machine) => !old.includes(machine) || random.chance(650_000));
+    const drawn: Rolling = { old: layoutOf(random, old), new: layoutOf(random, others) };
+    if (others.length > 1 && doMeet(drawn, nodes)) return drawn;
+  }
+  return { old: { machines: all, family: 'majority' }, new: { machines: all.slice(0, -1), family: 'majority' } };
+}
+
+function layoutOf(random: Random, machines: readonly number[]): Layout {
+  return { machines, family: machines.length >= 4 && random.chance(400_000) ? 'grid' : 'majority' };
+}
+
+/** Each quorum of either has a node that both name. */
+function doMeet({ old, new: next }: Rolling, nodes: number): boolean {
+  const ids = nodeIdsOf(nodes);
+  const only = (one: Layout, other: Layout): Set<string> => new Set(one.machines.filter((machine) => !other.machines.includes(machine)).map((machine) => ids[machine] ?? ''));
+  return !coterieOfLayout(old, nodes).containsQuorum(only(old, next)) && !coterieOfLayout(next, nodes).containsQuorum(only(next, old));
+}
