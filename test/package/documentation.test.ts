@@ -105,7 +105,7 @@ import { connect, fence, startNode } from 'maekawa';
 import type { FenceStore, Lock, LockManager, LockOptions, MaekawaNode } from 'maekawa';
 declare const id: string, config: string, name: string, label: string;
 declare const options: Omit<LockOptions, 'ifAvailable'>, callback: (lock: Lock) => void;
-declare const signal: AbortSignal, waitMs: number, maxHoldMs: number, permits: number, addresses: string[], tls: { certFile: string; keyFile: string; caFile: string };
+declare const signal: AbortSignal, waitMs: number, atLeastMs: number, maxHoldMs: number, permits: number, addresses: string[], tls: { certFile: string; keyFile: string; caFile: string };
 declare const locks: LockManager, lock: Lock, node: MaekawaNode, store: FenceStore<unknown>, write: () => Promise<void>;
 ${uses.join('\n')}
 `);
