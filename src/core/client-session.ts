@@ -410,7 +410,9 @@ export class ClientSession<Ask, Ended, Failure> {
     return effects;
   }
 
+  /** Before the first welcome nobody knows how long a lease is. */
   private get signAtMs(): number {
+    if (this.leaseMs === Infinity) return Infinity;
     let everyMs = this.leaseMs / SIGNS_PER_LEASE;
     for (const [id, maxHoldMs] of this.shortHolds) {
       const state = this.requests.get(id)?.state;

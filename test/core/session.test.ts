@@ -336,6 +336,13 @@ test('a client never believes longer than its node keeps, whatever happens betwe
 describe('one session', () => {
   const exact: Rates = { client: 1, node: 1 };
 
+  test('before its first frame a client wakes when a request is to be asked for elsewhere', () => {
+    const client = new ClientSession<string, Cause, string>({ answerMs: ANSWER_MS, idleMs: 50, frameBytesMax: 40, bytesOf: () => 1 });
+    client.step({ kind: 'ask', nowMs: 10, id: 1, ask: 'a', answerByMs: 10 + ANSWER_MS });
+    expect(client.wakeAtMs).toBe(10 + ANSWER_MS);
+    expect(client.step({ kind: 'wake', nowMs: 10 + ANSWER_MS })).toEqual([{ kind: 'failed', id: 1, failure: null, wasHeld: false }]);
+  });
+
   test('is taken up again after its stream broke: what is held stays held, what waits keeps its place', () => {
     const run = new Play(exact);
     const [held, first] = [run.ask('a'), run.ask('a')];
