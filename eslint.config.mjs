@@ -25,6 +25,7 @@ const simRooms = {
   world: ['core.ts', 'plan', 'checks/scene.ts', 'checks/witness.ts'],
   outcome: ['core.ts', 'plan', 'checks', 'world'],
   scenario: ['core.ts'],
+  clients: ['plan/random.ts', 'plan/clock-rates.ts', 'world/agenda.ts', 'world/machine-clock.ts', 'outcome/running-hash.ts'],
   replay: ['core.ts', 'page'],
   minimise: ['core.ts', 'plan', 'world', 'outcome', 'run.ts', 'page', 'scenario'],
 };

@@ -6,6 +6,7 @@ const steps = [
   // Each keeps one core busy. The last is on the newest Node.js: the same hashes, and the same library.
   [{ run: 'npm run lint', nodeMin: '20.19' }, 'npm run typecheck', 'npm run docs', 'npm run api:check', 'npm run test:newest-node'],
   'npm run sim -- --seeds 1..10000',
+  'npm run sim:clients -- --seeds 1..5000',
   'npm run sim:mutants',
   // Five million states: a writer and two readers, one message doubled, one who gives up.
   'npm run sim:explore -- --requests 3 --shared 2 --duplicate 1 --cancel 1',

@@ -64,7 +64,7 @@ export function faultHelp(): string {
   return table(FAULT_KINDS);
 }
 
-function table(rows: Readonly<Record<string, string>>): string {
+export function table(rows: Readonly<Record<string, string>>): string {
   const width = Math.max(...Object.keys(rows).map((name) => name.length));
   return Object.entries(rows).map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n');
 }

@@ -1,6 +1,7 @@
 /** All mutants. The rules of protocol.md section 11 come first. */
 import { ARBITER_MUTANTS } from './arbiters';
 import { CANARY } from './canary';
+import { CLIENT_MUTANTS } from './clients';
 import { LATE_MUTANTS } from './late';
 import type { Mutant } from './mutant';
 import { NODE_MUTANTS } from './nodes';
@@ -13,7 +14,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...CLIENT_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

@@ -1,4 +1,7 @@
 /** Runs a mutant, seed by seed, until a check that stands for what it breaks fails. */
+import { PRODUCTION_MACHINES } from '../clients/machines';
+import type { Machines } from '../clients/machines';
+import { runClientsSeed } from '../clients/run';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
 import { runSeed } from '../run';
@@ -31,24 +34,31 @@ export interface Hunt {
   readonly seedsRun: number;
 }
 
+const PRODUCTION: Core & Machines = { ...PRODUCTION_CORE, ...PRODUCTION_MACHINES };
+
 /** `onSeed` is told of each seed before it is run. */
-export function hunt(mutant: Mutant, seeds: Seeds, onSeed: (seed: number) => void = () => undefined, healthy: Core = PRODUCTION_CORE): Hunt {
+export function hunt(mutant: Mutant, seeds: Seeds, onSeed: (seed: number) => void = () => undefined, healthy: Core & Machines = PRODUCTION): Hunt {
   const core = loadMutant(mutant);
   const others = new Map<string, Catch>();
   let seedsRun = 0;
   for (const seed of order(seeds)) {
     onSeed(seed);
     seedsRun++;
-    const { violation, events } = runSeed(seed, mutant.hunt, { core });
+    const { violation, events } = run(mutant, seed, core);
     if (violation === null) continue;
     const found: Catch = { check: violation.check, seed, events };
     if (!isItsOwn(mutant, violation.check)) {
       if (!others.has(violation.check)) others.set(violation.check, found);
-    } else if (runSeed(seed, mutant.hunt, { core: healthy }).violation === null) {
+    } else if (run(mutant, seed, healthy).violation === null) {
       return { caught: found, others: [...others.values()], seedsRun };
     } // What fails without the bug is no evidence.
   }
   return { caught: null, others: [...others.values()], seedsRun };
+}
+
+/** One seed, in the room that the mutant belongs to. */
+function run({ clients, hunt: options }: Mutant, seed: number, core: Core & Machines): { readonly violation: { readonly check: string } | null; readonly events: number } {
+  return clients === undefined ? runSeed(seed, options, { core }) : runClientsSeed(seed, clients, { machines: core });
 }
 
 function* order({ remembered, from, to }: Seeds): Generator<number> {

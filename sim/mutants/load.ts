@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type * as TypeScript from 'typescript';
 import * as coterie from '../../src/quorum/coterie';
+import type { Machines } from '../clients/machines';
 import type { Core } from '../core';
 import type { Change, Mutant } from './mutant';
 
@@ -19,7 +20,7 @@ const CORE_FOLDER = resolve('src/core');
 const unchanged = new Map<string, string>();
 
 /** @throws Error when a change fits the source no more: then the mutant must be written anew */
-export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Core {
+export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Core & Machines {
   const loaded = new Map<string, Record<string, unknown>>();
   const load = (file: string): Record<string, unknown> => {
     const known = loaded.get(file);
@@ -33,7 +34,7 @@ export function loadMutant({ name, changes }: Pick<Mutant, 'name' | 'changes'>):
     run(exports, require);
     return exports;
   };
-  return load('index.ts') as unknown as Core;
+  return load('index.ts') as unknown as Core & Machines;
 }
 
 /** Why a mutant fits the source no more, or null: the core was changed where its bug is planted. */

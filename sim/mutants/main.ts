@@ -50,6 +50,7 @@ Examples:
   npm run sim:mutants -- --only token
   npm run sim:mutants -- --afresh --remember
   npm run sim -- --seed 4 --mutant no-floor --trace    replays a row; add the options in its brackets
+  npm run sim:clients -- --seed 8 --mutant theft-frees-at-once --trace    so does this, of a row with [sim:clients]
 
 Exit codes: 0 each mutant was caught by a check that stands for what it breaks, 1 one was not, or no longer
 fits the core, 2 the command line is wrong.`)

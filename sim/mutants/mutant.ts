@@ -4,13 +4,17 @@
  */
 import type { LocalInvariant } from '../../src/core';
 import type { Check } from '../checks/check';
+import type { ClientCheck } from '../clients/check';
+import type { ClientsOptions } from '../clients/draw';
 import type { RunOptions } from '../plan/draw';
 
 /** A check of the simulator, or an assertion of the core. */
-export type CheckName = Check | LocalInvariant;
+export type CheckName = Check | ClientCheck | LocalInvariant;
 
 /** Files of src/core that mutants change. */
-export type CoreFile = 'arbiter' | 'asking' | 'candidacy' | 'clock' | 'deadlines' | 'lease-times' | 'memory' | 'node' | 'priority' | 'reach' | 'requester' | 'requesters' | 'votes';
+export type CoreFile =
+  | 'arbiter' | 'asking' | 'candidacy' | 'clock' | 'deadlines' | 'lease-times' | 'memory' | 'node' | 'priority' | 'reach' | 'requester' | 'requesters' | 'votes'
+  | 'client-session' | 'held-lock' | 'served-lock' | 'served-session';
 
 /** One piece of source text that stands in the file exactly once, and what stands there instead. */
 export interface Change {
@@ -29,6 +33,8 @@ export interface Mutant {
   readonly caughtBy: readonly CheckName[];
   /** What is fixed in the seeds that it is hunted with, where freely drawn ones take too long to get there. */
   readonly hunt?: RunOptions;
+  /** It is hunted in the room of clients, with this fixed; `hunt` says nothing then. */
+  readonly clients?: ClientsOptions;
 }
 
 export function isItsOwn({ caughtBy }: Mutant, check: string): boolean {

@@ -21,7 +21,8 @@ export function huntRow(mutant: Mutant, { caught, others }: Hunt, mutants: reado
 }
 
 /** The options to replay it with. */
-function fixed({ hunt = {} }: Mutant): string {
+function fixed({ hunt = {}, clients }: Mutant): string {
+  if (clients !== undefined) return ` [sim:clients${clients.profile === undefined ? '' : ` --profile ${clients.profile}`}]`;
   const [, options = ''] = commandFor(0, hunt).split('--seed 0 ');
   return options === '' ? '' : ` [${options}]`;
 }

@@ -1,10 +1,11 @@
 /**
- * A running 64-bit hash over everything that happens in a run, in two lanes of 32 bits. Two runs are
- * the same run if and (but for a chance of 2^-64) only if their hashes are equal. Cheap: always on.
+ * A running hash over everything that happens in a run. Two runs are the same run if and (but for a chance of 2^-64) only if
+ * their hashes are equal. Cheap: always on.
  */
 import type { Event, Message } from '../../src/core';
 import type { Scene } from '../checks/scene';
 import type { EffectOf, Entry, Witness } from '../checks/witness';
+import { RunningHash } from './running-hash';
 
 /** An account of a run as one number. */
 export class TraceHash implements Witness {
@@ -75,33 +76,4 @@ export class TraceHash implements Witness {
         return hash.addWide(effect.ceiling);
     }
   }
-}
-
-/** Two lanes of 32 bits. */
-class RunningHash {
-  private low = 0x243f6a88;
-  private high = 0x13198a2e;
-
-  /** A whole number below 2^32 in magnitude. */
-  add(value: number): void {
-    const low = Math.imul(this.low ^ value, 0x9e3779b1);
-    this.low = (low << 15) | (low >>> 17);
-    const high = Math.imul(this.high ^ value, 0x85ebca77);
-    this.high = ((high << 13) | (high >>> 19)) + this.low;
-  }
-
-  /** Any safe integer. */
-  addWide(value: number): void {
-    this.add(value | 0);
-    this.add(Math.floor(value / 2 ** 32));
-  }
-
-  /** 16 hexadecimal digits. */
-  digest(): string {
-    return hex(this.high) + hex(this.low);
-  }
-}
-
-function hex(lane: number): string {
-  return (lane >>> 0).toString(16).padStart(8, '0');
 }

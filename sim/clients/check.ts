@@ -1,0 +1,27 @@
+/** What must hold between clients and their nodes, by name (protocol.md section 15). */
+
+export const CLIENT_CHECKS = {
+  'client-believes': 'a client never believes longer than its node keeps: nobody else is given a lock that a client still counts on',
+  'resumed-whole': 'a session that comes back in time loses no lock and no place',
+  'given-back-is-free': 'a lock that was given back while there is a way to the node is free at once',
+  answered: 'each request is told within the time limit that it waits, is held, or failed',
+  'progress': 'once nothing breaks any more, each request is granted or refused within a bound; no storm of frames',
+  'token-told': 'a client is told the token of its own grant, and tokens rise',
+  'older-stream': 'nothing that comes over an older stream changes anything',
+  'no-residue': 'with nothing wanted, both sides and the quorum forget everything',
+  deterministic: 'two runs of one seed are the same',
+} as const;
+
+export type ClientCheck = keyof typeof CLIENT_CHECKS;
+
+export class ClientCheckError extends Error {
+  override readonly name = 'ClientCheckError';
+
+  constructor(readonly check: ClientCheck, detail: string) {
+    super(detail);
+  }
+}
+
+export function violated(check: ClientCheck, detail: string): never {
+  throw new ClientCheckError(check, detail);
+}

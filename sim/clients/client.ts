@@ -1,0 +1,355 @@
+/**
+ * A client: a process that is no node, with a `ClientSession` to each node, driven as the library drives it. Its callers ask, are
+ * inside while their `HeldLock` says so, and give back; who is failed by one node asks the next.
+ */
+import { assertNever } from '../../src/core';
+import type { Validity } from '../../src/core';
+import { violated } from './check';
+import { KEEPALIVE_LEASES } from './draw';
+import type { Ask, Cause, ClientEffect, DownFrame, Failure, Machines, Reason } from './machines';
+import type { Network, Stream } from './network';
+import type { ClientsPlan, Wish } from './plan';
+import { Process } from './process';
+import type { Stage } from './stage';
+import type { Hold, Truth } from './truth';
+
+/** One caller. */
+interface Caller {
+  readonly wish: Wish;
+  node: number;
+  state: 'away' | 'asks' | 'holds' | 'lost' | 'done';
+  attempt: number;
+  id: number;
+  hold: Hold | null;
+}
+
+interface Link {
+  readonly node: number;
+  readonly machine: ReturnType<typeof newMachine>;
+  readonly callers: Map<number, Caller>;
+  sessions: number;
+  stream: Stream | null;
+  isFlushDue: boolean;
+  wakeAtUs: number;
+}
+
+function newMachine({ ClientSession }: Machines, { answerMs, idleMs, frameBytesMax }: ClientsPlan): InstanceType<typeof ClientSession<Ask, Cause, Failure>> {
+  return new ClientSession<Ask, Cause, Failure>({ answerMs, idleMs, frameBytesMax, bytesOf: () => 10 });
+}
+
+/** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
+const BACK_US = 350_000;
+
+/** Attempts of all clients of a run have one numbering. */
+export interface Numbering {
+  next: number;
+}
+
+export class Client extends Process {
+  private readonly links: readonly Link[];
+  private readonly callers: readonly Caller[];
+  private isClosing = false;
+
+  constructor(
+    stage: Stage,
+    private readonly plan: ClientsPlan,
+    readonly index: number,
+    private readonly machines: Machines,
+    private readonly network: () => Network,
+    private readonly truth: Truth,
+    private readonly attempts: Numbering,
+    /** Whether the quorum still lends to this request. */
+    private readonly isLent: (attempt: number, lock: number) => boolean,
+  ) {
+    super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
+    this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: wish.node, state: 'away', attempt: 0, id: 0, hold: null }));
+    for (const caller of this.callers) {
+      stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
+      if (caller.wish.patienceUs !== null) {
+        stage.at(caller.wish.atUs + caller.wish.patienceUs, () => this.handle(true, () => this.giveUp(caller)));
+      }
+    }
+  }
+
+  /** Every caller got what it wanted, or gave up. */
+  get isDone(): boolean {
+    return this.isDead || this.callers.every(({ state }) => state === 'done');
+  }
+
+  /** What it still keeps: locks to give back, streams. */
+  get size(): number {
+    return this.isDead ? 0 : this.links.filter(({ machine, stream }) => !machine.isIdle || stream?.isOpenAtClient === true).length;
+  }
+
+  describeOpen(): string {
+    return this.callers.filter(({ state }) => state !== 'done').map(({ wish, state, node, attempt }) => `c${this.index} ${state} lock ${wish.lock} at n${node} (request ${attempt})`).join(', ');
+  }
+
+  hears(stream: Stream, frame: DownFrame): void {
+    this.handle(false, () => {
+      const link = this.link(stream.node);
+      const { machine } = link;
+      const isOlder = link.stream !== stream || !stream.isOpenAtClient;
+      const before = [machine.wakeAtMs, machine.hasToSay, machine.isIdle];
+      const effects = machine.step({ kind: 'heard', nowMs: this.nowMs, stream: stream.number, frame });
+      if (isOlder) {
+        this.stage.count('frames that came over an older stream to a client');
+        const after = [machine.wakeAtMs, machine.hasToSay, machine.isIdle];
+        if (effects.length > 0 || after.some((each, index) => each !== before[index])) {
+          violated('older-stream', `c${this.index} acts on a frame of stream ${stream.number}, which is over: ${JSON.stringify(effects)}`);
+        }
+      }
+      this.perform(link, effects);
+    });
+  }
+
+  /** `isReached`: it was a stream once. */
+  streamBroke(stream: Stream, isReached: boolean): void {
+    this.handle(false, () => {
+      if (!stream.isOpenAtClient) return;
+      stream.isOpenAtClient = false;
+      const link = this.link(stream.node);
+      const chance = this.stage.random.below(1_000) / 1_000;
+      this.perform(link, link.machine.step({ kind: 'broke', nowMs: this.nowMs, stream: stream.number, failure: isReached ? 'broke' : 'unreachable', isFinal: false, chance }));
+    });
+  }
+
+  /** The process is killed: nobody is inside any more. */
+  vanish(): void {
+    if (this.isDead) return;
+    this.isDead = true;
+    this.stage.count('clients that vanished');
+    for (const caller of this.callers) {
+      this.truth.clientIsDone(caller.attempt);
+      if (caller.hold !== null) this.truth.left(caller.hold);
+    }
+    const { random } = this.stage;
+    for (const stream of this.network().wholeOfClient(this.index)) this.network().break(stream, { clientUs: 0, nodeUs: random.pick([0, 20_000, KEEPALIVE_LEASES * 1_000 * this.plan.leaseMs]), lossPpm: 0, again: false });
+  }
+
+  close(): void {
+    this.handle(false, () => {
+      this.isClosing = true;
+      for (const caller of this.callers) {
+        if (caller.state === 'away') caller.state = 'done';
+        else if (caller.state !== 'done') this.giveBack(caller);
+      }
+      for (const link of this.links) this.perform(link, link.machine.step({ kind: 'close', nowMs: this.nowMs }));
+    });
+  }
+
+  /** Timers fire for nothing. */
+  wakeAll(): void {
+    this.handle(true, () => {
+      for (const link of this.links) this.perform(link, link.machine.step({ kind: 'wake', nowMs: this.nowMs }));
+    });
+  }
+
+  private link(node: number): Link {
+    const link = this.links[node];
+    if (link === undefined) throw new RangeError(`there is no node ${node}`);
+    return link;
+  }
+
+  private ask(caller: Caller): void {
+    if (this.isClosing || caller.state !== 'away') return;
+    const link = this.link(caller.node);
+    const { machine } = link;
+    caller.state = 'asks';
+    caller.attempt = this.attempts.next++;
+    caller.id = machine.nextId;
+    link.callers.set(caller.id, caller);
+    const { attempt, id, wish: { lock } } = caller;
+    this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
+    this.truth.clientAsks(attempt);
+    const answerByMs = this.nowMs + this.plan.answerMs;
+    this.watchAnswer(caller, attempt);
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock }, answerByMs }));
+  }
+
+  /** While it waits it is told so, or asks elsewhere. */
+  private watchAnswer(caller: Caller, attempt: number): void {
+    const isTold = (): boolean => caller.attempt !== attempt || caller.state !== 'asks' || this.told.has(attempt);
+    const byUs = (this.plan.answerMs + 2 * this.plan.leaseMs) * 1_000;
+    const askedAtUs = this.stage.nowUs;
+    this.stage.after(byUs, () => {
+      if (isTold() || this.isDead || this.frozeSince(askedAtUs)) return;
+      violated('answered', `c${this.index} was told nothing of request ${attempt} to n${caller.node} for ${byUs / 1_000} ms`);
+    });
+  }
+
+  private readonly told = new Set<number>();
+
+  private giveUp(caller: Caller): void {
+    if (caller.state === 'away') caller.state = 'done';
+    else if (caller.state === 'asks') this.giveBack(caller);
+  }
+
+  private giveBack(caller: Caller): void {
+    const link = this.link(caller.node);
+    const { id, attempt, wish: { lock } } = caller;
+    caller.state = 'done';
+    this.leave(caller);
+    this.truth.clientIsDone(attempt);
+    link.callers.delete(id);
+    this.stage.tell('gives back', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}`);
+    if (this.plan.profile !== 'swarm') this.watchFree(attempt, lock);
+    this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id }));
+  }
+
+  /** Nothing but streams breaks: the word reaches the node, with the stream that is open or the next. */
+  private watchFree(attempt: number, lock: number): void {
+    const { delayMaxUs, turnMaxUs, profile } = this.plan;
+    const byUs = 4 * (delayMaxUs + turnMaxUs) + (profile === 'calm' ? 1_000 : 2 * BACK_US);
+    this.stage.after(byUs, () => {
+      if (this.isLent(attempt, lock)) violated('given-back-is-free', `c${this.index} gave lock ${lock} back ${byUs / 1_000} ms ago, and the quorum still lends it to request ${attempt}`);
+    });
+  }
+
+  private leave(caller: Caller): void {
+    if (caller.hold === null) return;
+    this.truth.left(caller.hold);
+    caller.hold = null;
+  }
+
+  private perform(link: Link, effects: readonly ClientEffect[]): void {
+    for (const effect of effects) this.performOne(link, effect);
+    this.afterStep(link);
+  }
+
+  private performOne(link: Link, effect: ClientEffect): void {
+    switch (effect.kind) {
+      case 'openStream':
+        if (effect.isNew) link.sessions++;
+        link.stream = this.network().open(this.index, link.node, effect.stream, `c${this.index}.n${link.node}.${link.sessions}`);
+        return;
+      case 'endStream':
+        if (link.stream?.number === effect.stream) this.network().endByClient(link.stream);
+        return;
+      case 'send':
+        this.stage.tell('client sends', this.index, effect.stream, () => `c${this.index} to n${link.node}, stream ${effect.stream}: ${JSON.stringify(effect.frame)}`);
+        this.stage.count('frames of clients');
+        if (link.stream?.number === effect.stream) this.network().up(link.stream, effect.frame);
+        return;
+      case 'over':
+        return;
+      case 'queued':
+      case 'held':
+      case 'valid':
+      case 'ended':
+      case 'failed': {
+        const caller = link.callers.get(effect.id);
+        if (caller !== undefined) this.told.add(caller.attempt);
+        if (caller !== undefined) this.onWord(caller, effect);
+        return;
+      }
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  private onWord(caller: Caller, effect: ClientEffect & { readonly kind: 'queued' | 'held' | 'valid' | 'ended' | 'failed' }): void {
+    switch (effect.kind) {
+      case 'queued':
+        return this.stage.count('told that they wait');
+      case 'held':
+        return this.onHeld(caller, effect.validity, effect.token);
+      case 'valid':
+        return this.onValid(caller, effect.validity);
+      case 'ended':
+        return this.onEnd(caller, effect.ended.kind === 'reason' ? effect.ended.reason : effect.ended.kind, effect.wasHeld);
+      case 'failed':
+        return this.onEnd(caller, effect.failure ?? 'no answer', effect.wasHeld);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  private onHeld(caller: Caller, validity: Validity, token: number): void {
+    const { attempt, wish: { lock, holdUs } } = caller;
+    const untilMs = this.machines.believedUntilMs(validity);
+    this.stage.tell('holds', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}, token ${token}, for ${(untilMs - this.nowMs).toFixed(3)} ms`);
+    this.stage.count('entries');
+    caller.state = 'holds';
+    const belief = new this.machines.HeldLock(untilMs);
+    const hold: Hold = { attempt, lock, client: this.index, belief, validForMs: () => (this.isDead ? 0 : belief.validForMs(this.nowMs)) };
+    caller.hold = hold;
+    if (untilMs <= this.nowMs) return this.lose(caller, 'late');
+    this.truth.entered(hold, token);
+    this.stage.after(holdUs, () => this.handle(true, () => caller.state === 'holds' && caller.attempt === attempt && this.giveBack(caller)));
+    this.watchBelief(caller, hold, untilMs);
+  }
+
+  private onValid(caller: Caller, validity: Validity): void {
+    const { hold } = caller;
+    if (hold === null || caller.state !== 'holds' || this.ranOut(caller, hold)) return;
+    if (!hold.belief.told(validity)) return;
+    this.stage.count('words that prolong');
+    this.truth.prolonged(hold);
+    this.watchBelief(caller, hold, this.machines.believedUntilMs(validity));
+  }
+
+  private watchBelief(caller: Caller, hold: Hold, untilMs: number): void {
+    this.stage.at(this.trueUs(untilMs), () => this.handle(true, () => this.ranOut(caller, hold)));
+  }
+
+  private ranOut(caller: Caller, hold: Hold): boolean {
+    if (caller.hold !== hold || !hold.belief.runsOut(this.nowMs)) return false;
+    this.lose(caller, 'ran out');
+    return true;
+  }
+
+  private onEnd(caller: Caller, why: Reason | Failure | 'silent' | 'reads-nothing' | 'unknown' | 'no answer', wasHeld: boolean): void {
+    this.stage.tell('is told of an end', this.index, caller.attempt, () => `c${this.index}: request ${caller.attempt}, ${why}`);
+    this.stage.count(`ended: ${why}${wasHeld ? ', held' : ''}`);
+    if (wasHeld) {
+      // A node that stops has given nothing on: the caller may finish.
+      if (why !== 'stops') this.lose(caller, why);
+      return;
+    }
+    if (why !== 'refused' && why !== 'broke' && why !== 'unreachable') this.truth.clientLoses(caller.attempt, why);
+    this.link(caller.node).callers.delete(caller.id);
+    this.truth.clientIsDone(caller.attempt);
+    caller.state = 'away';
+    if (why === 'refused') {
+      caller.state = 'done';
+      return;
+    }
+    caller.node = (caller.node + 1) % this.links.length;
+    this.stage.after(this.stage.random.between(10_000, 120_000), () => this.handle(true, () => this.ask(caller)));
+  }
+
+  /** The caller cleans up, and then gives back. */
+  private lose(caller: Caller, why: string): void {
+    if (caller.state !== 'holds') return;
+    if (why !== 'stolen') this.truth.clientLoses(caller.attempt, why);
+    this.stage.tell('loses', this.index, caller.attempt, () => `c${this.index}: request ${caller.attempt}, ${why}`);
+    this.stage.count(`lost: ${why}`);
+    caller.state = 'lost';
+    caller.hold?.belief.lose();
+    const { attempt } = caller;
+    const cleanUpUs = this.stage.random.pick([0, 5_000, this.stage.random.below(this.plan.leaseMs * 1_000)]);
+    this.stage.after(cleanUpUs, () => this.handle(true, () => caller.state === 'lost' && caller.attempt === attempt && this.giveBack(caller)));
+  }
+
+  private afterStep(link: Link): void {
+    const { machine } = link;
+    if (machine.hasToSay && !link.isFlushDue) {
+      link.isFlushDue = true;
+      this.stage.after(this.stage.random.below(this.plan.turnMaxUs), () => this.handle(true, () => {
+        link.isFlushDue = false;
+        if (machine.hasToSay) this.perform(link, machine.step({ kind: 'flush', nowMs: this.nowMs }));
+      }));
+    }
+    const { wakeAtMs } = machine;
+    if (wakeAtMs === Infinity) return;
+    const atUs = wakeAtMs === -Infinity ? this.stage.nowUs : this.trueUs(wakeAtMs);
+    if (link.wakeAtUs <= atUs && link.wakeAtUs > this.stage.nowUs) return;
+    link.wakeAtUs = Math.max(this.stage.nowUs + 1_000, atUs);
+    this.stage.at(link.wakeAtUs, () => this.handle(true, () => {
+      link.wakeAtUs = Infinity;
+      this.perform(link, machine.step({ kind: 'wake', nowMs: this.nowMs }));
+    }));
+  }
+}

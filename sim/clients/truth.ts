@@ -1,0 +1,119 @@
+/**
+ * The judge of a run. It sees what no side sees: true time, what each client believes, and to whom the quorum lends each lock.
+ * It changes nothing.
+ */
+import type { HeldLock } from '../../src/core';
+import { violated } from './check';
+import type { Stage } from './stage';
+
+/** What a client may be inside with. */
+export interface Hold {
+  readonly attempt: number;
+  readonly lock: number;
+  readonly client: number;
+  readonly belief: HeldLock;
+  /** By the client's own clock, at the present true time. */
+  validForMs(): number;
+}
+
+/** To whom the quorum lends. */
+export interface Lending {
+  ownerOf(lock: number): { readonly attempt: number; readonly token: number } | null;
+}
+
+export class Truth {
+  private readonly holds = new Map<number, Set<Hold>>();
+  private readonly tokens = new Map<number, number>();
+  private lending: Lending | null = null;
+
+  /** What clients still want or hold. */
+  private readonly wanted = new Set<number>();
+  private readonly askedFor = new Set<number>();
+  private readonly refused = new Set<number>();
+
+  /** `isWhole`: whoever loses its stream comes back in time, and nobody loses anything by it. */
+  constructor(
+    private readonly stage: Stage,
+    private readonly isWhole: boolean,
+  ) {}
+
+  watch(lending: Lending): void {
+    this.lending = lending;
+  }
+
+  /** A client was told that it holds the lock, and has not given it back. */
+  entered(hold: Hold, token: number): void {
+    let holds = this.holds.get(hold.lock);
+    if (holds === undefined) this.holds.set(hold.lock, holds = new Set());
+    holds.add(hold);
+    this.mustBeLent(hold, 'was told that it holds');
+    const owner = this.lending?.ownerOf(hold.lock);
+    if (owner?.attempt === hold.attempt && owner.token !== token) violated('token-told', `${named(hold)} was told token ${token}, and was granted ${owner.token}`);
+    const before = this.tokens.get(hold.lock) ?? 0;
+    if (token <= before) violated('token-told', `${named(hold)} was told token ${token} after another had ${before}`);
+    this.tokens.set(hold.lock, token);
+  }
+
+  prolonged(hold: Hold): void {
+    this.mustBeLent(hold, 'was told that it holds longer');
+  }
+
+  left(hold: Hold): void {
+    this.holds.get(hold.lock)?.delete(hold);
+  }
+
+  clientAsks(attempt: number): void {
+    this.wanted.add(attempt);
+  }
+
+  /** It gave the lock back, or waits no longer. */
+  clientIsDone(attempt: number): void {
+    this.wanted.delete(attempt);
+  }
+
+  wants(attempt: number): boolean {
+    return this.wanted.has(attempt);
+  }
+
+  /** A client lost a lock, or its request failed, of no cause that a lock has in a whole session. */
+  clientLoses(attempt: number, why: string): void {
+    if (this.isWhole && !this.refused.has(attempt)) violated('resumed-whole', `request ${attempt}, ${why}, though its client came back in time`);
+  }
+
+  /** The node will not have it. A break may swallow this: then the node knows the request no more. */
+  nodeRefuses(attempt: number): void {
+    this.refused.add(attempt);
+  }
+
+  nodeAsks(attempt: number, node: number): void {
+    if (this.isWhole && this.wants(attempt) && this.askedFor.has(attempt) && !this.refused.has(attempt)) violated('resumed-whole', `n${node} asks a second time for request ${attempt}: it lost its place`);
+    this.askedFor.add(attempt);
+  }
+
+  /** A node gives a request back, of its own or on its client's word. */
+  nodeGivesBack(attempt: number, lock: number, node: number, what: string): void {
+    if (this.isWhole && what === 'giveUp' && this.wants(attempt)) violated('resumed-whole', `n${node} gives up request ${attempt}, and its client still waits`);
+    for (const hold of this.holds.get(lock) ?? []) {
+      const leftMs = hold.validForMs();
+      if (hold.attempt === attempt && leftMs > 0) violated('client-believes', `n${node} gives back lock ${lock}, and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
+    }
+  }
+
+  /** The quorum lends a lock, or sees its lease end (`attempt` null). */
+  lent(lock: number, attempt: number | null): void {
+    for (const hold of this.holds.get(lock) ?? []) {
+      const leftMs = hold.validForMs();
+      if (hold.attempt !== attempt && leftMs > 0) violated('client-believes', `the quorum lends lock ${lock} anew, and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
+    }
+  }
+
+  private mustBeLent(hold: Hold, what: string): void {
+    if (hold.validForMs() <= 0) return;
+    this.stage.count('believes');
+    if (this.lending?.ownerOf(hold.lock)?.attempt !== hold.attempt) violated('client-believes', `${named(hold)} ${what}, and the quorum lends it to somebody else`);
+  }
+}
+
+function named({ client, lock, attempt }: Hold): string {
+  return `c${client} (lock ${lock}, request ${attempt})`;
+}
