@@ -184,7 +184,7 @@ export class SessionHost {
     const read = readAcquire(ask);
     if ('fault' in read) return this.refused(id, new LockError('config', read.fault));
     const { admission: { locks: budget, limits }, locks } = this.parts;
-    if (this.machine.size > limits.locksPerSession) {
+    if (this.served.size >= limits.locksPerSession) {
       return this.refused(id, new LockError('config', `this session has ${limits.locksPerSession} locks wanted or held already, which is the most; release some, or open another session`));
     }
     const noRoom = budget.takeMoving(this.connection);

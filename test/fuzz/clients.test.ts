@@ -4,13 +4,13 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import { locksMethods } from '../../src/client-protocol/schema';
-import type { HoldRequest } from '../../src/client-protocol/schema';
+import type { ClientFrameMessage, HoldRequest } from '../../src/client-protocol/schema';
 import { until } from '../support/processes';
 import { eachCase, heapBytes, seed, timeoutMs } from './budget';
 import { Honest } from './honest';
 import { Random } from './random';
 
-const { Hold, Query, Watch, Status } = locksMethods();
+const { Hold, Session, Query, Watch, Status } = locksMethods();
 const asItIs = (bytes: Buffer): Buffer => bytes;
 
 function anyName(random: Random): Buffer {
@@ -36,6 +36,23 @@ function anyHoldRequest(random: Random): Buffer {
     },
   };
   return Hold.requestSerialize(request);
+}
+
+function anyFrame(random: Random, isFirst: boolean): Buffer {
+  const id = (): number => random.pick([0, 1, 2, 3, random.below(30), 2 ** 53, 2 ** 60]);
+  const ids = (): number[] => Array.from({ length: random.pick([0, 0, 1, 3, 300]) }, id);
+  const { acquire } = Hold.requestDeserialize(anyHoldRequest(random)) as { acquire?: never };
+  const frame: ClientFrameMessage = {
+    hello: random.oneIn(20) === isFirst ? null : {
+      session: random.pick([Buffer.alloc(16, random.below(3)), random.bytes(random.below(40))]),
+      secret: random.oneIn(8) ? random.bytes(random.below(40)) : Buffer.alloc(16),
+      stream: random.pick([0, 1, 2, 3, random.below(1_000), 2 ** 60]), keep: ids(),
+    },
+    sentAtMs: random.pick([0, 1, -1, NaN, Infinity, 1e308, random.next()]),
+    releases: ids(),
+    acquires: random.oneIn(3) ? [] : Array.from({ length: 1 + random.below(40) }, (_, index) => ({ id: random.oneIn(40) ? id() : index + 1 + random.below(3), acquire: acquire ?? null })),
+  };
+  return Session.requestSerialize(frame);
 }
 
 /** What a client sends over one stream, piece by piece. */
@@ -88,6 +105,18 @@ test('whatever a client sends, its node goes on, others keep their locks, and by
       open.push(call);
     }
   };
+  const session = async (): Promise<void> => {
+    const call = client.makeBidiStreamRequest(Session.path, asItIs, asItIs, metadata());
+    call.on('error', () => undefined);
+    if (random.oneIn(3)) call.pause();
+    else call.resume();
+    for (let count = random.below(6), isFirst = true; count > 0; count--, isFirst = false) {
+      call.write(anyRequest(random, () => anyFrame(random, isFirst)));
+      if (random.oneIn(2)) await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (random.oneIn(2)) call.end();
+    else open.push(call);
+  };
   const once = (): void => {
     const { path } = random.pick([Query, Status]);
     const pageToken = random.pick(['', 'held 1 2', 'n1=held 1 2;n2=pending 0 0', random.bytes(random.below(20)).toString('latin1')]);
@@ -104,7 +133,7 @@ test('whatever a client sends, its node goes on, others keep their locks, and by
   };
   const before = await heapBytes();
   const count = await eachCase(400, async (number) => {
-    await Promise.resolve(random.pick([hold, hold, hold, once, watch])());
+    await Promise.resolve(random.pick([hold, hold, session, session, once, watch])());
     while (open.length > 30) open.splice(random.below(open.length), 1)[0]?.cancel();
     if (number % 100 !== 99) return;
     await honest.check();
