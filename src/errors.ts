@@ -14,6 +14,8 @@ export type LockErrorCode =
   | 'aborted'
   /** The lock was held, and its votes ran out before they could be renewed. */
   | 'lost'
+  /** The caller's own chain of calls holds the lock, and asked with `nested: 'reject'`. */
+  | 'nested'
   /** The lock was held for as long as `maxHoldMs` allows. */
   | 'expired'
   /** No quorum of nodes can be reached. */

@@ -68,6 +68,12 @@ const scenarios: Record<LockErrorCode, { readonly names: RegExp; meet(): Promise
       return held.signal.reason as unknown;
     },
   },
+  nested: {
+    names: /^the lock "stock" was asked for at .*errors\.test\.ts.*, by the same chain of calls that holds it \(exclusive, token \d+.*\)\. /,
+    meet: () => failure(cluster.node('n1').locks.request('stock', async () => {
+      await cluster.node('n1').locks.request('stock', { nested: 'reject' }, () => undefined);
+    })),
+  },
   expired: {
     names: /^the lock "stock" was held for 700 ms, as long as maxHoldMs allows, and is free for others now\. Stop/,
     meet: () => failure(cluster.node('n1').locks.request('stock', { maxHoldMs: 700 }, () => new Promise(() => undefined))),

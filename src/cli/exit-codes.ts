@@ -91,6 +91,7 @@ const exitCodes: Record<LockErrorCode, number> = {
   aborted: EXIT.timeout,
   lost: EXIT.lost,
   expired: EXIT.lost,
+  nested: EXIT.usage,
   stolen: EXIT.lost,
   fenced: EXIT.lost,
   'no-quorum': EXIT.noQuorum,

@@ -69,6 +69,7 @@ export function endedReason(code: LockErrorCode): EndedReason {
       return 'REASON_UNAVAILABLE';
     case 'aborted':
     case 'fenced':
+    case 'nested':
     case 'protocol':
     case 'storage':
       return 'REASON_UNSPECIFIED';

@@ -11,8 +11,11 @@ import { LockElection } from './election';
 import type { Tell } from './latest';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
+import { NESTED_TOLD_MS, NestedRequest, beginHold, heldAround, holds, insideHold, placeOf } from './nesting';
+import type { ChainHold } from './nesting';
 import { PermitLine } from './permit-line';
 import { nameFault, onceFault, optionsFault, readRequest } from './request-arguments';
+import type { RequestArguments } from './request-arguments';
 import { CountingSemaphore } from './semaphore';
 import type {
   AcquireOptions, ClusterSnapshot, Election, ElectionOptions, HeldLock, HeldLocks, Leader, Lock, LockManager, LockManagerSnapshot, LockOptions,
@@ -45,12 +48,59 @@ export abstract class BaseLockManager implements LockManager {
   /** With `ifAvailable` rejects with a LockError `timeout` as soon as the lock is known not to be free. */
   acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
     const fault = nameFault(name) ?? optionsFault(options);
-    return fault === null ? this.beginUnlessAborted(name, options) : Promise.reject(fault);
+    return fault === null ? this.beginHeld(name, options) : Promise.reject(fault);
   }
 
   tryAcquire(name: string, options: Pick<AcquireOptions, 'mode' | 'maxHoldMs' | 'label'> = {}): Promise<HeldLock | null> {
     const fault = nameFault(name) ?? optionsFault(options);
-    return fault === null ? this.beginIfAvailable(name, options) : Promise.reject(fault);
+    if (fault !== null) return Promise.reject(fault);
+    const hold = beginHold(this, name, options.mode ?? 'exclusive');
+    return this.beginIfAvailable(name, options).then((lock) => {
+      if (lock === null) hold.isRefused = true;
+      else holds(hold, lock);
+      return lock;
+    }, refuse(hold));
+  }
+
+  /** The chain of calls that asks will hold the lock, until it gives it back. */
+  private beginHeld(name: string, options: LockOptions): Promise<ManagedLock> {
+    const begun = this.beginUnlessNested(name, options);
+    const hold = beginHold(this, name, options.mode ?? 'exclusive');
+    return begun.then((lock) => {
+      holds(hold, lock);
+      return lock;
+    }, refuse(hold));
+  }
+
+  /** Looks whether the chain of calls that asks holds this very lock. */
+  private beginUnlessNested(name: string, options: LockOptions): Promise<ManagedLock> {
+    const hold = heldAround(this, name);
+    if (hold === undefined || options.steal === true || options.ifAvailable === true) return this.beginUnlessAborted(name, options);
+    return this.beginNested(new NestedRequest(hold, options.mode ?? 'exclusive'), name, options);
+  }
+
+  /** No promise more than that of any other request: each would be a turn in which others go first. */
+  private beginNested(nested: NestedRequest, name: string, options: LockOptions): Promise<ManagedLock> {
+    const rejects = options.nested === 'reject';
+    if (rejects && nested.isHopeless) return Promise.reject(nested.error());
+    const rejection = new AbortController();
+    const giveUp = rejects ? either(rejection.signal, options.signal) : undefined;
+    const forget = this.time.schedule(() => {
+      if (!nested.isHeldAround) return;
+      if (rejects) rejection.abort(nested.error());
+      else nested.warn();
+    }, NESTED_TOLD_MS);
+    const isOver = (): void => {
+      forget();
+      giveUp?.forget();
+    };
+    const begun = this.beginUnlessAborted(name, giveUp === undefined ? options : { ...options, signal: giveUp.signal });
+    begun.then(isOver, isOver);
+    return options.waitMs === undefined ? begun : begun.catch((error: unknown) => {
+      if (!(error instanceof LockError) || error.code !== 'timeout' || !nested.isHeldAround) throw error;
+      if (!rejects) nested.warn();
+      throw new LockError('timeout', `${error.message}. It was ${nested.told}, and waited for itself`, { definite: error.definite, cause: error });
+    });
   }
 
   /** An abort counts until the caller has the lock in hand, which is later than the grant by a microtask. */
@@ -79,15 +129,23 @@ export abstract class BaseLockManager implements LockManager {
   request<T>(name: string, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   request<T>(name: string, options: LockOptions & { readonly ifAvailable?: false }, callback: (lock: Lock) => T): Promise<Awaited<T>>;
   request<T>(name: string, options: LockOptions, callback: (lock: Lock | null) => T): Promise<Awaited<T>>;
-  async request<T>(
+  request<T>(
     first: string,
     second: LockOptions | ((lock: Lock) => T),
     third?: ((lock: Lock | null) => T) | ((lock: Lock) => T),
   ): Promise<Awaited<T>> {
-    const { name, options, callback } = readRequest<T>(first, second, third);
-    if (options.ifAvailable !== true) return await runInside(await this.beginUnlessAborted(name, options), callback);
-    const lock = await this.beginIfAvailable(name, options);
-    return lock === null ? await callback(null) : await runInside(lock, callback);
+    let read: RequestArguments<T>;
+    try {
+      read = readRequest<T>(first, second, third);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { name, options, callback } = read;
+    const place = placeOf(name);
+    const run = (lock: ManagedLock): T => insideHold(this, place, lock, callback);
+    // Few promises: an entry that costs no message is as fast as they are.
+    if (options.ifAvailable !== true) return this.beginUnlessNested(name, options).then((lock) => runInside(lock, run));
+    return this.beginIfAvailable(name, options).then(async (lock): Promise<Awaited<T>> => (lock === null ? await callback(null) : await runInside(lock, run)));
   }
 
   async acquireAll(names: Iterable<string>, options: LockOptions = {}): Promise<HeldLocks> {
@@ -104,11 +162,14 @@ export abstract class BaseLockManager implements LockManager {
       await Promise.all(locks.map((lock) => lock.release()));
     };
     const giveUp = either(lost.signal, options.signal);
+    const begun = sorted.map((name) => beginHold(this, name, options.mode ?? 'exclusive'));
     try {
-      for (const name of sorted) {
+      for (const [index, name] of sorted.entries()) {
         const left = deadlineMs === Infinity ? {} : { waitMs: Math.max(0, deadlineMs - time.nowMs()) };
-        const lock = await this.beginUnlessAborted(name, { ...options, ...left, signal: giveUp.signal });
+        const lock = await this.beginUnlessNested(name, { ...options, ...left, signal: giveUp.signal });
         locks.push(lock);
+        const hold = begun[index];
+        if (hold !== undefined) holds(hold, lock);
         // One that is lost while the others are waited for: then it is none of them.
         const { signal } = lock;
         if (signal.aborted) lost.abort(signal.reason);
@@ -116,6 +177,7 @@ export abstract class BaseLockManager implements LockManager {
       }
       giveUp.signal.throwIfAborted();
     } catch (error) {
+      for (const hold of begun) hold.isRefused = true;
       const told = release();
       const isAborted = options.signal?.aborted === true && error === options.signal.reason;
       if (!isAborted) await told;
@@ -175,6 +237,13 @@ export abstract class BaseLockManager implements LockManager {
   protected refuseSeekers(reason: LockError): void {
     for (const line of [...this.permitLines.values()]) line.refuse(reason);
   }
+}
+
+function refuse(hold: ChainHold): (reason: unknown) => never {
+  return (reason) => {
+    hold.isRefused = true;
+    throw reason;
+  };
 }
 
 /** Each name once, in the order in which all callers everywhere take them. */

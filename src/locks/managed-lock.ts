@@ -16,6 +16,8 @@ export const IF_AVAILABLE_MS = 500;
 
 /** Hearing of a loss without a signal is cheaper, and few callbacks need the signal. */
 export interface ManagedLock extends HeldLock {
+  /** What may be believed of it. It leads to nothing else, so that whoever keeps it keeps no lock that is over. */
+  readonly belief: Pick<Belief, 'isHeld'>;
   /** Why it is held no longer, when it was taken from its holder. */
   readonly lostReason: LockError | undefined;
   /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
@@ -61,7 +63,7 @@ const TOLD = Promise.resolve();
 /** One lock, from its grant to its end. */
 export class LockInHand implements ManagedLock {
   lostReason: LockError | undefined;
-  private readonly belief: Belief;
+  readonly belief: Belief;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
   /** In the keeper's time. */
@@ -226,25 +228,42 @@ export interface ManagerTime {
  * Run `callback` while the lock is held. Rejects at once when it is lost; else ends when whoever lent the lock knows that it
  * is over, so that a process which exits then leaves nobody waiting.
  */
-export async function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Promise<Awaited<T>> {
-  let value: Awaited<T>;
+export function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Awaited<T> | Promise<Awaited<T>> {
+  let result: T;
   try {
     // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
     if (lock.validForMs() === 0) {
       throw asSpecified(lock.lostReason ?? new LockError('lost', `the lock ${JSON.stringify(lock.name)} ran out before its callback could start, because this process was busy or frozen; take it again`));
     }
-    const result = callback(lock);
-    if (!isThenable(result)) {
-      value = result as Awaited<T>;
-    } else {
-      // Once: the `then` of a lazy thenable, such as a query, does the work each time.
-      value = await untilLost(lock, Promise.resolve(result) as Promise<Awaited<T>>);
-    }
+    result = callback(lock);
+  } catch (error) {
+    return whenGivenBack(lock, () => {
+      throw error;
+    });
+  }
+  return isThenable(result) ? untilSettled(lock, result as PromiseLike<Awaited<T>>) : whenGivenBack(lock, () => valueOf(lock, result as Awaited<T>));
+}
+
+async function untilSettled<T>(lock: ManagedLock, result: PromiseLike<T>): Promise<T> {
+  let value: T;
+  try {
+    // Once: the `then` of a lazy thenable, such as a query, does the work each time.
+    value = await untilLost(lock, Promise.resolve(result));
   } finally {
     const told = lock.giveBack();
     if (told !== null && lock.lostReason === undefined) await told;
   }
-  // It ran out before this process got to its timers, for the callback kept it busy.
+  return valueOf(lock, value);
+}
+
+/** No promise where none is needed: a lock whose votes are kept is entered and left within a turn. */
+function whenGivenBack<T>(lock: ManagedLock, settle: () => T): T | Promise<T> {
+  const told = lock.giveBack();
+  return told === null || lock.lostReason !== undefined ? settle() : told.then(settle);
+}
+
+/** It may have run out before this process got to its timers, for the callback kept it busy. */
+function valueOf<T>(lock: ManagedLock, value: T): T {
   if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);
   return value;
 }

@@ -57,6 +57,10 @@ export class ManagedPermit implements ManagedLock, HeldPermit {
     this.lock.showKeptOn(forMs);
   }
 
+  get belief(): ManagedLock['belief'] {
+    return this.lock.belief;
+  }
+
   get lostReason(): LockError | undefined {
     return this.lock.lostReason;
   }

@@ -47,7 +47,7 @@ function readOptions(value: unknown): LockOptions {
     throw new TypeError(`the options of a request are an object, not ${shown(value)}`);
   }
   const members = value as Record<string, unknown>;
-  const { ifAvailable, mode, signal, steal, label, waitMs, maxHoldMs } = members;
+  const { ifAvailable, mode, signal, steal, label, waitMs, maxHoldMs, nested } = members;
   if (signal !== undefined && !isAbortSignal(signal)) throw new TypeError(`signal is an AbortSignal, not ${shown(signal)}`);
   return {
     ...(ifAvailable ? { ifAvailable: true } : {}),
@@ -57,6 +57,7 @@ function readOptions(value: unknown): LockOptions {
     ...(label === undefined ? {} : { label: domString(label) }),
     ...(waitMs === undefined ? {} : { waitMs: waitMs as number }),
     ...(maxHoldMs === undefined ? {} : { maxHoldMs: maxHoldMs as number }),
+    ...(nested === undefined ? {} : { nested: nested as 'warn' | 'reject' }),
   };
 }
 
@@ -88,7 +89,7 @@ export function nameFault(name: unknown): Error | null {
 /** What no method allows. */
 export function optionsFault(options: AcquireOptions): Error | null {
   if (!isObject(options)) return new TypeError(`the options of a request are an object, such as { waitMs: 10_000 }, not ${shown(options)}`);
-  const { mode, waitMs, maxHoldMs, steal, signal } = options;
+  const { mode, waitMs, maxHoldMs, nested, steal, signal } = options;
   if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
     return new TypeError(`mode is 'exclusive' or 'shared', not ${shown(mode)}`);
   }
@@ -99,6 +100,7 @@ export function optionsFault(options: AcquireOptions): Error | null {
   if (maxHoldMs !== undefined && !(typeof maxHoldMs === 'number' && maxHoldMs >= 1 && maxHoldMs <= WAIT_MS_MAX)) {
     return new LockError('config', `maxHoldMs is a number of milliseconds from 1 to ${WAIT_MS_MAX}, not ${shown(maxHoldMs)}`);
   }
+  if (nested !== undefined && nested !== 'warn' && nested !== 'reject') return new TypeError(`nested is 'warn' or 'reject', not ${shown(nested)}`);
   return steal === true && mode === 'shared' ? notSupported('only an exclusive lock can be stolen') : null;
 }
 

@@ -45,6 +45,15 @@ export interface AcquireOptions {
    */
   readonly maxHoldMs?: number;
   /**
+   * What to do when the chain of async calls that makes the request holds this very lock, through the same `LockManager`. Such a request
+   * waits for ever if the chain awaits it. `warn` (default): when it has waited for a second and the chain still holds the lock, a process
+   * warning (`MAEKAWA_NESTED_LOCK`) says where it was made and by which callers, once for each place; so does the message of a `timeout`.
+   * Where the lock was taken is noted from then on, and told the next time. `reject`: rejects at once
+   * with a LockError `nested`; of a reader within a reader, which waits only behind a writer, when it has waited for a second. One
+   * with `ifAvailable` or `steal` does not wait for itself. Permits of a semaphore and terms of an election are not looked at.
+   */
+  readonly nested?: 'warn' | 'reject';
+  /**
    * Take the lock from its holder, on any node, before all who wait. The holder hears of it by its `signal`. A holder
    * in the process of a node has lost the lock at that moment. A client gives it back when its `request` rejects, which
    * is at once, or by `release` after `acquire`. If it does not, or cannot be reached, the lock ends with its lease.
