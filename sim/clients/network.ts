@@ -28,7 +28,7 @@ export interface Stream {
 }
 
 interface Way {
-  /** No frame overtakes another. */
+  /** No frame overtakes another, or comes in one microsecond with it. */
   lastUs: number;
   sent: number;
   /** The next that its receiver takes. */
@@ -138,7 +138,7 @@ export class Network {
     const place = way.sent++;
     const sentAtUs = stage.nowUs;
     if (stream.brokeAtUs < sentAtUs) return void stage.count('frames into a broken stream');
-    way.lastUs = Math.max(way.lastUs, stage.nowUs + this.delay());
+    way.lastUs = Math.max(way.lastUs + 1, stage.nowUs + this.delay());
     const take = (): void => {
       const isNext = place === way.expected;
       // While it counts, nothing is left out and nothing comes twice.

@@ -24,7 +24,7 @@ test('a client never believes longer than its node keeps, and all else that is c
   }), 150);
 });
 
-test.each([1824, 2396, 23628, 25134])('seed %i, which once failed, holds', (seed) => {
+test.each([1824, 2396, 23628, 25134, 30635, 32866])('seed %i, which once failed, holds', (seed) => {
   expect(runClientsSeed(seed).violation).toBeNull();
 });
 
