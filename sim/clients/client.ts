@@ -164,9 +164,9 @@ export class Client extends Process {
     const { attempt, id, wish: { lock } } = caller;
     this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
     this.truth.clientAsks(attempt);
-    const answerByMs = this.nowMs + this.plan.answerMs;
+    const answerWithinMs = this.plan.answerMs;
     this.watchAnswer(caller, attempt);
-    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock }, answerByMs }));
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock }, answerWithinMs }));
   }
 
   /** While it waits it is told so, or asks elsewhere. */

@@ -203,7 +203,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     name: 'unheard-is-not-said-again',
     what: 'what a client asked for just before its stream broke is not asked for again',
-    changes: [client('for (const request of this.unheard) request.sentAtMs = Infinity;', '')],
+    changes: [client('for (const request of this.unheard) this.sendAgain(request);', '')],
     caughtBy: ['answered', 'progress', 'resumed-whole'],
     clients: {},
   },

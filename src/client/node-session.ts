@@ -75,6 +75,7 @@ export class NodeSession implements LockSession {
   private isFlushSet = false;
   private timer: NodeJS.Timeout | undefined;
   private timerAtMs = Infinity;
+  private waking: NodeJS.Immediate | undefined;
   private looks: NodeJS.Timeout | undefined;
   /** Who stands before whom, as the frame says that is being heard. */
   private ahead: ReadonlyMap<AskId, readonly string[]> = new Map();
@@ -101,7 +102,7 @@ export class NodeSession implements LockSession {
       const id = this.machine.nextId;
       this.locks.set(id, new RemoteLock(this, id, name, options, resolve, reject));
       const nowMs = this.nowMs();
-      this.step({ kind: 'ask', nowMs, id, ask: acquireMessage(name, options), answerByMs: nowMs + Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS), maxHoldMs: options.maxHoldMs ?? Infinity });
+      this.step({ kind: 'ask', nowMs, id, ask: acquireMessage(name, options), answerWithinMs: Math.min(ANSWER_MS, (options.waitMs ?? Infinity) + ANSWER_LATE_MS), maxHoldMs: options.maxHoldMs ?? Infinity });
     });
   }
 
@@ -162,6 +163,7 @@ export class NodeSession implements LockSession {
   private stopTimers(): void {
     clearTimeout(this.timer);
     this.timerAtMs = Infinity;
+    clearImmediate(this.waking);
     clearTimeout(this.looks);
     this.looks = undefined;
   }
@@ -283,7 +285,9 @@ export class NodeSession implements LockSession {
     this.timerAtMs = atMs;
     this.timer = setTimeout(() => {
       this.timerAtMs = Infinity;
-      this.step({ kind: 'wake', nowMs: this.nowMs() });
+      // What arrived while this process was busy is heard before it is missed: timers come before what can be read.
+      clearImmediate(this.waking);
+      this.waking = setImmediate(() => this.step({ kind: 'wake', nowMs: this.nowMs() }));
     }, Math.max(0, Math.ceil(atMs - this.nowMs())));
   }
 
@@ -318,7 +322,7 @@ function acquireMessage(name: string, options: RemoteOptions): AcquireMessage {
 function frameOf({ welcome, sentAtMs, ended, queued, held, valid, allValidForMs }: NodeFrameMessage): NodeFrame<EndedMessage> {
   return {
     welcome,
-    sentAtMs: sentAtMs === 0 ? null : sentAtMs,
+    sentAtMs,
     ended: ended.map(({ id, ended: each }) => ({ id, ended: each ?? NO_WORD })),
     queued: queued.map(({ id }) => id),
     held, valid,

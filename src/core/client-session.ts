@@ -39,10 +39,10 @@ export interface ClientSessionSettings<Ask> {
 /** `nowMs` is the client's own time, sleep included. `chance`: from 0 to below 1, drawn anew for each event. */
 export type ClientSessionEvent<Ask, Ended, Failure> =
   /**
-   * `id` is `nextId`. `answerByMs`: without a word of the node until then it is asked elsewhere. `maxHoldMs`: for so long may it be held,
+   * `id` is `nextId`. `answerWithinMs`: without a word of the node for so long, from when it is sent, it is asked elsewhere. `maxHoldMs`: for so long may it be held,
    * counted from the last sign of life before its grant, so none may be old beside that.
    */
-  | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerByMs: number; readonly maxHoldMs?: number }
+  | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerWithinMs: number; readonly maxHoldMs?: number }
   /** The lock is used, or wanted, no longer. */
   | { readonly kind: 'giveBack'; readonly nowMs: number; readonly id: AskId }
   /** A frame can be written. */
@@ -86,9 +86,9 @@ interface Request<Ask> {
   state: State;
   /** Null as soon as the node is known to have it. */
   ask: Ask | null;
-  /** In which frame it was asked for. */
+  /** In which frame it was asked for; Infinity as long as one has to be sent. */
   sentAtMs: number;
-  readonly answerByMs: number;
+  readonly answerWithinMs: number;
   /** Until when the node may keep it, by what it told. */
   promisedUntilMs: number;
 }
@@ -107,6 +107,10 @@ export class ClientSession<Ask, Ended, Failure> {
   private readonly requests = new Map<AskId, Request<Ask>>();
   /** Those whose `ask` the node may not have, lowest first. */
   private unheard: Request<Ask>[] = [];
+  /** How many of these have to be sent. */
+  private unsentCount = 0;
+  /** None of these counts as unanswered before; a bound, so that nobody has to look at all of them at each event. */
+  private unheardUntilMs = Infinity;
   private readonly givenBack = new Map<AskId, GivenBack>();
   /** Of these the ones that are in no frame yet. */
   private unsaid: GivenBack[] = [];
@@ -148,7 +152,7 @@ export class ClientSession<Ask, Ended, Failure> {
 
   /** A `flush` would send something. */
   get hasToSay(): boolean {
-    return this.isOpen && (this.owesHello || this.unsaid.length > 0 || this.hasUnsent);
+    return this.isOpen && (this.owesHello || this.unsaid.length > 0 || this.unsentCount > 0);
   }
 
   /** When to `wake`. */
@@ -168,7 +172,7 @@ export class ClientSession<Ask, Ended, Failure> {
     switch (event.kind) {
       case 'ask':
         if (event.maxHoldMs !== undefined && event.maxHoldMs < Infinity) this.shortHolds.set(event.id, event.maxHoldMs);
-        return this.onAsk(event.id, event.ask, event.answerByMs);
+        return this.onAsk(event.id, event.ask, event.answerWithinMs);
       case 'giveBack':
         return this.onGiveBack(event.nowMs, event.id);
       case 'flush':
@@ -187,12 +191,13 @@ export class ClientSession<Ask, Ended, Failure> {
     }
   }
 
-  private onAsk(id: AskId, ask: Ask, answerByMs: number): Effects<Ask, Ended, Failure> {
+  private onAsk(id: AskId, ask: Ask, answerWithinMs: number): Effects<Ask, Ended, Failure> {
     this.newest = id;
     this.idleSinceMs = Infinity;
-    const request: Request<Ask> = { id, state: 'unsent', ask, sentAtMs: Infinity, answerByMs, promisedUntilMs: -Infinity };
+    const request: Request<Ask> = { id, state: 'unsent', ask, sentAtMs: Infinity, answerWithinMs, promisedUntilMs: -Infinity };
     this.requests.set(id, request);
     this.unheard.push(request);
+    this.unsentCount++;
     // While the first attempt to come back is about to be made, it waits for that.
     return this.isOpen || (this.retryAtMs < Infinity && this.attempts === 0) ? NOTHING : this.open();
   }
@@ -201,7 +206,7 @@ export class ClientSession<Ask, Ended, Failure> {
     const request = this.requests.get(id);
     if (request === undefined) return NOTHING;
     this.requests.delete(id);
-    if (request.ask !== null) this.unheard = this.unheard.filter((each) => each !== request);
+    this.heardOf(request);
     const { state, promisedUntilMs } = request;
     // Of what it was never told, or what it told nothing of that has not run out, it need not hear where there is no way to it.
     const isOver = state === 'unsent' || (!this.isOpen && (this.retryAtMs === Infinity || (state !== 'waiting' && promisedUntilMs <= nowMs)));
@@ -225,10 +230,6 @@ export class ClientSession<Ask, Ended, Failure> {
     const { stream, isNew } = this;
     this.isNew = false;
     return [{ kind: 'openStream', stream, isNew }];
-  }
-
-  private get hasUnsent(): boolean {
-    return this.unheard.at(-1)?.state === 'unsent' || this.unheard.some(({ sentAtMs }) => sentAtMs === Infinity);
   }
 
   private onFlush(nowMs: number): Effects<Ask, Ended, Failure> {
@@ -261,6 +262,8 @@ export class ClientSession<Ask, Ended, Failure> {
       if (bytes > this.settings.frameBytesMax && acquires.length > 0) break;
       acquires.push({ id: request.id, ask: request.ask });
       request.sentAtMs = sentAtMs;
+      this.unsentCount--;
+      this.unheardUntilMs = Math.min(this.unheardUntilMs, sentAtMs + request.answerWithinMs);
       if (request.state === 'unsent') request.state = 'waiting';
     }
     return frame(isFirst ? { stream, keep } : null, releases, acquires);
@@ -280,26 +283,24 @@ export class ClientSession<Ask, Ended, Failure> {
       if (!frame.welcome.resumed) this.forgetEarlier(effects);
     }
     const { sentAtMs } = frame;
-    if (sentAtMs !== null) this.onEcho(nowMs, sentAtMs, effects);
+    this.onEcho(nowMs, sentAtMs, effects);
     for (const id of frame.queued) {
       const request = this.requests.get(id);
       if (request?.state !== 'waiting') continue;
       this.heardOf(request);
       effects.push({ kind: 'queued', id });
     }
-    if (sentAtMs !== null) {
-      for (const { id, token, validForMs } of frame.held) {
-        const request = this.requests.get(id);
-        if (request === undefined || request.state === 'ended') continue;
-        this.heardOf(request);
-        const validity = { sentAtMs, validForMs };
-        const isNew = request.state !== 'held';
-        request.state = 'held';
-        this.promised(request, validity);
-        effects.push(isNew ? { kind: 'held', id, token, validity } : { kind: 'valid', id, validity });
-      }
-      for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
+    for (const { id, token, validForMs } of frame.held) {
+      const request = this.requests.get(id);
+      if (request === undefined || request.state === 'ended') continue;
+      this.heardOf(request);
+      const validity = { sentAtMs, validForMs };
+      const isNew = request.state !== 'held';
+      request.state = 'held';
+      this.promised(request, validity);
+      effects.push(isNew ? { kind: 'held', id, token, validity } : { kind: 'valid', id, validity });
     }
+    for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
     for (const { id, ended } of frame.ended) {
       const request = this.requests.get(id);
       if (request === undefined || request.state === 'ended') continue;
@@ -309,7 +310,7 @@ export class ClientSession<Ask, Ended, Failure> {
       else this.requests.delete(id);
       effects.push({ kind: 'ended', id, ended, wasHeld });
     }
-    if (sentAtMs !== null && frame.allValidForMs !== null) {
+    if (frame.allValidForMs !== null) {
       const validity = { sentAtMs, validForMs: frame.allValidForMs };
       for (const id of this.requests.keys()) this.onValid(id, validity, effects);
     }
@@ -328,10 +329,11 @@ export class ClientSession<Ask, Ended, Failure> {
     request.promisedUntilMs = Math.max(request.promisedUntilMs, believedUntilMs(validity));
   }
 
-  /** The node has it. */
+  /** The node has it, or need not have it any more. */
   private heardOf(request: Request<Ask>): void {
     if (request.ask === null) return;
     request.ask = null;
+    if (request.sentAtMs === Infinity) this.unsentCount--;
     if (this.unheard[0] === request) this.unheard.shift();
     else this.unheard = this.unheard.filter((each) => each !== request);
   }
@@ -377,7 +379,7 @@ export class ClientSession<Ask, Ended, Failure> {
     this.lastFailure = failure;
     this.unansweredSinceMs = Infinity;
     // Whether it arrived, the next stream shows.
-    for (const request of this.unheard) request.sentAtMs = Infinity;
+    for (const request of this.unheard) this.sendAgain(request);
     if (!this.isAnswered || isFinal) {
       this.attempts++;
       for (const request of [...this.requests.values()]) if (isFinal || request.state !== 'held') this.fail(request, failure, effects);
@@ -386,6 +388,12 @@ export class ClientSession<Ask, Ended, Failure> {
     const soonMs = Math.min(RETRY_MAX_MS, FIRST_RETRY_MS * 2 ** this.attempts);
     this.retryAtMs = nowMs + (this.attempts === 0 ? chance * soonMs : (0.5 + chance / 2) * soonMs);
     return effects;
+  }
+
+  private sendAgain(request: Request<Ask>): void {
+    if (request.sentAtMs === Infinity) return;
+    request.sentAtMs = Infinity;
+    this.unsentCount++;
   }
 
   /** Whether something is left that to come back would be good for. `isDeaf`: the node could not be reached the last time. */
@@ -424,9 +432,7 @@ export class ClientSession<Ask, Ended, Failure> {
 
   /** When who waits takes the node for gone. */
   private get answerByMs(): number {
-    let byMs = this.unansweredSinceMs + this.settings.answerMs;
-    for (const request of this.unheard) byMs = Math.min(byMs, request.answerByMs);
-    return byMs;
+    return Math.min(this.unansweredSinceMs + this.settings.answerMs, this.unheard.length === this.unsentCount ? Infinity : this.unheardUntilMs);
   }
 
   private onWake(nowMs: number): Effects<Ask, Ended, Failure> {
@@ -444,10 +450,14 @@ export class ClientSession<Ask, Ended, Failure> {
   /** Who waits may ask elsewhere. What is held is believed in for as long as it was told. */
   private onSilent(nowMs: number, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
     const isSilent = nowMs >= this.unansweredSinceMs + this.settings.answerMs;
+    this.unheardUntilMs = Infinity;
     for (const request of [...this.requests.values()]) {
-      const { id, state, answerByMs, ask, sentAtMs } = request;
+      const { id, state, answerWithinMs, ask, sentAtMs } = request;
       if (state !== 'waiting' && state !== 'unsent') continue;
-      if (!isSilent && (ask === null || nowMs < answerByMs)) continue;
+      if (!isSilent && (ask === null || nowMs < sentAtMs + answerWithinMs)) {
+        if (ask !== null) this.unheardUntilMs = Math.min(this.unheardUntilMs, sentAtMs + answerWithinMs);
+        continue;
+      }
       this.fail(request, null, effects);
       if (sentAtMs === Infinity && state === 'unsent') continue;
       // Should it wake up, it is told.

@@ -135,9 +135,13 @@ export class ServedSession<Ask, Reason> {
     return this.isAway && this.entries.size === 0;
   }
 
-  /** A `flush` would send something. */
+  /**
+   * A `flush` would send something. Before the first frame is done as a whole there is nothing to echo, from which the client could
+   * count, so nothing is said.
+   */
   get hasToSay(): boolean {
-    return !this.isAway && (this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.welcome !== null);
+    if (this.isAway || this.heard.sentAtMs === -Infinity) return false;
+    return this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.welcome !== null;
   }
 
   /** When to `wake`. */
@@ -404,8 +408,7 @@ export class ServedSession<Ask, Reason> {
     this.welcome = null;
     this.owesEcho = false;
     const allValidForMs = this.wordForAll(nowMs, validForMs);
-    const sentAtMs = this.heard.sentAtMs === -Infinity ? null : this.heard.sentAtMs;
-    return { welcome, sentAtMs, queued, held, valid, ended, allValidForMs };
+    return { welcome, sentAtMs: this.heard.sentAtMs, queued, held, valid, ended, allValidForMs };
   }
 
   /** Whatever is told is remembered first. */

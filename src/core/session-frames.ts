@@ -43,8 +43,8 @@ export interface SessionWelcome {
 export interface NodeFrame<Ended> {
   /** The first word of each stream. */
   readonly welcome: SessionWelcome | null;
-  /** Echo of the newest frame of which everything was done. Null before the first. */
-  readonly sentAtMs: number | null;
+  /** Echo of the newest frame of which everything was done. Before there is one, the node says nothing. */
+  readonly sentAtMs: number;
   /** These are not free at once. */
   readonly queued: readonly AskId[];
   /** Comes again for a lock that the client keeps over a new stream. */

@@ -58,7 +58,7 @@ export function frameMessage(frame: NodeFrame<SessionEndCause<unknown>>, { lease
   };
   return {
     welcome,
-    sentAtMs: sentAtMs ?? 0,
+    sentAtMs,
     ended: ended.map(({ id, ended: cause }) => ({ id, ended: endedMessage(cause, leaseMs) })),
     queued: queued.map((id) => ({ id, ahead: aheadOf(id) })),
     held, valid,

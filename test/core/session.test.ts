@@ -25,6 +25,16 @@ interface AtNode {
   validUntilMs: number; // by the node's clock; 0: waits
 }
 
+/** The first thing that it asks for, and a frame with the rest. */
+function firstOf(frame: ClientFrame<string>): [ClientFrame<string>, ClientFrame<string>] {
+  const { hello, releases, acquires } = frame;
+  const taken = Math.min(1, releases.length);
+  return [
+    { hello, sentAtMs: null, releases: releases.slice(0, 1), acquires: acquires.slice(0, 1 - taken) },
+    { ...frame, hello: null, releases: releases.slice(1), acquires: acquires.slice(1 - taken) },
+  ];
+}
+
 /** A client, its node, and the world between them. Time is true time; each side has its own. */
 class Play {
   nowMs = 0;
@@ -66,7 +76,7 @@ class Play {
     const id = this.client.nextId;
     this.known.set(id, 'asked');
     this.names.set(id, name);
-    this.performAtClient(this.client.step({ kind: 'ask', nowMs: this.clientMs, id, ask: name, answerByMs: this.clientMs + ANSWER_MS }));
+    this.performAtClient(this.client.step({ kind: 'ask', nowMs: this.clientMs, id, ask: name, answerWithinMs: ANSWER_MS }));
     return id;
   }
 
@@ -203,8 +213,12 @@ class Play {
     const isOpen = picked.stream === this.stream && !this.isCut;
     const message = isOpen ? this.toNode.find(({ stream }) => stream === picked.stream) : picked;
     if (message === undefined) return;
-    if (isOpen || !again) this.toNode.splice(this.toNode.indexOf(message), 1);
-    const { session, stream, frame } = message;
+    const { session, stream } = message;
+    // The node may do the first thing that a frame asks for now, and the others later.
+    const isPart = isOpen && again && message.frame.releases.length + message.frame.acquires.length > 1;
+    const [frame, rest] = isPart ? firstOf(message.frame) : [message.frame, null];
+    if (rest !== null) this.toNode.splice(this.toNode.indexOf(message), 1, { ...message, frame: rest });
+    else if (isOpen || !again) this.toNode.splice(this.toNode.indexOf(message), 1);
     let served = this.served.find(({ number }) => number === session);
     if (served === undefined) {
       // A late hello of a session that is over begins one that nobody ends but its silence.
@@ -336,11 +350,17 @@ test('a client never believes longer than its node keeps, whatever happens betwe
 describe('one session', () => {
   const exact: Rates = { client: 1, node: 1 };
 
-  test('before its first frame a client wakes when a request is to be asked for elsewhere', () => {
+  test('a node is missed from when it was asked: a client that is busy before it sends blames nobody', () => {
     const client = new ClientSession<string, Cause, string>({ answerMs: ANSWER_MS, idleMs: 50, frameBytesMax: 40, bytesOf: () => 1 });
-    client.step({ kind: 'ask', nowMs: 10, id: 1, ask: 'a', answerByMs: 10 + ANSWER_MS });
-    expect(client.wakeAtMs).toBe(10 + ANSWER_MS);
-    expect(client.step({ kind: 'wake', nowMs: 10 + ANSWER_MS })).toEqual([{ kind: 'failed', id: 1, failure: null, wasHeld: false }]);
+    client.step({ kind: 'ask', nowMs: 10, id: 1, ask: 'a', answerWithinMs: ANSWER_MS / 2 });
+    const sentAtMs = 10 + 5 * ANSWER_MS;
+    expect(client.step({ kind: 'wake', nowMs: sentAtMs })).toEqual([]);
+    expect(client.hasToSay).toBe(true);
+    client.step({ kind: 'flush', nowMs: sentAtMs });
+    expect(client.hasToSay).toBe(false);
+    expect(client.wakeAtMs).toBe(sentAtMs + ANSWER_MS / 2);
+    expect(client.step({ kind: 'wake', nowMs: sentAtMs + ANSWER_MS / 2 - 1 })).toEqual([]);
+    expect(client.step({ kind: 'wake', nowMs: sentAtMs + ANSWER_MS / 2 })).toEqual([{ kind: 'failed', id: 1, failure: null, wasHeld: false }]);
   });
 
   test('is taken up again after its stream broke: what is held stays held, what waits keeps its place', () => {
@@ -432,6 +452,18 @@ describe('one session', () => {
       for (const effect of machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 900 })) if (effect.kind === 'send') words.push(effect.frame.allValidForMs);
     }
     expect(words).toEqual([null, null, 900]);
+  });
+
+  test('nothing is said before the first frame is done as a whole: the client could not count from it', () => {
+    const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
+    const flush = (): readonly unknown[] => machine.step({ kind: 'flush', nowMs: 5, validForMs: () => 900 });
+    machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: null, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    machine.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: LEASE_MS });
+    expect([machine.hasToSay, flush()]).toEqual([false, []]);
+    machine.step({ kind: 'frame', nowMs: 5, stream: 1, frame: { sentAtMs: 3, releases: [], acquires: [{ id: 2, ask: 'b' }] } });
+    expect(machine.hasToSay).toBe(true);
+    expect(flush()).toMatchObject([{ kind: 'send', frame: { sentAtMs: 3, welcome: { resumed: false }, held: [{ id: 1, token: 7, validForMs: 900 }] } }]);
   });
 
   test('a lock that is held on for nobody is kept when its client is done, and nobody is missed for its sake', () => {
