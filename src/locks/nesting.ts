@@ -15,6 +15,8 @@ import type { ManagedLock } from './managed-lock';
 /** How long a request may wait for a lock that its own chain of calls holds before that is told. */
 export const NESTED_TOLD_MS = 1_000;
 
+/** Of a chain that holds more locks than this only the newest are looked at: to take many, one after the other, costs each as little. */
+export const CHAIN_MAX = 32;
 /** More frames of a stack, warnings and names are not kept. */
 const FRAMES_MAX = 50;
 const KEPT_MAX = 1_000;
@@ -60,13 +62,14 @@ export function heldAround(owner: object, name: string): ChainHold | undefined {
   return undefined;
 }
 
-/** Of a chain that goes on for ever only what it holds is kept. */
+/** Of a chain that goes on for ever only what it holds is kept, and of that the newest. */
 function living(hold: ChainHold | undefined): ChainHold | undefined {
   let first = hold;
   while (first !== undefined && isOver(first)) first = first.outer;
+  let kept = 2; // this one, and the one that is about to be put before it
   for (let each = first; each?.outer !== undefined; each = each.outer) {
     while (each.outer !== undefined && isOver(each.outer)) each.outer = each.outer.outer;
-    if (each.outer === undefined) break;
+    if (++kept > CHAIN_MAX) each.outer = undefined;
   }
   return first;
 }

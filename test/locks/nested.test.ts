@@ -1,7 +1,7 @@
 /** A chain of calls that asks again for a lock that it holds waits for itself: it is told so, with both places. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { HeldLock, LockManager } from '../../src';
-import { heldAround } from '../../src/locks/nesting';
+import { CHAIN_MAX, heldAround } from '../../src/locks/nesting';
 import { testCluster } from '../../src/testing';
 import type { TestCluster } from '../../src/testing';
 
@@ -165,6 +165,18 @@ test('a chain that takes lock after lock for ever keeps nothing of those that ar
   for (let hold = heldAround(locks, before.name); hold !== undefined; hold = hold.outer) length++;
   expect(length).toBeLessThanOrEqual(2);
   await before.release();
+});
+
+test('a chain that holds very many looks at the newest alone: each costs as little as the first', async () => {
+  const taken: HeldLock[] = [];
+  for (let i = 0; i < 3 * CHAIN_MAX; i++) taken.push(await locks.acquire(newName()));
+  const [oldest, newest] = [taken[0], taken.at(-1)];
+  let length = 0;
+  for (let hold = heldAround(locks, newest?.name ?? ''); hold !== undefined; hold = hold.outer) length++;
+  expect(length).toBeGreaterThan(CHAIN_MAX / 2);
+  expect(length).toBeLessThanOrEqual(CHAIN_MAX);
+  expect(heldAround(locks, oldest?.name ?? '')).toBeUndefined();
+  await Promise.all(taken.map((lock) => lock.release()));
 });
 
 test('an option that is none', async () => {
