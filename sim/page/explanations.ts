@@ -34,6 +34,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'not-both': 'A request must never be granted and queued at the same arbiter.',
   'floor-holds': 'A requester must not count a grant that it has given back.',
   'clock-rises': 'The Lamport clock must stay a safe integer and never run backwards.',
+  'one-configuration': 'Nodes of two layouts that reach each other must not both lend votes, each with a quorum: two holders would be valid at one time.',
   'deterministic': 'Two runs of one seed must be the same to the bit. Something besides the plan had a say in what happened.',
   'replay': 'The core is deterministic: fed the events that were recorded, it must answer with the effects that were recorded. Either the core has changed since, or something but the events had a say.',
   'exception': 'The core or the simulator threw an error that no check expected.',

@@ -152,10 +152,18 @@ function callersOf(): string[] {
   return stack.split('\n').slice(1).map((line) => line.trim().replace(/^at (?:async )?/, ''));
 }
 
-const OUR_DIRECTORY = dirname(__dirname);
+/** Of the package; null in a bundle, where this module has no file of its own. */
+const OUR_DIRECTORY = ((): string | null => {
+  const file = /(?:\(|at )((?:file:\/\/)?[^(]+?[\\/]locks[\\/]nesting\.[jt]s):\d+/.exec(new Error().stack ?? '')?.[1];
+  return file === undefined ? null : dirname(dirname(file));
+})();
+
+function isOurs(frame: string): boolean {
+  return OUR_DIRECTORY !== null && frame.includes(OUR_DIRECTORY);
+}
 
 /** Those of this package and of Node.js are no place of a user. In a bundle all are in one file, and all are told. */
 function placesOf(frames: readonly string[]): readonly string[] {
-  const foreign = frames.filter((frame) => !frame.includes(OUR_DIRECTORY) && !/\(?node:|^Promise\.|^new Promise|<anonymous>\)?$/.test(frame));
+  const foreign = frames.filter((frame) => !isOurs(frame) && !/\(?node:|^Promise\.|^new Promise|<anonymous>\)?$/.test(frame));
   return foreign.length > 0 ? foreign : frames;
 }

@@ -291,17 +291,20 @@ describe('a process ends by itself', () => {
     return { code, output: script.output + script.errors };
   }
 
+  // What waits is asked for outside the chain of calls that holds: else it would be warned.
   const uses = `
+    const { AsyncResource } = require('node:async_hooks');
+    const elsewhere = new AsyncResource('elsewhere');
     await locks.request('a', () => 1);
     const held = await locks.acquire('b');
     const giveUp = new AbortController();
-    const refused = Promise.allSettled([locks.acquire('b', { signal: giveUp.signal }), locks.acquire('b', { waitMs: 50 }), locks.tryAcquire('b')]);
+    const refused = elsewhere.runInAsyncScope(() => Promise.allSettled([locks.acquire('b', { signal: giveUp.signal }), locks.acquire('b', { waitMs: 50 }), locks.tryAcquire('b')]));
     await locks.query();
     giveUp.abort();
     await refused;
     await locks.semaphore('pool', 3).request(() => 1);
     const both = await locks.acquireAll(['c', 'd']);
-    const waits = Promise.allSettled([locks.acquire('c'), locks.request('d', () => 1)]);
+    const waits = elsewhere.runInAsyncScope(() => Promise.allSettled([locks.acquire('c'), locks.request('d', () => 1)]));
   `;
 
   test('after close, with locks held and waited for', async () => {
