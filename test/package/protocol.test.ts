@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { PLANTABLE } from '../../sim/mutants/catalogue';
 import { RULES } from '../../sim/mutants/rules';
+import { CLIENT_CHECKS } from '../../sim/clients/check';
 import { codeIn, markdownFiles, proseOf, read } from './markdown';
 import { ROOT } from './packed';
 
@@ -140,9 +141,10 @@ describe('rules', () => {
 });
 
 describe('planted bugs', () => {
-  test('that are named exist: a name with a dash is a planted bug or an invariant', () => {
+  test('that are named exist: a name with a dash is a planted bug, an invariant, or a check of the clients', () => {
     const named = proseOf(PAGE).flatMap(({ text }) => codeIn(text)).filter((code) => /^[a-z]+(-[a-z]+)+$/.test(code));
-    expect(named.filter((name) => !mutants.includes(name) && !invariants.includes(name))).toEqual([]);
+    const known = [...mutants, ...invariants, ...Object.keys(CLIENT_CHECKS)];
+    expect(named.filter((name) => !known.includes(name))).toEqual([]);
     expect(named.length).toBeGreaterThan(100);
   });
 
