@@ -2,11 +2,18 @@
 import { Random } from '../plan/random';
 import { DETECT } from './items';
 import type { Machine } from './machine';
-import type { Rivals } from './rivals';
 import type { Stage, Step } from './stage';
 
 /** So many times a node that may be mute is looked at, four times in each retry interval. */
 const MUTE_LOOKS = 240;
+
+/** What is known of nodes that run with two files. */
+interface RivalsInReach {
+  areOfOneFile(machine: Machine, peer: Machine): boolean;
+  silentForMs(peer: Machine): number;
+  peerUp(machine: Machine, peer: Machine): void;
+  peerDown(machine: Machine, peer: Machine): void;
+}
 
 export class Detection {
   private readonly random: Random;
@@ -15,7 +22,7 @@ export class Detection {
   private readonly suspectedUntilUs: number[];
   private readonly foundMute = new Set<number>();
   /** Where nodes run with two files. */
-  rivals: Rivals | null = null;
+  rivals: RivalsInReach | null = null;
 
   constructor(private readonly stage: Stage, private readonly step: Step) {
     this.random = new Random(stage.plan.seed, 'detection');
