@@ -215,6 +215,7 @@ export class ServingNode extends Process implements Asker {
           this.drop(served, effect.stream);
           this.stage.count(`streams dropped: ${effect.why}`);
           break;
+        case 'keepOn': // No client here asks for that.
         case 'over':
           break;
       }

@@ -138,7 +138,7 @@ export abstract class BaseLockManager implements LockManager {
     try {
       read = readRequest<T>(first, second, third);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
     const { name, options, callback } = read;
     const place = placeOf(name);
