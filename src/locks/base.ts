@@ -138,7 +138,8 @@ export abstract class BaseLockManager implements LockManager {
     try {
       read = readRequest<T>(first, second, third);
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is one, be it of another realm
+      return Promise.reject(error);
     }
     const { name, options, callback } = read;
     const place = placeOf(name);
