@@ -247,7 +247,7 @@ describe('maekawa lock', () => {
 
   onLinux('a command that was stopped until the lock had run out is killed before it does anything', async () => {
     const log = fileIn('suspended.log');
-    const program = lock('too-late', ...shell(`trap "echo caught >> ${log}" TERM CONT; echo $$; while :; do echo working >> ${log}; sleep 0.01; done`));
+    const program = lock('too-late', ...shell(`trap "echo caught >> ${log}" TERM CONT; echo working >> ${log}; echo $$; while :; do echo working >> ${log}; sleep 0.01; done`));
     const [, pid = ''] = await program.prints(/(\d+)\n/);
     program.signal('SIGTSTP');
     await untilStopped(program.child.pid, Number(pid));
