@@ -92,8 +92,8 @@ export function lockCommand(): Command {
     .option('-E, --conflict-exit-code <code>', 'exit with this code, and not with 124, when the lock is not free or does not become free in time', parseExitCode);
   return withManual(withCommonOptions(command), {
     description: [
-      'With --at-least the node keeps the lock when the command has ended, and `maekawa who` shows it as done. If that node dies or stops, the lock ends with its lease, and a machine that comes later runs the command again, as one does that comes later than --at-least. `maekawa steal` frees the lock.',
       'Asks a node for the lock, waits in line with all who asked, runs the command while it holds the lock, and gives the lock back. A signal that comes while it waits makes it give up at once.',
+      'With --at-least the node keeps the lock when the command has ended, and `maekawa who` shows it as done. If that node dies or stops, the lock ends with its lease, and a machine that comes later runs the command again, as one does that comes later than --at-least. `maekawa steal` frees the lock.',
       ...COMMAND_DESCRIPTION,
     ],
     environment: LOCK_ENVIRONMENT,
@@ -204,13 +204,11 @@ async function run(name: string, command: readonly string[], options: LockComman
     try {
       await refuseWaitingForItself(found, name, options, manner);
       const leftMs = blocked.hasSeen && options.wait !== undefined ? Math.max(1, options.wait - Math.round(performance.now() - askedMs)) : options.wait;
-      blocked.end();
       const end = manner === 'leads'
         ? await lead(found, name, command, options, interrupted.signal, tell)
         : await hold(found, name, command, { ...options, ...(leftMs === undefined ? {} : { wait: leftMs }) }, manner === 'steals', interrupted.signal, tell);
       if (end.exitCode !== 0) throw end;
     } finally {
-      blocked.end();
       await manager.close();
     }
   } catch (error) {
@@ -239,7 +237,8 @@ async function lead(found: FoundNode, name: string, command: readonly string[], 
   for (;;) {
     let startedMs = -Infinity;
     const end = await hold(found, name, command, options, false, interrupted, (happening) => {
-      if (happening.event === 'started') startedMs = performance.now();
+      // One that cannot be started is told of as held alone.
+      if (happening.event === 'held' || happening.event === 'started') startedMs = performance.now();
       tell(happening);
     });
     const isLost = end instanceof EndedForLoss;
@@ -310,6 +309,7 @@ function optionsFault(command: readonly string[], options: LockCommandOptions, m
   if (manner === 'leads' && options.onLost === 'ignore') return '--on-lost ignore would leave a command running that leads no more, beside that of the next leader; leave it out';
   if (options.atLeast !== undefined) {
     if (options.atLeast > AT_LEAST_MS_MAX) return '--at-least is a day (24h) at most';
+    if (options.maxHold !== undefined && options.maxHold < options.atLeast) return '--max-hold is shorter than --at-least, and would free the lock before; give a longer one, or leave it out';
     if (also !== undefined || semaphore !== undefined || shared === true) return '--at-least is for one exclusive lock; leave out --also, --semaphore and --shared';
   }
   if (shell === true && command.length === 0) return '--shell needs a command; write it after --';
@@ -340,7 +340,6 @@ async function acquire(
   };
   try {
     const held = await take(manager, name, options, wish);
-    blocked.end();
     tell({ event: 'held', ...tokenOf(held), validForMs: Math.floor(held.validForMs()) });
     return held;
   } finally {

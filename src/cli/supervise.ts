@@ -54,6 +54,8 @@ const LOOKS_PER_LEASE = 20;
 
 /** The guardian hears that the lock was renewed when so much of the lease has come to it. */
 const TOLD_SHARE = 0.1;
+/** A client counts from a sign of life up to a quarter of a lease before the grant, and a command takes time to start. */
+const EARLY_SHARE = 0.35;
 
 /** How long processes that outlive the command get to end. */
 const STRAGGLERS_MS = 1_000;
@@ -192,8 +194,7 @@ class LeaseGuard {
 
   private whyItEnds(validForMs: number): string {
     const { maxHoldMs } = this.options;
-    // By less than a tenth of the lease it ends sooner, for the node counts from the grant.
-    if (maxHoldMs !== undefined && this.untilMs - this.sinceMs >= maxHoldMs - this.longestMs * TOLD_SHARE) return 'the lock is held for as long as --max-hold allows';
+    if (maxHoldMs !== undefined && this.untilMs - this.sinceMs >= maxHoldMs - this.longestMs * EARLY_SHARE) return 'the lock is held for as long as --max-hold allows';
     return validForMs > 0 ? 'the lock cannot be renewed' : 'the lock has run out';
   }
 

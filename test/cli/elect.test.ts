@@ -83,6 +83,18 @@ describe('maekawa elect', () => {
     expect([3, 'SIGTERM']).toContain(await program.ended); // as the command ended, or in between
   });
 
+  test('--restart takes a rest before it tries anew a command that cannot be started', async () => {
+    const program = maekawa('elect', '--restart', 'absent', '--', '/no/such/command');
+    const saidMs: number[] = [];
+    for (let times = 1; times <= 3; times++) {
+      await until(() => program.errors.split('there is no command').length > times, 'it to say so');
+      saidMs.push(performance.now());
+    }
+    program.signal('SIGTERM');
+    await program.ended;
+    expect((saidMs[2] ?? 0) - (saidMs[0] ?? 0)).toBeGreaterThan(1_000);
+  });
+
   test('a signal while it waits ends it', async () => {
     const leader = maekawa('elect', 'busy', ...LEAD);
     await term(leader);
@@ -120,6 +132,7 @@ describe('maekawa lock --at-least', () => {
   test.each([
     [['--also', 'other'], /--at-least is for one exclusive lock/], [['--shared'], /--at-least is for one exclusive lock/],
     [['--semaphore', '2'], /--at-least is for one exclusive lock/], [['--at-least', '25h'], /a day \(24h\) at most/],
+    [['--max-hold', '30s'], /--max-hold is shorter than --at-least/],
   ])('what does not go with it: %j', async (args, why) => {
     const program = maekawa('lock', 'x', '--at-least', '1m', ...args, '--', 'true');
     expect(await program.ended).toBe(64);
