@@ -136,7 +136,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'asks-thieves-again-and-again',
     what: 'a holder asks the node of a thief whenever it hears of that thief',
-    changes: [requester('if (timestamp <= (phase.thievesHeardOf.get(node) ?? -Infinity)) return;', '')],
+    changes: [requester('if (timestamp <= (phase.thievesHeardOf?.get(node) ?? -Infinity)) return;', '')],
     caughtBy: ['progress'],
   },
   {

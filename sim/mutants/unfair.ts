@@ -212,8 +212,8 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // theft, 12 (Order). A thief waits while caller 1 is inside and its node answers a renewal with the order; caller 1 leaves before any
     // Inquire is here, so caller 2 enters again; the thief has given up by then. The order comes: caller 2 is robbed for nobody.
     changes: [requester(
-      'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: new Map() };',
-      'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [], thievesHeardOf: new Map() };',
+      'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null };',
+      'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [], thievesHeardOf: null };',
     )],
     caughtBy: ['stolen-for-somebody', 'sparing', 'when-due'],
   },

@@ -68,7 +68,7 @@ export interface Held extends Entry {
   readonly sinceMs: number;
   readonly inside: Holder[];
   /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
-  readonly thievesHeardOf: Map<NodeId, LamportTime>;
+  thievesHeardOf: Map<NodeId, LamportTime> | null;
 }
 
 /** Nobody is inside, and the grants are kept. */

@@ -317,8 +317,8 @@ export class Requester implements HasDeadline {
     // Of this node's own thieves it knows by itself.
     if (node === this.context.settings.self) return;
     // Once, for the node's answer may be hearsay of another thief. From then on its node gets each repeat, should that Request be lost.
-    if (timestamp <= (phase.thievesHeardOf.get(node) ?? -Infinity)) return;
-    phase.thievesHeardOf.set(node, timestamp);
+    if (timestamp <= (phase.thievesHeardOf?.get(node) ?? -Infinity)) return;
+    (phase.thievesHeardOf ??= new Map()).set(node, timestamp);
     if (!phase.request.asked.includes(node)) phase.request.asked.push(node);
     ask(this.context, node, this.lock, phase);
   }
@@ -431,7 +431,7 @@ export class Requester implements HasDeadline {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: new Map() };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null };
     this.phase = phase;
     this.letIn(phase);
     return phase;
