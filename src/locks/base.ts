@@ -12,7 +12,6 @@ import type { Tell } from './latest';
 import { runInside } from './managed-lock';
 import type { ManagedLock, ManagerTime } from './managed-lock';
 import { NESTED_TOLD_MS, NestedRequest, beginHold, heldAround, holds, insideHold, placeOf } from './nesting';
-import type { ChainHold } from './nesting';
 import { PermitLine } from './permit-line';
 import { nameFault, onceFault, optionsFault, readRequest } from './request-arguments';
 import type { RequestArguments } from './request-arguments';
@@ -48,28 +47,25 @@ export abstract class BaseLockManager implements LockManager {
   /** With `ifAvailable` rejects with a LockError `timeout` as soon as the lock is known not to be free. */
   acquire(name: string, options: LockOptions = {}): Promise<HeldLock> {
     const fault = nameFault(name) ?? optionsFault(options);
-    return fault === null ? this.beginHeld(name, options) : Promise.reject(fault);
+    return fault === null ? this.known(name, options, this.beginUnlessNested(name, options)) : Promise.reject(fault);
   }
 
   tryAcquire(name: string, options: Pick<AcquireOptions, 'mode' | 'maxHoldMs' | 'label'> = {}): Promise<HeldLock | null> {
     const fault = nameFault(name) ?? optionsFault(options);
-    if (fault !== null) return Promise.reject(fault);
-    const hold = beginHold(this, name, options.mode ?? 'exclusive');
-    return this.beginIfAvailable(name, options).then((lock) => {
-      if (lock === null) hold.isRefused = true;
-      else holds(hold, lock);
-      return lock;
-    }, refuse(hold));
+    return fault === null ? this.known(name, options, this.beginIfAvailable(name, options)) : Promise.reject(fault);
   }
 
   /** The chain of calls that asks will hold the lock, until it gives it back. */
-  private beginHeld(name: string, options: LockOptions): Promise<ManagedLock> {
-    const begun = this.beginUnlessNested(name, options);
-    const hold = beginHold(this, name, options.mode ?? 'exclusive');
+  private known<Granted extends ManagedLock | null>(name: string, { mode = 'exclusive' }: LockOptions, begun: Promise<Granted>): Promise<Granted> {
+    const hold = beginHold(this, name, mode);
     return begun.then((lock) => {
-      holds(hold, lock);
+      if (lock === null) hold.isRefused = true;
+      else holds(hold, lock);
       return lock;
-    }, refuse(hold));
+    }, (reason: unknown) => {
+      hold.isRefused = true;
+      throw reason;
+    });
   }
 
   /** Looks whether the chain of calls that asks holds this very lock. */
@@ -199,10 +195,11 @@ export abstract class BaseLockManager implements LockManager {
     const fault = nameFault(name) ?? onceFault(options, callback);
     if (fault !== null) throw fault;
     const { atLeastMs, signal, label } = options;
+    const place = placeOf(name);
     const lock = await this.beginIfAvailable(name, { atLeastMs, ...(signal === undefined ? {} : { signal }), ...(label === undefined ? {} : { label }) });
     if (lock === null) return { ran: false };
     lock.keepAtLeast(atLeastMs);
-    return { ran: true, value: await runInside(lock, callback) };
+    return { ran: true, value: await runInside(lock, (held) => insideHold(this, place, held, callback)) };
   }
 
   semaphore(name: string, permits: number): Semaphore {
@@ -238,13 +235,6 @@ export abstract class BaseLockManager implements LockManager {
   protected refuseSeekers(reason: LockError): void {
     for (const line of [...this.permitLines.values()]) line.refuse(reason);
   }
-}
-
-function refuse(hold: ChainHold): (reason: unknown) => never {
-  return (reason) => {
-    hold.isRefused = true;
-    throw reason;
-  };
 }
 
 /** Each name once, in the order in which all callers everywhere take them. */

@@ -9,6 +9,7 @@ import { controllerThatLooks, onAbort } from './abort';
 import { asyncDispose } from './async-dispose';
 import { Latest } from './latest';
 import type { Tell } from './latest';
+import { isSameLeader } from './leader-watch';
 import type { ManagedLock } from './managed-lock';
 import { nameFault, optionsFault } from './request-arguments';
 import type { AcquireOptions, CampaignOptions, Election, ElectionOptions, HeldTerm, Leader, Term } from './types';
@@ -45,8 +46,8 @@ export class LockElection implements Election {
     const signal = signalOf(options);
     for (;;) {
       const term = await this.begin(signal);
-      // The process may have been busy or frozen since the grant came: nothing starts in a term that is over.
-      const end = term.isCutShort ? null : await workIn(term, work, signal);
+      // The process may have been busy or frozen since the grant came: nothing starts in a term that is over, or that nobody wants any more.
+      const end = term.isCutShort || signal?.aborted === true ? null : await workIn(term, work, signal);
       const { isCutShort } = term;
       const isAborted = signal?.aborted === true;
       const told = term.resign();
@@ -92,11 +93,6 @@ async function workIn<T>(term: TermInHand, work: (term: Term) => T, signal: Abor
 /** What code throws that heard of an abort. */
 function isAbortError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError';
-}
-
-/** By the token, which no two terms share. */
-export function isSameLeader(a: Leader | null, b: Leader | null): boolean {
-  return a?.token === b?.token;
 }
 
 class TermInHand implements HeldTerm {

@@ -107,7 +107,7 @@ class LeaderWatch {
   }
 
   private async ask(): Promise<void> {
-    const { time, leaseMs, holders, holdersAtPeers } = this.parts;
+    const { time, holders, holdersAtPeers } = this.parts;
     const askedMs = time.nowMs();
     const { changes } = this;
     const answers = await holdersAtPeers(this.name);
@@ -118,8 +118,7 @@ class LeaderWatch {
       const newest = told.reduce<(LockInfo & { readonly token: number }) | null>((best, each) => (best === null || each.token > best.token ? each : best), null);
       const isSilent = (clientId: string): boolean => answers.get(nodeOf(clientId)) === null;
       if (newest !== null) {
-        this.untilMs = askedMs + leaseMs;
-        this.set(leaderOf(newest));
+        this.set(leaderOf(newest), askedMs);
       } else if (!(this.leader && isSilent(this.leader.clientId) && time.nowMs() < this.untilMs)) {
         this.set(null);
       }
@@ -127,9 +126,10 @@ class LeaderWatch {
     this.forget = time.schedule(() => void this.ask(), this.leader === undefined ? 0 : ASK_MS);
   }
 
-  private set(leader: Leader | null): void {
-    const isNews = this.leader === undefined || this.leader?.token !== leader?.token;
-    if (leader !== null && isNews) this.untilMs = this.parts.time.nowMs() + this.parts.leaseMs;
+  /** @param knownMs when its node knew that it leads */
+  private set(leader: Leader | null, knownMs = this.parts.time.nowMs()): void {
+    if (leader !== null) this.untilMs = knownMs + this.parts.leaseMs;
+    const isNews = this.leader === undefined || !isSameLeader(this.leader, leader);
     this.leader = leader;
     if (isNews) for (const tell of this.tells) tell.value(leader);
   }
@@ -142,6 +142,11 @@ function isLeader(lock: LockInfo, name: string): lock is LockInfo & { readonly t
 
 function leaderOf({ clientId, label, token }: LockInfo & { readonly token: number }): Leader {
   return { clientId, ...(label === undefined ? {} : { label }), token };
+}
+
+/** By the token, which no two terms share. */
+export function isSameLeader(a: Leader | null, b: Leader | null): boolean {
+  return a?.token === b?.token;
 }
 
 /** `n1` of `n1/3`. */

@@ -77,7 +77,7 @@ export class NodeLockManager extends BaseLockManager {
   /** How many requests were made, and how many granted. */
   private made = 0;
   private grants = 0;
-  /** Called when the last lock that was held is held no more. */
+  /** Called when the last lock that was in use is in use no more. */
   private onReleased: () => void = () => undefined;
   private readonly line: Line;
   private readonly looks: HolderLooks;
@@ -308,18 +308,23 @@ export class NodeLockManager extends BaseLockManager {
 
   /** What is held, with the number of its grant, above this one; of all locks, or of one. */
   *heldAbove(grantNumber: number, name?: string): IterableIterator<[place: number, info: LockInfo]> {
-    const held: Iterable<Holder> = name === undefined ? this.held : this.watchers.holdersOf(name);
-    for (const each of held) if (each.grantNumber > grantNumber) yield [each.grantNumber, each.info()];
+    for (const each of name === undefined ? this.held : this.grantedOf(name)) if (each.grantNumber > grantNumber) yield [each.grantNumber, each.info()];
   }
 
   /** What waits, with the number of its request, above this one; for all locks, or for one. */
   *pendingAbove(number: number, name?: string): IterableIterator<[place: number, info: LockInfo]> {
-    for (const each of this.pending) if (each.number > number && (name === undefined || each.name === name)) yield [each.number, each.info()];
+    const pending = name === undefined ? this.pending : this.byName.of(name).filter(({ isGranted }) => !isGranted);
+    for (const each of pending) if (each.number > number) yield [each.number, each.info()];
   }
 
   /** Who holds this lock through this node. */
   holdersOf(name: string): LockInfo[] {
-    return [...this.watchers.holdersOf(name)].map((holder) => holder.info());
+    return this.grantedOf(name).map((holder) => holder.info());
+  }
+
+  /** First granted first. */
+  private grantedOf(name: string): Acquisition[] {
+    return this.byName.of(name).filter(({ isGranted }) => isGranted).sort((one, other) => one.grantNumber - other.grantNumber);
   }
 
   override followLeader(name: string, tell: Tell<Leader | null>): () => void {
@@ -358,7 +363,7 @@ export class NodeLockManager extends BaseLockManager {
     const { id, runtime } = this.parts;
     const view = runtime.inspect(name);
     const nodes = [...(view?.grants ?? []), ...(view?.queue ?? [])].map(({ request }) => request.node);
-    const ownHolders = this.byName.of(name).filter(({ isGranted }) => isGranted).map(({ clientId }) => clientId);
+    const ownHolders = this.grantedOf(name).map(({ clientId }) => clientId);
     return [...new Set(nodes.flatMap((node) => (node === id ? ownHolders : [node])))].slice(0, AHEAD_MAX);
   }
 
@@ -386,7 +391,7 @@ export class NodeLockManager extends BaseLockManager {
   /** Who holds the lock or asked first, as far as this node's callers and its own arbiter know. */
   private knownOfHolder(name: string): string {
     const { id, runtime } = this.parts;
-    const holder = this.byName.of(name).find(({ isGranted }) => isGranted)?.info() ?? this.looks.holderOf(name);
+    const holder = this.grantedOf(name)[0]?.info() ?? this.looks.holderOf(name);
     if (holder !== undefined) return `; ${describeHolder(holder)}`;
     const view = runtime.inspect(name);
     const others = (view?.grants ?? []).map((grant) => grant.request.node).filter((node) => node !== id);
@@ -634,8 +639,9 @@ class Acquisition implements Caller, Holder, LockKeeper {
     this.forgetEnd?.();
     this.line.pending.delete(this);
     this.line.byName.delete(this);
-    const wasHeld = this.line.held.delete(this);
-    if (wasHeld && this.kept !== null) {
+    this.line.held.delete(this);
+    // Only what is held is kept.
+    if (this.kept !== null) {
       this.kept.forget();
       this.kept = null;
       this.line.keptOn(-1);

@@ -14,23 +14,26 @@ import type { HeldLock } from './types';
 /** How long a lock that nobody is known to hold may take to be granted before it counts as not available. */
 export const IF_AVAILABLE_MS = 500;
 
-/** Hearing of a loss without a signal is cheaper, and few callbacks need the signal. */
-export interface ManagedLock extends HeldLock {
-  /** What may be believed of it. It leads to nothing else, so that whoever keeps it keeps no lock that is over. */
-  readonly belief: Pick<Belief, 'isHeld'>;
+/** What a callback runs inside of. Hearing of a loss without a signal is cheaper, and few callbacks need the signal. */
+export interface LockInside extends HeldLock {
   /** Why it is held no longer, when it was taken from its holder. */
   readonly lostReason: LockError | undefined;
   /** Called at once when it is lost already. A later listener takes the place of an earlier one. */
   onLost(listener: (reason: LockError) => void): void;
   /** As `release`; null when whoever lent the lock knows at once that it is over. */
   giveBack(): Promise<void> | null;
+}
+
+export interface ManagedLock extends LockInside {
+  /** What may be believed of it. It leads to nothing else, so that whoever keeps it keeps no lock that is over. */
+  readonly belief: Pick<Belief, 'isHeld'>;
   /** Given back sooner than so long from now, it is held on until then, for nobody. */
   keepAtLeast(ms: number): void;
   /** Whoever used it is done, and whoever has it in hand gives it back after so long: others see so. */
   showKeptOn(forMs: number): void;
 }
 
-/** Who has the lock in hand: a caller of this node, or a stream to another one. */
+/** Who has the lock in hand: a caller of this node, or a session at another one. */
 export interface LockKeeper {
   /** The time by which the lock is held. Whoever is about to tell a loss does so within this. */
   nowMs(): number;
@@ -154,10 +157,8 @@ export class LockInHand implements ManagedLock {
   look(): number {
     const nowMs = this.keeper.nowMs();
     const { limit } = this;
-    if (limit === undefined) {
-      if (this.belief.runsOut(nowMs)) this.tellLost(this.keeper.ranOut());
-    } else if (this.belief.runsOut(nowMs)) {
-      if (nowMs < limit.endsAtMs - limit.slackMs) this.tellLost(this.keeper.ranOut());
+    if (this.belief.runsOut(nowMs)) {
+      if (limit === undefined || nowMs < limit.endsAtMs - limit.slackMs) this.tellLost(this.keeper.ranOut());
       else this.expire(expiredError(this.name, limit.maxHoldMs));
     }
     return nowMs;
@@ -228,7 +229,7 @@ export interface ManagerTime {
  * Run `callback` while the lock is held. Rejects at once when it is lost; else ends when whoever lent the lock knows that it
  * is over, so that a process which exits then leaves nobody waiting.
  */
-export function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L) => T): Awaited<T> | Promise<Awaited<T>> {
+export function runInside<L extends LockInside, T>(lock: L, callback: (lock: L) => T): Awaited<T> | Promise<Awaited<T>> {
   let result: T;
   try {
     // The process may have been busy or frozen since the grant came: nothing starts under a lock that is gone.
@@ -244,7 +245,7 @@ export function runInside<L extends ManagedLock, T>(lock: L, callback: (lock: L)
   return isThenable(result) ? untilSettled(lock, result as PromiseLike<Awaited<T>>) : whenGivenBack(lock, () => valueOf(lock, result as Awaited<T>));
 }
 
-async function untilSettled<T>(lock: ManagedLock, result: PromiseLike<T>): Promise<T> {
+async function untilSettled<T>(lock: LockInside, result: PromiseLike<T>): Promise<T> {
   let value: T;
   try {
     // Once: the `then` of a lazy thenable, such as a query, does the work each time.
@@ -257,18 +258,18 @@ async function untilSettled<T>(lock: ManagedLock, result: PromiseLike<T>): Promi
 }
 
 /** No promise where none is needed: a lock whose votes are kept is entered and left within a turn. */
-function whenGivenBack<T>(lock: ManagedLock, settle: () => T): T | Promise<T> {
+function whenGivenBack<T>(lock: LockInside, settle: () => T): T | Promise<T> {
   const told = lock.giveBack();
   return told === null || lock.lostReason !== undefined ? settle() : told.then(settle);
 }
 
 /** It may have run out before this process got to its timers, for the callback kept it busy. */
-function valueOf<T>(lock: ManagedLock, value: T): T {
+function valueOf<T>(lock: LockInside, value: T): T {
   if (lock.lostReason !== undefined) throw asSpecified(lock.lostReason);
   return value;
 }
 
-function untilLost<T>(lock: ManagedLock, work: Promise<T>): Promise<T> {
+function untilLost<T>(lock: LockInside, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     lock.onLost((reason) => reject(asSpecified(reason)));
     work.then(resolve, reject);

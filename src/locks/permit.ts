@@ -1,7 +1,7 @@
 /** A permit of a semaphore: the lock behind it, and how that is named. */
 import type { LockError } from '../errors';
 import { asyncDispose } from './async-dispose';
-import type { ManagedLock } from './managed-lock';
+import type { LockInside } from './managed-lock';
 import type { HeldPermit } from './types';
 
 /** The lock behind a permit. Names that start with `-` are no user's. */
@@ -16,12 +16,12 @@ export function permitOf(lockName: string): { readonly semaphore: string; readon
 }
 
 /** The lock behind a permit, and which one it is. */
-export class ManagedPermit implements ManagedLock, HeldPermit {
+export class ManagedPermit implements LockInside, HeldPermit {
   private lostListener: ((reason: LockError) => void) | undefined;
 
   /** @param onOver called once, when the permit is held here no more: given back, or lost. */
   constructor(
-    private readonly lock: ManagedLock,
+    private readonly lock: LockInside,
     readonly semaphore: string,
     readonly permit: number,
     private onOver: () => void,
@@ -37,7 +37,7 @@ export class ManagedPermit implements ManagedLock, HeldPermit {
     return this.lock.name;
   }
 
-  get mode(): ManagedLock['mode'] {
+  get mode(): LockInside['mode'] {
     return this.lock.mode;
   }
 
@@ -47,18 +47,6 @@ export class ManagedPermit implements ManagedLock, HeldPermit {
 
   get signal(): AbortSignal {
     return this.lock.signal;
-  }
-
-  keepAtLeast(ms: number): void {
-    this.lock.keepAtLeast(ms);
-  }
-
-  showKeptOn(forMs: number): void {
-    this.lock.showKeptOn(forMs);
-  }
-
-  get belief(): ManagedLock['belief'] {
-    return this.lock.belief;
   }
 
   get lostReason(): LockError | undefined {

@@ -272,7 +272,7 @@ export interface Leader {
 }
 
 /**
- * At most one leader at a time, in the whole cluster. The election *is* the exclusive lock of its name: who holds that leads,
+ * At most one leader at a time, in the whole cluster. The election *is* the exclusive lock of its name: its holder leads,
  * whether it came by `election`, by `request` or by `maekawa lock`; `steal` deposes a leader; the tokens are those of the lock.
  */
 export interface Election {
@@ -296,8 +296,8 @@ export interface Election {
    * Only the newest is kept: a consumer that is slow misses those between. Begins when it is first read, and ends when the loop over it
    * does. Rejects with the signal's reason when that aborts, and with a LockError when it cannot go on (`closed`, `config`, `protocol`).
    *
-   * What it says is news, not a promise: as a rule it is as late as a message between two nodes, after a broken connection
-   * about a second. A leader whose node does not answer is reported for at most a lease more. Show a resource the token.
+   * It tells news and promises nothing: as a rule it is as late as a message between two nodes, after a broken connection
+   * about a second. A leader whose node does not answer is reported for a lease and a second or two more at most. Show a resource the token.
    */
   observe(options?: CampaignOptions): AsyncIterableIterator<Leader | null>;
 }
@@ -347,7 +347,7 @@ export interface LockManager {
    * Runs a job of every node's schedule on one of them: where the exclusive lock of this name is free, it runs `callback` while it
    * holds the lock, and resolves to its value; elsewhere it resolves to `{ ran: false }`, after about a round trip, or half a second
    * when the holder does not answer. The lock is kept until `atLeastMs` after the job began, for those whose clock is behind. If the node
-   * that keeps it dies or stops, the lock ends with its lease, and one that comes later than `atLeastMs` runs the job again.
+   * that keeps it dies or stops, the lock ends with its lease. A call after the end of the lock runs the job again.
    *
    * A client's node keeps the lock for it, so its process may exit. Meanwhile `query` lists it with `keptForMs`. `steal` takes it.
    * Rejects as `request` does, and as `callback` does; also with `no-quorum`, when nobody could have run it.

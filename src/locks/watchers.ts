@@ -81,11 +81,6 @@ export class Watchers {
     return stop;
   }
 
-  /** Those who hold this very lock now, first granted first. */
-  *holdersOf(name: string): IterableIterator<Holder> {
-    for (const holder of this.byName.get(name)?.holders ?? this.held) if (holder.name === name) yield holder;
-  }
-
   private watched(name: string): Watched {
     const known = this.byName.get(name);
     if (known !== undefined) return known;

@@ -207,6 +207,19 @@ describe('run', () => {
   });
 });
 
+describe('an abort of run', () => {
+  // Between the grant and the start of the work there are some turns, and nothing listens in them.
+  test.each(Array.from({ length: 16 }, (_, turns) => turns))('%d turns after it began is heard', async (turns) => {
+    await (await electionOf('n1').campaign()).resign(); // its node keeps the votes
+    const controller = new AbortController();
+    const run = electionOf('n1').run(untilOver, { signal: controller.signal });
+    const heard = expect(run).rejects.toBe('enough');
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    controller.abort('enough');
+    await heard;
+  });
+});
+
 describe('observe', () => {
   function labelOf(result: IteratorResult<Leader | null, undefined>): string | null | undefined {
     return result.done === true ? undefined : result.value && (result.value.label ?? result.value.clientId);
@@ -242,6 +255,8 @@ describe('observe', () => {
 
   test('the loop over it ends it, and nothing is left behind', async () => {
     await electionOf('n1', 'one').campaign();
+    // As often as the observer looks.
+    const asked = jest.spyOn(cluster.node('n1') as unknown as { holdersOf: () => unknown }, 'holdersOf');
     const seen: unknown[] = [];
     const loop = (async () => {
       for await (const leader of electionOf('n2').observe()) {
@@ -251,6 +266,10 @@ describe('observe', () => {
     })();
     await cluster.advanceUntil(loop);
     expect(seen).toEqual(['one']);
+    expect(asked).toHaveBeenCalled();
+    asked.mockClear();
+    await cluster.advance(10_000);
+    expect(asked).not.toHaveBeenCalled();
   });
 
   test('its signal rejects it, once', async () => {

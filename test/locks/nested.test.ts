@@ -95,23 +95,37 @@ describe.each([['a callback', outerPlace, 'outerPlace'], ['an acquired lock', ac
     const name = newName();
     await expect(outer(name, () => innerPlace(newName(), { nested: 'reject' }))).resolves.toBe('in');
     await expect(outer(name, async () => await locks.request(name, { ifAvailable: true, nested: 'reject' }, (lock) => lock))).resolves.toBeNull();
-    const stolen = reasonOf(outer(name, () => innerPlace(name, { steal: true, nested: 'reject' })));
+    let inner: Promise<unknown> = Promise.resolve();
+    const stolen = reasonOf(outer(name, () => (inner = innerPlace(name, { steal: true, nested: 'reject' }))));
     await pass(10);
     await stolen;
+    await expect(inner).resolves.toBe('in');
     await pass(10_000);
     expect(warnings).toEqual([]);
   });
 });
 
+test('within the job of once', async () => {
+  const name = newName();
+  await expect(locks.once(name, { atLeastMs: 0 }, () => innerPlace(name, { nested: 'reject' }))).rejects.toMatchObject({ code: 'nested' });
+});
+
 test('one that the chain does not await is legal, and waits in line without a word', async () => {
   const name = newName();
   let inner: Promise<unknown> = Promise.resolve();
-  await locks.request(name, () => {
+  let other: Promise<HeldLock> | undefined;
+  await locks.request(name, async () => {
+    other = cluster.node('n2').locks.acquire(name);
+    await cluster.settle();
     inner = innerPlace(name);
   });
-  await expect(inner).resolves.toBe('in');
+  if (other === undefined) throw new Error('nobody else asked');
+  const held = await cluster.advanceUntil(other);
+  // It waits for longer than a chain that waits for itself is given.
   await pass(2_000);
   expect(warnings).toEqual([]);
+  void held.release();
+  await expect(cluster.advanceUntil(inner)).resolves.toBe('in');
 });
 
 test('once it was given back the chain asks like any other, also for long', async () => {
