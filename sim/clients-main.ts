@@ -8,15 +8,16 @@ import { CLIENT_CHECKS } from './clients/check';
 import type { ClientsOptions } from './clients/draw';
 import { CLIENT_PROFILES } from './clients/plan';
 import type { ClientProfile } from './clients/plan';
-import { newClientsTotals, runClientsTwice, SITUATIONS } from './clients/sweep';
+import { newClientsTotals, SITUATIONS } from './clients/sweep';
 import { runClientsSeed } from './clients/run';
 import type { ClientsReport } from './clients/run';
-import { EXIT } from './main';
+import { EXIT, describeFailure } from './main';
 import type { Output } from './main';
 import { planted } from './mutants/catalogue';
 import { loadMutant } from './mutants/load';
 import { parseSeeds, table, wholeNumber } from './options';
 import type { SeedRange } from './options';
+import { TWICE_EVERY, runTwice } from './sweep';
 
 const FAILURES_MAX = 10;
 
@@ -73,17 +74,18 @@ function runOne(line: CommandLine, output: Output): number {
   output.write(`seed ${seed}  ${plan.profile}: ${plan.clientRatesPpm.length} clients, ${plan.nodeRatesPpm.length} nodes, ${plan.wishes.length} wishes, ${plan.faults.length} faults, lease ${plan.leaseMs} ms\n`);
   output.write(`  ${events} events in ${(virtualUs / 1e6).toFixed(1)} s of virtual time; hash ${hash}\n`);
   output.write(`  ${[...report.counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([situation, count]) => `${situation} ${count}`).join(', ')}\n`);
-  output.write(violation === null ? 'all checks held\n' : describeFailure(report, line));
+  output.write(violation === null ? 'all checks held\n' : describeFailure(violation, commandFor(seed, line)));
   return violation === null ? EXIT.clean : EXIT.violation;
 }
 
 function runMany({ from, to }: SeedRange, line: CommandLine, output: Output): number {
   const totals = newClientsTotals();
   const tools = toolsOf(line);
-  for (let seed = from; seed <= to && totals.failures.length < FAILURES_MAX; seed++) totals.add(runClientsTwice(seed, optionsOf(line), tools));
+  const run = (seed: number): ClientsReport => runClientsSeed(seed, optionsOf(line), tools);
+  for (let seed = from; seed <= to && totals.failures.length < FAILURES_MAX; seed++) totals.add(seed % TWICE_EVERY === 0 ? runTwice(seed, run) : run(seed));
   output.write(`seeds ${from}..${to}: ${totals.seeds} run, ${totals.failures.length} failed; ${totals.events} events\n`);
   output.write(`  in so many seeds: ${totals.situations().map(([situation, count]) => `${situation} ${count}`).join(', ')}\n`);
-  for (const failure of totals.failures) output.write(describeFailure(failure, line));
+  for (const { plan, violation } of totals.failures) if (violation !== null) output.write(describeFailure(violation, commandFor(plan.seed, line)));
   if (totals.failures.length > 0) return EXIT.violation;
   output.write('all checks held\n');
   const unseen = totals.uncovered(line.profile === undefined);
@@ -92,10 +94,8 @@ function runMany({ from, to }: SeedRange, line: CommandLine, output: Output): nu
   return EXIT.violation;
 }
 
-function describeFailure({ plan: { seed }, violation }: ClientsReport, { profile, mutant }: CommandLine): string {
-  const { check, atUs, detail } = violation ?? { check: '', atUs: 0, detail: '' };
-  const options = `${profile === undefined ? '' : ` --profile ${profile}`}${mutant === undefined ? '' : ` --mutant ${mutant}`}`;
-  return `\nVIOLATION of ${check} at ${(atUs / 1000).toFixed(3)} ms: ${detail}\n  replay: npm run sim:clients -- --seed ${seed}${options} --trace\n`;
+function commandFor(seed: number, { profile, mutant }: CommandLine): string {
+  return `npm run sim:clients -- --seed ${seed}${profile === undefined ? '' : ` --profile ${profile}`}${mutant === undefined ? '' : ` --mutant ${mutant}`}`;
 }
 
 export function main(argv: readonly string[], output: Output): number {

@@ -134,7 +134,8 @@ async function runMany({ from, to }: SeedRange, line: CommandLine, options: RunO
   return EXIT.violation;
 }
 
-function describeFailure({ check, atUs, detail }: Violation, command: string): string {
+/** @param command which replays it */
+export function describeFailure({ check, atUs, detail }: Pick<Violation, 'atUs' | 'detail'> & { readonly check: string }, command: string): string {
   return `\nVIOLATION of ${check} at ${(atUs / 1000).toFixed(3)} ms: ${detail}\n  replay: ${command} --trace\n`;
 }
 

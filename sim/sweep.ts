@@ -28,7 +28,7 @@ export interface SweepOptions {
 }
 
 /** Every so many seeds, one is run twice: a difference would make every other result worthless. */
-const TWICE_EVERY = 50;
+export const TWICE_EVERY = 50;
 
 /** What one thread is asked. */
 export interface Chunk {
@@ -42,14 +42,14 @@ export function runChunk({ from, to, options, mutant }: Chunk): Totals {
   const totals = newTotals();
   const tools = mutant === undefined ? {} : { core: loadMutant(mutant) };
   const run = (seed: number): RunReport => runSeed(seed, options, tools);
-  for (let seed = from; seed <= to; seed++) addReport(totals, seed % TWICE_EVERY === 0 ? runTwice(seed, options, run) : run(seed));
+  for (let seed = from; seed <= to; seed++) addReport(totals, seed % TWICE_EVERY === 0 ? runTwice(seed, run) : run(seed));
   return totals;
 }
 
 /** The first report, or that with the violation `deterministic` when a second run differs from it. */
-export function runTwice(seed: number, options: RunOptions, run: (seed: number, options: RunOptions) => RunReport = runSeed): RunReport {
-  const first = run(seed, options);
-  const second = run(seed, options);
+export function runTwice<Report extends Pick<RunReport, 'hash' | 'virtualUs'>>(seed: number, run: (seed: number) => Report): Report {
+  const first = run(seed);
+  const second = run(seed);
   if (first.hash === second.hash) return first;
   const detail = `seed ${seed} has hash ${first.hash} and, run again, ${second.hash}`;
   return { ...first, violation: { check: 'deterministic', detail, atUs: first.virtualUs } };

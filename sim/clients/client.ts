@@ -247,16 +247,17 @@ export class Client extends Process {
       case 'ended':
       case 'failed': {
         const caller = link.callers.get(effect.id);
-        if (caller !== undefined) this.told.add(caller.attempt);
-        if (caller !== undefined) this.onWord(caller, effect);
-        return;
+        if (caller === undefined) return;
+        const wasTold = this.told.has(caller.attempt);
+        this.told.add(caller.attempt);
+        return this.onWord(caller, effect, wasTold);
       }
       default:
         return assertNever(effect);
     }
   }
 
-  private onWord(caller: Caller, effect: ClientEffect & { readonly kind: 'queued' | 'held' | 'valid' | 'ended' | 'failed' }): void {
+  private onWord(caller: Caller, effect: ClientEffect & { readonly kind: 'queued' | 'held' | 'valid' | 'ended' | 'failed' }, wasTold: boolean): void {
     switch (effect.kind) {
       case 'queued':
         return this.stage.count('told that they wait');
@@ -265,9 +266,9 @@ export class Client extends Process {
       case 'valid':
         return this.onValid(caller, effect.validity);
       case 'ended':
-        return this.onEnd(caller, effect.ended.kind === 'reason' ? effect.ended.reason : effect.ended.kind, effect.wasHeld);
+        return this.onEnd(caller, effect.ended.kind === 'reason' ? effect.ended.reason : effect.ended.kind, effect.wasHeld, wasTold);
       case 'failed':
-        return this.onEnd(caller, effect.failure ?? 'no answer', effect.wasHeld);
+        return this.onEnd(caller, effect.failure ?? 'no answer', effect.wasHeld, wasTold);
       default:
         return assertNever(effect);
     }
@@ -307,7 +308,7 @@ export class Client extends Process {
     return true;
   }
 
-  private onEnd(caller: Caller, why: Reason | Failure | 'silent' | 'reads-nothing' | 'unknown' | 'no answer', wasHeld: boolean): void {
+  private onEnd(caller: Caller, why: Reason | Failure | 'silent' | 'reads-nothing' | 'unknown' | 'no answer', wasHeld: boolean, wasTold: boolean): void {
     this.stage.tell('is told of an end', this.index, caller.attempt, () => `c${this.index}: request ${caller.attempt}, ${why}`);
     this.stage.count(`ended: ${why}${wasHeld ? ', held' : ''}`);
     if (wasHeld) {
@@ -315,7 +316,8 @@ export class Client extends Process {
       if (why !== 'stops') this.lose(caller, why);
       return;
     }
-    if (why !== 'refused' && why !== 'broke' && why !== 'unreachable') this.truth.clientLoses(caller.attempt, why);
+    // A break ends what the node never spoke of: one that was told that it waits keeps its place.
+    if (why !== 'refused' && why !== 'unreachable' && (why !== 'broke' || wasTold)) this.truth.clientLoses(caller.attempt, why);
     this.link(caller.node).callers.delete(caller.id);
     this.truth.clientIsDone(caller.attempt);
     caller.state = 'away';

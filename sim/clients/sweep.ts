@@ -1,7 +1,5 @@
 /** Many seeds of clients: what failed, and in how many seeds each situation came up. A check says nothing about one that never did. */
-import type { ClientsOptions } from './draw';
-import { runClientsSeed } from './run';
-import type { ClientsReport, ClientsTools } from './run';
+import type { ClientsReport } from './run';
 
 /** Each must come up somewhere in a sweep of so many seeds with nothing fixed. */
 const SEEDS_FOR_ALL = 5_000;
@@ -13,18 +11,6 @@ export const SITUATIONS: readonly string[] = [
   'frames that came over an older stream to a client', 'frames that came over an older stream to a node',
   'streams dropped: older', 'streams dropped: replaced', 'streams dropped: silent',
 ];
-
-/** Every so many seeds, one is run twice. */
-const TWICE_EVERY = 50;
-
-/** The report, or that with the violation `deterministic` when a second run differs from it. */
-export function runClientsTwice(seed: number, options: ClientsOptions, tools: ClientsTools): ClientsReport {
-  const report = runClientsSeed(seed, options, tools);
-  if (seed % TWICE_EVERY !== 0) return report;
-  const { hash } = runClientsSeed(seed, options, tools);
-  if (hash === report.hash) return report;
-  return { ...report, violation: { check: 'deterministic', detail: `seed ${seed} has hash ${report.hash} and, run again, ${hash}`, atUs: report.virtualUs } };
-}
 
 export interface ClientsTotals {
   seeds: number;

@@ -243,6 +243,13 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     clients: BREAKS,
   },
   {
+    name: 'break-loses-places',
+    what: 'a client takes each of its waiting requests for lost when its stream breaks',
+    changes: [client('if (!this.isAnswered || isFinal) {', 'if (isFinal || nowMs > 0) {')],
+    caughtBy: ['resumed-whole'],
+    clients: BREAKS,
+  },
+  {
     name: 'never-comes-back',
     what: 'a client whose stream broke opens no other',
     changes: [client('if (isFinal || !this.wantsBack(nowMs, !this.isAnswered)) return', 'if (isFinal || nowMs > 0) return')],

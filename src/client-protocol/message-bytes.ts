@@ -109,10 +109,6 @@ export class MessageReader {
     return this.at;
   }
 
-  get length(): number {
-    return this.bytes.length;
-  }
-
   uint32(): number {
     this.varint();
     return this.low >>> 0;

@@ -32,7 +32,7 @@ type Call = grpc.ClientDuplexStream<ClientFrameMessage | Malformed, NodeFrameMes
 type Event = ClientSessionEvent<AcquireMessage, EndedMessage, LockError>;
 type Effect = ClientSessionEffect<AcquireMessage, EndedMessage, LockError>;
 
-export interface SessionParts {
+interface SessionParts {
   /** `host:port` of the node. */
   readonly address: string;
   readonly nowMs: () => number;
@@ -158,6 +158,7 @@ export class NodeSession implements LockSession {
     this.call = null;
     for (const tell of this.tellings.values()) tell();
     this.tellings.clear();
+    this.releasing.clear();
   }
 
   private stopTimers(): void {

@@ -27,23 +27,20 @@ export class PeerClients {
   ) {}
 
   /** Null for a node that does not answer in time; once closed, for all. */
-  async query(): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> {
-    if (this.isClosed) return new Map([...this.addresses.keys()].map((id) => [id, null]));
-    const answers = this.connected().map(async ([id, client]) => [id, await client.query(QUERY_MS).catch(() => null)] as const);
-    return new Map(await Promise.all(answers));
+  query(): Promise<ReadonlyMap<NodeId, LockManagerSnapshot | null>> {
+    if (this.isClosed) return Promise.resolve(new Map([...this.addresses.keys()].map((id) => [id, null])));
+    return askEach(this.connected(), (client) => client.query(QUERY_MS));
   }
 
   /** One page of each, of about so many bytes: the first, or of those that are named the one that this token stands for. Null for a node that does not answer in time. */
-  async queryPage(tokens: ReadonlyMap<NodeId, string> | undefined, pageBytes: number): Promise<ReadonlyMap<NodeId, QueryReply | null>> {
+  queryPage(tokens: ReadonlyMap<NodeId, string> | undefined, pageBytes: number): Promise<ReadonlyMap<NodeId, QueryReply | null>> {
     const asked = this.connected().filter(([id]) => tokens === undefined || tokens.has(id));
-    const answers = asked.map(async ([id, client]) => [id, await client.queryPage(QUERY_MS, tokens?.get(id) ?? '', pageBytes).catch(() => null)] as const);
-    return new Map(await Promise.all(answers));
+    return askEach(asked, (client, id) => client.queryPage(QUERY_MS, tokens?.get(id) ?? '', pageBytes));
   }
 
   /** Who holds this lock through each of them. Null for a node that does not answer in time. */
-  async holdersOf(name: string): Promise<ReadonlyMap<NodeId, readonly LockInfo[] | null>> {
-    const answers = this.connected().map(async ([id, client]) => [id, await client.holdersOf(name, QUERY_MS).catch(() => null)] as const);
-    return new Map(await Promise.all(answers));
+  holdersOf(name: string): Promise<ReadonlyMap<NodeId, readonly LockInfo[] | null>> {
+    return askEach(this.connected(), (client) => client.holdersOf(name, QUERY_MS));
   }
 
   /**
@@ -93,4 +90,11 @@ export class PeerClients {
     }
     return [...this.clients];
   }
+}
+
+/** Null for one that does not answer in time. */
+async function askEach<Answer>(
+  clients: readonly (readonly [NodeId, NodeConnection])[], ask: (client: NodeConnection, id: NodeId) => Promise<Answer>,
+): Promise<ReadonlyMap<NodeId, Answer | null>> {
+  return new Map(await Promise.all(clients.map(async ([id, client]) => [id, await ask(client, id).catch(() => null)] as const)));
 }

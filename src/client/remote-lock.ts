@@ -68,11 +68,6 @@ export class RemoteLock implements LockKeeper {
     if (signal !== undefined) this.stopListening = onAbort(signal, () => this.abandon(signal.reason));
   }
 
-  /** Released, lost for good or given up; the node may not know yet. */
-  get isOver(): boolean {
-    return this.state.kind === 'over';
-  }
-
   get isGranted(): boolean {
     return this.state.kind === 'granted';
   }

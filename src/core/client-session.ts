@@ -116,6 +116,8 @@ export class ClientSession<Ask, Ended, Failure> {
   private unsaid: GivenBack[] = [];
   /** For how long those may be held that wait and may not be held for ever. */
   private readonly shortHolds = new Map<AskId, number>();
+  /** The least of these, as of the last frame: nobody looks at all of them at each event. */
+  private shortestHoldMs = Infinity;
   private newest: AskId = 0;
   /** The stream that is open, or was last; 0 before the first. No number comes twice, in whatever session. */
   private stream = 0;
@@ -171,7 +173,7 @@ export class ClientSession<Ask, Ended, Failure> {
   step(event: ClientSessionEvent<Ask, Ended, Failure>): Effects<Ask, Ended, Failure> {
     switch (event.kind) {
       case 'ask':
-        if (event.maxHoldMs !== undefined && event.maxHoldMs < Infinity) this.shortHolds.set(event.id, event.maxHoldMs);
+        if (event.maxHoldMs !== undefined && event.maxHoldMs < Infinity) this.hasShortHold(event.id, event.maxHoldMs);
         return this.onAsk(event.id, event.ask, event.answerWithinMs);
       case 'giveBack':
         return this.onGiveBack(event.nowMs, event.id);
@@ -236,6 +238,7 @@ export class ClientSession<Ask, Ended, Failure> {
     if (!this.isOpen) return NOTHING;
     const sentAtMs = Math.max(nowMs, this.lastSentAtMs + LATER_MS);
     this.lastSentAtMs = sentAtMs;
+    this.lookAtShortHolds();
     if (this.unansweredSinceMs === Infinity) this.unansweredSinceMs = nowMs;
     const { stream } = this;
     const frame = (hello: ClientFrame<Ask>['hello'], releases: readonly AskId[], acquires: ClientFrame<Ask>['acquires']): Effects<Ask, Ended, Failure> =>
@@ -245,7 +248,6 @@ export class ClientSession<Ask, Ended, Failure> {
     if (isFirst) {
       this.owesHello = false;
       // What is not named is given back by that.
-      for (const each of this.unsaid) each.sentAtMs = sentAtMs;
       this.unsaid = [];
       for (const each of this.givenBack.values()) each.sentAtMs = sentAtMs;
       // It may be long; what is asked for follows.
@@ -418,16 +420,25 @@ export class ClientSession<Ask, Ended, Failure> {
     return effects;
   }
 
+  private hasShortHold(id: AskId, maxHoldMs: number): void {
+    this.shortHolds.set(id, maxHoldMs);
+    this.shortestHoldMs = Math.min(this.shortestHoldMs, maxHoldMs);
+  }
+
+  private lookAtShortHolds(): void {
+    this.shortestHoldMs = Infinity;
+    for (const [id, maxHoldMs] of this.shortHolds) {
+      const state = this.requests.get(id)?.state;
+      if (state === 'unsent' || state === 'waiting') this.shortestHoldMs = Math.min(this.shortestHoldMs, maxHoldMs);
+      else this.shortHolds.delete(id);
+    }
+  }
+
   /** Before the first welcome nobody knows how long a lease is. */
   private get signAtMs(): number {
     if (this.leaseMs === Infinity) return Infinity;
-    let everyMs = this.leaseMs / SIGNS_PER_LEASE;
-    for (const [id, maxHoldMs] of this.shortHolds) {
-      const state = this.requests.get(id)?.state;
-      if (state === 'unsent' || state === 'waiting') everyMs = Math.min(everyMs, Math.max(maxHoldMs / SIGNS_PER_HOLD, this.leaseMs / SIGNS_PER_LEASE_MAX));
-      else this.shortHolds.delete(id);
-    }
-    return this.lastSentAtMs + everyMs;
+    const forShortestMs = Math.max(this.shortestHoldMs / SIGNS_PER_HOLD, this.leaseMs / SIGNS_PER_LEASE_MAX);
+    return this.lastSentAtMs + Math.min(this.leaseMs / SIGNS_PER_LEASE, forShortestMs);
   }
 
   /** When who waits takes the node for gone. */

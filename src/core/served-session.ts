@@ -84,8 +84,8 @@ class Entry<Reason> {
   isKeptOn = false;
   /** Until when the lock was valid by its grant. */
   grantedUntilMs = 0;
-  /** It was taken before the client was told of its grant, which comes first: for so long was it valid. */
-  heldBeforeForMs = 0;
+  /** It was taken before the client was told of its grant, which comes first: until then is it promised. */
+  heldBeforeUntilMs = 0;
 
   constructor(
     readonly id: AskId,
@@ -142,6 +142,11 @@ export class ServedSession<Ask, Reason> {
   get hasToSay(): boolean {
     if (this.isAway || this.heard.sentAtMs === -Infinity) return false;
     return this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.welcome !== null;
+  }
+
+  /** There is more to say than one frame holds. */
+  get isBehind(): boolean {
+    return this.saying.size > EVENTS_PER_FRAME_MAX;
   }
 
   /** When to `wake`. */
@@ -256,7 +261,8 @@ export class ServedSession<Ask, Reason> {
     if (entry === undefined) return NOTHING;
     const validForMs = Math.floor(entry.grantedUntilMs - nowMs);
     if (entry.say === 'held' && !entry.isTold && entry.lock.kind === 'held' && validForMs > 0) {
-      entry.heldBeforeForMs = this.promise(entry, nowMs, () => validForMs);
+      this.promise(entry, nowMs, () => validForMs);
+      entry.heldBeforeUntilMs = this.heard.atMs + validForMs;
     }
     return this.perform(entry, entry.lock.step({ kind: 'taken', nowMs, reason }));
   }
@@ -381,12 +387,15 @@ export class ServedSession<Ask, Reason> {
       const { id, say, cause, token } = entry;
       entry.say = 'nothing';
       switch (say) {
-        case 'ended':
-          if (entry.heldBeforeForMs > 0) held.push({ id, token, validForMs: entry.heldBeforeForMs });
-          entry.heldBeforeForMs = 0;
+        case 'ended': {
+          // The client counts from the newest echo, which may be later than that of the promise.
+          const forMs = Math.floor(entry.heldBeforeUntilMs - this.heard.atMs);
+          if (forMs > 0) held.push({ id, token, validForMs: forMs });
+          entry.heldBeforeUntilMs = 0;
           if (cause !== null) ended.push({ id, ended: cause });
           this.forgetIfOver(entry);
           break;
+        }
         case 'queued':
           if (entry.lock.kind === 'waiting') queued.push(id);
           break;

@@ -6,7 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Malformed, ObserveEventMessage, ObserveRequest } from '../client-protocol/schema';
 import { leaderMessage } from '../client-protocol/wire-words';
 import type { LockName } from '../core';
-import { isSameLeader } from '../locks/election';
+import { isSameLeader } from '../locks/leader-watch';
 import { Latest } from '../locks/latest';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { Leader } from '../locks/types';

@@ -1,5 +1,5 @@
 /**
- * The client service: holds locks of this node for programs that are no nodes (see `ServedHold`), and
+ * The client service: holds locks of this node for programs that are no nodes (see `ServedHold` and `SessionHost`), and
  * tells them who holds what. Law: no client, however many streams it opens and however little it reads,
  * keeps the node from its other work.
  */
@@ -18,6 +18,7 @@ import type { ObserveCall } from './served-observe';
 import { ServedWatch } from './served-watch';
 import type { WatchCall } from './served-watch';
 import { BAD_TOKEN, ServedQueries, bytesOfQuery, bytesOfStatus } from './served-queries';
+import { refuse } from './refuse';
 import type { ServedNode } from './served-node';
 import type { SessionCall } from './session-host';
 import { Sessions } from './sessions';
@@ -147,9 +148,4 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
       return new Set([...[...holds].flatMap((hold) => hold.heldName ?? []), ...sessions.heldNames()]);
     },
   };
-}
-
-/** End a stream with this status. */
-function refuse(call: HoldCall | SessionCall | WatchCall | ObserveCall, code: grpc.status, details: string): void {
-  call.emit('error', { code, details });
 }

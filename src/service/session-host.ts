@@ -14,6 +14,7 @@ import { readAcquire } from './acquire';
 import type { Admission } from './admission';
 import type { Connection } from './connections';
 import type { ServedNode } from './served-node';
+import { refuse } from './refuse';
 import { frameMessage } from './session-words';
 import type { Ask } from './session-words';
 
@@ -42,12 +43,15 @@ export class SessionHost {
   private readonly machine: ServedSession<Ask, unknown>;
   private readonly served = new Map<AskId, Served>();
   private call: SessionCall | null = null;
+  /** Read what came next, unless something is in the way. */
+  private readOn: () => void = () => undefined;
   private stream = 0;
   private stopsBecause: LockError | null = null;
   /** Events that came while another was handled; null while none is. */
   private waiting: ServedSessionEvent<Ask, unknown>[] | null = null;
   private isFlushSet = false;
   private timer: NodeJS.Timeout | undefined;
+  private waking: NodeJS.Immediate | undefined;
   private timerAtMs = Infinity;
 
   /**
@@ -77,17 +81,26 @@ export class SessionHost {
     });
   }
 
-  /** The client goes on over this stream. */
-  open(call: SessionCall, stream: number, keep: readonly AskId[]): void {
+  /** Nothing more is read before its client was told of what there is to tell. */
+  get isBehind(): boolean {
+    return this.machine.isBehind;
+  }
+
+  /**
+   * The client goes on over this stream.
+   * @param readOn called when the reason for which nothing was read may be gone
+   */
+  open(call: SessionCall, stream: number, keep: readonly AskId[], readOn: () => void): void {
     const before = this.call;
     if (stream > this.stream) {
       this.call = call;
+      this.readOn = readOn;
       this.stream = stream;
     }
     this.step({ kind: 'opened', nowMs: performance.now(), stream, keep });
     // It is the same client, and knows.
-    if (this.call !== call) return end(call, grpc.status.ABORTED, 'a newer stream of the session was there before');
-    if (before !== null) end(before, grpc.status.ABORTED, 'another stream of the session has taken the place of this one');
+    if (this.call !== call) return refuse(call, grpc.status.ABORTED, 'a newer stream of the session was there before');
+    if (before !== null) refuse(before, grpc.status.ABORTED, 'another stream of the session has taken the place of this one');
     call.on('drain', () => this.flushSoon());
     if (this.stopsBecause !== null) this.step({ kind: 'stops', nowMs: performance.now(), reason: this.stopsBecause });
   }
@@ -172,7 +185,7 @@ export class SessionHost {
         return;
       case 'dropStream':
         if (effect.why !== 'silent' || this.call === null || effect.stream !== this.stream) return;
-        end(this.call, grpc.status.UNAVAILABLE, 'the client was silent, or read nothing, for a lease');
+        refuse(this.call, grpc.status.UNAVAILABLE, 'the client was silent, or read nothing, for a lease');
         this.call = null;
         return;
       default:
@@ -228,6 +241,7 @@ export class SessionHost {
     // What was told and not read leaves first; 'drain' comes then.
     if (this.call === null || this.call.writableNeedDrain) return;
     this.step({ kind: 'flush', nowMs: performance.now(), validForMs: (id) => this.validForMs(id) });
+    if (!this.isBehind) this.readOn();
   }
 
   /** It may be found lost by that, which is told next. */
@@ -248,17 +262,16 @@ export class SessionHost {
     // Does not keep a process whose node has stopped.
     this.timer = setTimeout(() => {
       this.timerAtMs = Infinity;
-      this.step({ kind: 'wake', nowMs: performance.now() });
+      // What arrived while this process was busy is heard before its client is missed: timers come before what can be read.
+      clearImmediate(this.waking);
+      this.waking = setImmediate(() => this.step({ kind: 'wake', nowMs: performance.now() }));
     }, Math.max(1, Math.ceil(atMs - performance.now()))).unref();
   }
 
   private end(): void {
     clearTimeout(this.timer);
+    clearImmediate(this.waking);
     this.timerAtMs = Infinity;
     this.parts.onOver();
   }
-}
-
-export function end(call: SessionCall, code: grpc.status, details: string): void {
-  call.emit('error', { code, details });
 }

@@ -6,8 +6,10 @@ import type { AcquireMessage, ClientFrameMessage, HelloMessage, Malformed, NodeF
 import type { AskId, ClientFrame, LockName, NodeFrame, SessionEndCause } from '../core';
 import { endedMessage } from './acquire';
 
-/** As many as a session may ever have. */
-const KEEP_MAX = 10_000;
+/** As many as a session may ever have, and as many again that ended and of which its client has not heard, or which it has not given back. */
+const KEEP_MAX = 20_000;
+/** More than a client of the library asks for in one frame. Each that is refused takes memory until its client was told. */
+const ACQUIRES_MAX = 2_048;
 
 /** What the client asks for, as it came. */
 export type Ask = AcquireMessage;
@@ -25,6 +27,7 @@ export function readFrame(message: ClientFrameMessage | Malformed, isFirst: bool
   const fault = hello === null ? null : helloFault(hello);
   if (fault !== null) return { fault };
   if (!Number.isFinite(sentAtMs)) return { fault: `sent_at_ms is ${sentAtMs}` };
+  if (message.acquires.length > ACQUIRES_MAX) return { fault: `the frame asks for ${message.acquires.length} locks; at most ${ACQUIRES_MAX} are allowed` };
   const acquires: { readonly id: AskId; readonly ask: Ask }[] = [];
   let last = 0;
   for (const { id, acquire } of message.acquires) {

@@ -8,7 +8,8 @@ import type { ClientFrameMessage, HelloMessage, Malformed } from '../client-prot
 import type { LockName } from '../core';
 import type { LockError } from '../errors';
 import type { Connection } from './connections';
-import { SessionHost, end } from './session-host';
+import { refuse } from './refuse';
+import { SessionHost } from './session-host';
 import type { SessionCall, SessionParts } from './session-host';
 import { readFrame } from './session-words';
 
@@ -42,28 +43,28 @@ export class Sessions {
     let stream = 0;
     let isBusy = false;
     const readOn = (): void => {
-      if (!isBusy && !call.writableNeedDrain) call.resume();
+      if (!isBusy && !call.writableNeedDrain && host?.isBehind !== true) call.resume();
     };
     const over = (): void => host?.onEnd(call, stream);
     call.on('data', (message: ClientFrameMessage | Malformed) => {
       const read = readFrame(message, host === null);
       if ('fault' in read) {
         over();
-        return end(call, grpc.status.INVALID_ARGUMENT, read.fault);
+        return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
       }
       if (host === null) {
         if (read.hello === null) return;
         host = this.hostOf(read.hello, connection);
-        if (host === null) return end(call, grpc.status.PERMISSION_DENIED, 'the session is known, and the secret is not its own');
+        if (host === null) return refuse(call, grpc.status.PERMISSION_DENIED, 'the session is known, and the secret is not its own');
         ({ stream } = read.hello);
-        host.open(call, stream, read.hello.keep);
+        host.open(call, stream, read.hello.keep, readOn);
       }
       isBusy = true;
       host.do(call, stream, connection, read.frame, () => {
         isBusy = false;
         readOn();
       });
-      if (isBusy || call.writableNeedDrain) call.pause();
+      if (isBusy || call.writableNeedDrain || host.isBehind) call.pause();
     });
     call.on('drain', readOn);
     call.on('end', () => {
@@ -82,7 +83,7 @@ export class Sessions {
     if (known !== undefined) return secret.length === known.secret.length && timingSafeEqual(secret, known.secret) ? known : null;
     const { parts } = this;
     const clientId = `${parts.node.id}/${connection.number}`;
-    const host: SessionHost = new SessionHost({ ...parts, onOver: () => this.hosts.delete(name) }, Buffer.from(secret), clientId, connection);
+    const host: SessionHost = new SessionHost({ ...parts, onOver: () => void (this.hosts.get(name) === host && this.hosts.delete(name)) }, Buffer.from(secret), clientId, connection);
     this.hosts.set(name, host);
     if (this.stopsBecause !== null) host.stop(this.stopsBecause);
     return host;

@@ -454,6 +454,16 @@ describe('one session', () => {
     expect(words).toEqual([null, null, 900]);
   });
 
+  test('a grant that was taken before it was told is told for no longer than was promised, whatever came in between', () => {
+    const machine = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 12 });
+    machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    machine.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000 });
+    machine.step({ kind: 'taken', nowMs: 0, id: 1, reason: 'stolen' });
+    machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 400, releases: [], acquires: [] } });
+    expect(machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 0 })).toMatchObject([{ kind: 'send', frame: { sentAtMs: 400, held: [{ id: 1, validForMs: 600 }], ended: [{ id: 1 }] } }]);
+  });
+
   test('nothing is said before the first frame is done as a whole: the client could not count from it', () => {
     const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
     const flush = (): readonly unknown[] => machine.step({ kind: 'flush', nowMs: 5, validForMs: () => 900 });

@@ -146,7 +146,8 @@ describe('a frame that breaks a rule ends its stream with the reason', () => {
     ['ids that fall', helloOf(), { acquires: [ask(2, 'a'), ask(1, 'b')] }, /the id 1 follows 2/],
     ['an id of 0', helloOf(), { acquires: [ask(0, 'a')] }, /the id 0 follows 0/],
     ['a time that is none', helloOf(), { sentAtMs: NaN }, /sent_at_ms is NaN/],
-    ['too much to keep', helloOf({ keep: Array.from({ length: 10_001 }, (_, index) => index + 1) }), {}, /hello names 10001 requests/],
+    ['too much to keep', helloOf({ keep: Array.from({ length: 20_001 }, (_, index) => index + 1) }), {}, /hello names 20001 requests/],
+    ['too much asked for', helloOf(), { acquires: Array.from({ length: 2_049 }, (_, index) => ask(index + 1, 'a')) }, /the frame asks for 2049 locks/],
   ])('%s', async (_what, hello, frame, details) => {
     const stream = new Stream(clientOf(await startOne()), hello, frame);
     expect(await stream.status).toMatchObject({ code: grpc.status.INVALID_ARGUMENT, details: expect.stringMatching(details) as string });
@@ -204,5 +205,6 @@ test('a client that asks and reads nothing is slowed, and ended after a lease; a
     return isOver;
   }, 'the end of the stream', 60_000);
   expect(await deaf.status).toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'the client was silent, or read nothing, for a lease' });
+  expect(slowedAtMs).toBeLessThan(Infinity);
   expect(served).toBeGreaterThan(0);
 });
