@@ -112,7 +112,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     name: 'unknown-is-not-told',
     what: 'a client that was away for too long is not told which requests its node has forgotten',
-    changes: [session('this.unknown = keep.filter((id) => id <= this.newest && !this.entries.has(id));', 'this.unknown = [];')],
+    changes: [session('this.unknown = keep.filter((id) => id <= this.newest && (this.entries.get(id)?.isKeptOn ?? true));', 'this.unknown = [];')],
     caughtBy: ['progress', 'client-believes', 'answered'],
     clients: {},
   },

@@ -203,8 +203,8 @@ export class ServedSession<Ask, Reason> {
       if (lock.kind === 'waiting') this.sayLater(entry, nowMs);
       else if (lock.kind === 'held') this.say(entry, 'held');
     }
-    // What is newer than all that arrived is still to come.
-    this.unknown = keep.filter((id) => id <= this.newest && !this.entries.has(id));
+    // What is newer than all that arrived is still to come. One that is held on for nobody the client has been away from for too long.
+    this.unknown = keep.filter((id) => id <= this.newest && (this.entries.get(id)?.isKeptOn ?? true));
     return effects;
   }
 

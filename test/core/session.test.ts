@@ -491,4 +491,18 @@ describe('one session', () => {
     expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'over', id: 1 }, { kind: 'giveBack', id: 1 }]);
     expect(session.isOver).toBe(true);
   });
+
+  test('whoever was away for too long is told that a request is unknown, though the lock is held on for nobody', () => {
+    const session = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 10 });
+    session.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
+    session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000, atLeastMs: 30_000 });
+    session.step({ kind: 'flush', nowMs: 0, validForMs: () => 900 });
+    session.step({ kind: 'broke', nowMs: 10, stream: 1 });
+    expect(session.step({ kind: 'wake', nowMs: 2_000 })).toEqual([{ kind: 'keepOn', id: 1, untilMs: 30_000 }]);
+    session.step({ kind: 'opened', nowMs: 3_000, stream: 2, keep: [1] });
+    session.step({ kind: 'frame', nowMs: 3_000, stream: 2, frame: { sentAtMs: 3_000, releases: [], acquires: [] } });
+    expect(session.step({ kind: 'flush', nowMs: 3_000, validForMs: () => 900 })).toMatchObject([{ kind: 'send', frame: { held: [], ended: [{ id: 1, ended: { kind: 'unknown' } }] } }]);
+    expect([...session.inUse()]).toEqual([1]);
+  });
 });
