@@ -1,18 +1,28 @@
 // `npm run check`: everything that must hold before a change lands. CI runs this very list, after `npm ci` (.ci/run).
 import { runSteps } from './run-steps.mjs';
 
+// Each on the programs that the first step builds: `npm run sim` and its like would build them again.
 const steps = [
   'npm run build',
-  // Each keeps one core busy. The last is on the newest Node.js: the same hashes, and the same library.
-  [{ run: 'npm run lint', nodeMin: '20.19' }, 'npm run typecheck', 'npm run docs', 'npm run api:check', 'npm run test:newest-node'],
-  'npm run sim -- --seeds 1..10000',
-  'npm run sim:clients -- --seeds 1..5000',
-  'npm run sim:mutants',
+  // The same hashes, and the same library. It fetches Node.js as the tests of the package do, so not at the same time.
+  'npm run test:newest-node',
+  // Promises times, so nothing but its own nodes competes with it at its priority.
+  'node dist/src/cli/main.js demo',
+];
+
+// What computes and never waits. First those that use one core alone.
+const beside = [
+  { run: 'npm run lint', nodeMin: '20.19' },
+  'npm run typecheck',
+  'npm run docs',
+  'npm run api:check',
   // Five million states: a writer and two readers, one message doubled, one who gives up.
-  'npm run sim:explore -- --requests 3 --shared 2 --duplicate 1 --cancel 1',
-  'npm run demo',
+  'node dist/sim/explore/main.js --requests 3 --shared 2 --duplicate 1 --cancel 1',
+  'node dist/sim/main.js --seeds 1..10000',
+  'node dist/sim/clients-main.js --seeds 1..5000',
+  'node dist/sim/mutants/main.js',
 ];
 
 // What a failed test leaves open must not keep Jest from ending. The package is installed as its users do, on the oldest and the
 // newest Node.js.
-process.exit(await runSteps(steps, { tests: 'npm test -- --forceExit', env: { MAEKAWA_PACKAGE: 'registry' } }));
+process.exit(await runSteps(steps, { beside, tests: 'npx jest --forceExit', env: { MAEKAWA_PACKAGE: 'registry' } }));

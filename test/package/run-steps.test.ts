@@ -1,7 +1,10 @@
-/** What CI prints last: the counts of the whole Jest run, whatever came before. Jest is the real one, in small projects. */
+/**
+ * What CI prints last: the counts of the whole Jest run, whatever came before. Jest is the real one, in small projects, where it
+ * matters what Jest counts; it takes a second to start.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './packed';
@@ -12,6 +15,15 @@ const PASSES = "test('one', () => undefined);\ntest('another', () => undefined);
 const FAILS = "test('a wrong one', () => expect(1).toBe(2));\n";
 const SKIPS = "test.skip('not now', () => undefined);\ntest.todo('later');\ntest('now', () => undefined);\n";
 const DOES_NOT_START = "require('./not-there');\ntest('never', () => undefined);\n";
+/** Stands for Jest where it matters only that tests are run: one passes, once the files are there that are its arguments. */
+const STAND_IN = `
+const { existsSync, writeFileSync } = require('node:fs');
+const file = process.argv.at(-1).slice('--outputFile='.length);
+writeFileSync('tests-begun', '');
+for (const each of process.argv.slice(2, -2)) while (!existsSync(each));
+writeFileSync(file, JSON.stringify({ numPassedTests: 1, numFailedTests: 0, numRuntimeErrorTestSuites: 0, numPendingTests: 0, numTodoTests: 0 }));
+`;
+
 const DOES_NOT_END_WELL = "afterAll(() => {\n  throw new Error('afterwards');\n});\ntest('one', () => undefined);\n";
 
 let directory: string;
@@ -26,12 +38,18 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function run(suites: Readonly<Record<string, string>>, steps: unknown = [], tests = JEST): Outcome {
+interface Work {
+  readonly steps?: readonly unknown[];
+  readonly beside?: readonly unknown[];
+  readonly tests?: string;
+}
+
+function run(suites: Readonly<Record<string, string>>, { steps = [], beside = [], tests = JEST }: Work = {}): Outcome {
   for (const [name, text] of Object.entries(suites)) writeFileSync(join(directory, `${name}.test.js`), text);
   writeFileSync(join(directory, 'package.json'), '{ "private": true }');
   writeFileSync(join(directory, 'check.mjs'), `
 import { runSteps } from ${JSON.stringify(pathToFileURL(join(ROOT, 'scripts/run-steps.mjs')).href)};
-process.exit(await runSteps(${JSON.stringify(steps)}, { tests: ${JSON.stringify(tests)} }));
+process.exit(await runSteps(${JSON.stringify(steps)}, ${JSON.stringify({ beside, tests })}));
 `);
   const temporary = join(directory, 'temporary');
   mkdirSync(temporary);
@@ -54,25 +72,55 @@ test.each<[string, Record<string, string>, string, number]>([
 });
 
 test('Jest that does not run at all is a failure', () => {
-  expect(run({}, [], 'sh -c "exit 3"')).toMatchObject({ code: 1, lines: expect.arrayContaining(['0 passed, 1 failed']) as string[] });
+  expect(run({}, { tests: 'sh -c "exit 3"' })).toMatchObject({ code: 1, lines: expect.arrayContaining(['0 passed, 1 failed']) as string[] });
 });
 
-test('a step that fails does not keep the tests from running, and the exit code tells of it', () => {
-  const { code, lines } = run({ passes: PASSES }, ['echo first; exit 7', 'echo second']);
+/** As `run`, with a stand-in for Jest. */
+function runSteps(work: Work): Outcome {
+  writeFileSync(join(directory, 'stand-in.js'), STAND_IN);
+  return run({}, { tests: 'node stand-in.js', ...work });
+}
+
+test.each<[string, Work]>([
+  ['before the tests', { steps: ['echo first; exit 7', 'echo second'] }],
+  ['beside them', { beside: ['echo first; exit 7', 'echo second'] }],
+])('a step that fails %s does not keep the others from running, and the exit code tells of it', (_, work) => {
+  const { code, lines } = runSteps(work);
   expect(lines).toEqual(expect.arrayContaining(['first', 'second', expect.stringMatching(/^ +\d+\.\d {2}echo first; exit 7 {2}FAILED with exit code 7$/)]));
-  expect([lines.at(-1), code]).toEqual(['2 passed, 0 failed', 1]);
+  expect([lines.at(-1), code]).toEqual(['1 passed, 0 failed', 1]);
 });
 
-test('steps that are run at once are shown one after the other', () => {
-  // Each waits for the other: they end only when they do run at once.
+describe('steps that are run beside others', () => {
+  /** Each of two such steps waits for the other: they end only when they do run at once. */
   const meet = (own: string, other: string): string => `echo ${own} begins; touch ${own}; until [ -e ${other} ]; do :; done; echo ${own} ends`;
-  const { code, lines } = run({ passes: PASSES }, [[meet('a', 'b'), meet('b', 'a')]]);
-  expect(lines.filter((line) => /^[ab] (begins|ends)$/.test(line))).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
-  expect(code).toBe(0);
+
+  test('are run at once with them, and shown after them', () => {
+    const { code, lines } = runSteps({ steps: ['echo first', meet('a', 'b')], beside: [meet('b', 'a'), 'echo last'] });
+    expect(lines.filter((line) => /^([ab] (begins|ends)|first|last)$/.test(line))).toEqual(['first', 'a begins', 'a ends', 'b begins', 'b ends', 'last']);
+    expect(code).toBe(0);
+  });
+
+  test('are run at once with the tests', () => {
+    const { code, lines } = runSteps({ beside: [meet('b', 'tests-begun')], tests: 'node stand-in.js b' });
+    expect(lines).toContain('b ends');
+    expect([lines.at(-1), code]).toEqual(['1 passed, 0 failed', 0]);
+  });
+
+  test('begin after the first step, which they need, and take what the others leave of the machine', () => {
+    const { code, lines } = runSteps({ steps: ['echo built > file'], beside: ['cat file; echo niceness $(nice)'] });
+    expect(lines).toEqual(expect.arrayContaining(['built', `niceness ${Math.min(19, getPriority() + 19)}`]));
+    expect(code).toBe(0);
+  });
+
+  test('may end after the tests: the counts wait for them', () => {
+    const { code, lines } = runSteps({ beside: ['until [ -e tests-ended ]; do :; done; echo late; exit 5'], tests: "sh -c 'node stand-in.js $@; touch tests-ended' sh" });
+    expect(lines).toContain('late');
+    expect([lines.at(-1), code]).toEqual(['1 passed, 0 failed', 1]);
+  });
 });
 
 test('a step whose tool needs a newer Node.js is left out, and said so', () => {
-  const { code, lines } = run({ passes: PASSES }, [{ run: 'exit 1', nodeMin: '999.0' }, { run: 'echo runs', nodeMin: '20.5' }]);
+  const { code, lines } = runSteps({ steps: [{ run: 'exit 1', nodeMin: '999.0' }, { run: 'echo runs', nodeMin: '20.5' }] });
   expect(lines).toEqual(expect.arrayContaining([`left out: its tool needs Node.js 999.0, and this is ${process.versions.node}`, 'runs']));
   expect(code).toBe(0);
 });
@@ -85,7 +133,7 @@ test('leaves a process behind', () => {
   spawn('sh', ['-c', 'while echo still here; do sleep 0.1; done'], { stdio: 'inherit', detached: true }).unref();
 });
 `;
-  const { code, lines } = run({ suite }, [], `${JEST} --forceExit`);
+  const { code, lines } = run({ suite }, { tests: `${JEST} --forceExit` });
   expect(lines).toContain('still here');
   expect([lines.at(-1), code]).toEqual(['1 passed, 0 failed', 0]);
 });
@@ -100,14 +148,23 @@ test('nothing is left behind', () => {
 describe('CI runs what people run', () => {
   const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
 
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+
   test('.ci/run is npm ci and the list of npm run check, and ends with it', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
     expect(script).toMatch(/^if ! npm ci; then$/m);
     expect(script.trimEnd().split('\n').at(-1)).toBe(`exec ${scripts['check']}`);
   });
 
-  test("the tests are the README's npm test", () => {
-    expect(readFileSync(join(ROOT, 'scripts/check.mjs'), 'utf8')).toContain("tests: 'npm test -- --forceExit'");
+  test("the tests are the README's npm test, on what was built before", () => {
+    const check = readFileSync(join(ROOT, 'scripts/check.mjs'), 'utf8');
+    expect(scripts['test']).toBe('npm run --silent build && jest');
+    expect(check).toContain("const steps = [\n  'npm run build',\n");
+    expect(check).toContain("tests: 'npx jest --forceExit'");
+  });
+
+  test.each(['demo', 'sim', 'sim:clients', 'sim:explore', 'sim:mutants'])('npm run %s is among the steps, without another build', (name) => {
+    const [, program = '?'] = /^npm run --silent build && (node .*)$/.exec(scripts[name] ?? '') ?? [];
+    expect(readFileSync(join(ROOT, 'scripts/check.mjs'), 'utf8')).toMatch(new RegExp(`^  '${program}[ ']`, 'm'));
   });
 
   test('the shell reads .ci/run, and it can be executed', () => {
