@@ -2,7 +2,7 @@
  * The core as the simulator sees it. Handed in, so that a changed one can be run without touching the
  * production code.
  */
-import { Candidacy, createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step } from '../src/core';
+import { apartForMs, Candidacy, createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step } from '../src/core';
 import type { Birth, CandidacySettings, CoreSettings, Effect, Event, LamportTime, LockName, LockNode, LockView, NodeView } from '../src/core';
 
 export interface Core {
@@ -11,6 +11,8 @@ export interface Core {
   durableClock(node: LockNode): LamportTime;
   /** What a node tells in a handshake: for how much longer it lends nothing. */
   silentForMs(node: LockNode, nowMs: number): number;
+  /** For how much longer it neither lends nor asks because of another process of its id; Infinity while a peer has that one. */
+  apartForMs(node: LockNode, nowMs: number): number;
   /** And whether it knows which clock values it has used. */
   remembers(node: LockNode): boolean;
   /** Whether it is up and can say nothing. */
@@ -27,4 +29,4 @@ export function isInvariantError(error: unknown): error is { readonly invariant:
   return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
 }
 
-export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, remembers, isMute, inspectNode, lockNames, inspectLock, Candidacy };
+export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, apartForMs, remembers, isMute, inspectNode, lockNames, inspectLock, Candidacy };

@@ -76,7 +76,7 @@ export function runOptionsOf(line: CommandLine): RunOptions {
     throw new InvalidArgumentError(`--family plane needs --nodes 3, 7, 13, 31 or 57${nodes === undefined ? '' : `, not ${nodes}`}`);
   }
   if (faults !== undefined && profile !== undefined && profile !== 'swarm' && profile !== 'adrift') {
-    throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) || profile === 'rolling' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
+    throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) || profile === 'rolling' || profile === 'namesakes' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
   }
   if (profile !== undefined && hasOutages(profile) && nodes !== undefined && nodes < 3) {
     throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with ${nodes} none may be down`);

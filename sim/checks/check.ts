@@ -58,6 +58,8 @@ export type Check =
   | 'stolen-for-somebody'
   /** Nodes of two layouts do not both lend their votes, each with a quorum. */
   | 'one-configuration'
+  /** A process that a peer refused, because of another one of its id, neither lends nor asks. */
+  | 'stands-apart'
   /** No request is named like an earlier one. */
   | 'request-unique';
 

@@ -10,14 +10,14 @@ import type { Entry, Witness } from './witness';
 
 export class Exclusion implements Witness {
   /** Entries beside an incompatible holder, where that is no violation; shared entries beside a shared holder on another node. */
-  readonly figures = { overlaps: 0, readersTogether: 0 };
+  readonly figures = { overlaps: 0, besideNamesakes: 0, readersTogether: 0 };
   /** By lock. Those that ran out are dropped when they are met. */
   private readonly holds: Hold[][];
 
   constructor(
     private readonly scene: Scene,
-    /** Not when clocks are beyond the drift bound. */
-    private readonly isPromised: boolean,
+    /** Where it is not promised, how it is counted: with clocks beyond the drift bound, and with two processes of one id that do not hear of each other. */
+    private readonly unpromised: 'overlaps' | 'besideNamesakes' | null,
   ) {
     this.holds = scene.locks.map(() => []);
   }
@@ -31,7 +31,7 @@ export class Exclusion implements Witness {
       const other = holds[i];
       if (other === undefined || (other.mode === 'shared' && hold.mode === 'shared')) continue;
       if (!this.isLive(other)) holds.splice(i, 1);
-      else if (!this.isPromised) this.figures.overlaps++;
+      else if (this.unpromised !== null) this.figures[this.unpromised]++;
       else violated('exclusion', `${describeHold(this.scene, lock, hold)} entered while ${describeHold(this.scene, lock, other)} holds it`);
     }
     holds.push(hold);

@@ -36,8 +36,9 @@ export class CeilingHolds implements Witness {
 
   /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 3.2). */
   private hasForgotten(machine: number): boolean {
-    // Whoever starts with the new file joins a cluster that runs.
-    const isFirstStart = this.lives[machine] === 1 && this.scene.places[machine]?.file !== 'new';
+    // Whoever starts with the new file, or under an id that is in use, joins a cluster that runs.
+    const place = this.scene.places[machine];
+    const isFirstStart = this.lives[machine] === 1 && place?.file !== 'new' && place?.isNamesake !== true;
     return !isFirstStart && this.ceilingOf(machine) === 0;
   }
 

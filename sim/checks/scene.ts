@@ -61,6 +61,8 @@ export interface Place {
   readonly isLostForEver: boolean;
   /** The file that its node runs with; null where all run with one. */
   readonly file: FileName | null;
+  /** It is the second process with its id, in a cluster that runs. */
+  readonly isNamesake: boolean;
   /** Its node lends its vote under that file. */
   readonly hasBegun: boolean;
   readonly callers: readonly CallerView[];

@@ -51,10 +51,10 @@ export interface Write {
 /** What has no other word here. Each is a figure of the report, which says what it means. */
 export type Incident =
   | 'steals' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
-  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet';
+  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet' | 'namesakesRefused';
 
 /** What a witness alone can count. */
-export type Figure = 'overlaps' | 'readersTogether' | 'outlived' | 'notOwed' | 'clockJumps' | 'layoutChanges';
+export type Figure = 'overlaps' | 'readersTogether' | 'outlived' | 'notOwed' | 'clockJumps' | 'layoutChanges' | 'besideNamesakes';
 
 /** Nodes and locks are numbers, as in the scene. All are told in the order of their list. */
 export interface Witness {
@@ -102,6 +102,10 @@ export interface Witness {
   started?(machine: number): void;
   /** A node that lost its memory takes part from now on. */
   joined?(machine: number, by: EffectOf<'joined'>['by']): void;
+  /** A peer refuses this process, because it is connected to another one of its id; it has been told. */
+  refused?(machine: number, by: number): void;
+  /** A peer is connected to this process, and has been told. */
+  accepted?(machine: number, by: number): void;
   /** A node dies in a moment, and with it all that it knows. */
   dying?(machine: number): void;
   /** All faults have ended. */
@@ -152,7 +156,7 @@ function oneByOne([first, second, third, ...others]: readonly Tell[]): Tell {
 
 const HOOKS = Object.keys({
   began: 1, stepping: 1, stepped: 1, performed: 1, strayed: 1, sending: 1, sent: 1, departed: 1, arrived: 1, swallowed: 1, delivering: 1,
-  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, dying: 1, healed: 1, looked: 1,
+  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, refused: 1, accepted: 1, dying: 1, healed: 1, looked: 1,
   unsettled: 1, settled: 1, happened: 1,
 } satisfies Record<Hook, 1>) as Hook[];
 

@@ -2,7 +2,7 @@
  * Which witnesses a run has. It follows from its plan: what a run promises depends on its profile.
  * Law: the only place that knows all witnesses by name.
  */
-import type { Plan, Rolling } from '../plan/plan';
+import type { Namesake, Plan, Rolling } from '../plan/plan';
 import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
 import { Deadlock } from './deadlock';
@@ -26,6 +26,7 @@ import { Prompt } from './prompt';
 import type { Scene } from './scene';
 import { Sparing } from './sparing';
 import { Spreads } from './spreads';
+import { StandsApart } from './stands-apart';
 import { StolenForSomebody } from './stolen-for-somebody';
 import { Struck } from './struck';
 import { TokenCovered } from './token-covered';
@@ -51,7 +52,8 @@ export interface Accounts {
  * happened at all, then the accounts of it, then the witnesses that judge what came of it.
  */
 export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
-  const { profile, rolling } = plan;
+  const { profile, rolling, namesake } = plan;
+  if (namesake !== undefined) return ofNamesakes(plan, namesake, scene, accounts);
   if (rolling !== undefined) return ofRolling(plan, rolling, scene, accounts);
   const isCalm = profile === 'calm';
   const isFrugal = profile === 'frugal';
@@ -71,7 +73,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new CeilingHolds(scene),
     new GrantRises(scene, losesHeldBack),
     new RequestUnique(scene),
-    new Exclusion(scene, !isAdrift),
+    new Exclusion(scene, isAdrift ? 'overlaps' : null),
     new TokenRises(scene, promise, isAdrift ? openings : null),
     new StolenForSomebody(scene, losesHeldBack),
     // What is lost before it is sent nobody sees.
@@ -105,9 +107,33 @@ function ofRolling(plan: Plan, rolling: Rolling, scene: Scene, accounts: Account
     new GrantRises(scene),
     new RequestUnique(scene),
     new OneConfiguration(scene, rolling),
-    new Exclusion(scene, true),
+    new Exclusion(scene, null),
     new StolenForSomebody(scene),
     new InLine(scene, plan.intensities.steal > 0),
+    new Usable(scene, plan),
+    new LostAtOnce(scene),
+    new NoResidue(scene, plan),
+    new Progress(scene, plan),
+    ...accounts.last,
+  ];
+}
+
+/** Two processes of one id are two arbiters where some checks know of one. Exclusion and tokens are promised only where each hears of the other. */
+function ofNamesakes(plan: Plan, { isTold }: Namesake, scene: Scene, accounts: Accounts): Witness[] {
+  const promise = new TokenPromise(scene);
+  return [
+    new NoStorm(scene),
+    ...accounts.first,
+    new CallersKnown(scene),
+    ...(isTold ? [promise] : []),
+    new CeilingHolds(scene),
+    new GrantRises(scene),
+    new RequestUnique(scene),
+    new StandsApart(scene, plan),
+    new Exclusion(scene, isTold ? null : 'besideNamesakes'),
+    ...(isTold ? [new TokenRises(scene, promise, null)] : []),
+    // What stood apart asks anew, under new timestamps.
+    new InLine(scene, true),
     new Usable(scene, plan),
     new LostAtOnce(scene),
     new NoResidue(scene, plan),

@@ -5,7 +5,7 @@
 import type { CallerId, Effect, Event, Message, NodeId } from '../../src/core';
 import { MessageCounter } from '../plan/fates';
 import type { Fate } from '../plan/fates';
-import { lockNamesOf, nodeIdsOf } from '../plan/layout';
+import { lockNamesOf, nodeNamesOf } from '../plan/layout';
 import type { CallerPlan, Look, Plan, Wish } from '../plan/plan';
 import type { Core } from '../core';
 import { runPlan } from '../run';
@@ -74,7 +74,7 @@ class WishRecorder implements Observer {
 
   constructor(private readonly plan: Plan, private readonly untilUs: number) {
     this.latestHearingUs = Math.max(0, ...plan.callers.flatMap(({ wishes }) => wishes.map(({ hearsAfterUs = 0 }) => hearsAfterUs)));
-    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+    this.machines = new Map(nodeNamesOf(plan).map((id, index) => [id, index]));
     this.locks = new Map(lockNamesOf(plan.locks).map((name, index) => [name, index]));
   }
 
@@ -133,7 +133,7 @@ class FateRecorder implements Observer {
   private readonly machines: ReadonlyMap<NodeId, number>;
 
   constructor(private readonly plan: Plan, private readonly untilUs: number) {
-    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+    this.machines = new Map(nodeNamesOf(plan).map((id, index) => [id, index]));
   }
 
   sent(atUs: number, from: NodeId, to: NodeId, message: Message, arrivesAtUs: readonly number[]): void {
@@ -161,7 +161,7 @@ class LookRecorder implements Observer {
   private readonly machines: ReadonlyMap<NodeId, number>;
 
   constructor(plan: Plan, private readonly untilUs: number) {
-    this.machines = new Map(nodeIdsOf(plan.machines.length).map((id, index) => [id, index]));
+    this.machines = new Map(nodeNamesOf(plan).map((id, index) => [id, index]));
   }
 
   stepped(atUs: number, node: NodeId, event: Event): void {

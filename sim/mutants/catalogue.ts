@@ -4,6 +4,7 @@ import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
 import { LATE_MUTANTS } from './late';
 import type { Mutant } from './mutant';
+import { NAMESAKE_MUTANTS } from './namesakes';
 import { NODE_MUTANTS } from './nodes';
 import { REQUESTER_MUTANTS } from './requesters';
 import { RULES } from './rules';
@@ -14,7 +15,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...CLIENT_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...CLIENT_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

@@ -2,7 +2,7 @@
 import type { Effect, Event, LockNode, Message, NodeId } from '../../src/core';
 import { PRODUCTION_CORE } from '../core';
 import type { Core } from '../core';
-import { lockNamesOf, nodeIdsOf } from '../plan/layout';
+import { lockNamesOf, nodeNamesOf } from '../plan/layout';
 import { DEATHS, describeFault, describeLost } from '../plan/describe';
 import type { Fault, LostMachine, Plan } from '../plan/plan';
 import { describePlan } from '../outcome/words';
@@ -54,7 +54,7 @@ class RunRecorder implements Observer {
   private underWay: { readonly node: NodeId; readonly event: Event } | null = null;
 
   constructor(plan: Plan, private readonly core: Core) {
-    this.nodeIds = nodeIdsOf(plan.machines.length);
+    this.nodeIds = nodeNamesOf(plan);
     this.recorder = new Recorder({ nodes: this.nodeIds, locks: lockNamesOf(plan.locks) });
     this.watchedCore = {
       ...core,

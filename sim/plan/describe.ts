@@ -2,7 +2,7 @@
 import { assertNever } from '../../src/core';
 import type { MessageKind } from '../../src/core';
 import type { Fate } from './fates';
-import { lockNamesOf, nodeIdsOf } from './layout';
+import { lockNamesOf, nodeNamesOf } from './layout';
 import type { CallerPlan, Death, Fault, LostMachine, Plan, Wish } from './plan';
 
 /** How many parts a plan has: what the minimiser makes fewer. */
@@ -35,7 +35,7 @@ interface Moment {
  * the run ends; the end of the faults is told only if it comes before that.
  */
 export function describeParts(plan: Plan, endUs = plan.durationUs): string[] {
-  const nodes = nodeIdsOf(plan.machines.length);
+  const nodes = nodeNamesOf(plan);
   const name = (machine: number): string => nodes[machine] ?? `machine ${machine}`;
   const moment = (atUs: number, line: string): Moment => ({ atUs, lines: [line] });
   const isHealed = endUs > plan.durationUs;

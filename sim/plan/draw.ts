@@ -9,8 +9,9 @@ import type { DrawContext, RunOptions } from './draw-context';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
 import { drawLatecomers } from './draw-latecomers';
+import { drawNamesake } from './draw-namesakes';
 import { drawRolling } from './draw-rolling';
-import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, RELENTLESS_LEVELS, ROLLING_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
+import { drawGentleIntensities, drawIntensities, drawTheme, intensitiesOf, NAMESAKES_LEVELS, RELENTLESS_LEVELS, ROLLING_LEVELS, SPACED_LEVELS, STEADFAST_LEVELS, PATIENT, THIEVES, toPpm } from './intensities';
 import { coterieOf } from './layout';
 import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
@@ -21,7 +22,7 @@ export type { RunOptions } from './draw-context';
 
 /** How long there are faults, in leases. */
 const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
-  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], rolling: [12, 30], adrift: [3, 10],
+  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], rolling: [12, 30], namesakes: [20, 40], adrift: [3, 10],
 };
 
 /** How often a Request is repeated, in percent of the lease: from near half of it, the most that a configuration may say, to a tenth. */
@@ -37,12 +38,13 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const isSwarm = isSwarming(profile);
   const isWithOutages = hasOutages(profile);
   const isRolling = profile === 'rolling';
-  const hasFaults = isSwarm || isWithOutages || isRolling;
-  const nodes = options.nodes ?? stream('nodes').pick(isRolling ? [3, 4, 5, 6, 7] : isWithOutages ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const hasNamesake = profile === 'namesakes';
+  const hasFaults = isSwarm || isWithOutages || isRolling || hasNamesake;
+  const nodes = options.nodes ?? stream('nodes').pick(isRolling ? [3, 4, 5, 6, 7] : isWithOutages || hasNamesake ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
   const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
-  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' || isRolling ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' || isRolling || hasNamesake ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults && profile !== 'spaced' ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
@@ -53,6 +55,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
     : isRolling ? drawGentleIntensities(stream('faults'), ROLLING_LEVELS)
+    : hasNamesake ? drawGentleIntensities(stream('faults'), NAMESAKES_LEVELS)
     : intensitiesOf(profile === 'calm' ? stream('thieves').pick([THIEVES, PATIENT, {}, {}]) : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
@@ -60,8 +63,9 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const context: DrawContext = { seed, profile, nodes, leaseUs, durationUs, delayUs, driftMaxPpm, intensities };
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
   const rolls = isRolling ? drawRolling(stream('rolling'), { nodes, leaseUs, durationUs }) : null;
-  const faults = [...drawFaults(context, family), ...(rolls?.faults ?? [])].sort((a, b) => a.atUs - b.atUs);
-  const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : withLatecomers(context, locks, faults, options);
+  const twins = hasNamesake ? drawNamesake(stream('namesake'), { nodes, leaseUs, durationUs }) : null;
+  const faults = [...drawFaults(context, family), ...(rolls?.faults ?? []), ...(twins?.faults ?? [])].sort((a, b) => a.atUs - b.atUs);
+  const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : withLatecomers(hasNamesake ? { ...context, nodes: nodes + 1 } : context, locks, faults, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
   const slackMin = SLACK_PER_CALLER * callers.length * nodes;
   const change = profile === 'swarm' && options.slack === undefined && options.leaseMs === undefined ? drawChange(stream('change'), context, slackMin) : null;
@@ -86,10 +90,13 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
-    machines: drawMachines(context).map((machine, index) => (rolls === null ? machine : { ...machine, startUs: rolls.startUs[index] ?? 0 })),
+    machines: drawMachines(twins === null ? context : { ...context, nodes: nodes + 1 }).map((machine, index) => (
+      rolls !== null ? { ...machine, startUs: rolls.startUs[index] ?? 0 } : twins !== null && index === nodes ? { ...machine, startUs: twins.startUs } : machine
+    )),
     network: drawNetwork(context),
     ...(change === null ? {} : { change }),
     ...(rolls === null ? {} : { rolling: rolls.rolling, lostForEver: rolls.lostForEver }),
+    ...(twins === null ? {} : { namesake: twins.namesake, lostForEver: twins.lostForEver }),
     faults: change === null ? faults : withRestart(faults, change, context),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
     callers,
@@ -135,6 +142,7 @@ function drawProfile(random: Random): Profile {
   if (n >= 28 && n < 31) return 'steadfast';
   if (n >= 31 && n < 49) return 'spaced';
   if (n === 49 || n === 51) return 'rolling';
+  if (n === 55 || n === 57) return 'namesakes';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 

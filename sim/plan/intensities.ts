@@ -103,6 +103,11 @@ export const ROLLING_LEVELS: Partial<FaultIntensities> = {
   loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, linger: 0.3, twice: 0.1, steal: 0.02, deaf: 0.3,
 };
 
+/** What may go on beside two processes with one id: nothing that keeps one node from another. */
+export const NAMESAKES_LEVELS: Partial<FaultIntensities> = {
+  loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, linger: 0.3, twice: 0.1, deaf: 0.3,
+};
+
 export function drawGentleIntensities(random: Random, levels: Partial<FaultIntensities>): FaultIntensities {
   return intensitiesOf(Object.fromEntries(Object.entries(levels).filter(() => random.chance(600_000))));
 }

@@ -4,7 +4,7 @@ import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { FamilyLayout } from '../../src/quorum/family';
 import { layoutOf } from '../../src/quorum/layouts';
-import type { Family, Layout } from './plan';
+import type { Family, Layout, Plan } from './plan';
 
 /** The wall clock at the start of a run: the numbers are as large as they are in life. */
 export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
@@ -41,6 +41,19 @@ export function coterieOfLayout({ machines, family, quorum }: Layout, nodes: num
 /** `n1`, `n2`, … */
 export function nodeIdsOf(nodes: number): NodeId[] {
   return Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
+}
+
+/** The id with which each machine's node runs: of two machines the same, where two processes have one id. */
+export function nodeIdsOfPlan({ machines, namesake }: Plan): NodeId[] {
+  if (namesake === undefined) return nodeIdsOf(machines.length);
+  const ids = nodeIdsOf(machines.length - 1);
+  return [...ids, ids[namesake.of] ?? ''];
+}
+
+/** What people call them: `n3'` is the second process with the id `n3`. */
+export function nodeNamesOf(plan: Plan): string[] {
+  const ids = nodeIdsOfPlan(plan);
+  return plan.namesake === undefined ? ids : ids.map((id, index) => (index === ids.length - 1 ? `${id}'` : id));
 }
 
 /** `a` to `z`, then `a1`, `b1`, … */

@@ -63,6 +63,7 @@ export const PROFILES = {
   spaced: 'faults one at a time and far apart: a lock that is free and wanted is given within what the last fault may cost',
   steadfast: 'outages as few at a time, but no other loss: no lock that is held is lost, save for a reason that has a name',
   rolling: 'nodes without memory restart with another layout, one after the other or all at once, some with the former one again: two layouts never both lend votes',
+  namesakes: 'two processes with one node id: of two of which a peer refuses one, that one neither lends nor asks; and while all reach each other nobody is let in beside a holder',
   adrift: 'as swarm, with clocks far beyond the drift bound: exclusion is not promised then, that tokens rise is',
 } as const;
 export type Profile = keyof typeof PROFILES;
@@ -221,6 +222,20 @@ export interface Layout {
  */
 export type Rolling = Readonly<Record<FileName, Layout>>;
 
+/**
+ * The last machine runs a second process under the node id of another one, with a data directory of its own (protocol.md section 17.2).
+ * Their peers have a connection to one of the two at most.
+ */
+export interface Namesake {
+  /** Whose id it has. */
+  readonly of: number;
+  /** A process that a peer refused dials it again so much later; one that could not be reached, sooner. */
+  readonly refusedRedialUs: number;
+  readonly redialUs: number;
+  /** All reach each other at any time, and are disturbed one at a time: then exclusion is promised (protocol.md section 18.5). */
+  readonly isTold: boolean;
+}
+
 /** A node finds out, at this true time, whether a peer is up. */
 export interface Look {
   readonly atUs: number;
@@ -245,6 +260,7 @@ export interface Plan {
   readonly locksKeptMax?: number;
   readonly change?: Change;
   readonly rolling?: Rolling;
+  readonly namesake?: Namesake;
   /** How long faults may happen. Then everything is healed, and progress demanded. */
   readonly durationUs: number;
   /** How long ago, by their wall clocks, the nodes first started. */

@@ -15,6 +15,13 @@ interface RivalsInReach {
   peerDown(machine: Machine, peer: Machine): void;
 }
 
+/** What is known of two processes with one id. */
+interface NamesakesInReach {
+  concerns(one: Machine, other: Machine): boolean;
+  look(observer: Machine, peer: Machine): void;
+  starts(machine: Machine): void;
+}
+
 export class Detection {
   private readonly random: Random;
   /** Per link, what its near end takes the far end for: the life it saw, or 0 for down. */
@@ -23,6 +30,8 @@ export class Detection {
   private readonly foundMute = new Set<number>();
   /** Where nodes run with two files. */
   rivals: RivalsInReach | null = null;
+  /** Where two processes have one id. */
+  namesakes: NamesakesInReach | null = null;
 
   constructor(private readonly stage: Stage, private readonly step: Step) {
     this.random = new Random(stage.plan.seed, 'detection');
@@ -84,6 +93,7 @@ export class Detection {
   /** A node that starts knows nobody. */
   forget(machine: number): void {
     const { places, network } = this.stage;
+    this.namesakes?.starts(this.stage.machine(machine));
     for (let peer = 0; peer < places.length; peer++) if (peer !== machine) this.seenLife[network.link(machine, peer)] = 0;
   }
 
@@ -91,6 +101,7 @@ export class Detection {
     if (machine.node === null) return;
     const { network, nowUs, core, witnesses, places } = this.stage;
     const peer = this.stage.machine(link % places.length);
+    if (this.namesakes?.concerns(machine, peer) === true) return this.namesakes.look(machine, peer);
     const back = network.link(peer.index, machine.index);
     const { rivals } = this;
     const isReached = peer.node !== null && (rivals === null || rivals.areOfOneFile(machine, peer)) && peer.frozenUntilUs <= nowUs && !peer.isAsleep

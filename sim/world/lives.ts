@@ -35,7 +35,7 @@ export class Lives {
     if (machine.file !== machine.nextFile) machine.ceilingOnDisk = 0;
     machine.file = machine.nextFile;
     // Whoever starts with the new file joins a cluster that runs.
-    const isFirst = machine.life === 0 && machine.file !== 'new';
+    const isFirst = machine.life === 0 && machine.file !== 'new' && !machine.isNamesake;
     const wallClockUs = this.disk.prepare(machine, wallBackUs);
     const terms = termsAt(plan, stage.nowUs);
     const before = machine.lentUnder;
@@ -64,7 +64,7 @@ export class Lives {
     );
     witnesses.started(machine.index);
     if (!isFirst) witnesses.happened('restarts');
-    stage.note({ kind: 'starts', node: machine.id, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
+    stage.note({ kind: 'starts', node: machine.name, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = stage.nowMsAt(machine);
     machine.silentUntilMs = isFirst ? nowMs : nowMs + silentMs;
     if (isFirst) machine.lentUnder = terms;
@@ -79,7 +79,7 @@ export class Lives {
   private refuseStart(machine: Machine): void {
     const { stage } = this;
     machine.isFileCorrupt = false;
-    stage.note({ kind: 'refuses', node: machine.id });
+    stage.note({ kind: 'refuses', node: machine.name });
     stage.witnesses.happened('corruptFiles');
     stage.agenda.push(stage.nowUs + 1 + machine.random.below(stage.plan.leaseMs * 1000), START, machine.index, 0, 0);
   }
@@ -90,7 +90,7 @@ export class Lives {
     const { witnesses } = stage;
     machine.nextFile = fault.file ?? machine.nextFile;
     if (machine.node === null) return;
-    stage.note({ kind: 'dies', node: machine.id, how: fault.how });
+    stage.note({ kind: 'dies', node: machine.name, how: fault.how });
     if (fault.how === 'stop' && this.sleep.isRunning(machine)) {
       const inUse = this.callers.stop(machine);
       this.step(machine, { kind: 'stop', nowMs: stage.nowMsAt(machine), inUse });

@@ -15,6 +15,8 @@ export interface Deferred {
 }
 
 export interface Machine extends Place {
+  /** What people call it: its id, unless another machine's node has that too. */
+  readonly name: string;
   /** Stands still while the machine sleeps; the node's own time is read from it. */
   readonly monotonic: MachineClock;
   /** Runs on while the machine sleeps: what the node would have if it had not slept. */
@@ -93,11 +95,13 @@ export interface Caller extends CallerView {
   isOwed: boolean;
 }
 
-export function newMachine({ seed, machines, rolling }: Plan, index: number, id: string): Machine {
+export function newMachine({ seed, machines, rolling, namesake }: Plan, index: number, id: string, name: string): Machine {
   const ratePpm = machines[index]?.ratePpm ?? 0;
   return {
     index,
     id,
+    name,
+    isNamesake: namesake !== undefined && index === machines.length - 1,
     monotonic: new MachineClock(ratePpm),
     alive: new MachineClock(ratePpm),
     random: new Random(seed, 'machine', index),

@@ -26,4 +26,4 @@ export type Note =
   /** Nobody asks any more. */
   | { readonly kind: 'drained' };
 
-export type DropReason = 'lost' | 'link is cut' | 'node is down' | 'other file';
+export type DropReason = 'lost' | 'link is cut' | 'node is down' | 'other file' | 'no connection';

@@ -5,6 +5,7 @@ import type { Fault } from '../plan/plan';
 import { Echoes } from './echoes';
 import { DELIVER } from './items';
 import type { Machine } from './machine';
+import type { Namesakes } from './namesakes';
 import type { DropReason } from './observer';
 import type { Stage, Step } from './stage';
 
@@ -12,23 +13,32 @@ export class Post {
   private readonly fates: Fates | null;
   private readonly echoes: Echoes | null;
   private readonly nodeIndex: ReadonlyMap<NodeId, number>;
+  /** Where two processes have one id: whom a message reaches. */
+  namesakes: Pick<Namesakes, 'route' | 'isConnected'> | null = null;
 
   constructor(private readonly stage: Stage, private readonly step: Step) {
     const { fates, faults } = stage.plan;
     this.fates = fates === undefined ? null : new Fates(fates);
     this.echoes = faults.some((fault) => fault.kind === 'echo') ? new Echoes() : null;
-    this.nodeIndex = new Map(stage.nodeIds.map((id, index) => [id, index]));
+    // Of two with one id the first: which of them it is the connections say.
+    this.nodeIndex = new Map(stage.nodeIds.map((id, index) => [id, index] as const).reverse());
   }
 
   /** `cause`: the event that the sender handles. */
   send(machine: Machine, to: NodeId, message: Message, cause: Event): void {
     const { witnesses, network } = this.stage;
     const from = machine.index;
-    const toIndex = this.nodeIndex.get(to);
-    if (toIndex === undefined || toIndex === from) return witnesses.strayed(from, { kind: 'send', to });
+    const named = this.nodeIndex.get(to);
+    if (named === undefined || to === machine.id) return witnesses.strayed(from, { kind: 'send', to });
     const lock = this.stage.lockOf(message.lock);
+    const reached = this.namesakes === null ? named : this.namesakes.route(machine, this.stage.machine(named));
+    const toIndex = reached ?? named;
     witnesses.sending(from, toIndex, lock, message);
     witnesses.sent(from, toIndex, lock, message, cause);
+    if (reached === null) {
+      witnesses.departed(lock, 0);
+      return this.noteDropped(network.link(from, toIndex), message, 'no connection');
+    }
     this.echoes?.remember(network.link(from, toIndex), message);
     this.transmit(from, toIndex, lock, message);
   }
@@ -55,6 +65,10 @@ export class Post {
       return this.noteDropped(link, message, 'other file');
     }
     const from = Math.floor(link / stage.places.length);
+    if (this.namesakes?.isConnected(stage.machine(from), machine) === false) {
+      witnesses.swallowed(lock);
+      return this.noteDropped(link, message, 'no connection');
+    }
     witnesses.delivering(from, machine.index, lock, message);
     this.step(machine, { kind: 'message', nowMs: stage.nowMsAt(machine), from: stage.nodeIds[from] ?? '', message });
     witnesses.delivered(lock);
@@ -69,7 +83,7 @@ export class Post {
     for (const atUs of arrivesAtUs) agenda.push(atUs, DELIVER, link, file, message);
     stage.witnesses.departed(lock, arrivesAtUs.length);
     if (observer === null) return;
-    observer.sent?.(nowUs, stage.machine(from).id, stage.machine(to).id, message, arrivesAtUs);
+    observer.sent?.(nowUs, stage.machine(from).name, stage.machine(to).name, message, arrivesAtUs);
     if (arrivesAtUs.length === 0) this.noteDropped(link, message, network.isCut(link) ? 'link is cut' : 'lost');
   }
 
@@ -78,7 +92,7 @@ export class Post {
     if (observer === null) return;
     const from = this.stage.machine(Math.floor(link / places.length));
     const to = this.stage.machine(link % places.length);
-    observer.dropped?.(nowUs, from.id, to.id, message, reason);
+    observer.dropped?.(nowUs, from.name, to.name, message, reason);
   }
 }
 

@@ -9,7 +9,7 @@ import type { RunPhase, Scene } from '../checks/scene';
 import { inTurn } from '../checks/witness';
 import type { Witnesses } from '../checks/witness';
 import type { Core } from '../core';
-import { coterieOf, coterieOfLayout, lockNamesOf, nodeIdsOf } from '../plan/layout';
+import { coterieOf, coterieOfLayout, lockNamesOf, nodeIdsOfPlan, nodeNamesOf } from '../plan/layout';
 import type { FileName, Plan } from '../plan/plan';
 import { Agenda } from './agenda';
 import { LOOK } from './items';
@@ -38,16 +38,17 @@ export class Stage implements Scene {
   private readonly coterieOfFiles: Readonly<Record<FileName, Coterie>> | null;
 
   constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
-    this.coterie = coterieOf(plan.family, plan.machines.length);
-    this.nodeIds = nodeIdsOf(plan.machines.length);
+    this.nodeIds = nodeIdsOfPlan(plan);
+    this.coterie = coterieOf(plan.family, new Set(this.nodeIds).size);
     const { rolling } = plan;
     const ofFile = (file: FileName): Coterie => rolling === undefined ? this.coterie : coterieOfLayout(rolling[file], plan.machines.length);
     this.coterieOfFiles = rolling === undefined ? null : { old: ofFile('old'), new: ofFile('new') };
     // Nodes without memory ask for theirs; a node may die before its first ceiling is on disk.
-    const forgets = plan.faults.some(({ kind }) => kind === 'crash');
+    const forgets = plan.namesake !== undefined || plan.faults.some(({ kind }) => kind === 'crash');
     this.locks = [...lockNamesOf(plan.locks), ...(forgets ? this.nodeIds.map(clockLockOf) : [])];
     this.lockIndex = new Map(this.locks.map((lock, index) => [lock, index]));
-    this.places = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? ''));
+    const names = nodeNamesOf(plan);
+    this.places = plan.machines.map((_, index) => newMachine(plan, index, this.nodeIds[index] ?? '', names[index] ?? ''));
     this.callers = plan.callers.map(({ machine, wishes }, index) => newCaller(this.machine(machine), index, wishes));
     for (const caller of this.callers) caller.machine.callers.push(caller);
     this.network = new Network(plan.seed, this.places.length, plan.network);

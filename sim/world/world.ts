@@ -17,6 +17,7 @@ import { Disk } from './disk';
 import { Faults } from './faults';
 import { CALL, CALLER, CEILING, DELIVER, DETECT, FAULT, FAULT_ENDS, HEAL, LOOK, REST, START, WAKE, WRITE } from './items';
 import { Lives } from './lives';
+import { Namesakes } from './namesakes';
 import type { Machine } from './machine';
 import type { NetworkCounts } from './network';
 import type { Observer } from './observer';
@@ -61,6 +62,9 @@ export class World {
     const { post, timers, disk, detection, sleep, callers } = this;
     const rivals = plan.rolling === undefined ? null : new Rivals(stage, step, plan.rolling, detection);
     detection.rivals = rivals;
+    const namesakes = plan.namesake === undefined ? null : new Namesakes(stage, step, plan.namesake);
+    detection.namesakes = namesakes;
+    post.namesakes = namesakes;
     const lives = new Lives(stage, step, disk, sleep, detection, callers, rivals);
     this.lives = lives;
     this.faults = new Faults(stage, { post, timers, disk, detection, sleep, callers, lives });
@@ -195,7 +199,7 @@ export class World {
     witnesses.stepping(index, event);
     if (!machine.isLostForEver) this.rest.lastActivityUs = stage.nowUs;
     const effects = stage.core.step(node, event);
-    stage.observer?.stepped(stage.nowUs, machine.id, event, effects);
+    stage.observer?.stepped(stage.nowUs, machine.name, event, effects);
     for (const effect of effects) this.perform(machine, effect, event);
     witnesses.stepped(index, event);
   }

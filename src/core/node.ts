@@ -260,9 +260,15 @@ class CoreNode implements Context, LockNode {
 
   private endSilenceInTime(): void {
     if (!this.isSilent) return;
-    if (this.namesake.onTime(this.nowMs) && this.memory.isKnown) this.requesters.onJoined();
+    if (this.namesake.onTime(this.nowMs) && this.memory.isKnown) this.takePartAgain();
     if (!this.memory.isKnown && this.memory.onTime()) this.join('wall clock');
     if (this.memory.isKnown && this.nowMs >= this.silentUntilMs) this.endSilence();
+  }
+
+  /** Tokens that the other process allowed are no more than SLACK above what their peers told when they accepted this one (protocol.md section 17.2). */
+  private takePartAgain(): void {
+    this.jumpFrom(this.clock.now);
+    this.requesters.onJoined();
   }
 
   /** A node without memory has learned what it can: all that was before belongs to an earlier life. */

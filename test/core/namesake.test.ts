@@ -1,7 +1,7 @@
 /** Another process has this node's id (protocol.md section 17.2). */
 import { apartForMs } from '../../src/core';
 import { Namesake } from '../../src/core/namesake';
-import { LEASE_MS, RETRY_MS, TestNode, grant, holding, inquire, request, retaining } from './harness';
+import { LEASE_MS, RETRY_MS, SLACK, TestNode, grant, holding, inquire, request, retaining } from './harness';
 
 function told(n1: TestNode, peer: string): void {
   n1.event({ kind: 'peerDown', peer });
@@ -69,6 +69,15 @@ describe('namesake: while a peer has another process of this id, a node', () => 
     expect(asked.every(({ timestamp }) => timestamp > 800)).toBe(true);
     n1.receives('n4', request(160, { lock: 'c' }));
     expect(n1.receives('n4', request(170, { lock: 'd' })).sentOf('grant')).toHaveLength(1);
+  });
+
+  test('lends above every token that the other process may have allowed: SLACK above what a peer told when it accepted this one', () => {
+    const n1 = new TestNode();
+    told(n1, 'n2');
+    n1.event({ kind: 'peerUp', peer: 'n2', clock: 700 });
+    n1.advance(LEASE_MS);
+    const [granted] = n1.receives('n3', request(300)).sentOf('grant');
+    expect(granted?.clock).toBeGreaterThan(700 + SLACK);
   });
 
   test('begins anew when a peer finds the other one again meanwhile', () => {

@@ -97,6 +97,27 @@ test('rolling: nodes go from one layout to the other and back, votes are lent un
   expect(reports.reduce((sum, { counts }) => sum + counts.layoutChanges, 0)).toBeGreaterThan(SEEDS.length / 2);
 });
 
+describe('namesakes: two processes with one id (protocol.md section 17.2)', () => {
+  const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'namesakes' }));
+
+  test('one that is refused stands apart; where all hear of each other nobody enters beside a holder, and tokens rise', () => {
+    expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+    for (const { counts, plan } of reports) {
+      expect(plan.namesake?.of).toBeLessThan(plan.machines.length - 1);
+      expect(counts.namesakesRefused).toBeGreaterThan(0);
+    }
+    expect(reports.filter(({ counts }) => counts.entries > 0).length).toBeGreaterThan(SEEDS.length / 2);
+  });
+
+  test('where each of the two knows other peers, two callers may enter (protocol.md section 18.5)', () => {
+    const told = reports.filter(({ plan }) => plan.namesake?.isTold);
+    const others = reports.filter((report) => !told.includes(report));
+    expect([told.length > 5, others.length > 5]).toEqual([true, true]);
+    expect(told.filter(({ counts }) => counts.besideNamesakes > 0)).toEqual([]);
+    expect(others.filter(({ counts }) => counts.besideNamesakes > 0)).not.toEqual([]);
+  });
+});
+
 describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
   test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
     const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
