@@ -2,8 +2,8 @@
  * The core as the simulator sees it. Handed in, so that a changed one can be run without touching the
  * production code.
  */
-import { apartForMs, Candidacy, createNode, durableClock, inspectLock, inspectNode, isMute, lockNames, remembers, silentForMs, step } from '../src/core';
-import type { Birth, CandidacySettings, CoreSettings, Effect, Event, LamportTime, LockName, LockNode, LockView, NodeView } from '../src/core';
+import { apartForMs, Candidacy, createNode, durableClock, inspectLock, inspectNode, isMute, layoutActOf, lockNames, mayStartUnder, remembers, silentForMs, step, termsOfLife } from '../src/core';
+import type { ActSettings, Birth, CandidacySettings, CoreSettings, Effect, Event, LamportTime, LayoutAct, LifeSettings, LifeTerms, LockName, LockNode, LockView, NodeView } from '../src/core';
 
 export interface Core {
   createNode(settings: CoreSettings, birth: Birth): LockNode;
@@ -20,6 +20,10 @@ export interface Core {
   inspectNode(node: LockNode): NodeView;
   lockNames(node: LockNode): LockName[];
   inspectLock(node: LockNode, lock: LockName): LockView | null;
+  /** What an earlier life means for the next one, and what the operator's act says to it. */
+  mayStartUnder(settings: Pick<LifeSettings, 'layout' | 'change' | 'terms'>): boolean;
+  termsOfLife(settings: LifeSettings): LifeTerms;
+  layoutActOf(settings: ActSettings): LayoutAct;
   /** Decides when a node may begin to lend, where another layout may be about. */
   readonly Candidacy: new (settings: CandidacySettings) => Candidacy;
 }
@@ -29,4 +33,6 @@ export function isInvariantError(error: unknown): error is { readonly invariant:
   return typeof error === 'object' && error !== null && 'invariant' in error && 'message' in error;
 }
 
-export const PRODUCTION_CORE: Core = { createNode, step, durableClock, silentForMs, apartForMs, remembers, isMute, inspectNode, lockNames, inspectLock, Candidacy };
+export const PRODUCTION_CORE: Core = {
+  createNode, step, durableClock, silentForMs, apartForMs, remembers, isMute, inspectNode, lockNames, inspectLock, mayStartUnder, termsOfLife, layoutActOf, Candidacy,
+};

@@ -76,13 +76,13 @@ export function runOptionsOf(line: CommandLine): RunOptions {
     throw new InvalidArgumentError(`--family plane needs --nodes 3, 7, 13, 31 or 57${nodes === undefined ? '' : `, not ${nodes}`}`);
   }
   if (faults !== undefined && profile !== undefined && profile !== 'swarm' && profile !== 'adrift') {
-    throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) || profile === 'rolling' || profile === 'namesakes' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
+    throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) || profile === 'rolling' || profile === 'namesakes' || profile === 'acts' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
   }
   if (profile !== undefined && hasOutages(profile) && nodes !== undefined && nodes < 3) {
     throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with ${nodes} none may be down`);
   }
-  if (profile === 'rolling' && nodes !== undefined && nodes < 3) {
-    throw new InvalidArgumentError('--profile rolling needs 3 nodes or more: with fewer there are no two layouts to go between');
+  if ((profile === 'rolling' || profile === 'acts') && nodes !== undefined && nodes < 3) {
+    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with fewer there are no two layouts to go between`);
   }
   if (profile === 'steadfast' && lease !== undefined && lease < STEADFAST_LEASE_MS_MIN) {
     throw new InvalidArgumentError(`--profile steadfast needs --lease ${STEADFAST_LEASE_MS_MIN} or more: timers and disks take a millisecond or two`);

@@ -1,5 +1,6 @@
 /** How long anybody may wait, by kind of run. */
 import { delayUsMax } from '../plan/delays';
+import { longestTerms } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 
 /**
@@ -7,13 +8,15 @@ import type { Plan } from '../plan/plan';
  * lease for grants of the dead, and then each of the others first, twice at the worst, with one
  * repeat to heal what was lost and one to bring clocks together.
  */
-export function progressBoundUs({ profile, leaseMs, retryMs, network, callers, rolling, namesake }: Plan): number {
+export function progressBoundUs(plan: Plan): number {
+  const { profile, network, callers, rolling, namesake } = plan;
+  const { leaseMs, retryMs } = longestTerms(plan);
   const turnUs = leaseMs * 250 + 2 * retryMs * 1000 + 12 * delayUsMax(network) + 2000;
   // In `spaced` runs somebody may be inside for many leases still when the faults end.
   const insideUs = profile === 'spaced' ? callers.length * Math.max(0, ...callers.flatMap(({ wishes }) => wishes.map(({ holdUs }) => holdUs))) : 0;
   // Without memory each joins a second lease after its start, and begins a lease after the last of the old layout (protocol.md section 17.1).
   // And of two with one id the one that is left is dialled again, and takes part a lease after the last peer accepted it (17.2).
-  const beginsUs = rolling !== undefined ? 3 * leaseMs * 1000 : namesake === undefined ? 0 : 3 * leaseMs * 1000 + namesake.refusedRedialUs;
+  const beginsUs = rolling !== undefined || plan.act !== undefined ? 3 * leaseMs * 1000 : namesake === undefined ? 0 : 3 * leaseMs * 1000 + namesake.refusedRedialUs;
   return 3 * leaseMs * 1000 + 2 * network.detectionUs + callers.length * 2 * turnUs + insideUs + beginsUs;
 }
 

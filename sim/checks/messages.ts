@@ -36,9 +36,9 @@ export class CeilingHolds implements Witness {
 
   /** In a later life with nothing on disk: what it says until it takes part allows nobody anything (protocol.md section 3.2). */
   private hasForgotten(machine: number): boolean {
-    // Whoever starts with the new file, or under an id that is in use, joins a cluster that runs.
+    // Whoever starts with another file than the old one, or under an id that is in use, joins a cluster that runs.
     const place = this.scene.places[machine];
-    const isFirstStart = this.lives[machine] === 1 && place?.file !== 'new' && place?.isNamesake !== true;
+    const isFirstStart = this.lives[machine] === 1 && (place?.file ?? 'old') === 'old' && place?.isNamesake !== true;
     return !isFirstStart && this.ceilingOf(machine) === 0;
   }
 

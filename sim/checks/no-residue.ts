@@ -1,4 +1,5 @@
 /** no-residue: when nobody asks any more, it comes to rest, and every node of the core forgets every lock within a lease. */
+import { longestTerms } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { progressBoundUs } from './bounds';
 import { violated } from './check';
@@ -9,7 +10,7 @@ export class NoResidue implements Witness {
   constructor(private readonly scene: Scene, private readonly plan: Plan) {}
 
   unsettled(sinceUs: number): void {
-    const restMaxUs = this.plan.progressBoundUs ?? progressBoundUs(this.plan) + 10 * this.plan.leaseMs * 1000;
+    const restMaxUs = this.plan.progressBoundUs ?? progressBoundUs(this.plan) + 10 * longestTerms(this.plan).leaseMs * 1000;
     if (sinceUs + restMaxUs < this.scene.nowUs) violated('no-residue', 'nobody wants a lock, and still it does not come to rest');
   }
 

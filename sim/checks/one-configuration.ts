@@ -4,17 +4,17 @@
  */
 import type { Coterie } from '../../src/quorum/coterie';
 import { coterieOfLayout } from '../plan/layout';
-import type { FileName, Rolling } from '../plan/plan';
+import type { LayoutName, Rolling } from '../plan/plan';
 import { violated } from './check';
 import type { Scene } from './scene';
 import type { Witness } from './witness';
 
 export class OneConfiguration implements Witness {
   readonly figures = { layoutChanges: 0 };
-  private readonly coteries: Readonly<Record<FileName, Coterie>>;
+  private readonly coteries: Readonly<Record<LayoutName, Coterie>>;
 
   /** Whose votes were lent the last time. */
-  private served: FileName | null = null;
+  private served: LayoutName | null = null;
 
   constructor(private readonly scene: Scene, { old, new: next }: Rolling) {
     const nodes = scene.nodeIds.length;
@@ -27,16 +27,16 @@ export class OneConfiguration implements Witness {
     violated('one-configuration', `votes are lent under both files, by ${this.begun('old').join(', ')} and by ${this.begun('new').join(', ')}`);
   }
 
-  private serves(file: FileName | null): void {
+  private serves(file: LayoutName | null): void {
     if (this.served !== null && file !== this.served) this.figures.layoutChanges++;
     this.served = file;
   }
 
-  private doServe(file: FileName): boolean {
+  private doServe(file: LayoutName): boolean {
     return this.coteries[file].containsQuorum(new Set(this.begun(file)));
   }
 
-  private begun(file: FileName): string[] {
+  private begun(file: LayoutName): string[] {
     return this.scene.places.filter((place) => place.file === file && place.hasBegun).map(({ id }) => id);
   }
 }

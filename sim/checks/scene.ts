@@ -2,7 +2,7 @@
  * What a witness may look at: the run as it is, with the true time, which no node can see. The world shows itself
  * in these words; a witness changes nothing of it. Hence nothing here says how anything comes about.
  */
-import type { CallerId, LamportTime, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
+import type { CallerId, LamportTime, LayoutAct, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import type { FileName, Wish } from '../plan/plan';
@@ -89,6 +89,8 @@ export interface CallerView {
 
 /** Nodes and locks are numbers: their places in these lists. */
 export interface Scene {
+  /** What the operator's command wrote into the new file; null before. */
+  readonly act: LayoutAct | null;
   readonly core: Core;
   readonly coterie: Coterie;
   readonly nodeIds: readonly NodeId[];

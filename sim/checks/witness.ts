@@ -51,7 +51,7 @@ export interface Write {
 /** What has no other word here. Each is a figure of the report, which says what it means. */
 export type Incident =
   | 'steals' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
-  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet' | 'namesakesRefused';
+  | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet' | 'namesakesRefused' | 'layoutsRefused';
 
 /** What a witness alone can count. */
 export type Figure = 'overlaps' | 'readersTogether' | 'outlived' | 'notOwed' | 'clockJumps' | 'layoutChanges' | 'besideNamesakes';
@@ -106,6 +106,8 @@ export interface Witness {
   refused?(machine: number, by: number): void;
   /** A peer is connected to this process, and has been told. */
   accepted?(machine: number, by: number): void;
+  /** The operator's act is written. `isComplete`: every node of the old layout had told its clock. */
+  acted?(isComplete: boolean): void;
   /** A node dies in a moment, and with it all that it knows. */
   dying?(machine: number): void;
   /** All faults have ended. */
@@ -156,7 +158,7 @@ function oneByOne([first, second, third, ...others]: readonly Tell[]): Tell {
 
 const HOOKS = Object.keys({
   began: 1, stepping: 1, stepped: 1, performed: 1, strayed: 1, sending: 1, sent: 1, departed: 1, arrived: 1, swallowed: 1, delivering: 1,
-  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, refused: 1, accepted: 1, dying: 1, healed: 1, looked: 1,
+  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, refused: 1, accepted: 1, acted: 1, dying: 1, healed: 1, looked: 1,
   unsettled: 1, settled: 1, happened: 1,
 } satisfies Record<Hook, 1>) as Hook[];
 

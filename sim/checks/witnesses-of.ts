@@ -52,7 +52,8 @@ export interface Accounts {
  * happened at all, then the accounts of it, then the witnesses that judge what came of it.
  */
 export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
-  const { profile, rolling, namesake } = plan;
+  const { profile, rolling, namesake, act } = plan;
+  if (act !== undefined) return ofAct(plan, scene, accounts);
   if (namesake !== undefined) return ofNamesakes(plan, namesake, scene, accounts);
   if (rolling !== undefined) return ofRolling(plan, rolling, scene, accounts);
   const isCalm = profile === 'calm';
@@ -109,6 +110,28 @@ function ofRolling(plan: Plan, rolling: Rolling, scene: Scene, accounts: Account
     new OneConfiguration(scene, rolling),
     new Exclusion(scene, null),
     new StolenForSomebody(scene),
+    new InLine(scene, plan.intensities.steal > 0),
+    new Usable(scene, plan),
+    new LostAtOnce(scene),
+    new NoResidue(scene, plan),
+    new Progress(scene, plan),
+    ...accounts.last,
+  ];
+}
+
+/** Of two layouts each has its own quorums: what is said across both is said of holders and tokens. */
+function ofAct(plan: Plan, scene: Scene, accounts: Accounts): Witness[] {
+  const promise = new TokenPromise(scene);
+  return [
+    new NoStorm(scene),
+    ...accounts.first,
+    new CallersKnown(scene),
+    promise,
+    new CeilingHolds(scene),
+    new GrantRises(scene),
+    new RequestUnique(scene),
+    new Exclusion(scene, null),
+    new TokenRises(scene, promise, null),
     new InLine(scene, plan.intensities.steal > 0),
     new Usable(scene, plan),
     new LostAtOnce(scene),

@@ -179,8 +179,8 @@ function leaveOutLost(search: Search): void {
 
 /** Also two at a time: of an even number of nodes a quorum is larger. */
 function leaveOutMachines(search: Search): void {
-  // The files of a rolling change name them all, and of two processes with one id the second is the last one.
-  if (search.plan.rolling !== undefined || search.plan.namesake !== undefined) return;
+  // The files of a change of layout name them all, and of two processes with one id the second is the last one.
+  if (search.plan.rolling !== undefined || search.plan.act !== undefined || search.plan.namesake !== undefined) return;
   for (let index = search.plan.machines.length - 1; index >= 0 && search.plan.machines.length > 1; index--) {
     search.attempt(withoutMachine(search.plan, index));
   }

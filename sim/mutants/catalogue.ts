@@ -1,4 +1,5 @@
 /** All mutants. The rules of protocol.md section 11 come first. */
+import { ACT_MUTANTS } from './acts';
 import { ARBITER_MUTANTS } from './arbiters';
 import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
@@ -15,7 +16,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...CLIENT_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...CLIENT_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

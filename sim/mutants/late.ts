@@ -280,7 +280,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     what: 'a node that joins tells its callers in line to ask a moment before it takes part',
     // late (for ever), 3.2. A caller asks at a node without memory and waits. The node joins; the line is told to go on, but may not yet.
     // Nothing tells it again but the next caller of that lock, and then its timestamp is from before the life.
-    changes: [node('    this.requesters.onJoined();\n', ''), node('    this.memory.settle();\n', '    this.requesters.onJoined();\n    this.memory.settle();\n')],
+    changes: [node("    this.emit({ kind: 'joined', by });\n    this.requesters.onJoined();\n", "    this.emit({ kind: 'joined', by });\n"), node('    this.memory.settle();\n', '    this.requesters.onJoined();\n    this.memory.settle();\n')],
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {

@@ -82,6 +82,8 @@ export interface Counts {
   rivalsMet: number;
   /** A peer refused a process, because of another one of its id; and entries beside a holder, where the two need not hear of each other. */
   namesakesRefused: number;
+  /** A node was started under another layout than it remembers, without the operator's act. */
+  layoutsRefused: number;
   besideNamesakes: number;
   /** The votes of one layout were lent, and then those of another. */
   layoutChanges: number;
@@ -97,6 +99,6 @@ export function newCounts(): Counts {
     crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, learned: 0, restedOnWallClock: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
     messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, ceilingsCutShort: 0, jumps: 0, releasedTwice: 0, lostForEver: 0,
-    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, rivalsMet: 0, namesakesRefused: 0, besideNamesakes: 0, layoutChanges: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,
+    repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, rivalsMet: 0, namesakesRefused: 0, layoutsRefused: 0, besideNamesakes: 0, layoutChanges: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,
   };
 }

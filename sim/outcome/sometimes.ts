@@ -51,6 +51,7 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a node met one that runs under another layout': ({ rivalsMet }) => rivalsMet > 0,
   'votes were lent under one layout and then under another': ({ layoutChanges }) => layoutChanges > 0,
   'a peer refused a process because of another one of its id': ({ namesakesRefused }) => namesakesRefused > 0,
+  "a node did not start under another layout than it remembers, without the operator's act": ({ layoutsRefused }) => layoutsRefused > 0,
   'two processes of one id that did not hear of each other let two holders in at once': ({ besideNamesakes }) => besideNamesakes > 0,
   'clocks beyond the drift bound let two holders in at once': ({ overlaps }) => overlaps > 0,
 };

@@ -5,7 +5,7 @@
  */
 import { coterieOfLayout, nodeIdsOf } from './layout';
 import { cutBothWays } from './outages';
-import type { Fault, FileName, Layout, LostMachine, Rolling } from './plan';
+import type { Fault, LayoutName, Layout, LostMachine, Rolling } from './plan';
 import type { Random } from './random';
 
 export interface RollingSettings {
@@ -43,11 +43,11 @@ export function drawRolling(random: Random, settings: RollingSettings): RollingC
 
 function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSettings, rolling: Rolling, startUs: readonly number[], isOfCuts: boolean): Fault[] {
   const all = startUs.map((_, machine) => machine);
-  const isIn = (file: FileName, machine: number): boolean => rolling[file].machines.includes(machine);
+  const isIn = (file: LayoutName, machine: number): boolean => rolling[file].machines.includes(machine);
   const rollsUs = Math.floor(durationUs * ROLLING_SHARE);
   const lastUs = Math.floor(durationUs * LAST_SHARE);
   const faults: Fault[] = [];
-  const restart = (machine: number, atUs: number, file: FileName, forUsMax: number): void => {
+  const restart = (machine: number, atUs: number, file: LayoutName, forUsMax: number): void => {
     if (!isIn(file, machine) || (startUs[machine] ?? 0) >= atUs) return;
     const how = random.chance(300_000) ? 'wipe' : 'stop';
     faults.push({ kind: 'crash', atUs: Math.floor(atUs), forUs: 1 + random.below(forUsMax | 0), machine, how, wallBackUs: 0, writeLands: false, file });
@@ -76,7 +76,7 @@ function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSet
 }
 
 /** Most often that in whose quorum it is. */
-function preferredFile(random: Random, rolling: Rolling, machine: number): FileName {
+function preferredFile(random: Random, rolling: Rolling, machine: number): LayoutName {
   const own = (['old', 'new'] as const).find((file) => rolling[file].quorum?.includes(machine));
   return own !== undefined && random.chance(900_000) ? own : random.chance(500_000) ? 'old' : 'new';
 }

@@ -6,6 +6,7 @@ import { ceilingBlockOf, slackOf } from '../../src/core';
 import { DEFAULT_DRIFT_MAX_PPM, DRIFT_MAX_PPM, drawRate, drawWildRate } from './clock-rates';
 import { DAY_US, isSwarming } from './draw-context';
 import type { DrawContext, RunOptions } from './draw-context';
+import { drawAct } from './draw-act';
 import { drawCallers, drawFrugalCallers } from './draw-callers';
 import { drawFaults, drawLostForEver } from './draw-faults';
 import { drawLatecomers } from './draw-latecomers';
@@ -22,7 +23,7 @@ export type { RunOptions } from './draw-context';
 
 /** How long there are faults, in leases. */
 const DURATION_LEASES: Readonly<Record<Profile, readonly [min: number, max: number]>> = {
-  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], rolling: [12, 30], namesakes: [20, 40], adrift: [3, 10],
+  calm: [3, 10], frugal: [3, 10], swarm: [3, 10], relentless: [60, 120], spaced: [30, 60], steadfast: [30, 60], rolling: [12, 30], namesakes: [20, 40], acts: [24, 36], adrift: [3, 10],
 };
 
 /** How often a Request is repeated, in percent of the lease: from near half of it, the most that a configuration may say, to a tenth. */
@@ -39,12 +40,13 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const isWithOutages = hasOutages(profile);
   const isRolling = profile === 'rolling';
   const hasNamesake = profile === 'namesakes';
-  const hasFaults = isSwarm || isWithOutages || isRolling || hasNamesake;
-  const nodes = options.nodes ?? stream('nodes').pick(isRolling ? [3, 4, 5, 6, 7] : isWithOutages || hasNamesake ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
+  const hasAct = profile === 'acts';
+  const hasFaults = isSwarm || isWithOutages || isRolling || hasNamesake || hasAct;
+  const nodes = options.nodes ?? stream('nodes').pick(isRolling || hasAct ? [3, 4, 5, 6, 7] : isWithOutages || hasNamesake ? [3, 3, 4, 5, 5, 7] : [1, 3, 3, 3, 4, 4, 4, 5, 5, 7, 9]);
   const drawnFamily = options.family ?? drawFamily(stream('family'), nodes);
   // Of some grids no node may be down, for it is in every quorum.
   const family = isWithOutages && options.family === undefined && nodesDownMax(drawnFamily, nodes) === 0 ? 'majority' : drawnFamily;
-  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' || isRolling || hasNamesake ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
+  const leaseMs = options.leaseMs ?? stream('lease').pick(profile === 'spaced' || isRolling || hasNamesake || hasAct ? [1000, 5000] : hasFaults ? [60, 200, 1000, 5000] : [5000, 20_000]);
   const leaseUs = leaseMs * 1000;
   const drawnSlack = hasFaults && profile !== 'spaced' ? stream('slack').pick([40, 40, 100, 400, 5000, slackOf(leaseMs)]) : slackOf(leaseMs);
   const [leasesMin, leasesMax] = DURATION_LEASES[profile];
@@ -55,7 +57,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     : profile === 'spaced' ? drawGentleIntensities(stream('faults'), SPACED_LEVELS)
     : profile === 'steadfast' ? drawGentleIntensities(stream('faults'), STEADFAST_LEVELS)
     : isRolling ? drawGentleIntensities(stream('faults'), ROLLING_LEVELS)
-    : hasNamesake ? drawGentleIntensities(stream('faults'), NAMESAKES_LEVELS)
+    : hasNamesake || hasAct ? drawGentleIntensities(stream('faults'), NAMESAKES_LEVELS)
     : intensitiesOf(profile === 'calm' ? stream('thieves').pick([THIEVES, PATIENT, {}, {}]) : {});
   const delayUs = Math.max(1, Math.floor(leaseUs / (isSwarm ? stream('delay').pick([2000, 500, 100, 30]) : 4000)));
 
@@ -64,7 +66,8 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const locks = options.locks ?? (profile === 'frugal' ? Math.min(nodes, 3) : stream('locks').pick([1, 1, 1, 2, 3]));
   const rolls = isRolling ? drawRolling(stream('rolling'), { nodes, leaseUs, durationUs }) : null;
   const twins = hasNamesake ? drawNamesake(stream('namesake'), { nodes, leaseUs, durationUs }) : null;
-  const faults = [...drawFaults(context, family), ...(rolls?.faults ?? []), ...(twins?.faults ?? [])].sort((a, b) => a.atUs - b.atUs);
+  const acts = hasAct ? drawAct(stream('act'), { nodes, leaseMs, durationUs, slackMin: SLACK_PER_CALLER * 8 * nodes * nodes }) : null;
+  const faults = [...drawFaults(context, family), ...(rolls?.faults ?? []), ...(twins?.faults ?? []), ...(acts?.faults ?? [])].sort((a, b) => a.atUs - b.atUs);
   const callers = profile === 'frugal' ? drawFrugalCallers(context, locks) : withLatecomers(hasNamesake ? { ...context, nodes: nodes + 1 } : context, locks, faults, options);
   // Clocks rise with each message, and must not rise by more than SLACK while a Request is on its way.
   const slackMin = SLACK_PER_CALLER * callers.length * nodes;
@@ -87,15 +90,17 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
     ceilingBlock: options.ceilingBlock ?? (isSwarm || profile === 'spaced' ? stream('ceiling').pick([40, 400, ceilingBlockOf(leaseMs)]) : ceilingBlockOf(leaseMs)),
     durationUs,
     // An older file is covered by the wall clock only when that has overtaken the Lamport clock (protocol.md section 18).
-    uptimeUs: stream('uptime').chance(500_000) ? DAY_US : 0,
+    uptimeUs: stream('uptime').chance(500_000) && !hasAct ? DAY_US : 0,
     timerLagUs: 1000 + Math.floor(leaseUs * intensities.timer),
     diskUs: 1000 + Math.floor(leaseUs * intensities.disk),
     machines: drawMachines(twins === null ? context : { ...context, nodes: nodes + 1 }).map((machine, index) => (
-      rolls !== null ? { ...machine, startUs: rolls.startUs[index] ?? 0 } : twins !== null && index === nodes ? { ...machine, startUs: twins.startUs } : machine
+      rolls !== null ? { ...machine, startUs: rolls.startUs[index] ?? 0 } :
+      acts !== null ? { ...machine, startUs: acts.startUs[index] ?? 0, wallSkewUs: acts.wallSkewUs[index] ?? 0 } : twins !== null && index === nodes ? { ...machine, startUs: twins.startUs } : machine
     )),
     network: drawNetwork(context),
     ...(change === null ? {} : { change }),
     ...(rolls === null ? {} : { rolling: rolls.rolling, lostForEver: rolls.lostForEver }),
+    ...(acts === null ? {} : { act: acts.act, lostForEver: acts.lostForEver }),
     ...(twins === null ? {} : { namesake: twins.namesake, lostForEver: twins.lostForEver }),
     faults: change === null ? faults : withRestart(faults, change, context),
     ...(isSwarm ? drawLostForEver(stream('lost for ever'), coterieOf(family, nodes)) : {}),
@@ -143,6 +148,7 @@ function drawProfile(random: Random): Profile {
   if (n >= 31 && n < 49) return 'spaced';
   if (n === 49 || n === 51) return 'rolling';
   if (n === 55 || n === 57) return 'namesakes';
+  if (n === 61 || n === 63) return 'acts';
   return n < 6 ? 'frugal' : n < 14 ? 'calm' : n < 17 ? 'relentless' : n < 97 ? 'swarm' : 'adrift';
 }
 

@@ -4,7 +4,7 @@ import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { FamilyLayout } from '../../src/quorum/family';
 import { layoutOf } from '../../src/quorum/layouts';
-import type { Family, Layout, Plan } from './plan';
+import type { Family, FileName, Layout, LayoutName, Plan } from './plan';
 
 /** The wall clock at the start of a run: the numbers are as large as they are in life. */
 export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
@@ -36,6 +36,10 @@ export function coterieOfLayout({ machines, family, quorum }: Layout, nodes: num
   const ids = idsOf(machines);
   if (quorum === undefined) return buildCoterie(ids, familyLayoutOf(family, ids));
   return buildCoterie(ids, { family: 'explicit', sets: Object.fromEntries(ids.map((id) => [id, idsOf(quorum)])) });
+}
+
+export function layoutOfFile(file: FileName): LayoutName {
+  return file === 'old' ? 'old' : 'new';
 }
 
 /** `n1`, `n2`, … */

@@ -64,13 +64,20 @@ export const PROFILES = {
   steadfast: 'outages as few at a time, but no other loss: no lock that is held is lost, save for a reason that has a name',
   rolling: 'nodes without memory restart with another layout, one after the other or all at once, some with the former one again: two layouts never both lend votes',
   namesakes: 'two processes with one node id: of two of which a peer refuses one, that one neither lends nor asks; and while all reach each other nobody is let in beside a holder',
+  acts: "the operator's act: all nodes stop, and another layout takes the place of theirs; exclusion holds and tokens rise across both",
   adrift: 'as swarm, with clocks far beyond the drift bound: exclusion is not promised then, that tokens rise is',
 } as const;
 export type Profile = keyof typeof PROFILES;
 
+/** The longest lease of the run, and the longest interval of repeats. */
+export function longestTerms({ leaseMs, retryMs, act }: Plan): Pick<Terms, 'leaseMs' | 'retryMs'> {
+  return { leaseMs: Math.max(leaseMs, act?.leaseMs ?? 0), retryMs: Math.max(retryMs, act?.retryMs ?? 0) };
+}
+
 /** The lease, SLACK and retry interval that a node has which starts now. */
-export function termsAt({ leaseMs, retryMs, slack, change }: Plan, nowUs: number): Omit<Change, 'atUs'> {
-  return change !== undefined && nowUs >= change.atUs ? change : { leaseMs, retryMs, slack };
+export function termsAt({ leaseMs, retryMs, slack, change, act }: Plan, nowUs: number): Terms {
+  const later = change ?? act;
+  return later !== undefined && nowUs >= later.atUs ? later : { leaseMs, retryMs, slack };
 }
 
 /** Nodes are away now and then, or all the time: so few of them that the others contain a quorum. */
@@ -198,15 +205,20 @@ export type Fault =
  * All nodes are stopped at this true time, and start again under a shorter lease and a smaller SLACK. Their data directories
  * remember the old ones (protocol.md section 16.1). What the plan says elsewhere is how it was before.
  */
-export interface Change {
-  readonly atUs: number;
+export interface Terms {
   readonly leaseMs: number;
   readonly retryMs: number;
   readonly slack: number;
 }
 
-/** The configuration file that a node starts with. */
-export type FileName = 'old' | 'new';
+export interface Change extends Terms {
+  readonly atUs: number;
+}
+
+export type LayoutName = 'old' | 'new';
+
+/** The configuration file that a node starts with. `bare`: that of the new layout, without the operator's act. */
+export type FileName = LayoutName | 'bare';
 
 /** What a file says: the machines that it names, and their quorums. */
 export interface Layout {
@@ -220,7 +232,18 @@ export interface Layout {
  * Nodes without memory, some under one file and some under another (protocol.md section 17.1). Those of the old file begin with that, the others
  * with the new one; later each finds what its restart says.
  */
-export type Rolling = Readonly<Record<FileName, Layout>>;
+export type Rolling = Readonly<Record<LayoutName, Layout>>;
+
+/**
+ * The operator's act of protocol.md section 16.2: all nodes of the old layout are stopped, by this true time the command has written the
+ * act into the new file, and nodes start with that. What the plan says elsewhere of lease, retry and SLACK is how it was before.
+ */
+export interface Act extends Change, Rolling {
+  /** When the command asked the old nodes for their clocks, just before they were stopped. */
+  readonly asksAtUs: number;
+  /** New members that first start with the bare file. */
+  readonly bare: readonly number[];
+}
 
 /**
  * The last machine runs a second process under the node id of another one, with a data directory of its own (protocol.md section 17.2).
@@ -260,6 +283,7 @@ export interface Plan {
   readonly locksKeptMax?: number;
   readonly change?: Change;
   readonly rolling?: Rolling;
+  readonly act?: Act;
   readonly namesake?: Namesake;
   /** How long faults may happen. Then everything is healed, and progress demanded. */
   readonly durationUs: number;

@@ -104,7 +104,7 @@ export class Detection {
     if (this.namesakes?.concerns(machine, peer) === true) return this.namesakes.look(machine, peer);
     const back = network.link(peer.index, machine.index);
     const { rivals } = this;
-    const isReached = peer.node !== null && (rivals === null || rivals.areOfOneFile(machine, peer)) && peer.frozenUntilUs <= nowUs && !peer.isAsleep
+    const isReached = peer.node !== null && (rivals === null ? machine.file === peer.file : rivals.areOfOneFile(machine, peer)) && peer.frozenUntilUs <= nowUs && !peer.isAsleep
       && !this.isMute(peer) && !this.isMute(machine) && !network.looksCut(link) && !network.looksCut(back) && (this.suspectedUntilUs[link] ?? 0) <= nowUs;
     const seenLife = this.seenLife[link] ?? 0;
     const nowMs = this.stage.nowMsAt(machine);

@@ -1,7 +1,8 @@
 /** The lives of nodes: they start, die, and start again with what is on their disks. */
-import type { Message } from '../../src/core';
+import type { LifeSettings, Message } from '../../src/core';
+import { layoutOfFile } from '../plan/layout';
 import { termsAt } from '../plan/plan';
-import type { Fault } from '../plan/plan';
+import type { Fault, FileName } from '../plan/plan';
 import type { Callers } from './callers';
 import type { Detection } from './detection';
 import type { Disk } from './disk';
@@ -32,15 +33,18 @@ export class Lives {
     if (this.disk.isFull(machine)) return agenda.push(machine.diskFullUntilUs, START, machine.index, 0, wallBackUs);
     machine.isFileCorrupt = false;
     // What remembers another layout would not start (protocol.md section 16.2): whoever changes the file is ephemeral.
-    if (machine.file !== machine.nextFile) machine.ceilingOnDisk = 0;
+    if (plan.rolling !== undefined && machine.file !== machine.nextFile) machine.ceilingOnDisk = 0;
+    if (machine.nextFile !== null && !this.mayStartWith(machine, machine.nextFile)) return this.refuseLayout(machine);
     machine.file = machine.nextFile;
     // Whoever starts with the new file joins a cluster that runs.
-    const isFirst = machine.life === 0 && machine.file !== 'new' && !machine.isNamesake;
+    const isFirst = machine.life === 0 && (machine.file === null || machine.file === 'old') && !machine.isNamesake;
     const wallClockUs = this.disk.prepare(machine, wallBackUs);
     const terms = termsAt(plan, stage.nowUs);
-    const before = machine.lentUnder;
-    machine.slackBefore = before?.slack ?? terms.slack;
-    const silentMs = Math.max(terms.leaseMs, before?.leaseMs ?? 0);
+    const life = stage.core.termsOfLife({ ...terms, ...this.layoutOf(machine.file), existed: machine.ceilingOnDisk > 0, terms: machine.remembers });
+    const { silentMs } = life;
+    machine.slackBefore = life.slackBefore;
+    machine.remembers = life.whileSilent;
+    machine.lendsUnder = life.whenLending;
     machine.life++;
     machine.startedUs = stage.nowUs;
     machine.originUs = machine.random.below(2 ** 31);
@@ -60,19 +64,40 @@ export class Lives {
         ...(plan.heldBackMax === undefined ? {} : { heldBackMax: plan.heldBackMax }),
         ...(plan.locksKeptMax === undefined ? {} : { locksKeptMax: plan.locksKeptMax }),
       },
-      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs, firstStart: isFirst, silentMs, slackBefore: machine.slackBefore },
+      { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs: Math.max(wallClockUs, life.clockFloor), firstStart: isFirst, silentMs, slackBefore: life.slackBefore },
     );
     witnesses.started(machine.index);
     if (!isFirst) witnesses.happened('restarts');
     stage.note({ kind: 'starts', node: machine.name, life: machine.life, ceilingOnDisk: machine.ceilingOnDisk });
     const nowMs = stage.nowMsAt(machine);
     machine.silentUntilMs = isFirst ? nowMs : nowMs + silentMs;
-    if (isFirst) machine.lentUnder = terms;
     this.step(machine, { kind: 'start', nowMs });
-    if (machine.file !== null) this.rivals?.begin(machine, machine.file, isFirst);
+    if (machine.file !== null) this.rivals?.begin(machine, layoutOfFile(machine.file), isFirst);
     this.detection.forget(machine.index);
     this.detection.lookFromAll(machine.index);
     for (const caller of machine.callers) this.callers.think(caller);
+  }
+
+  /** What the file says of layouts; where all nodes run under one, that. */
+  private layoutOf(file: FileName | null): Pick<LifeSettings, 'layout' | 'change'> {
+    const { act } = this.stage;
+    if (file === null) return { layout: 'old' };
+    return { layout: layoutOfFile(file), ...(file === 'new' && act !== null ? { change: act } : {}) };
+  }
+
+  /** A node that remembers another layout starts only with the file that has the act. */
+  private mayStartWith(machine: Machine, file: FileName): boolean {
+    const { plan, core } = this.stage;
+    return plan.act === undefined || core.mayStartUnder({ ...this.layoutOf(file), terms: machine.ceilingOnDisk > 0 ? machine.remembers : null });
+  }
+
+  /** Somebody looks why, and gives it the file that it had before. */
+  private refuseLayout(machine: Machine): void {
+    const { stage } = this;
+    stage.note({ kind: 'refuses', node: machine.name });
+    stage.witnesses.happened('layoutsRefused');
+    machine.nextFile = machine.file;
+    stage.agenda.push(stage.nowUs + 1 + machine.random.below(stage.plan.leaseMs * 1000), START, machine.index, 0, 0);
   }
 
   /** Until somebody deletes the file. */
@@ -99,7 +124,7 @@ export class Lives {
       witnesses.happened('crashes');
     }
     // What it last lent under. While it is silent, it lends nothing.
-    if (stage.nowMsAt(machine) >= machine.silentUntilMs) machine.lentUnder = termsAt(stage.plan, machine.startedUs);
+    if (stage.nowMsAt(machine) >= machine.silentUntilMs) machine.remembers = machine.lendsUnder;
     this.disk.suffer(machine, fault, stage.core.durableClock(machine.node));
     if (machine.isAsleep) this.sleep.awake(machine);
     machine.sleptUs = 0;

@@ -1,7 +1,7 @@
 /** A machine with its clocks, its disk and its node, and a caller at it: plain data, which the parts of the world change. */
-import type { CallerId, LockNode } from '../../src/core';
+import type { CallerId, LendingTerms, LockNode } from '../../src/core';
 import type { CallerState, CallerView, Hold, Place } from '../checks/scene';
-import type { Change, FileName, Plan, Wish } from '../plan/plan';
+import type { FileName, Plan, Rolling, Wish } from '../plan/plan';
 import { Random } from '../plan/random';
 import { CEILING } from './items';
 import { MachineClock } from './machine-clock';
@@ -30,8 +30,10 @@ export interface Machine extends Place {
   /** When this life began, in true time. */
   startedUs: number;
   slackBefore: number;
-  /** Under which terms it last lent its vote, as its data directory remembers. */
-  lentUnder: Omit<Change, 'atUs'> | null;
+  /** Under which terms it last lent its vote, as its data directory remembers: when it last started. */
+  remembers: LendingTerms | null;
+  /** And what it remembers once it has lent under those of this life. */
+  lendsUnder: LendingTerms | null;
   ceilingOnDisk: number;
   wallAheadUs: number;
   ceilingUnderWay: number;
@@ -95,7 +97,7 @@ export interface Caller extends CallerView {
   isOwed: boolean;
 }
 
-export function newMachine({ seed, machines, rolling, namesake }: Plan, index: number, id: string, name: string): Machine {
+export function newMachine({ seed, machines, rolling, act, namesake }: Plan, index: number, id: string, name: string): Machine {
   const ratePpm = machines[index]?.ratePpm ?? 0;
   return {
     index,
@@ -111,7 +113,8 @@ export function newMachine({ seed, machines, rolling, namesake }: Plan, index: n
     silentUntilMs: 0,
     startedUs: 0,
     slackBefore: 0,
-    lentUnder: null,
+    remembers: null,
+    lendsUnder: null,
     ceilingOnDisk: 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
     wipedAtClock: null,
@@ -123,7 +126,7 @@ export function newMachine({ seed, machines, rolling, namesake }: Plan, index: n
     ceilingUnwritten: 0,
     isLostForEver: false,
     file: null,
-    nextFile: rolling === undefined ? null : rolling.old.machines.includes(index) ? 'old' : 'new',
+    nextFile: firstFileOf(rolling ?? act, act?.bare ?? [], index),
     hasBegun: false,
     frozenUntilUs: 0,
     asleepUntilUs: 0,
@@ -141,6 +144,11 @@ export function newMachine({ seed, machines, rolling, namesake }: Plan, index: n
     callers: [],
     callersById: new Map(),
   };
+}
+
+function firstFileOf(layouts: Rolling | undefined, bare: readonly number[], index: number): FileName | null {
+  if (layouts === undefined) return null;
+  return layouts.old.machines.includes(index) ? 'old' : bare.includes(index) ? 'bare' : 'new';
 }
 
 export function newCaller(machine: Machine, index: number, wishes: readonly Wish[]): Caller {

@@ -98,5 +98,5 @@ export class Post {
 
 /** Nodes that run with different files refuse each other. */
 function fileNumber({ file }: Machine): number {
-  return file === 'new' ? 1 : 0;
+  return file === 'new' ? 1 : file === 'bare' ? 2 : 0;
 }

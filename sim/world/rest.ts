@@ -1,4 +1,5 @@
 /** The end of a run: nobody asks any more, all comes to rest, and a lease later it is over. */
+import { longestTerms } from '../plan/plan';
 import { REST } from './items';
 import type { Stage } from './stage';
 
@@ -15,13 +16,13 @@ export class Rest {
     stage.phase = 'drain';
     this.sinceUs = stage.nowUs;
     stage.note({ kind: 'drained' });
-    stage.agenda.push(stage.nowUs + stage.plan.leaseMs * 1000, REST, 0, 0);
+    stage.agenda.push(stage.nowUs + longestTerms(stage.plan).leaseMs * 1000, REST, 0, 0);
   }
 
   /** One lease after the last event of all, it is over. */
   look(): void {
     const { callers, nowUs, plan, witnesses, agenda } = this.stage;
-    const leaseUs = plan.leaseMs * 1000;
+    const leaseUs = longestTerms(plan).leaseMs * 1000;
     const isBusy = callers.some((caller) => caller.state !== 'done' && !caller.machine.isLostForEver);
     // What a lease is by the slowest clock, and how late a timer is.
     const quietSinceUs = nowUs - leaseUs - Math.ceil(leaseUs / 50) - 4000;

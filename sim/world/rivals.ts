@@ -5,7 +5,7 @@
  */
 import type { Candidacy, CandidacyOrder, NodeId } from '../../src/core';
 import { termsAt } from '../plan/plan';
-import type { FileName, Rolling } from '../plan/plan';
+import type { LayoutName, Rolling } from '../plan/plan';
 import { Random } from '../plan/random';
 import type { Detection } from './detection';
 import { CALL } from './items';
@@ -20,7 +20,7 @@ const REDIAL_LEASES: readonly number[] = [1 / DIALS_IN_A_LEASE, 4];
 /** One life of a node. */
 interface Candidate {
   readonly machine: Machine;
-  readonly file: FileName;
+  readonly file: LayoutName;
   readonly candidacy: Candidacy;
   /** One dial for each peer at a time. */
   readonly dials: Set<number>;
@@ -41,7 +41,7 @@ export class Rivals {
     this.candidates = stage.places.map(() => null);
   }
 
-  begin(machine: Machine, file: FileName, isFirstStart: boolean): void {
+  begin(machine: Machine, file: LayoutName, isFirstStart: boolean): void {
     const { stage } = this;
     const { leaseMs } = termsAt(stage.plan, stage.nowUs);
     const nowMs = stage.nowMsAt(machine);

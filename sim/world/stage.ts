@@ -3,14 +3,14 @@
  * It looks things up and tells of them; it makes nothing happen by itself.
  */
 import { clockLockOf } from '../../src/core';
-import type { Event, LockName, LockView, NodeId } from '../../src/core';
+import type { Event, LayoutAct, LockName, LockView, NodeId } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { RunPhase, Scene } from '../checks/scene';
 import { inTurn } from '../checks/witness';
 import type { Witnesses } from '../checks/witness';
 import type { Core } from '../core';
-import { coterieOf, coterieOfLayout, lockNamesOf, nodeIdsOfPlan, nodeNamesOf } from '../plan/layout';
-import type { FileName, Plan } from '../plan/plan';
+import { coterieOf, coterieOfLayout, layoutOfFile, lockNamesOf, nodeIdsOfPlan, nodeNamesOf } from '../plan/layout';
+import type { FileName, LayoutName, Plan } from '../plan/plan';
 import { Agenda } from './agenda';
 import { LOOK } from './items';
 import { isHeldBack, newCaller, newMachine } from './machine';
@@ -34,15 +34,17 @@ export class Stage implements Scene {
   nowUs = 0;
   events = 0;
   phase: RunPhase = 'faults';
+  /** What the operator's command wrote into the new file. */
+  act: LayoutAct | null = null;
   private readonly lockIndex: ReadonlyMap<LockName, number>;
-  private readonly coterieOfFiles: Readonly<Record<FileName, Coterie>> | null;
+  private readonly coterieOfLayouts: Readonly<Record<LayoutName, Coterie>> | null;
 
   constructor(readonly plan: Plan, readonly core: Core, readonly observer: Observer | null) {
     this.nodeIds = nodeIdsOfPlan(plan);
     this.coterie = coterieOf(plan.family, new Set(this.nodeIds).size);
-    const { rolling } = plan;
-    const ofFile = (file: FileName): Coterie => rolling === undefined ? this.coterie : coterieOfLayout(rolling[file], plan.machines.length);
-    this.coterieOfFiles = rolling === undefined ? null : { old: ofFile('old'), new: ofFile('new') };
+    const layouts = plan.rolling ?? plan.act;
+    const ofLayout = (layout: LayoutName): Coterie => layouts === undefined ? this.coterie : coterieOfLayout(layouts[layout], plan.machines.length);
+    this.coterieOfLayouts = layouts === undefined ? null : { old: ofLayout('old'), new: ofLayout('new') };
     // Nodes without memory ask for theirs; a node may die before its first ceiling is on disk.
     const forgets = plan.namesake !== undefined || plan.faults.some(({ kind }) => kind === 'crash');
     this.locks = [...lockNamesOf(plan.locks), ...(forgets ? this.nodeIds.map(clockLockOf) : [])];
@@ -60,7 +62,7 @@ export class Stage implements Scene {
 
   /** Where all run with one file: that. */
   coterieOfFile(file: FileName | null): Coterie {
-    return file === null || this.coterieOfFiles === null ? this.coterie : this.coterieOfFiles[file];
+    return file === null || this.coterieOfLayouts === null ? this.coterie : this.coterieOfLayouts[layoutOfFile(file)];
   }
 
   machine(index: number): Machine {

@@ -21,6 +21,7 @@ import { Namesakes } from './namesakes';
 import type { Machine } from './machine';
 import type { NetworkCounts } from './network';
 import type { Observer } from './observer';
+import { Operator } from './operator';
 import { Post } from './post';
 import { Resource } from './resource';
 import { Rest } from './rest';
@@ -113,6 +114,7 @@ export class World {
     plan.faults.forEach((fault, index) => agenda.push(fault.atUs, FAULT, index, 0));
     plan.looks?.forEach(({ atUs, machine, peer }) => agenda.push(atUs, DETECT, network.link(machine, peer), 0));
     agenda.push(plan.durationUs, HEAL, 0, 0);
+    if (plan.act !== undefined) new Operator(this.stage, plan.act).begin();
     witnesses.began();
   }
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { describeFaults, readConfiguration, readJson, validate } from '../config';
 import type { Configuration, LayoutChange } from '../config';
-import { slackOf } from '../core';
+import { layoutActOf, slackOf } from '../core';
 import type { LamportTime } from '../core';
 import { LockError } from '../errors';
 import { reasonOfSilence } from '../client/node-connection';
@@ -63,15 +63,15 @@ async function run(oldFile: string, newFile: string, options: ChangeOptions, out
     throw new LockError('config', `${oldFile} and ${newFile} have the same nodes and quorums: nothing is to be stated. Another lease, drift bound or address needs no such act`);
   }
   const clocks = options.stopped === true ? new Map<string, LamportTime>() : await untilStopped(old, oldFile, options, output);
-  const silentMs = Math.max(old.leaseMs, next.leaseMs);
-  const observed = Math.max(0, ...clocks.values());
-  const slack = slackOf(silentMs);
-  const change: LayoutChange = {
+  const change: LayoutChange = layoutActOf({
     from: old.layout,
-    silentMs,
-    // A clock that was seen may have risen since, and tokens are above it, by SLACK at most; then as a new life begins.
-    clock: Math.max(observed + slack, Date.now() * 1_000) + slack + silentMs * 1_000,
-  };
+    leaseBeforeMs: old.leaseMs,
+    leaseMs: next.leaseMs,
+    slack: slackOf(Math.max(old.leaseMs, next.leaseMs)),
+    clocks: [...clocks.values()],
+    wallClockUs: Date.now() * 1_000,
+  });
+  const { silentMs } = change;
   writeChange(newFile, change);
   const unseen = old.nodes.filter(({ id }) => !clocks.has(id)).map(({ id }) => id);
   output.write(`wrote \`change\` into ${newFile}: from layout ${old.layout} to ${next.layout}\n`);

@@ -64,6 +64,8 @@ export { ClientSession } from './client-session';
 export type { ClientSessionEffect, ClientSessionEvent } from './client-session';
 export type { ClientFrame, NodeFrame, AskId, SessionEndCause } from './session-frames';
 export { FORMER_SLACK, ceilingBlockOf, slackOf } from './clock';
+export { layoutActOf, mayStartUnder, termsOfLife } from './earlier-life';
+export type { ActSettings, LayoutAct, LendingTerms, LifeSettings, LifeTerms } from './earlier-life';
 export { clockLockOf } from './memory';
 export type { ArbiterView } from './arbiter';
 export type { RequesterView } from './phases';

@@ -1,30 +1,19 @@
 /**
- * What a node's earlier life means for the one that begins: how long it is silent, above which clock it starts, and whether
- * it may start at all (protocol.md section 16). Pure.
- * Law: no configuration shortens what a vote was lent for under an earlier one, and no node votes under two layouts without
- * the operator's word that the other one is stopped.
+ * What a node's earlier life means for the one that begins, in words that an operator reads (protocol.md section 16). Pure.
+ * Law: the core decides how long the node is silent, above which clock it starts, and whether it may start at all; here it is said.
  */
 import type { Configuration } from '../config';
-import { FORMER_SLACK } from '../core';
-import type { LamportTime } from '../core';
+import { mayStartUnder, termsOfLife } from '../core';
+import type { LifeTerms } from '../core';
 import { LockError } from '../errors';
-import type { DataDirectory, LendingTerms } from '../runtime/data-directory';
+import type { DataDirectory } from '../runtime/data-directory';
 
 export const IGNORED_FIRST_START = 'ignored --first-start (startNode: firstStart): this data directory says that the node ran before, so a vote that it lent may be on loan';
 
 /** How a life begins. */
-export interface LifeToCome {
+export interface LifeToCome extends LifeTerms {
   /** No vote of this node can be on loan, if what it was told is true. */
   readonly firstStart: boolean;
-  /** For how long it is silent otherwise. */
-  readonly silentMs: number;
-  readonly slackBefore: number;
-  /** The clock begins above this, whatever the wall clock says; 0 when nothing is known. */
-  readonly clockFloor: LamportTime;
-  /** What the data directory says until this life lends its vote: no less than what earlier ones did. */
-  readonly whileSilent: LendingTerms;
-  /** What it says from then on. */
-  readonly whenLending: LendingTerms;
   /** What the operator should know; those of weight are warnings. */
   readonly remarks: readonly { readonly level: 'info' | 'warn'; readonly text: string }[];
 }
@@ -49,8 +38,7 @@ export function lifeToCome({ id, configuration, slack, directory, firstStart }: 
         'Start it without --first-start (startNode: firstStart)',
     );
   }
-  const before = terms?.layout ?? null;
-  if (before !== null && before !== layout && before !== change?.from) throw wrongLayout(id, before, configuration);
+  if (!mayStartUnder({ layout, change, terms })) throw wrongLayout(id, terms?.layout ?? '', configuration);
 
   const remarks: { level: 'info' | 'warn'; text: string }[] = [];
   if (firstStart && existed) {
@@ -63,25 +51,13 @@ export function lifeToCome({ id, configuration, slack, directory, firstStart }: 
         'If it ran under a longer lease, or with other nodes or quorums, that is not enough: stop all nodes, and wait for the longer lease before you start them',
     });
   }
-  // Whoever remembers the present layout took part in it since the change, or is not concerned by it.
-  const isChanging = change !== undefined && before !== layout;
-  const changeMs = isChanging ? change.silentMs : 0;
-  const leaseBeforeMs = terms?.leaseMs ?? 0;
-  const silentMs = Math.max(leaseMs, leaseBeforeMs, changeMs);
+  const life = termsOfLife({ leaseMs, slack, layout, change, existed, terms });
+  const { silentMs } = life;
   if (silentMs > leaseMs) {
-    const why = leaseBeforeMs >= changeMs ? 'votes of it were lent under a longer lease' : 'the file says that votes may have been lent under a longer lease before the change';
+    const why = terms !== null && terms.leaseMs === silentMs ? 'votes of it were lent under a longer lease' : 'the file says that votes may have been lent under a longer lease before the change';
     remarks.push({ level: 'info', text: `silent for ${silentMs} ms, longer than the lease: ${why}` });
   }
-  const slackBefore = Math.max(slack, existed ? (terms?.slack ?? FORMER_SLACK) : 0);
-  return {
-    firstStart: firstStart && !existed,
-    silentMs,
-    slackBefore,
-    clockFloor: isChanging ? change.clock : 0,
-    whileSilent: { leaseMs: silentMs, slack: slackBefore, layout: before },
-    whenLending: { leaseMs, slack, layout },
-    remarks,
-  };
+  return { ...life, firstStart: firstStart && !existed, remarks };
 }
 
 function wrongLayout(id: string, before: string, { layout, change }: LifeQuestion['configuration']): LockError {

@@ -9,19 +9,11 @@ import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { LamportTime, NodeId } from '../core';
+import type { LamportTime, LendingTerms, NodeId } from '../core';
 import { LockError } from '../errors';
 import { lockDirectory } from './directory-lock';
 import type { DirectoryLock } from './directory-lock';
 import { directoryFault, isOpenToAll, readOwnFile, remedyFor } from './own-files';
-
-/** Under which terms a node lends its vote: what its next life must know, for votes lent in this one may be on loan then. */
-export interface LendingTerms {
-  readonly leaseMs: number;
-  readonly slack: number;
-  /** As in a Configuration; null: none is known, or none was lent under. */
-  readonly layout: string | null;
-}
 
 export interface DataDirectory {
   /** The ceiling found on disk; 0 when there was none. */

@@ -5,14 +5,15 @@
  */
 import { SILENCE_MAX_MS, apartForMs, durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
-  CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief, Token,
+  CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LendingTerms, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief,
+  Token,
 } from '../core';
 import { assertNever } from '../core';
 import { LockError } from '../errors';
 import type { Logger } from '../log';
 import { lockNameFault } from '../lock-name';
 import type { Greeting, Transport } from '../transport/transport';
-import type { DataDirectory, LendingTerms } from './data-directory';
+import type { DataDirectory } from './data-directory';
 import { lendingOf } from './lending';
 import type { Lending } from './lending';
 import type { NodeTime } from './monotonic-time';

@@ -1,9 +1,9 @@
 import pino from 'pino';
 import { Candidacy, ceilingBlockOf, createNode, slackOf } from '../../src/core';
-import type { Message, NodeId } from '../../src/core';
+import type { LendingTerms, Message, NodeId } from '../../src/core';
 import { LockError } from '../../src/errors';
 import { NodeLockManager } from '../../src/locks/lock-manager';
-import type { DataDirectory, LendingTerms } from '../../src/runtime/data-directory';
+import type { DataDirectory } from '../../src/runtime/data-directory';
 import { Runtime } from '../../src/runtime/runtime';
 import type { Caller } from '../../src/runtime/runtime';
 import { Majority } from '../../src/quorum/majority';

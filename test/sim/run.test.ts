@@ -118,6 +118,17 @@ describe('namesakes: two processes with one id (protocol.md section 17.2)', () =
   });
 });
 
+test('acts: another layout takes the place of the one that ran, exclusion holds and tokens rise across both (protocol.md section 16.2)', () => {
+  const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'acts' }));
+  expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
+  for (const { plan } of reports) expect(plan.act?.old).not.toEqual(plan.act?.new);
+  expect(reports.filter(({ counts }) => counts.entries > 0).length).toBeGreaterThan(SEEDS.length / 2);
+  expect(reports.filter(({ counts }) => counts.layoutsRefused > 0)).not.toEqual([]);
+  expect(reports.filter(({ plan }) => plan.act !== undefined && plan.act.leaseMs < plan.leaseMs)).not.toEqual([]);
+  expect(reports.filter(({ plan }) => plan.act !== undefined && plan.act.leaseMs > plan.leaseMs)).not.toEqual([]);
+  expect(reports.filter(({ plan }) => (plan.act?.bare.length ?? 0) > 0)).not.toEqual([]);
+});
+
 describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
   test('holders outlive arbiters that they began with, and none loses a lock that is owed to it', () => {
     const reports = SEEDS.slice(0, 12).map((seed) => runSeed(seed, { profile: 'steadfast' }));
