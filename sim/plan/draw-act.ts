@@ -86,7 +86,9 @@ function drawLayouts(random: Random, all: readonly number[], kind: 'less' | 'oth
   if (kind === 'less' && half > 1) return { old: layoutOf(random, all), new: layoutOf(random, all.slice(-half)) };
   const old = drawLayout(random, all);
   const next = drawLayout(random, all.filter((machine) => !old.machines.includes(machine) || random.chance(600_000)));
-  return { old, new: next.machines.length === 0 ? layoutOf(random, all) : next };
+  // The same again would be no change.
+  const isSame = next.family === old.family && next.machines.join() === old.machines.join();
+  return isSame || next.machines.length === 0 ? drawLayouts(random, all, 'others') : { old, new: next };
 }
 
 function drawLayout(random: Random, among: readonly number[]): Layout {
