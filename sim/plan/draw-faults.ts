@@ -146,7 +146,7 @@ export function drawLostForEver(random: Random, coterie: Coterie): Pick<Plan, 'l
   if (random.chance(600_000)) return {};
   const core = new Set(coterie.nodes);
   const lostForEver: LostMachine[] = [];
-  const candidates = coterie.nodes.map((id, machine) => ({ id, machine, place: random.next() })).sort((a, b) => a.place - b.place);
+  const candidates = random.inSomeOrder(coterie.nodes.map((id, machine) => ({ id, machine })));
   for (const { id, machine } of candidates) {
     const isLost = random.chance(700_000);
     const how = random.pick(['dead', 'frozen', 'cut', 'mute'] as const);

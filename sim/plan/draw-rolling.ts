@@ -59,8 +59,8 @@ function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSet
   } else {
     // One after the other, in some order.
     const stepUs = (rollsUs - leaseUs) / nodes;
-    const places = all.map((machine) => ({ machine, place: random.next() })).sort((a, b) => a.place - b.place);
-    if (random.chance(500_000)) places.forEach(({ machine }, turn) => restart(machine, leaseUs + (turn + random.below(1000) / 1000) * stepUs, 'new', downUs()));
+    const inTurn = random.inSomeOrder(all);
+    if (random.chance(500_000)) inTurn.forEach((machine, turn) => restart(machine, leaseUs + (turn + random.below(1000) / 1000) * stepUs, 'new', downUs()));
     // Some out of turn, with whatever file they find.
     for (let more = random.below(nodes * 2); more > 0; more--) restart(random.below(nodes), leaseUs + random.below(rollsUs), random.chance(500_000) ? 'old' : 'new', downUs());
     // Now and then nearly all at about the same time, each with whatever it finds: then both layouts are about to begin at once.
@@ -98,7 +98,7 @@ function drawCuts(random: Random, { leaseUs, durationUs }: RollingSettings, roll
 /** All nodes are in both files, and two of them are the one quorum of each. */
 function drawPairs(random: Random, nodes: number): Rolling {
   const machines = Array.from({ length: nodes }, (_, machine) => machine);
-  const [first = 0, second = 0, third = 0, fourth = 0] = machines.map((machine) => ({ machine, place: random.next() })).sort((a, b) => a.place - b.place).map(({ machine }) => machine);
+  const [first = 0, second = 0, third = 0, fourth = 0] = random.inSomeOrder(machines);
   return { old: { machines, family: 'majority', quorum: [first, second] }, new: { machines, family: 'majority', quorum: [third, fourth] } };
 }
 

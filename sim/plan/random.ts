@@ -68,4 +68,9 @@ export class Random {
     if (item === undefined) throw new RangeError('nothing to pick from');
     return item;
   }
+
+  /** Draws once for each. */
+  inSomeOrder<Item>(items: readonly Item[]): Item[] {
+    return items.map((item) => ({ item, place: this.next() })).sort((a, b) => a.place - b.place).map(({ item }) => item);
+  }
 }
