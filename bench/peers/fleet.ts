@@ -2,7 +2,9 @@
 import type { Fleet } from '../results/results';
 import { cpuMsOf, memoryOf } from './proc';
 import { pause } from './clients/lock-client';
+import { guarded } from './guarded';
 import { startNodes } from './servers/maekawa';
+import { sharedNowMs } from './shared-clock';
 import type { Setting } from './throughput';
 import { Worker } from './workers';
 
@@ -16,15 +18,6 @@ export async function measureFleet(share: number, setting: Setting): Promise<Fle
   const crowd = await guarded('a crowd of clients', setting, () => measureCrowd(Math.round(5_000 * share), setting));
   const death = await guarded('a node that dies under its clients', setting, () => measureDeath(Math.round(1_000 * share), setting));
   return { ...(crowd === null ? {} : { crowd }), ...(death === null ? {} : { death }) };
-}
-
-async function guarded<Found>(what: string, { failures }: Setting, measure: () => Promise<Found>): Promise<Found | null> {
-  try {
-    return await measure();
-  } catch (error) {
-    failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-    return null;
-  }
 }
 
 async function measureCrowd(clients: number, { forMs, print }: Setting): Promise<NonNullable<Fleet['crowd']>> {
@@ -68,7 +61,7 @@ async function die(clients: number): Promise<number> {
     const served = workers.map((worker) => worker.numbers({ kind: 'crowdWaits', addresses: nodes.addresses, count: Math.round(clients / PROCESSES), name: 'wanted0' }));
     for (const each of served) each.catch(() => undefined); // They are awaited below.
     await pause(LEASE_MS); // All wait by then.
-    const diedAtMs = Number(process.hrtime.bigint()) / 1e6;
+    const diedAtMs = sharedNowMs();
     await doomed.kill();
     await holder.ask({ kind: 'letGo' });
     return Math.max(...(await Promise.all(served)).flat()) - diedAtMs;

@@ -3,6 +3,7 @@ import { SUBJECTS } from '../results/results';
 import type { HeldMemory, SubjectId } from '../results/results';
 import { memoryOf } from './proc';
 import { pause } from './clients/lock-client';
+import { guarded } from './guarded';
 import { startNodes } from './servers/maekawa';
 import type { Service } from './servers/service';
 import { specOf } from './subjects';
@@ -22,18 +23,16 @@ const LOCKS: Readonly<Partial<Record<SubjectId, number>>> = {
   connect: 100_000, redis: 100_000, 'redlock-3': 20_000, 'etcd-lock': 10_000, zookeeper: 10_000, postgres: 100_000,
 };
 
-export async function measureMemory(others: ReadonlyMap<string, Service>, hasNodes: boolean, share: number, { print, failures }: Setting): Promise<HeldMemory[]> {
+export async function measureMemory(others: ReadonlyMap<string, Service>, hasNodes: boolean, share: number, setting: Setting): Promise<HeldMemory[]> {
+  const { print } = setting;
   const found: HeldMemory[] = [];
   for (const [subject, most] of Object.entries(LOCKS) as [SubjectId, number][]) {
     const { service, title } = SUBJECTS[subject];
     if (service === 'maekawa' ? !hasNodes : !others.has(service)) continue;
     const locks = Math.round(most * share);
     print(`memory of ${locks} held locks: ${title}`);
-    try {
-      found.push(await held(subject, locks, others));
-    } catch (error) {
-      failures.push(`${title}, memory: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    const one = await guarded(`${title}, memory`, setting, () => held(subject, locks, others));
+    if (one !== null) found.push(one);
   }
   return found;
 }

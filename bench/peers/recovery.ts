@@ -5,10 +5,12 @@
 import { SUBJECTS } from '../results/results';
 import type { Recovery, SubjectId } from '../results/results';
 import { pause } from './clients/lock-client';
+import { guarded } from './guarded';
 import { startNodes } from './servers/maekawa';
 import type { Service } from './servers/service';
+import { sharedNowMs } from './shared-clock';
 import { CLIENT_SUBJECTS, DEFAULT_LEASE_MS, specOf } from './subjects';
-import type { Ports } from './subjects';
+import { portsOf } from './throughput';
 import type { Setting } from './throughput';
 import { Worker } from './workers';
 
@@ -27,7 +29,7 @@ interface Case {
 
 /** Repeats of the long leases are fewer: they say the same, and would take most of the run. */
 export async function measureRecovery(others: ReadonlyMap<string, Service>, hasNodes: boolean, setting: Setting): Promise<Recovery[]> {
-  const { repeats, print, failures } = setting;
+  const { repeats, print } = setting;
   const found: Recovery[] = [];
   for (const lease of ['short', 'default'] as const) {
     const times = lease === 'short' ? repeats : Math.min(repeats, 2);
@@ -36,11 +38,8 @@ export async function measureRecovery(others: ReadonlyMap<string, Service>, hasN
     const measured = cases.map(() => [] as number[]);
     for (let repeat = 0; repeat < times; repeat++) {
       await Promise.all(cases.map(async (each, index) => {
-        try {
-          measured[index]?.push(await recover(each, others, `recovery-${lease}-${repeat}`));
-        } catch (error) {
-          failures.push(`${SUBJECTS[each.subject].title}, recovery: ${error instanceof Error ? error.message : String(error)}`);
-        }
+        const ms = await guarded(`${SUBJECTS[each.subject].title}, recovery`, setting, () => recover(each, others, `recovery-${lease}-${repeat}`));
+        if (ms !== null) measured[index]?.push(ms);
       }));
     }
     cases.forEach(({ subject, leaseMs }, index) => {
@@ -67,7 +66,7 @@ async function recover({ subject, leaseMs }: Case, others: ReadonlyMap<string, S
   const isNode = subject === 'node-retained';
   // A lease is one of the cluster: nodes of their own for each.
   const nodes = SUBJECTS[subject].service === 'maekawa' ? await startNodes(leaseMs ?? SHORT_LEASE_MS, true) : null;
-  const ports: Ports = { ...(nodes === null ? {} : { maekawa: nodes.ports }), ...Object.fromEntries([...others].map(([id, service]) => [id, service.ports])) };
+  const ports = portsOf({ retained: nodes ?? undefined, others });
   const clients = isNode ? [] : [new Worker(), new Worker()];
   const [holder, waiter] = isNode ? (nodes?.workers ?? []) : clients;
   if (holder === undefined || waiter === undefined) throw new Error('there is nobody to hold and to wait');
@@ -81,7 +80,7 @@ async function recover({ subject, leaseMs }: Case, others: ReadonlyMap<string, S
     const entered = waiter.numbers({ kind: 'enter', name: `${name}0` });
     entered.catch(() => undefined); // It is awaited below.
     await pause(SETTLE_MS);
-    const diedAtMs = Number(process.hrtime.bigint()) / 1e6;
+    const diedAtMs = sharedNowMs();
     await holder.kill();
     const [enteredAtMs = NaN] = await entered;
     return enteredAtMs - diedAtMs;

@@ -114,7 +114,7 @@ function nodesOf({ cold, retained }: Services): Contestant[] {
   return contestants.flatMap(([subject, nodes]) => (nodes === undefined ? [] : [{ subject, callers: nodes.workers, servers: nodes.pids }]));
 }
 
-export function portsOf({ retained, others }: Services): Ports {
+export function portsOf({ retained, others }: { readonly retained?: Nodes | undefined; readonly others: ReadonlyMap<string, Service> }): Ports {
   return { ...(retained === undefined ? {} : { maekawa: retained.ports }), ...Object.fromEntries([...others].map(([id, { ports }]) => [id, ports])) };
 }
 

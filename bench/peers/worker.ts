@@ -11,6 +11,7 @@ import { overLocks } from './clients/maekawa';
 import { openClient } from './clients/open';
 import { loop } from './loops';
 import type { Loop, Looped } from './loops';
+import { sharedNowMs } from './shared-clock';
 import { EchoStream, serveEcho } from './stream';
 
 export type Command =
@@ -146,10 +147,6 @@ async function atATime<Item>(callers: number, items: readonly Item[], work: (ite
   await Promise.all(Array.from({ length: callers }, async (_, caller) => {
     for (const [index, item] of rest) await work(item, index, caller);
   }));
-}
-
-function sharedNowMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 function opened<Thing>(thing: Thing | null): Thing {
