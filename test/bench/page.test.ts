@@ -123,9 +123,13 @@ describe('what docs/benchmarks has', () => {
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
   const charts = new Set<string>();
 
-  const recordedScale = existsSync(join(folder, 'scale.json')) ? test : test.skip;
+  /** A test of what was recorded; where it was not, the name says why nothing is compared. */
+  function whenRecorded(file: string, name: string, compare: () => void): void {
+    if (existsSync(join(folder, file))) test(name, compare);
+    else test.skip(`${name} (NOT COMPARED: nothing is recorded here, there is no docs/benchmarks/${file})`, compare);
+  }
 
-  recordedScale('follows from the recorded scale: npm run bench:scale -- --render', () => {
+  whenRecorded('scale.json', 'follows from the recorded scale: npm run bench:scale -- --render', () => {
     const scales = JSON.parse(read('scale.json')) as Scale[];
     expect(read('scale.md')).toBe(scalePageOf(scales));
     for (const [name, chart] of Object.entries(scaleChartsOf(scales))) {
@@ -135,9 +139,7 @@ describe('what docs/benchmarks has', () => {
     }
   });
 
-  const recorded = existsSync(join(folder, 'results.json')) ? test : test.skip;
-
-  recorded('follows from the recorded results: npm run bench:peers -- --render --readme', () => {
+  whenRecorded('results.json', 'follows from the recorded results: npm run bench:peers -- --render --readme', () => {
     const results = parseResults(read('results.json'));
     expect(read('README.md')).toBe(pageOf(results));
     for (const [name, chart] of Object.entries(chartsOf(results))) {
@@ -150,7 +152,7 @@ describe('what docs/benchmarks has', () => {
     expect(readme).toBe(withBlock(readme, readmeBlockOf(results)));
   });
 
-  recorded('has no other charts', () => {
+  whenRecorded('results.json', 'has no other charts', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.svg')).sort()).toEqual([...charts].sort());
   });
 });
