@@ -91,7 +91,7 @@ describe('minimise', () => {
 
   test('minimise: a lack of progress comes down to two wishes, and is cut short where it only repeats itself', () => {
     const plan = drawPlan(211, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } });
-    const small = minimise(plan, { core: NO_YIELD, timeMsMax: 10_000 });
+    const small = minimise(plan, { core: NO_YIELD, timeMsMax: 60_000 });
     expect(small.violation.check).toBe('progress');
     expect(small.violation.detail).toMatch(/waits for lock a since \d+ us; and so it goes on until the bound of \d+ us is over$/);
     expect(small.report.events).toBeLessThanOrEqual(25);
@@ -106,7 +106,7 @@ describe('minimise', () => {
   });
 
   test('minimise: of those that wait for each other two are left', () => {
-    const small = minimise(drawPlan(7, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } }), { core: NO_YIELD, timeMsMax: 10_000 });
+    const small = minimise(drawPlan(7, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } }), { core: NO_YIELD, timeMsMax: 60_000 });
     expect(small.violation.check).toBe('progress');
     expect(small.plan.callers).toHaveLength(2);
     expect(small.plan.faults).toEqual([]);
@@ -119,7 +119,7 @@ describe('minimise', () => {
       return event.kind === 'wake' || event.kind === 'start' ? [...effects, { kind: 'wake', atMs: event.nowMs + 20 }] : effects;
     } };
     const plan = failingPlan(core, { nodes: 3, profile: 'swarm' }, (check) => check === 'no-residue');
-    const small = minimise(plan, { core, timeMsMax: 10_000 });
+    const small = minimise(plan, { core, timeMsMax: 60_000 });
     expect(small.violation.check).toBe('no-residue');
     expect(small.report.events).toBeLessThanOrEqual(25);
   });
@@ -135,7 +135,7 @@ describe('minimise', () => {
   });
 
   test('minimise: says what happens in words', () => {
-    const small = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }, (check) => check === 'new-life'), { core: NO_SILENCE, timeMsMax: 6_000 });
+    const small = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }, (check) => check === 'new-life'), { core: NO_SILENCE, timeMsMax: 60_000 });
     const text = describeMinimised(small);
     expect(text).toMatch(/^new-life: /);
     expect(text).toMatch(/ms {2}n\d (wants|steals) a, to hold it for /);
@@ -146,7 +146,7 @@ describe('minimise', () => {
 
 describe('a minimised run as a scenario', () => {
   const plan = failingPlan(ONE_VOTE_TOO_FEW, { nodes: 3, profile: 'swarm' }, (check) => check === 'exclusion');
-  const small = minimise(plan, { core: ONE_VOTE_TOO_FEW, timeMsMax: 6_000 });
+  const small = minimise(plan, { core: ONE_VOTE_TOO_FEW, timeMsMax: 60_000 });
 
   test('scenario: comes to the same violation, and the production core passes it', () => {
     const scenario = asScenario(small.plan, ONE_VOTE_TOO_FEW);
@@ -157,7 +157,7 @@ describe('a minimised run as a scenario', () => {
   });
 
   test('scenario: ends with how things stand when only the simulator sees what is violated', () => {
-    const unseen = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }, (check) => check === 'lease-inside'), { core: NO_SILENCE, timeMsMax: 6_000 });
+    const unseen = minimise(failingPlan(NO_SILENCE, { nodes: 3, profile: 'swarm' }, (check) => check === 'lease-inside'), { core: NO_SILENCE, timeMsMax: 60_000 });
     const scenario = asScenario(unseen.plan, NO_SILENCE);
     if (scenario === null) throw new Error('this run cannot be told as a scenario');
     expect(scenario).toMatch(/^# Seed \d+, minimised: lease-inside is broken\.\n# n\d holds lock a/);
