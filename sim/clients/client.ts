@@ -28,6 +28,8 @@ interface Link {
   readonly node: number;
   readonly machine: ReturnType<typeof newMachine>;
   readonly callers: Map<number, Caller>;
+  /** Attempts that were given back, by id, until the machine says that it is done with them. */
+  readonly givenBack: Map<number, number>;
   sessions: number;
   stream: Stream | null;
   isFlushDue: boolean;
@@ -61,9 +63,11 @@ export class Client extends Process {
     private readonly attempts: Numbering,
     /** Whether the quorum still lends to this request. */
     private readonly isLent: (attempt: number, lock: number) => boolean,
+    /** Whether the node still has it for this client, and is not asked to hold it on. */
+    private readonly isKept: (node: number, attempt: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: wish.node, state: 'away', attempt: 0, id: 0, hold: null }));
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
@@ -161,12 +165,12 @@ export class Client extends Process {
     caller.attempt = this.attempts.next++;
     caller.id = machine.nextId;
     link.callers.set(caller.id, caller);
-    const { attempt, id, wish: { lock } } = caller;
+    const { attempt, id, wish: { lock, maxHoldMs, atLeastMs } } = caller;
     this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
     this.truth.clientAsks(attempt);
     const answerWithinMs = this.plan.answerMs;
     this.watchAnswer(caller, attempt);
-    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock }, answerWithinMs }));
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, atLeastMs }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
   }
 
   /** While it waits it is told so, or asks elsewhere. */
@@ -195,6 +199,7 @@ export class Client extends Process {
     this.leave(caller);
     this.truth.clientIsDone(attempt);
     link.callers.delete(id);
+    link.givenBack.set(id, attempt);
     this.stage.tell('gives back', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}`);
     if (this.plan.profile !== 'swarm') this.watchFree(attempt, lock, wasTold);
     this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id }));
@@ -239,8 +244,14 @@ export class Client extends Process {
         this.stage.count('frames of clients');
         if (link.stream?.number === effect.stream) this.network().up(link.stream, effect.frame);
         return;
-      case 'over':
+      case 'over': {
+        const attempt = link.givenBack.get(effect.id);
+        link.givenBack.delete(effect.id);
+        if (effect.isHeard && attempt !== undefined && this.isKept(link.node, attempt)) {
+          violated('told-when-given-back', `c${this.index} hears that n${link.node} knows that request ${attempt} was given back, and the node has it still`);
+        }
         return;
+      }
       case 'queued':
       case 'held':
       case 'valid':
@@ -275,18 +286,23 @@ export class Client extends Process {
   }
 
   private onHeld(caller: Caller, validity: Validity, token: number): void {
-    const { attempt, wish: { lock, holdUs } } = caller;
+    const { attempt, wish: { lock, holdUs, maxHoldMs } } = caller;
     const untilMs = this.machines.believedUntilMs(validity);
+    // Counted from the last sign of life that its node had heard: never longer than the node counts (protocol.md section 13.1).
+    const endsAtMs = maxHoldMs === null ? Infinity : validity.sentAtMs + maxHoldMs;
     this.stage.tell('holds', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}, token ${token}, for ${(untilMs - this.nowMs).toFixed(3)} ms`);
     this.stage.count('entries');
     caller.state = 'holds';
-    const belief = new this.machines.HeldLock(untilMs);
-    const hold: Hold = { attempt, lock, client: this.index, belief, validForMs: () => (this.isDead ? 0 : belief.validForMs(this.nowMs)) };
+    const belief = new this.machines.HeldLock(untilMs, endsAtMs);
+    const hold: Hold = {
+      attempt, lock, client: this.index, belief, endsAtMs, validForMs: () => (this.isDead ? 0 : belief.validForMs(this.nowMs)), nowMs: () => this.nowMs,
+      frozeSince: (trueUs) => this.frozeSince(trueUs),
+    };
     caller.hold = hold;
-    if (untilMs <= this.nowMs) return this.lose(caller, 'late');
+    if (Math.min(untilMs, endsAtMs) <= this.nowMs) return this.lose(caller, 'late');
     this.truth.entered(hold, token);
     this.stage.after(holdUs, () => this.handle(true, () => caller.state === 'holds' && caller.attempt === attempt && this.giveBack(caller)));
-    this.watchBelief(caller, hold, untilMs);
+    this.watchBelief(caller, hold, Math.min(untilMs, endsAtMs));
   }
 
   private onValid(caller: Caller, validity: Validity): void {
@@ -295,7 +311,7 @@ export class Client extends Process {
     if (!hold.belief.told(validity)) return;
     this.stage.count('words that prolong');
     this.truth.prolonged(hold);
-    this.watchBelief(caller, hold, this.machines.believedUntilMs(validity));
+    this.watchBelief(caller, hold, Math.min(this.machines.believedUntilMs(validity), hold.endsAtMs));
   }
 
   private watchBelief(caller: Caller, hold: Hold, untilMs: number): void {

@@ -46,10 +46,12 @@ export function drawClientsPlan(seed: number, { profile: fixed }: ClientsOptions
     frameBytesMax: random.pick([20, 100, 64_000]),
     turnMaxUs: random.pick([0, 200, 3 * MS]),
     refusedPpm: random.pick([0, 0, 50_000]),
-    wishes: [...drawWishes(random, { nodes, clients, locks, healAtUs, leaseMs }), ...drawCrowd(random, { nodes, clients, locks, crowd })],
+    wishes: drawLimits(new Random(seed, 'limits of holds'), isSwarm, leaseMs, [...drawWishes(random, { nodes, clients, locks, healAtUs, leaseMs }), ...drawCrowd(random, { nodes, clients, locks, crowd })]),
     faults: profile === 'calm' ? [] : drawFaults(random, { isSwarm, nodes, clients, locks, healAtUs, leaseMs }),
   };
 }
+
+type FreeWish = Omit<Wish, 'maxHoldMs' | 'atLeastMs'>;
 
 interface Sizes {
   readonly nodes: number;
@@ -59,7 +61,7 @@ interface Sizes {
   readonly leaseMs: number;
 }
 
-function drawWishes(random: Random, { nodes, clients, locks, healAtUs, leaseMs }: Sizes): Wish[] {
+function drawWishes(random: Random, { nodes, clients, locks, healAtUs, leaseMs }: Sizes): FreeWish[] {
   const leaseUs = leaseMs * MS;
   const count = random.between(2, 8) * clients;
   return Array.from({ length: count }, () => ({
@@ -73,8 +75,18 @@ function drawWishes(random: Random, { nodes, clients, locks, healAtUs, leaseMs }
   }));
 }
 
+/** In some runs locks may be held for some time at most, or are held on for some time at least. Where every lock must outlive a break, none are. */
+function drawLimits(random: Random, isSwarm: boolean, leaseMs: number, wishes: readonly FreeWish[]): Wish[] {
+  const hasLimits = isSwarm && random.chance(300_000);
+  return wishes.map((wish) => ({
+    ...wish,
+    maxHoldMs: hasLimits && random.chance(400_000) ? random.between(leaseMs / 4, 2 * leaseMs) : null,
+    atLeastMs: hasLimits && random.chance(400_000) ? random.between(1, leaseMs) : 0,
+  }));
+}
+
 /** A client with many locks that nobody else wants. */
-function drawCrowd(random: Random, { nodes, clients, locks, crowd }: { readonly nodes: number; readonly clients: number; readonly locks: number; readonly crowd: number }): Wish[] {
+function drawCrowd(random: Random, { nodes, clients, locks, crowd }: { readonly nodes: number; readonly clients: number; readonly locks: number; readonly crowd: number }): FreeWish[] {
   const client = random.below(clients);
   const node = random.below(nodes);
   return Array.from({ length: crowd }, (_, index) => ({ client, node, lock: locks + index, atUs: random.below(50 * MS), holdUs: random.pick([200, 2_500]) * MS, patienceUs: null }));

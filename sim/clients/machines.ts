@@ -15,6 +15,7 @@ export const PRODUCTION_MACHINES: Machines = { ClientSession, ServedSession, Hel
 export interface Ask {
   readonly attempt: number;
   readonly lock: number;
+  readonly atLeastMs: number;
 }
 
 export type Reason = 'stolen' | 'lost' | 'stops' | 'refused';

@@ -24,6 +24,9 @@ const REPEATS = 3;
 /** With less than this share of a lease nobody enters. */
 const ENTRY_SHARE = 0.1;
 
+/** So many frames one after the other tell a client all that there is to tell. */
+const TOLD_TURNS = 6;
+
 interface Served {
   readonly name: string;
   readonly machine: ReturnType<typeof newMachine>;
@@ -45,6 +48,9 @@ interface Wanted {
   readonly id: number;
   state: 'waits' | 'holds' | 'lost';
   validUntilMs: number;
+  readonly atLeastMs: number;
+  /** When its client was first told that it holds the lock, by the clock that stands still in sleep; null before. */
+  toldAtMs: number | null;
 }
 
 export class ServingNode extends Process implements Asker {
@@ -85,6 +91,11 @@ export class ServingNode extends Process implements Asker {
     return [...this.sessions.values()].some(({ name, machine }) => name.startsWith(`c${client}.`) && machine.size > 0);
   }
 
+  /** Whether it has this for a client that may still use it. */
+  keeps(attempt: number): boolean {
+    return [...this.wantedBy.values()].some(({ wanted }) => wanted.request.attempt === attempt && wanted.atLeastMs === 0);
+  }
+
   hears(stream: Stream, frame: UpFrame): void {
     this.handle(false, () => this.isUp && stream.life === this.life && this.onFrame(stream, frame));
   }
@@ -105,7 +116,10 @@ export class ServingNode extends Process implements Asker {
 
   robbed(request: Request): void {
     this.fromQuorum(request, (served, wanted) => {
-      if (wanted.state === 'holds') this.take(served, wanted, 'stolen');
+      if (wanted.state !== 'holds') return;
+      // The core renews it no more, and says so once (protocol.md section 13).
+      wanted.state = 'lost';
+      this.take(served, wanted, 'stolen');
     });
   }
 
@@ -187,6 +201,7 @@ export class ServingNode extends Process implements Asker {
       }
     }
     this.perform(served, effects);
+    if (frame.hello !== null && !isOlder) for (const wanted of served.wanted.values()) if (wanted.state === 'lost') this.watchTold(served, wanted);
     // It came late, over a stream that the node knows to be over.
     if (!stream.isOpenAtNode) this.perform(served, machine.step({ kind: 'broke', nowMs: this.monotonicMs, stream: stream.number }));
   }
@@ -209,13 +224,20 @@ export class ServingNode extends Process implements Asker {
           this.stage.tell('node sends', this.index, effect.stream, () => `n${this.index}, session ${served.name}, stream ${effect.stream}: ${JSON.stringify(effect.frame)}`);
           this.stage.count('frames of nodes');
           if (effect.frame.ended.some(({ ended }) => ended.kind === 'unknown')) this.stage.count('told that a request is unknown');
+          for (const { id } of effect.frame.held) {
+            const wanted = served.wanted.get(id);
+            if (wanted !== undefined) wanted.toldAtMs ??= this.monotonicMs;
+          }
           if (served.stream?.number === effect.stream) this.network().down(served.stream, effect.frame);
           break;
         case 'dropStream':
           this.drop(served, effect.stream);
           this.stage.count(`streams dropped: ${effect.why}`);
           break;
-        case 'keepOn': // No client here asks for that.
+        case 'keepOn':
+          this.stage.count('locks that are held on for nobody');
+          if (served.wanted.get(effect.id)?.state === 'lost') violated('held-on', `n${this.index} holds a lock on for nobody that was taken`);
+          break;
         case 'over':
           break;
       }
@@ -265,11 +287,11 @@ export class ServingNode extends Process implements Asker {
     this.perform(served, served.machine.step({ kind: 'flush', nowMs: this.monotonicMs, validForMs }));
   }
 
-  private ask(served: Served, id: number, { attempt, lock }: Ask): void {
+  private ask(served: Served, id: number, { attempt, lock, atLeastMs }: Ask): void {
     const request: Request = { attempt, lock, asker: this, life: this.life, state: 'new', sentAtMs: this.nowMs, token: 0, isRobbed: false };
     this.stage.tell('node asks', this.index, attempt, () => `n${this.index}: lock ${lock} for request ${attempt}`);
     this.truth.nodeAsks(attempt, this.index);
-    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0 };
+    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null };
     served.wanted.set(id, wanted);
     this.wantedBy.set(request, { served, wanted });
     if (this.stage.random.chance(this.plan.refusedPpm)) {
@@ -286,7 +308,10 @@ export class ServingNode extends Process implements Asker {
   private giveBack(served: Served, id: number, what: string): void {
     const wanted = served.wanted.get(id);
     if (wanted === undefined) return;
-    const { request } = wanted;
+    const { request, state, toldAtMs, atLeastMs } = wanted;
+    if (state !== 'lost' && !this.isStopping && toldAtMs !== null && this.monotonicMs < toldAtMs + atLeastMs) {
+      violated('held-on', `n${this.index} gives lock ${request.lock} back ${(toldAtMs + atLeastMs - this.monotonicMs).toFixed(3)} ms before request ${request.attempt} may be done with it`);
+    }
     this.stage.tell(what, this.index, request.attempt, () => `n${this.index}: lock ${request.lock}, request ${request.attempt}`);
     this.forget(served, id, wanted);
     this.truth.nodeGivesBack(request.attempt, request.lock, this.index, what);
@@ -325,7 +350,7 @@ export class ServingNode extends Process implements Asker {
     if (wanted.state === 'waits') {
       if (leftMs < ENTRY_SHARE * leaseMs) return this.toQuorum(wanted.request);
       wanted.state = 'holds';
-      this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs }));
+      this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs, atLeastMs: wanted.atLeastMs }));
     } else if (leftMs > 0) this.perform(served, served.machine.step({ kind: 'renewed', nowMs: this.monotonicMs, id: wanted.id, validForMs: leftMs }));
     this.stage.at(this.trueUs(wanted.validUntilMs), () => this.handle(true, () => this.ranOut(served, wanted)));
   }
@@ -338,8 +363,21 @@ export class ServingNode extends Process implements Asker {
     return true;
   }
 
-  private take(served: Served, { id }: Wanted, reason: Reason): void {
-    this.perform(served, served.machine.step({ kind: 'taken', nowMs: this.monotonicMs, id, reason }));
+  private take(served: Served, wanted: Wanted, reason: Reason): void {
+    this.perform(served, served.machine.step({ kind: 'taken', nowMs: this.monotonicMs, id: wanted.id, reason }));
+    this.watchTold(served, wanted);
+  }
+
+  /** While there is a way to its client. Where there is none, it is told over the next stream. */
+  private watchTold({ stream }: Served, { request: { attempt, lock } }: Wanted): void {
+    const { nowUs } = this.stage;
+    const { life } = this;
+    // One that was told that its node stops may finish.
+    if (stream === null || stream.brokeAtUs !== Infinity || this.isStopping) return;
+    // A client with many locks is told of some in each turn.
+    this.stage.after(TOLD_TURNS * (this.plan.delayMaxUs + this.plan.turnMaxUs) + 1_000, () => {
+      if (stream.brokeAtUs === Infinity && this.life === life && !this.isStopping && !this.frozeSince(nowUs)) this.truth.mustKnow(attempt, lock, nowUs);
+    });
   }
 
   private repeatLater(): void {

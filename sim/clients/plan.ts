@@ -19,6 +19,10 @@ export interface Wish {
   readonly holdUs: number;
   /** Waits no longer than this; null: for as long as it takes. */
   readonly patienceUs: number | null;
+  /** Holds it no longer than this; null: for as long as it is renewed. */
+  readonly maxHoldMs: number | null;
+  /** Its node holds it on for so long at least, from when the client was first told. */
+  readonly atLeastMs: number;
 }
 
 /** A stream that breaks. */

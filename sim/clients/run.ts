@@ -54,7 +54,8 @@ function play(stage: Stage, plan: ClientsPlan, machines: Machines): void {
   const nodes: ServingNode[] = plan.nodeRatesPpm.map((_, index) => new ServingNode(stage, plan, index, machines, quorum, () => network, truth));
   const attempts = { next: 1 };
   const isLent = (attempt: number, lock: number): boolean => quorum.ownerOf(lock)?.attempt === attempt;
-  const clients: Client[] = plan.clientRatesPpm.map((_, index) => new Client(stage, plan, index, machines, () => network, truth, attempts, isLent));
+  const isKept = (node: number, attempt: number): boolean => nodes[node]?.keeps(attempt) === true;
+  const clients: Client[] = plan.clientRatesPpm.map((_, index) => new Client(stage, plan, index, machines, () => network, truth, attempts, isLent, isKept));
   const faults = new Faults(stage, plan, { network: () => network, nodes, clients, quorum });
   const network: Network = new Network(stage, plan.delayMaxUs, plan.leaseMs * 1_000, {
     lifeOf: (node) => nodes[node]?.life ?? 0,
@@ -82,7 +83,7 @@ function play(stage: Stage, plan: ClientsPlan, machines: Machines): void {
 /** Each who asks may follow all others, some of whom vanished: their leases end first. */
 function progressWithinUs({ wishes, leaseMs, answerMs, locks }: ClientsPlan): number {
   const crowd = locks > 100 ? 0 : wishes.length;
-  return wishes.reduce((sum, { holdUs }) => sum + holdUs, 0) + (10 * leaseMs + 2 * answerMs + 2 * crowd * leaseMs) * 1_000;
+  return wishes.reduce((sum, { holdUs, atLeastMs }) => sum + holdUs + atLeastMs * 1_000, 0) + (10 * leaseMs + 2 * answerMs + 2 * crowd * leaseMs) * 1_000;
 }
 
 /** Broken streams are found out, what a client may still believe runs out, and then the lease of the quorum. */

@@ -6,6 +6,9 @@ import type { HeldLock } from '../../src/core';
 import { violated } from './check';
 import type { Stage } from './stage';
 
+/** Times are differences of large numbers. */
+const ROUNDING_MS = 1e-6;
+
 /** What a client may be inside with. */
 export interface Hold {
   readonly attempt: number;
@@ -14,6 +17,11 @@ export interface Hold {
   readonly belief: HeldLock;
   /** By the client's own clock, at the present true time. */
   validForMs(): number;
+  /** By the client's own clock. */
+  readonly endsAtMs: number;
+  nowMs(): number;
+  /** Whether its client was frozen at some time since then. */
+  frozeSince(trueUs: number): boolean;
 }
 
 /** To whom the quorum lends. */
@@ -46,6 +54,7 @@ export class Truth {
     let holds = this.holds.get(hold.lock);
     if (holds === undefined) this.holds.set(hold.lock, holds = new Set());
     holds.add(hold);
+    this.mustEnd(hold);
     this.mustBeLent(hold, 'was told that it holds');
     const owner = this.lending?.ownerOf(hold.lock);
     if (owner?.attempt === hold.attempt && owner.token !== token) violated('token-told', `${named(hold)} was told token ${token}, and was granted ${owner.token}`);
@@ -55,7 +64,16 @@ export class Truth {
   }
 
   prolonged(hold: Hold): void {
+    this.mustEnd(hold);
     this.mustBeLent(hold, 'was told that it holds longer');
+  }
+
+  /** The word that the lock was taken has had time to reach the client. */
+  mustKnow(attempt: number, lock: number, takenUs: number): void {
+    for (const hold of this.holds.get(lock) ?? []) {
+      if (hold.attempt !== attempt || hold.validForMs() <= 0 || hold.frozeSince(takenUs)) continue;
+      violated('taken-is-told', `${named(hold)} counts on it for ${hold.validForMs().toFixed(3)} ms more, and was not told in ${(this.stage.nowUs - takenUs) / 1_000} ms that it was taken`);
+    }
   }
 
   left(hold: Hold): void {
@@ -105,6 +123,11 @@ export class Truth {
       const leftMs = hold.validForMs();
       if (hold.attempt !== attempt && leftMs > 0) violated('client-believes', `the quorum lends lock ${lock} anew, and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
     }
+  }
+
+  private mustEnd(hold: Hold): void {
+    const beyondMs = hold.validForMs() - Math.max(0, hold.endsAtMs - hold.nowMs());
+    if (beyondMs > ROUNDING_MS) violated('within-limit', `${named(hold)} counts on it for ${beyondMs.toFixed(3)} ms beyond its limit`);
   }
 
   private mustBeLent(hold: Hold, what: string): void {

@@ -99,7 +99,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     name: 'given-back-in-a-break-is-kept',
     what: 'what a hello no longer names is not given back',
     changes: [session("kept.has(entry.id) ? 'returned' : 'released'", "kept.has(-1) ? 'released' : 'returned'")],
-    caughtBy: ['given-back-is-free'],
+    caughtBy: ['given-back-is-free', 'told-when-given-back'],
     clients: {},
   },
   {
@@ -211,7 +211,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     name: 'names-what-it-gave-back',
     what: 'a client names in its hello what it gave back while it was away',
     changes: [client("return [...this.requests.values()].filter(({ state }) => state !== 'unsent').map(({ id }) => id);", "return [...this.givenBack.keys(), ...[...this.requests.values()].filter(({ state }) => state !== 'unsent').map(({ id }) => id)];")],
-    caughtBy: ['given-back-is-free'],
+    caughtBy: ['given-back-is-free', 'told-when-given-back'],
     clients: {},
   },
   {

@@ -7,6 +7,7 @@ import { main } from '../../sim/clients-main';
 import { CLIENT_MUTANTS } from '../../sim/mutants/clients';
 import { hunt } from '../../sim/mutants/hunt';
 import { recall } from '../../sim/mutants/memory';
+import { SESSION_MUTANTS } from '../../sim/mutants/sessions';
 import { holds } from '../support/holds';
 
 const MEMORY = recall();
@@ -24,7 +25,7 @@ test('a client never believes longer than its node keeps, and all else that is c
   }), 150);
 });
 
-test.each([1824, 2396, 23628, 25134, 30635, 32866])('seed %i, which once failed, holds', (seed) => {
+test.each([1824, 2182, 2396, 23628, 25134, 30635, 32866])('seed %i, which once failed, holds', (seed) => {
   expect(runClientsSeed(seed).violation).toBeNull();
 });
 
@@ -50,7 +51,7 @@ describe('a run', () => {
 describe('a planted bug is caught by a check of its own', () => {
   /** One for each check: `npm run sim:mutants` hunts all of them. `deterministic` is of the sweep. */
   const examples = Object.keys(CLIENT_CHECKS).filter((check) => check !== 'deterministic').map((check) => {
-    const mutant = CLIENT_MUTANTS.find(({ caughtBy }) => caughtBy[0] === check);
+    const mutant = [...CLIENT_MUTANTS, ...SESSION_MUTANTS].find(({ caughtBy }) => caughtBy[0] === check);
     return { check, mutant };
   });
 
