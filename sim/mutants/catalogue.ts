@@ -13,11 +13,12 @@ import { SESSION_MUTANTS } from './sessions';
 import { TWO_LAYOUTS_MUTANTS } from './two-layouts';
 import { UNFAIR_MUTANTS } from './unfair';
 import { UNSAFE_MUTANTS } from './unsafe';
+import { UNSEEN_MUTANTS } from './unseen';
 import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...UNSEEN_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
