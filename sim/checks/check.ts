@@ -60,6 +60,8 @@ export type Check =
   | 'one-configuration'
   /** A process that a peer refused, because of another one of its id, neither lends nor asks. */
   | 'stands-apart'
+  /** A Request is dropped for a reason that has a name, and refused only beyond what bounds an arbiter's memory. */
+  | 'refused-clearly'
   /** No request is named like an earlier one. */
   | 'request-unique';
 

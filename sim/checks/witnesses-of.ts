@@ -15,6 +15,7 @@ import { InLine } from './in-line';
 import { JumpsWhenNotTold } from './jumps';
 import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './keeps';
 import { LeaseInside } from './lease-inside';
+import { RefusedClearly } from './limits';
 import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
 import { NewLife } from './new-life';
@@ -59,6 +60,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
   const isCalm = profile === 'calm';
   const isFrugal = profile === 'frugal';
   const isAdrift = profile === 'adrift';
+  const hasLimits = plan.requestsOfANodeMax !== undefined;
   const losesHeldBack = plan.heldBackMax !== undefined;
   const openings = new Openings(scene);
   const promise = new TokenPromise(scene);
@@ -77,8 +79,9 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     new Exclusion(scene, isAdrift ? 'overlaps' : null),
     new TokenRises(scene, promise, isAdrift ? openings : null),
     new StolenForSomebody(scene, losesHeldBack),
-    // What is lost before it is sent nobody sees.
-    ...(losesHeldBack ? [] : [new Deadlock(scene)]),
+    // What is lost before it is sent nobody sees, nor what made way for a late copy.
+    ...(losesHeldBack || hasLimits ? [] : [new Deadlock(scene)]),
+    ...(hasLimits ? [new RefusedClearly(scene, plan)] : []),
     ...(isCalm ? [new Fairness(scene), new AsksBack(scene)] : []),
     new InLine(scene, plan.intensities.steal > 0),
     new Usable(scene, plan),

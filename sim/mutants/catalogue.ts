@@ -4,6 +4,7 @@ import { ARBITER_MUTANTS } from './arbiters';
 import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
 import { LATE_MUTANTS } from './late';
+import { LIMIT_MUTANTS } from './limits';
 import type { Mutant } from './mutant';
 import { NAMESAKE_MUTANTS } from './namesakes';
 import { NODE_MUTANTS } from './nodes';
@@ -18,7 +19,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...UNSEEN_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

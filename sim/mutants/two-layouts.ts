@@ -46,6 +46,13 @@ export const TWO_LAYOUTS_MUTANTS: readonly Mutant[] = [
     hunt,
   },
   {
+    name: 'rivals-out-of-sight-forgotten',
+    what: 'a rival that cannot be reached any more is none, though votes that it lent may be on loan for a lease',
+    changes: [candidacy('this.quieten(peer, nowMs);\n    // What cannot', 'this.rivals.delete(peer);\n    // What cannot')],
+    caughtBy: BOTH_LEND,
+    hunt,
+  },
+  {
     name: 'goes-on-without-a-quorum',
     what: 'a node that has begun goes on when no quorum is in reach any more, though it knows rivals',
     changes: [candidacy('if (hasQuorum || this.rivals.size + this.hinted.size === 0) return orders;', 'return orders;')],

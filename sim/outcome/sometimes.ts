@@ -38,6 +38,7 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a start was refused because the ceiling file was corrupt': ({ corruptFiles }) => corruptFiles > 0,
   'a ceiling waited for room on the disk': ({ ceilingsDelayed }) => ceilingsDelayed > 0,
   'a node died while a ceiling was being written': ({ ceilingsCutShort }) => ceilingsCutShort > 0,
+  'a request beyond the limit of its node was refused': (_, ignored) => 'too many requests of the node for the lock' in ignored,
   'a late Yield was refused by its grant number': (_, ignored) => 'grant number is old' in ignored,
   'a link had no room for a message': ({ messagesOverflowed }) => messagesOverflowed > 0,
   'messages of some time ago came once more': ({ messagesEchoed }) => messagesEchoed > 0,

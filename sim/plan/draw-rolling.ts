@@ -28,6 +28,9 @@ const DRAWS_MAX = 20;
 const ROLLING_SHARE = 0.7;
 const LAST_SHARE = 0.9;
 
+/** For this share of a lease a node that starts is silent by any clock. */
+const SILENT_SHARE = 0.9;
+
 export function drawRolling(random: Random, settings: RollingSettings): RollingChange {
   const { nodes, durationUs } = settings;
   const isOfPairs = nodes > 3 && random.chance(500_000);
@@ -37,6 +40,7 @@ export function drawRolling(random: Random, settings: RollingSettings): RollingC
   // In some of these both layouts are there after a few leases, and what comes then is that they lose and find their quorums.
   const isOfCuts = isOfPairs && random.chance(600_000);
   const faults = [...drawRestarts(random, settings, rolling, startUs, isOfCuts), ...(isOfPairs ? drawCuts(random, settings, rolling) : [])];
+  faults.push(...(isOfPairs ? drawCutsOfPairs(random, settings, rolling) : drawCutsOfStarts(random, settings, rolling, faults)));
   const lostForEver = all.filter((machine) => !rolling.new.machines.includes(machine)).map((machine): LostMachine => ({ machine, how: 'dead' }));
   return { rolling, faults, lostForEver, startUs };
 }
@@ -91,6 +95,47 @@ function drawCuts(random: Random, { leaseUs, durationUs }: RollingSettings, roll
       const [one = 0, other = 0] = rolling[file].quorum ?? [];
       faults.push(...cutBothWays('flap', { atUs, forUs }, [one], [other]));
     }
+  }
+  return faults;
+}
+
+/**
+ * Between rivals, but each node of a quorum goes on to see one of the other (protocol.md section 18.3). A rival that is lost sight of may serve
+ * on, so a lease must pass. And whatever is in neither quorum is cut off as it comes.
+ */
+function drawCutsOfPairs(random: Random, { leaseUs, durationUs }: RollingSettings, rolling: Rolling): Fault[] {
+  const faults: Fault[] = [];
+  if (random.chance(400_000)) return faults;
+  const [ones, others] = [rolling.old.quorum ?? [], rolling.new.quorum ?? []];
+  const turned = random.below(2);
+  const free = ones.map((one, place) => [one, others[(place + turned) % 2] ?? 0] as const);
+  const rest = rolling.old.machines.filter((machine) => !ones.includes(machine) && !others.includes(machine));
+  for (let atUs = random.below(leaseUs * 3); atUs < durationUs * ROLLING_SHARE; atUs += leaseUs / 2 + random.below(leaseUs * 3)) {
+    const forUs = 1 + random.below(random.pick([leaseUs / 10, leaseUs * 2, leaseUs * 6]) | 0);
+    for (const [one, other] of free) if (random.chance(700_000)) faults.push(...cutBothWays('flap', { atUs, forUs }, [one], [other]));
+    for (const machine of rest) if (random.chance(300_000)) faults.push(...cutBothWays('flap', { atUs, forUs }, [machine], [random.pick([...ones, ...others])]));
+  }
+  return faults;
+}
+
+/**
+ * A node that starts is cut off at once, and the cut heals before it can wish: it is silent so long. And those that one file alone names are cut
+ * from each other, for they are no rivals at any time, or do not dial each other.
+ */
+function drawCutsOfStarts(random: Random, { leaseUs, durationUs, nodes }: RollingSettings, { old, new: next }: Rolling, restarts: readonly Fault[]): Fault[] {
+  const faults: Fault[] = [];
+  if (random.chance(400_000)) return faults;
+  const all = Array.from({ length: nodes }, (_, machine) => machine);
+  for (const fault of restarts) {
+    if (fault.kind !== 'crash' || random.chance(600_000)) continue;
+    const atUs = fault.atUs + fault.forUs;
+    const others = all.filter((machine) => machine !== fault.machine && random.chance(700_000));
+    if (others.length > 0) faults.push(...cutBothWays('isolate', { atUs, forUs: 1 + random.below(Math.floor(leaseUs * SILENT_SHARE)) }, [fault.machine], others));
+  }
+  const only = all.filter((machine) => !old.machines.includes(machine) || !next.machines.includes(machine));
+  for (let atUs = leaseUs + random.below(leaseUs * 3); only.length > 1 && atUs < durationUs * ROLLING_SHARE; atUs += leaseUs + random.below(leaseUs * 4)) {
+    const [one, other] = [random.pick(only), random.pick(only)];
+    if (one !== other) faults.push(...cutBothWays('flap', { atUs, forUs: 1 + random.below(leaseUs * 4) }, [one], [other]));
   }
   return faults;
 }

@@ -75,7 +75,7 @@ export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const slack = options.slack ?? Math.max(drawnSlack, change === null ? slackMin : 20 * slackMin);
   const retryPercent = hasFaults && profile !== 'steadfast' ? stream('retry').pick(RETRY_PERCENT) : THIRD;
   const retain = !hasFaults || !stream('retain').chance(profile === 'spaced' ? 250_000 : 100_000);
-  const limits = isSwarm ? drawLimits(stream('limits')) : {};
+  const limits = isSwarm ? { ...drawLimits(stream('limits')), ...drawArbiterLimits(stream('limits of arbiters'), locks + nodes) } : {};
   return {
     seed,
     profile,
@@ -120,6 +120,12 @@ function withLatecomers(context: DrawContext, locks: number, faults: readonly Fa
 function drawLimits(random: Random): Pick<Plan, 'heldBackMax' | 'locksKeptMax'> {
   if (random.chance(850_000)) return {};
   return { heldBackMax: random.pick([1, 3, 10]), locksKeptMax: random.below(3) };
+}
+
+/** In others an arbiter has room for all locks that there are (with those by which a node hears clocks) and no more, and for hardly more requests than live. */
+function drawArbiterLimits(random: Random, locksMax: number): Pick<Plan, 'locksMax' | 'requestsOfANodeMax'> {
+  if (random.chance(880_000)) return {};
+  return { locksMax, requestsOfANodeMax: random.pick([1, 2, 3]) };
 }
 
 function drawChange(random: Random, { leaseUs, durationUs, delayUs }: DrawContext, slack: number): Change | null {

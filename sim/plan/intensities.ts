@@ -98,7 +98,7 @@ export const SPACED_LEVELS: Partial<FaultIntensities> = {
   drift: 1, timer: 0.002, disk: 0.002, cancel: 0.2, linger: 0.1, twice: 0.1, steal: 0.1, deaf: 0.3,
 };
 
-/** What may go on beside a rolling change: nothing that keeps one node from another, for then nobody can tell it of the other layout. */
+/** What may go on beside a rolling change. Which links are cut is drawn with it, for somebody must be able to tell each node of the other layout. */
 export const ROLLING_LEVELS: Partial<FaultIntensities> = {
   loss: 0.01, duplicate: 0.1, late: 0.05, reorder: 0.1, drift: 1, timer: 0.02, disk: 0.01, cancel: 0.1, linger: 0.3, twice: 0.1, steal: 0.02, deaf: 0.3,
 };

@@ -281,6 +281,9 @@ export interface Plan {
   /** How many messages a node holds back, and for how many locks it keeps grants. As large as in production when left out. */
   readonly heldBackMax?: number;
   readonly locksKeptMax?: number;
+  /** How many locks, and how many requests of one node for a lock, an arbiter knows. As many as in production when left out. */
+  readonly locksMax?: number;
+  readonly requestsOfANodeMax?: number;
   readonly change?: Change;
   readonly rolling?: Rolling;
   readonly act?: Act;

@@ -62,6 +62,8 @@ export class Lives {
         ceilingBlock: plan.ceilingBlock,
         retain: plan.retain ?? true,
         ...(plan.heldBackMax === undefined ? {} : { heldBackMax: plan.heldBackMax }),
+        ...(plan.locksMax === undefined ? {} : { locksMax: plan.locksMax }),
+        ...(plan.requestsOfANodeMax === undefined ? {} : { requestsOfANodeMax: plan.requestsOfANodeMax }),
         ...(plan.locksKeptMax === undefined ? {} : { locksKeptMax: plan.locksKeptMax }),
       },
       { ceilingOnDisk: machine.ceilingOnDisk, wallClockUs: Math.max(wallClockUs, life.clockFloor), firstStart: isFirst, silentMs, slackBefore: life.slackBefore },

@@ -224,7 +224,7 @@ export class Arbiters {
       count++;
       if (longestUnheard === undefined || waiter.heardAtMs < longestUnheard.heardAtMs) longestUnheard = waiter;
     }
-    if (count < REQUESTS_OF_A_NODE_MAX) return true;
+    if (count < (this.context.settings.requestsOfANodeMax ?? REQUESTS_OF_A_NODE_MAX)) return true;
     if (longestUnheard === undefined) return false;
     removeItem(arbiter.queue, longestUnheard);
     return true;

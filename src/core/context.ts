@@ -26,6 +26,8 @@ export interface CoreSettings {
   readonly retain: boolean;
   /** How many locks an arbiter deals with at a time; 1024 characters of a name count as a lock more. Default 2^20. */
   readonly locksMax?: number;
+  /** How many requests of one node for a lock an arbiter knows. Default 32. */
+  readonly requestsOfANodeMax?: number;
   /** How many messages are held back while the ceiling is written; what is beyond is lost, and repeated later. Default 10,000. */
   readonly heldBackMax?: number;
   /** With more locks than that a node keeps no grants and remembers no contention. Default 20,000. */

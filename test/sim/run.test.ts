@@ -10,7 +10,7 @@ import { NO_BACKSTOP } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan/plan';
 import { commandFor } from '../../sim/outcome/words';
-import { runSeed } from '../../sim/run';
+import { runPlan, runSeed } from '../../sim/run';
 import type { RunTools } from '../../sim/run';
 import type { Effect } from '../../src/core';
 import { holds } from '../support/holds';
@@ -249,6 +249,14 @@ describe('each check can fail', () => {
   test('ceiling-holds: a core that forgets to ask for a ceiling', () => {
     const core = coreThat((effect) => (effect.kind === 'reserveCeiling' ? [{ kind: 'wake', atMs: 0 }] : [effect]));
     expect(checksThatFail(core).size).toBeGreaterThan(0);
+  });
+
+  test.each(['refuses-in-silence', 'no-request-makes-way', 'requests-without-a-limit'])('refused-clearly: small limits, and an arbiter with %s', (name) => {
+    const core = loadMutant(planted(name));
+    const plans = Array.from({ length: 100 }, (_, seed) => drawPlan(seed)).filter(({ requestsOfANodeMax }) => requestsOfANodeMax !== undefined);
+    expect(plans.length).toBeGreaterThan(2);
+    expect(plans.flatMap((plan) => runPlan(plan, { core }).violation?.check ?? [])).toContain('refused-clearly');
+    expect(plans.flatMap((plan) => runPlan(plan).violation ?? [])).toEqual([]);
   });
 
   test('callers-known: a core that lets somebody in who did not ask', () => {
