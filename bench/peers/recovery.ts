@@ -51,7 +51,8 @@ export async function measureRecovery(others: ReadonlyMap<string, Service>, hasN
 }
 
 function casesOf(lease: Recovery['lease'], others: ReadonlyMap<string, Service>, hasNodes: boolean): Case[] {
-  const subjects: readonly SubjectId[] = ['node-retained', ...CLIENT_SUBJECTS];
+  // What a client keeps is lost with it as what it uses is.
+  const subjects: readonly SubjectId[] = ['node-retained', ...CLIENT_SUBJECTS.filter((each) => each !== 'connect-keep')];
   return subjects.flatMap((subject): Case[] => {
     const { service } = SUBJECTS[subject];
     if (LEFT_OUT.includes(subject) || (service === 'maekawa' ? !hasNodes : !others.has(service))) return [];

@@ -21,7 +21,8 @@ export function specOf(subject: SubjectId, ports: Ports, leaseMs: number, at: nu
   const fromHere = [...all.slice(at), ...all.slice(0, at)];
   switch (subject) {
     case 'connect':
-      return { kind: 'connect', addresses: fromHere.map((port) => `127.0.0.1:${port}`), cluster: CLUSTER };
+    case 'connect-keep':
+      return { kind: 'connect', addresses: fromHere.map((port) => `127.0.0.1:${port}`), cluster: CLUSTER, keep: subject === 'connect-keep' };
     case 'redis':
       return { kind: 'redis', ports: all, leaseMs };
     case 'redlock-1':

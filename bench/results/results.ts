@@ -70,6 +70,7 @@ export const SUBJECTS = {
   'node-cold': { title: 'maekawa, a node itself, votes given back', service: 'maekawa', isFaultTolerant: true },
   'node-retained': { title: 'maekawa, a node itself, votes retained', service: 'maekawa', isFaultTolerant: true },
   connect: { title: 'maekawa, `connect`', service: 'maekawa', isFaultTolerant: true },
+  'connect-keep': { title: 'maekawa, `connect`, locks kept', service: 'maekawa', isFaultTolerant: true },
   redis: { title: 'one Redis, ioredis', service: 'redis', isFaultTolerant: false },
   'redlock-1': { title: 'Redlock on 1 Redis, redlock 5', service: 'redis', isFaultTolerant: false },
   'redlock-3': { title: 'Redlock on 3 Redis, redlock 5', service: 'redis', isFaultTolerant: true },

@@ -55,6 +55,7 @@ function effectText(effect: Effect, event: Event): string | null {
   switch (effect.kind) {
     case 'send': return `${of(effect.message.lock)}${messageText(effect.message)} to ${effect.to}`;
     case 'entered': return `${of(effect.lock)}caller ${effect.caller} enters with token ${effect.token}`;
+    case 'wanted': return `${of(effect.lock)}caller ${effect.caller} hears that others want it`;
     case 'lost': return `${of(effect.lock)}caller ${effect.caller} lost the lock`;
     case 'recalled': return `${of(effect.lock)}caller ${effect.caller} is recalled`;
     case 'joined': return 'joins';

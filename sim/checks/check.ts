@@ -28,6 +28,8 @@ export type Check =
   | 'new-life'
   /** Callers of one node go in the order in which they asked. */
   | 'in-line'
+  /** Whoever keeps a lock hears at once that somebody else wants it. */
+  | 'called-in'
   /** Without faults: no message that no rule asks for. */
   | 'sparing'
   /** Whoever enters has a tenth of the lease or more before it. */

@@ -81,6 +81,8 @@ export interface CallerView {
   readonly id: CallerId;
   readonly lock: number;
   readonly hold: Hold | null;
+  /** The highest token that it takes by itself, of those that it has room for; null: it has none. */
+  readonly taken: number | null;
   readonly askedAtUs: number;
   readonly enteredAtUs: number;
   /** Until when it may be inside, in its node's time. */
@@ -135,6 +137,12 @@ export function wishOf({ wishes, next }: Pick<CallerView, 'wishes' | 'next'>): W
 /** It is in another process, and hears late of what happens at its node. */
 export function isDeaf(caller: Pick<CallerView, 'wishes' | 'next'>): boolean {
   return wishOf(caller).hearsAfterUs !== undefined;
+}
+
+/** And it means to enter again by itself. */
+export function doesKeep(caller: Pick<CallerView, 'wishes' | 'next'>): boolean {
+  const { keeps, mode, steals } = wishOf(caller);
+  return keeps === true && mode === 'exclusive' && !steals;
 }
 
 export function describeHold({ nodeIds, locks }: Scene, lock: number, { machine, caller, mode, token }: Hold): string {

@@ -58,7 +58,7 @@ export class Spreads implements Witness {
     if (isHeard) this.heardNow = { lock, message };
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
+  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
     if (effect.kind === 'ignored' && effect.message === this.heardNow?.message) this.heardNow = null;
   }
 

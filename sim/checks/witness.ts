@@ -50,7 +50,7 @@ export interface Write {
 
 /** What has no other word here. Each is a figure of the report, which says what it means. */
 export type Incident =
-  | 'steals' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
+  | 'steals' | 'kept' | 'calledIn' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
   | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet' | 'namesakesRefused' | 'layoutsRefused';
 
 /** What a witness alone can count. */
@@ -68,7 +68,7 @@ export interface Witness {
   /** It has, and all that it said was done. */
   stepped?(machine: number, event: Event): void;
   /** Something that it said was done, and has no other word here. */
-  performed?(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void;
+  performed?(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void;
   strayed?(machine: number, stray: Stray): void;
 
   /** A message is about to be sent. */

@@ -11,6 +11,7 @@ import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
 import { Frugal } from './frugal';
+import { CalledIn } from './called-in';
 import { InLine } from './in-line';
 import { JumpsWhenNotTold } from './jumps';
 import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './keeps';
@@ -84,6 +85,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(hasLimits ? [new RefusedClearly(scene, plan)] : []),
     ...(isCalm ? [new Fairness(scene), new AsksBack(scene)] : []),
     new InLine(scene, plan.intensities.steal > 0),
+    new CalledIn(scene),
     new Usable(scene, plan),
     ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),
     new NewLife(scene, plan),
@@ -114,6 +116,7 @@ function ofRolling(plan: Plan, rolling: Rolling, scene: Scene, accounts: Account
     new Exclusion(scene, null),
     new StolenForSomebody(scene),
     new InLine(scene, plan.intensities.steal > 0),
+    new CalledIn(scene),
     new Usable(scene, plan),
     new LostAtOnce(scene),
     new NoResidue(scene, plan),
@@ -136,6 +139,7 @@ function ofAct(plan: Plan, scene: Scene, accounts: Accounts): Witness[] {
     new Exclusion(scene, null),
     new TokenRises(scene, promise, null),
     new InLine(scene, plan.intensities.steal > 0),
+    new CalledIn(scene),
     new Usable(scene, plan),
     new LostAtOnce(scene),
     new NoResidue(scene, plan),
@@ -160,6 +164,7 @@ function ofNamesakes(plan: Plan, { isTold }: Namesake, scene: Scene, accounts: A
     ...(isTold ? [new TokenRises(scene, promise, null)] : []),
     // What stood apart asks anew, under new timestamps.
     new InLine(scene, true),
+    new CalledIn(scene),
     new Usable(scene, plan),
     new LostAtOnce(scene),
     new NoResidue(scene, plan),

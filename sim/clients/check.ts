@@ -11,6 +11,7 @@ export const CLIENT_CHECKS = {
   answered: 'each request is told within the time limit that it waits, is held, or failed',
   'progress': 'once nothing breaks any more, each request is granted or refused within a bound; no storm of frames',
   'token-told': 'a client is told the token of its own grant, and tokens rise',
+  'called-in': 'in `calm` runs a lock that its client keeps and does not use is given back as soon as others want it',
   'older-stream': 'nothing that comes over an older stream changes anything',
   'no-residue': 'with nothing wanted, both sides and the quorum forget everything',
   deterministic: 'two runs of one seed are the same',

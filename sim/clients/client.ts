@@ -2,46 +2,19 @@
  * A client: a process that is no node, with a `ClientSession` to each node, driven as the library drives it. Its callers ask, are
  * inside while their `HeldLock` says so, and give back; who is failed by one node asks the next.
  */
-import { assertNever, marginMs } from '../../src/core';
+import { assertNever } from '../../src/core';
 import type { Validity } from '../../src/core';
-import { MILLION } from '../plan/random';
 import { violated } from './check';
 import { KEEPALIVE_LEASES } from './draw';
-import type { Ask, Cause, ClientEffect, DownFrame, Failure, Machines, Reason } from './machines';
+import { Keeping, usedOf } from './keeping';
+import { givenBackWithinUs, newMachine } from './link';
+import type { Caller, Link } from './link';
+import type { ClientEffect, DownFrame, Failure, Machines, Reason } from './machines';
 import type { Network, Stream } from './network';
-import type { ClientsPlan, Wish } from './plan';
+import type { ClientsPlan } from './plan';
 import { Process } from './process';
 import type { Stage } from './stage';
 import type { Hold, Truth } from './truth';
-
-/** One caller. */
-interface Caller {
-  readonly wish: Wish;
-  node: number;
-  state: 'away' | 'asks' | 'holds' | 'lost' | 'done';
-  attempt: number;
-  id: number;
-  hold: Hold | null;
-}
-
-interface Link {
-  readonly node: number;
-  readonly machine: ReturnType<typeof newMachine>;
-  readonly callers: Map<number, Caller>;
-  /** Attempts that were given back, by id, until the machine says that it is done with them. */
-  readonly givenBack: Map<number, number>;
-  sessions: number;
-  stream: Stream | null;
-  isFlushDue: boolean;
-  wakeAtUs: number;
-}
-
-function newMachine({ ClientSession }: Machines, { answerMs, idleMs, frameBytesMax }: ClientsPlan): InstanceType<typeof ClientSession<Ask, Cause, Failure>> {
-  return new ClientSession<Ask, Cause, Failure>({ answerMs, idleMs, frameBytesMax, bytesOf: () => 10 });
-}
-
-/** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
-const BACK_US = 350_000;
 
 /** Attempts of all clients of a run have one numbering. */
 export interface Numbering {
@@ -67,8 +40,8 @@ export class Client extends Process {
     private readonly isKept: (node: number, attempt: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
-    this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: wish.node, state: 'away', attempt: 0, id: 0, hold: null }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
+    this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
       if (caller.wish.patienceUs !== null) {
@@ -115,6 +88,9 @@ export class Client extends Process {
       if (!stream.isOpenAtClient) return;
       stream.isOpenAtClient = false;
       const link = this.link(stream.node);
+      // Over another stream nobody enters again.
+      for (const { kept } of link.callers.values()) kept?.machine.keepNoLonger();
+      link.keeping.giveBackAll();
       const chance = this.stage.random.below(1_000) / 1_000;
       this.perform(link, link.machine.step({ kind: 'broke', nowMs: this.nowMs, stream: stream.number, failure: isReached ? 'broke' : 'unreachable', isFinal: false, chance }));
     });
@@ -129,6 +105,7 @@ export class Client extends Process {
       this.truth.clientIsDone(caller.attempt);
       if (caller.hold !== null) this.truth.left(caller.hold);
     }
+    for (const { keeping } of this.links) keeping.vanish();
     const { random } = this.stage;
     for (const stream of this.network().wholeOfClient(this.index)) this.network().break(stream, { clientUs: 0, nodeUs: random.pick([0, 20_000, KEEPALIVE_LEASES * 1_000 * this.plan.leaseMs]), lossPpm: 0, again: false });
   }
@@ -140,6 +117,7 @@ export class Client extends Process {
         if (caller.state === 'away') caller.state = 'done';
         else if (caller.state !== 'done') this.giveBack(caller);
       }
+      for (const { keeping } of this.links) keeping.giveBackAll();
       for (const link of this.links) this.perform(link, link.machine.step({ kind: 'close', nowMs: this.nowMs }));
     });
   }
@@ -148,6 +126,21 @@ export class Client extends Process {
   wakeAll(): void {
     this.handle(true, () => {
       for (const link of this.links) this.perform(link, link.machine.step({ kind: 'wake', nowMs: this.nowMs }));
+    });
+  }
+
+  private keepingAt(node: number): Keeping {
+    return new Keeping(this.stage, this.truth, {
+      who: `c${this.index}`,
+      nowMs: () => this.nowMs,
+      at: (localMs, run) => this.stage.at(this.trueUs(localMs), () => this.handle(true, run)),
+      giveBack: (kept) => {
+        const link = this.link(node);
+        link.givenBack.set(kept.id, kept.attempt);
+        if (this.plan.profile !== 'swarm') this.watchFree(kept.attempt, kept.lock, true);
+        this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id: kept.id, ...usedOf(kept) }));
+      },
+      believedUntilMs: this.machines.believedUntilMs,
     });
   }
 
@@ -161,6 +154,14 @@ export class Client extends Process {
     if (this.isClosing || caller.state !== 'away') return;
     const link = this.link(caller.node);
     const { machine } = link;
+    const again = link.keeping.enterAgain(caller.wish.lock);
+    if (again !== null) {
+      const { kept, token } = again;
+      Object.assign(caller, { attempt: kept.attempt, id: kept.id, kept });
+      link.callers.set(kept.id, caller);
+      this.truth.clientAsks(kept.attempt);
+      return this.enter(caller, kept.promisedUntilMs, token);
+    }
     caller.state = 'asks';
     caller.attempt = this.attempts.next++;
     caller.id = machine.nextId;
@@ -170,7 +171,7 @@ export class Client extends Process {
     this.truth.clientAsks(attempt);
     const answerWithinMs = this.plan.answerMs;
     this.watchAnswer(caller, attempt);
-    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, atLeastMs }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, atLeastMs, keeps: this.plan.keepers[this.index] === true && maxHoldMs === null && atLeastMs === 0 }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
   }
 
   /** While it waits it is told so, or asks elsewhere. */
@@ -195,25 +196,22 @@ export class Client extends Process {
     const link = this.link(caller.node);
     const { id, attempt, wish: { lock } } = caller;
     const wasTold = caller.state !== 'asks';
+    const { kept } = caller;
+    const isIdle = caller.state === 'holds' && !this.isClosing && kept?.machine.leave(this.nowMs, kept.promisedUntilMs) === true;
     caller.state = 'done';
+    caller.kept = null;
     this.leave(caller);
     this.truth.clientIsDone(attempt);
     link.callers.delete(id);
+    if (isIdle && kept !== null) return link.keeping.idles(kept);
     link.givenBack.set(id, attempt);
     this.stage.tell('gives back', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}`);
     if (this.plan.profile !== 'swarm') this.watchFree(attempt, lock, wasTold);
-    this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id }));
+    this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id, ...usedOf(kept) }));
   }
 
-  /**
-   * Nothing but streams breaks: the word reaches the node, with the stream that is open or the next. But for what it was never told, a client
-   * tries no second time to come back (pinned: seed 23628). Then the node misses it after a lease of silence.
-   */
   private watchFree(attempt: number, lock: number, wasTold: boolean): void {
-    const { delayMaxUs, turnMaxUs, profile, leaseMs, driftMaxPpm } = this.plan;
-    const backUs = profile === 'calm' ? 1_000 : 2 * BACK_US;
-    const missedUs = wasTold || profile === 'calm' ? 0 : (leaseMs + marginMs(leaseMs, driftMaxPpm / MILLION)) * 1_000;
-    const byUs = 4 * (delayMaxUs + turnMaxUs) + backUs + missedUs;
+    const byUs = givenBackWithinUs(this.plan, wasTold);
     this.stage.after(byUs, () => {
       if (this.isLent(attempt, lock)) violated('given-back-is-free', `c${this.index} gave lock ${lock} back ${byUs / 1_000} ms ago, and the quorum still lends it to request ${attempt}`);
     });
@@ -252,11 +250,15 @@ export class Client extends Process {
         }
         return;
       }
+      case 'wanted':
+        return this.onWanted(link, effect.id);
       case 'queued':
       case 'held':
       case 'valid':
       case 'ended':
       case 'failed': {
+        const idle = link.keeping.of(effect.id);
+        if (idle !== undefined) return effect.kind === 'queued' ? undefined : link.keeping.onWord(idle, 'validity' in effect ? effect.validity : null);
         const caller = link.callers.get(effect.id);
         if (caller === undefined) return;
         const wasTold = this.told.has(caller.attempt);
@@ -273,7 +275,7 @@ export class Client extends Process {
       case 'queued':
         return this.stage.count('told that they wait');
       case 'held':
-        return this.onHeld(caller, effect.validity, effect.token);
+        return this.onHeld(caller, effect.validity, effect.token, effect.roomUntil);
       case 'valid':
         return this.onValid(caller, effect.validity);
       case 'ended':
@@ -285,11 +287,27 @@ export class Client extends Process {
     }
   }
 
-  private onHeld(caller: Caller, validity: Validity, token: number): void {
-    const { attempt, wish: { lock, holdUs, maxHoldMs } } = caller;
+  /** Others want it: what is used by nobody is given back. */
+  private onWanted(link: Link, id: number): void {
+    const idle = link.keeping.of(id);
+    if (idle !== undefined) return link.keeping.giveBack(idle);
+    const kept = link.callers.get(id)?.kept ?? null;
+    if (kept === null) return;
+    kept.machine.keepNoLonger();
+    this.stage.count('locks in use when others wanted them');
+    this.perform(link, link.machine.step({ kind: 'inUse', nowMs: this.nowMs, id }));
+  }
+
+  private onHeld(caller: Caller, validity: Validity, token: number, roomUntil: number | undefined): void {
+    const { attempt, id, wish: { lock, maxHoldMs } } = caller;
     const untilMs = this.machines.believedUntilMs(validity);
+    if (roomUntil !== undefined) caller.kept = { attempt, id, lock, machine: new this.machines.KeptLock(token, roomUntil, this.plan.leaseMs), promisedUntilMs: untilMs };
     // Counted from the last sign of life that its node had heard: never longer than the node counts (protocol.md section 13.1).
-    const endsAtMs = maxHoldMs === null ? Infinity : validity.sentAtMs + maxHoldMs;
+    this.enter(caller, untilMs, token, maxHoldMs === null ? Infinity : validity.sentAtMs + maxHoldMs);
+  }
+
+  private enter(caller: Caller, untilMs: number, token: number, endsAtMs = Infinity): void {
+    const { attempt, wish: { lock, holdUs } } = caller;
     this.stage.tell('holds', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}, token ${token}, for ${(untilMs - this.nowMs).toFixed(3)} ms`);
     this.stage.count('entries');
     caller.state = 'holds';
@@ -301,12 +319,13 @@ export class Client extends Process {
     caller.hold = hold;
     if (Math.min(untilMs, endsAtMs) <= this.nowMs) return this.lose(caller, 'late');
     this.truth.entered(hold, token);
-    this.stage.after(holdUs, () => this.handle(true, () => caller.state === 'holds' && caller.attempt === attempt && this.giveBack(caller)));
+    this.stage.after(holdUs, () => this.handle(true, () => caller.state === 'holds' && caller.hold === hold && this.giveBack(caller)));
     this.watchBelief(caller, hold, Math.min(untilMs, endsAtMs));
   }
 
   private onValid(caller: Caller, validity: Validity): void {
-    const { hold } = caller;
+    const { hold, kept } = caller;
+    if (kept !== null) kept.promisedUntilMs = Math.max(kept.promisedUntilMs, this.machines.believedUntilMs(validity));
     if (hold === null || caller.state !== 'holds' || this.ranOut(caller, hold)) return;
     if (!hold.belief.told(validity)) return;
     this.stage.count('words that prolong');

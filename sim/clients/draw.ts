@@ -40,6 +40,7 @@ export function drawClientsPlan(seed: number, { profile: fixed }: ClientsOptions
     seed, profile, leaseMs, driftMaxPpm, locks: locks + crowd, delayMaxUs, healAtUs,
     nodeRatesPpm: Array.from({ length: nodes }, rate),
     clientRatesPpm: Array.from({ length: clients }, rate),
+    keepers: drawKeepers(seed, clients),
     quorumRatePpm: rate(),
     answerMs: isSwarm ? random.pick([150, 600, 2_000]) : 2_000,
     idleMs: random.pick([0, 50, 2_000]),
@@ -52,6 +53,12 @@ export function drawClientsPlan(seed: number, { profile: fixed }: ClientsOptions
 }
 
 type FreeWish = Omit<Wish, 'maxHoldMs' | 'atLeastMs'>;
+
+/** By numbers of its own. */
+function drawKeepers(seed: number, clients: number): boolean[] {
+  const random = new Random(seed, 'keepers');
+  return Array.from({ length: clients }, () => random.chance(500_000));
+}
 
 interface Sizes {
   readonly nodes: number;

@@ -12,6 +12,8 @@ import type { Network, Stream } from './network';
 import type { ClientsPlan } from './plan';
 import { Process } from './process';
 import type { Asker, Quorum, Request } from './quorum';
+import { newMachine } from './served';
+import type { Served, Wanted } from './served';
 import type { Stage } from './stage';
 import type { Truth } from './truth';
 
@@ -26,32 +28,6 @@ const ENTRY_SHARE = 0.1;
 
 /** So many frames one after the other tell a client all that there is to tell. */
 const TOLD_TURNS = 6;
-
-interface Served {
-  readonly name: string;
-  readonly machine: ReturnType<typeof newMachine>;
-  readonly wanted: Map<number, Wanted>;
-  /** The streams that it took, newest last. */
-  newest: number;
-  stream: Stream | null;
-  isFlushDue: boolean;
-  wakeAtUs: number;
-}
-
-function newMachine({ ServedSession }: Machines, leaseMs: number, driftMax: number): InstanceType<typeof ServedSession<Ask, Reason>> {
-  return new ServedSession<Ask, Reason>({ leaseMs, marginMs: marginMs(leaseMs, driftMax) });
-}
-
-/** What the node asks the quorum for. */
-interface Wanted {
-  readonly request: Request;
-  readonly id: number;
-  state: 'waits' | 'holds' | 'lost';
-  validUntilMs: number;
-  readonly atLeastMs: number;
-  /** When its client was first told that it holds the lock, by the clock that stands still in sleep; null before. */
-  toldAtMs: number | null;
-}
 
 export class ServingNode extends Process implements Asker {
   life = 0;
@@ -112,6 +88,15 @@ export class ServingNode extends Process implements Asker {
 
   lent(request: Request, sentAtMs: number, token: number): void {
     this.fromQuorum(request, (served, wanted) => this.onLent(served, wanted, sentAtMs, token));
+  }
+
+  wanted(request: Request): void {
+    this.fromQuorum(request, (served, wanted) => {
+      // As the core, it is told once.
+      if (wanted.isWanted) return;
+      wanted.isWanted = true;
+      if (wanted.state === 'holds') this.perform(served, served.machine.step({ kind: 'wanted', nowMs: this.monotonicMs, id: wanted.id }));
+    });
   }
 
   robbed(request: Request): void {
@@ -217,8 +202,10 @@ export class ServingNode extends Process implements Asker {
           this.ask(served, effect.id, effect.ask);
           break;
         case 'giveUp':
-        case 'giveBack':
           this.giveBack(served, effect.id, effect.kind);
+          break;
+        case 'giveBack':
+          this.giveBack(served, effect.id, effect.kind, effect.used);
           break;
         case 'send':
           this.stage.tell('node sends', this.index, effect.stream, () => `n${this.index}, session ${served.name}, stream ${effect.stream}: ${JSON.stringify(effect.frame)}`);
@@ -233,6 +220,8 @@ export class ServingNode extends Process implements Asker {
         case 'dropStream':
           this.drop(served, effect.stream);
           this.stage.count(`streams dropped: ${effect.why}`);
+          break;
+        case 'inUse': // Whoever waits goes on waiting.
           break;
         case 'keepOn':
           this.stage.count('locks that are held on for nobody');
@@ -287,11 +276,11 @@ export class ServingNode extends Process implements Asker {
     this.perform(served, served.machine.step({ kind: 'flush', nowMs: this.monotonicMs, validForMs }));
   }
 
-  private ask(served: Served, id: number, { attempt, lock, atLeastMs }: Ask): void {
-    const request: Request = { attempt, lock, asker: this, life: this.life, state: 'new', sentAtMs: this.nowMs, token: 0, isRobbed: false };
+  private ask(served: Served, id: number, { attempt, lock, atLeastMs, keeps }: Ask): void {
+    const request: Request = { attempt, lock, asker: this, life: this.life, state: 'new', sentAtMs: this.nowMs, token: 0, keeps, roomUntil: 0, isRobbed: false };
     this.stage.tell('node asks', this.index, attempt, () => `n${this.index}: lock ${lock} for request ${attempt}`);
     this.truth.nodeAsks(attempt, this.index);
-    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null };
+    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null, isWanted: false };
     served.wanted.set(id, wanted);
     this.wantedBy.set(request, { served, wanted });
     if (this.stage.random.chance(this.plan.refusedPpm)) {
@@ -305,7 +294,7 @@ export class ServingNode extends Process implements Asker {
     } else this.toQuorum(request);
   }
 
-  private giveBack(served: Served, id: number, what: string): void {
+  private giveBack(served: Served, id: number, what: string, used?: number): void {
     const wanted = served.wanted.get(id);
     if (wanted === undefined) return;
     const { request, state, toldAtMs, atLeastMs } = wanted;
@@ -315,7 +304,7 @@ export class ServingNode extends Process implements Asker {
     this.stage.tell(what, this.index, request.attempt, () => `n${this.index}: lock ${request.lock}, request ${request.attempt}`);
     this.forget(served, id, wanted);
     this.truth.nodeGivesBack(request.attempt, request.lock, this.index, what);
-    if (!this.isCutOff) this.stage.after(this.network().delay(), () => this.quorum.released(request));
+    if (!this.isCutOff) this.stage.after(this.network().delay(), () => this.quorum.released(request, used));
   }
 
   private forget(served: Served, id: number, wanted: Wanted): void {
@@ -350,7 +339,8 @@ export class ServingNode extends Process implements Asker {
     if (wanted.state === 'waits') {
       if (leftMs < ENTRY_SHARE * leaseMs) return this.toQuorum(wanted.request);
       wanted.state = 'holds';
-      this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs, atLeastMs: wanted.atLeastMs }));
+      const room = wanted.isWanted || wanted.request.roomUntil === 0 ? {} : { roomUntil: wanted.request.roomUntil };
+      this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs, atLeastMs: wanted.atLeastMs, ...room }));
     } else if (leftMs > 0) this.perform(served, served.machine.step({ kind: 'renewed', nowMs: this.monotonicMs, id: wanted.id, validForMs: leftMs }));
     this.stage.at(this.trueUs(wanted.validUntilMs), () => this.handle(true, () => this.ranOut(served, wanted)));
   }

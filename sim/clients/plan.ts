@@ -67,6 +67,8 @@ export interface ClientsPlan {
   /** How far each clock is off. */
   readonly nodeRatesPpm: readonly number[];
   readonly clientRatesPpm: readonly number[];
+  /** Which clients keep what nobody else wants. */
+  readonly keepers: readonly boolean[];
   /** Of the arbiters' clock. */
   readonly quorumRatePpm: number;
   readonly locks: number;

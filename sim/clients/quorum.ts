@@ -19,6 +19,10 @@ export interface Request {
   /** The node's time when it sent the newest repeat. */
   sentAtMs: number;
   token: number;
+  /** It is for a client that keeps it when it is done. */
+  readonly keeps: boolean;
+  /** The highest token that the client may take; 0: it may take none by itself. */
+  roomUntil: number;
   /** Somebody steals it. */
   isRobbed: boolean;
 }
@@ -26,6 +30,8 @@ export interface Request {
 export interface Asker {
   /** The lock is lent, counted from `sentAtMs` of the node. */
   lent(request: Request, sentAtMs: number, token: number): void;
+  /** Others want the lock, for which there is room. */
+  wanted(request: Request): void;
   robbed(request: Request): void;
 }
 
@@ -35,6 +41,9 @@ interface Lock {
   lentUntilUs: number;
   token: number;
 }
+
+/** So many tokens are room for a client that keeps its lock. */
+const ROOM = 3;
 
 /** Numbers thieves apart from all attempts. */
 const THIEVES_FROM = 1_000_000;
@@ -50,7 +59,7 @@ export class Quorum implements Lending {
     private readonly truth: Truth,
   ) {}
 
-  ownerOf(name: number): { readonly attempt: number; readonly token: number } | null {
+  ownerOf(name: number): { readonly attempt: number; readonly token: number; readonly roomUntil: number } | null {
     return this.locks.get(name)?.owner ?? null;
   }
 
@@ -74,10 +83,20 @@ export class Quorum implements Lending {
       if (request.isRobbed) request.asker.robbed(request);
     }
     this.lend(request.lock);
+    this.callIn(lock);
   }
 
-  released(request: Request): void {
+  /** Somebody else wants the lock, and its holder is told so as often as it is heard of. */
+  private callIn({ owner, queue }: Lock): void {
+    if (owner === null || owner.roomUntil === 0 || queue.length === 0) return;
+    this.truth.wantedByOthers(owner.attempt);
+    owner.asker.wanted(owner);
+  }
+
+  /** `used`: the highest token that was taken; left out, all of the room was. */
+  released(request: Request, used: number = request.roomUntil): void {
     const lock = this.lock(request.lock);
+    if (request.state === 'lent') lock.token = Math.max(lock.token, used);
     request.state = 'gone';
     lock.queue.splice(0, Infinity, ...lock.queue.filter((each) => each !== request));
     if (lock.owner === request) lock.owner = null;
@@ -87,8 +106,8 @@ export class Quorum implements Lending {
   /** Somebody who is no client of these nodes. */
   steal(name: number, forUs: number): void {
     const lock = this.lock(name);
-    const asker: Asker = { lent: () => this.stage.after(forUs, () => this.released(thief)), robbed: () => undefined };
-    const thief: Request = { attempt: this.thieves++, lock: name, asker, life: 0, state: 'queued', sentAtMs: 0, token: 0, isRobbed: false };
+    const asker: Asker = { lent: () => this.stage.after(forUs, () => this.released(thief)), wanted: () => undefined, robbed: () => undefined };
+    const thief: Request = { attempt: this.thieves++, lock: name, asker, life: 0, state: 'queued', sentAtMs: 0, token: 0, keeps: false, roomUntil: 0, isRobbed: false };
     lock.queue.unshift(thief);
     if (lock.owner !== null) {
       lock.owner.isRobbed = true;
@@ -110,6 +129,7 @@ export class Quorum implements Lending {
     if (next === undefined) return;
     next.state = 'lent';
     next.token = ++lock.token;
+    next.roomUntil = next.keeps && lock.queue.length === 0 ? next.token + ROOM : 0;
     lock.owner = next;
     this.stage.tell('quorum lends', name, next.attempt, () => `lock ${name} to request ${next.attempt}, token ${next.token}`);
     this.truth.lent(name, next.attempt);
@@ -125,6 +145,8 @@ export class Quorum implements Lending {
       if (lock.owner !== request || lock.lentUntilUs !== lentUntilUs) return;
       this.stage.tell('lease ends', request.lock, request.attempt, () => `of lock ${request.lock}, request ${request.attempt}`);
       this.stage.count('leases that ended unreleased');
+      lock.token = Math.max(lock.token, request.roomUntil);
+      request.roomUntil = 0;
       // Its node may ask again, in a new place.
       request.state = 'new';
       request.isRobbed = false;

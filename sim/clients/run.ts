@@ -48,7 +48,7 @@ export function runClientsPlan(plan: ClientsPlan, { machines = PRODUCTION_MACHIN
 }
 
 function play(stage: Stage, plan: ClientsPlan, machines: Machines): void {
-  const truth = new Truth(stage, plan.profile !== 'swarm');
+  const truth = new Truth(stage, plan.profile !== 'swarm', plan.profile === 'calm' ? 4 * (plan.delayMaxUs + plan.turnMaxUs) + 1_000 : null);
   const quorum = new Quorum(stage, new MachineClock(plan.quorumRatePpm), plan.leaseMs, truth);
   truth.watch(quorum);
   const nodes: ServingNode[] = plan.nodeRatesPpm.map((_, index) => new ServingNode(stage, plan, index, machines, quorum, () => network, truth));

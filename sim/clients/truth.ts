@@ -26,7 +26,7 @@ export interface Hold {
 
 /** To whom the quorum lends. */
 export interface Lending {
-  ownerOf(lock: number): { readonly attempt: number; readonly token: number } | null;
+  ownerOf(lock: number): { readonly attempt: number; readonly token: number; readonly roomUntil: number } | null;
 }
 
 export class Truth {
@@ -38,11 +38,15 @@ export class Truth {
   private readonly wanted = new Set<number>();
   private readonly askedFor = new Set<number>();
   private readonly refused = new Set<number>();
+  /** Requests whose locks a client keeps and does not use: since when. */
+  private readonly idle = new Map<number, number>();
 
   /** `isWhole`: whoever loses its stream comes back in time, and nobody loses anything by it. */
   constructor(
     private readonly stage: Stage,
     private readonly isWhole: boolean,
+    /** A lock that is kept and idle is given back so soon after others want it; null: nobody knows. */
+    private readonly calledInWithinUs: number | null,
   ) {}
 
   watch(lending: Lending): void {
@@ -57,10 +61,32 @@ export class Truth {
     this.mustEnd(hold);
     this.mustBeLent(hold, 'was told that it holds');
     const owner = this.lending?.ownerOf(hold.lock);
-    if (owner?.attempt === hold.attempt && owner.token !== token) violated('token-told', `${named(hold)} was told token ${token}, and was granted ${owner.token}`);
+    const isOwn = owner?.attempt === hold.attempt && (owner.token === token || (token > owner.token && token <= owner.roomUntil));
+    if (owner?.attempt === hold.attempt && !isOwn) violated('token-told', `${named(hold)} has token ${token}, and was granted ${owner.token}, with room up to ${owner.roomUntil}`);
     const before = this.tokens.get(hold.lock) ?? 0;
     if (token <= before) violated('token-told', `${named(hold)} was told token ${token} after another had ${before}`);
     this.tokens.set(hold.lock, token);
+  }
+
+  /** A client keeps a lock, and nobody uses it. */
+  isIdle(attempt: number): void {
+    this.idle.set(attempt, this.stage.nowUs);
+  }
+
+  /** It is used again, or given back. */
+  isIdleNoMore(attempt: number): void {
+    this.idle.delete(attempt);
+  }
+
+  /** Others want it. */
+  wantedByOthers(attempt: number): void {
+    const { nowUs } = this.stage;
+    const byUs = this.calledInWithinUs;
+    if (byUs === null) return;
+    this.stage.after(byUs, () => {
+      const sinceUs = this.idle.get(attempt);
+      if (sinceUs !== undefined && sinceUs <= nowUs) violated('called-in', `request ${attempt} keeps an idle lock ${byUs / 1_000} ms after somebody else wanted it`);
+    });
   }
 
   prolonged(hold: Hold): void {

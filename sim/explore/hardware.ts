@@ -283,6 +283,7 @@ export class Hardware {
         // The disk is quick here. That it may be slow is for the simulator.
         machine.ceilingOnDisk = effect.ceiling;
         return this.step(machine, { kind: 'ceilingReserved', nowMs: this.nowMs(machine), ceiling: effect.ceiling });
+      case 'wanted': // Nobody keeps a lock here.
       case 'joined':
         return;
       case 'ignored':

@@ -49,6 +49,7 @@ function hear(text: string, core: Core): ReturnType<typeof runScenario> & { said
             return [effect.reason];
           case 'entered':
           case 'renewed':
+          case 'wanted':
           case 'lost':
           case 'recalled':
             return [`${effect.kind} ${effect.lock}`];
@@ -77,6 +78,7 @@ function saidIn(recording: Recording, node: number): string {
         return [reason ?? ''];
       case 'entered':
       case 'renewed':
+      case 'wanted':
       case 'lost':
       case 'recalled':
         return [`${kind} ${locks[lock ?? 0]}`];

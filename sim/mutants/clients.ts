@@ -6,9 +6,13 @@ const client = inFile('client-session');
 const session = inFile('served-session');
 const lock = inFile('served-lock');
 const held = inFile('held-lock');
+const kept = inFile('kept-lock');
 
 /** Only streams break. */
 const BREAKS = { profile: 'breaks' } as const;
+
+/** Nothing breaks. */
+const CALM = { profile: 'calm' } as const;
 
 export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
@@ -283,5 +287,82 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     changes: [session('    entry.token = token;\n', '    entry.token = token - 1;\n')],
     caughtBy: ['token-told'],
     clients: {},
+  },
+  {
+    name: 'keeps-on-what-others-want',
+    what: 'a client that uses a lock keeps it when it is done, though others want it',
+    changes: [kept('    this.isKept = false;\n', '')],
+    caughtBy: ['called-in'],
+    clients: CALM,
+  },
+  {
+    name: 'enters-again-with-the-same-token',
+    what: 'a client that enters a lock which it kept has the token of before',
+    changes: [kept('return mayEnter ? ++this.taken : null;', 'return mayEnter ? this.taken : null;')],
+    caughtBy: ['token-told'],
+    clients: {},
+  },
+  {
+    name: 'enters-again-beyond-the-room',
+    what: 'a client that keeps a lock takes more tokens than it has room for',
+    changes: [kept('this.taken < this.roomUntil && ', '')],
+    caughtBy: ['token-told'],
+    clients: {},
+  },
+  {
+    name: 'keeps-for-ever',
+    what: 'a client keeps an idle lock for as long as nobody else wants it',
+    changes: [kept('this.idleUntilMs = untilMs;', 'this.idleUntilMs = untilMs + 100_000;')],
+    caughtBy: ['no-residue'],
+    clients: {},
+  },
+  {
+    name: 'taken-tokens-not-told',
+    what: 'a client gives a lock back that it kept, and does not say which tokens it took',
+    changes: [client('(used === null ? [] : [{ id, token: used }])', '(used === null || id > 0 ? [] : [{ id, token: used }])')],
+    caughtBy: ['token-told'],
+    clients: {},
+  },
+  {
+    name: 'taken-tokens-not-heard',
+    what: 'a node takes no notice of the tokens that a client took',
+    changes: [session('for (const { id, token } of spent) this.onSpent(id, token);', '')],
+    caughtBy: ['token-told'],
+    clients: {},
+  },
+  {
+    name: 'who-vanished-took-nothing',
+    what: 'a node takes it that a client which is gone took no token by itself',
+    changes: [session('used: entry.spent ?? entry.roomUntil ?? entry.token', 'used: entry.spent ?? entry.token')],
+    caughtBy: ['token-told'],
+    clients: {},
+  },
+  {
+    name: 'keeper-not-told',
+    what: 'a node does not tell the client that keeps a lock that others want it',
+    changes: [session('if (!this.isAway) this.calledIn.push(id);', '')],
+    caughtBy: ['called-in'],
+    clients: CALM,
+  },
+  {
+    name: 'keeper-told-with-the-next-word',
+    what: 'a node tells the client that keeps a lock that others want it when it has something else to say',
+    changes: [session('this.unknown.length > 0 || this.calledIn.length > 0 || this.welcome', 'this.unknown.length > 0 || this.welcome')],
+    caughtBy: ['called-in'],
+    clients: CALM,
+  },
+  {
+    name: 'room-for-what-others-want',
+    what: 'a node tells a client that it may keep a lock which others wanted meanwhile',
+    changes: [session('    if (!entry.isTold) return this.keepsNoLonger(entry);\n', '    if (!entry.isTold) return NOTHING;\n')],
+    caughtBy: ['called-in'],
+    clients: CALM,
+  },
+  {
+    name: 'keeper-does-not-listen',
+    what: 'a client that keeps a lock does not hear that others want it',
+    changes: [client("for (const id of frame.wanted) if (this.requests.get(id)?.state === 'held') effects.push({ kind: 'wanted', id });", '')],
+    caughtBy: ['called-in'],
+    clients: CALM,
   },
 ];

@@ -14,7 +14,7 @@ export type CheckName = Check | ClientCheck | LocalInvariant;
 /** Files of src/core that mutants change. */
 export type CoreFile =
   | 'arbiter' | 'asking' | 'candidacy' | 'clock' | 'deadlines' | 'earlier-life' | 'lease-times' | 'memory' | 'namesake' | 'node' | 'priority' | 'reach' | 'requester' | 'requesters' | 'votes'
-  | 'client-session' | 'held-lock' | 'served-lock' | 'served-session';
+  | 'client-session' | 'held-lock' | 'kept-lock' | 'served-lock' | 'served-session';
 
 /** One piece of source text that stands in the file exactly once, and what stands there instead. */
 export interface Change {

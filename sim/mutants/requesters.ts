@@ -10,6 +10,9 @@ const votes = inFile('votes');
 /** Callers of each node in line for one lock, mostly to read. */
 const LONG_LINES: RunOptions = { nodes: 3, locks: 1, callers: 5, sharedShare: 0.9, leaseMs: 1000, faults: {} };
 
+/** Most callers are in another process, and keep their locks. */
+const KEEPERS: RunOptions = { sharedShare: 0.1, faults: { deaf: 0.9 } };
+
 /** Who is inside asks others with a repeat alone, and not as soon as it hears of contention. */
 const AT_REPEATS_ALONE = requester('if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;', 'return;');
 
@@ -284,5 +287,61 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a holder obeys an order from before it entered',
     changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return from === contender.request.node && sentAtMs >= 0 * sinceMs;')],
     caughtBy: ['stolen-for-somebody'],
+  },
+  {
+    name: 'keeper-not-called-in',
+    what: 'a caller that keeps a lock does not hear of an Inquire for it',
+    changes: [requester('    this.noteContention(phase.request);\n    this.callIn();\n', '    this.noteContention(phase.request);\n')],
+    caughtBy: ['called-in'],
+    hunt: KEEPERS,
+  },
+  {
+    name: 'keeper-not-called-in-by-a-grant',
+    what: 'a caller that keeps a lock does not hear that a Grant tells of others',
+    changes: [requester('    if (message.contended) this.noteContention(request);\n    this.callIn();\n', '    if (message.contended) this.noteContention(request);\n')],
+    caughtBy: ['called-in'],
+    hunt: { ...KEEPERS, faults: { deaf: 0.9, loss: 0.3 } },
+  },
+  {
+    name: 'keeper-not-called-in-by-its-neighbour',
+    what: 'a caller that keeps a lock does not hear that another of its node wants it',
+    changes: [requester('    else this.line.push(caller);\n    this.callIn();\n', '    else this.line.push(caller);\n')],
+    caughtBy: ['called-in'],
+    hunt: KEEPERS,
+  },
+  {
+    name: 'room-though-others-wait',
+    what: 'a caller is told that it may keep a lock that others wait for',
+    changes: [requester('const isWanted = !request.keep || request.contended || this.line.length > 0;', 'const isWanted = false;')],
+    caughtBy: ['called-in'],
+    hunt: KEEPERS,
+  },
+  {
+    name: 'room-beyond-the-votes',
+    what: 'a caller has room for tokens beyond those that its votes allow',
+    changes: [requester('Math.floor((tokenMax - token) / 2)', '2 * (tokenMax - token)')],
+    caughtBy: ['token-covered', 'token-rises'],
+    hunt: KEEPERS,
+  },
+  {
+    name: 'taken-tokens-not-in-release',
+    what: 'the clock of a Release does not cover the tokens that a caller took by itself',
+    changes: [requester('    this.context.clock.reach(token);\n    if (phase.state', '    if (phase.state')],
+    caughtBy: ['token-covered', 'token-rises'],
+    hunt: KEEPERS,
+  },
+  {
+    name: 'taken-tokens-forgotten-when-recalled',
+    what: 'the same of a lock that was stolen from its keeper',
+    changes: [requester("if ((phase.state !== 'held' && phase.state !== 'recalled') || phase.room?.caller !== caller) return;", "if (phase.state !== 'held' || phase.room?.caller !== caller) return;")],
+    caughtBy: ['token-covered', 'token-rises'],
+    hunt: { ...KEEPERS, faults: { steal: 0.3, deaf: 0.9 } },
+  },
+  {
+    name: 'taken-tokens-taken-again',
+    what: 'the next caller of the node enters with a token that the one before took by itself',
+    changes: [requester('    phase.token = Math.max(phase.token, token);\n', '')],
+    caughtBy: ['token-rises'],
+    hunt: KEEPERS,
   },
 ];

@@ -71,7 +71,7 @@ export class Counting implements Witness {
     this.counts.messagesCut++;
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
+  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
     if (effect.kind !== 'ignored') return;
     const count = this.ignored.get(effect.reason);
     this.ignored.set(effect.reason, count === undefined ? 1 : count + 1);

@@ -63,7 +63,7 @@ export class TraceHash implements Witness {
     this.hash.add(caller);
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
+  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
     const { hash } = this;
     switch (effect.kind) {
       case 'ignored':
@@ -74,6 +74,8 @@ export class TraceHash implements Witness {
         return hash.addWide(effect.validUntilMs);
       case 'reserveCeiling':
         return hash.addWide(effect.ceiling);
+      case 'wanted':
+        return hash.add(effect.caller);
     }
   }
 }

@@ -91,6 +91,8 @@ function describeEffect(effect: Effect, text: (message: Message) => string, cloc
       return `ENTERED ${effect.lock} caller ${effect.caller} ${effect.mode} token ${clock(effect.token)} until ${effect.validUntilMs}`;
     case 'renewed':
       return `renewed ${effect.lock} callers ${effect.callers.join(' ')} until ${effect.validUntilMs}`;
+    case 'wanted':
+      return `wanted by others: ${effect.lock} caller ${effect.caller}`;
     case 'lost':
       return `${effect.thief === undefined ? 'LOST' : 'STOLEN'} ${effect.lock} caller ${effect.caller}${effect.thief === undefined ? '' : ` by ${effect.thief.node}`}`;
     case 'recalled':

@@ -15,6 +15,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'new-life': 'After a restart an arbiter lends only with a clock above all tokens that its earlier life allowed.',
   'usable': 'Whoever enters has a tenth of the lease or more before it, unless it joins readers that are inside.',
   'in-line': 'Callers of one node go in the order in which they asked.',
+  'called-in': 'A caller in another process that keeps a lock when it is done must hear at once that somebody else wants it: else that one waits for a lock that nobody uses.',
   'sparing': 'Where several nodes want a lock, no message is sent that no rule asks for.',
   'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
   'deadlock': 'Nobody may wait in a circle once all messages have arrived: an Inquire must have broken it. Nothing but the end of a lease would move those that wait.',

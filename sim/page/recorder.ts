@@ -226,6 +226,7 @@ export class Recorder {
         return { kind: 'ignored', lock: this.lockOf(effect.message.lock), reason: effect.reason };
       case 'entered':
       case 'renewed':
+      case 'wanted':
       case 'lost':
       case 'recalled':
         return { ...shiftTimes(effect, bornAtMs), lock: this.lockOf(effect.lock) };

@@ -69,7 +69,8 @@ function describeCaller(plan: Plan, { machine, wishes }: CallerPlan, name: NameO
     const patience = wish.patienceUs === null ? '' : `, gives up after ${time(wish.patienceUs)}`;
     const twice = wish.releasesTwice === true ? ', and releases it twice' : '';
     const hears = wish.hearsAfterUs === undefined ? '' : `; in another process, which hears ${time(wish.hearsAfterUs)} late that the lock was taken`;
-    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}${hears}`;
+    const keeps = wish.keeps === true ? ', and which keeps the lock until others want it' : '';
+    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}${hears}${keeps}`;
   });
   return { atUs: first?.atUs ?? startUs + (first?.thinkUs ?? 0), lines };
 }

@@ -64,12 +64,17 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
         // No draw where the kind is off, so that the other wishes stay as they were.
         ...(intensities.twice > 0 && own.chance(toPpm(intensities.twice)) ? { releasesTwice: true } : {}),
         ...(intensities.deaf > 0 && own.chance(toPpm(intensities.deaf))
-          ? { hearsAfterUs: own.below(own.pick(isCalm ? [delayUs * 2] : [delayUs * 2, leaseUs / 4, leaseUs * 2])) } : {}),
+          ? deafWith(own.below(own.pick(isCalm ? [delayUs * 2] : [delayUs * 2, leaseUs / 4, leaseUs * 2]))) : {}),
       });
       if (i === sprintsAt) wishes.push(...Array.from({ length: sprint }, () => drawQuickWish(own, wishes[i])));
     }
     return { machine, wishes };
   });
+}
+
+/** Every second one keeps its locks. No draw, so that all else stays as it was. */
+function deafWith(hearsAfterUs: number): Pick<Wish, 'hearsAfterUs' | 'keeps'> {
+  return hearsAfterUs % 2 === 0 ? { hearsAfterUs } : { hearsAfterUs, keeps: true };
 }
 
 /** In some runs nearly all are at one node: one after the other enters there without a message, until somebody else asks. */

@@ -130,6 +130,8 @@ export interface Wish {
    * uses the lock for as long as it was told.
    */
   readonly hearsAfterUs?: number;
+  /** And it keeps the lock when it is done, as long as nobody else wants it: the tokens that it has room for it may take. */
+  readonly keeps?: true;
 }
 
 /** One caller of a node: fulfils its wishes one after the other. */

@@ -323,6 +323,7 @@ export class Cluster {
       case 'reserveCeiling':
         machine.ceilingOnDisk = effect.ceiling;
         return this.step(machine, { kind: 'ceilingReserved', ceiling: effect.ceiling });
+      case 'wanted': // It gives back when its scenario says so.
       case 'joined':
       case 'ignored':
         return;

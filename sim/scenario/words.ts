@@ -106,6 +106,8 @@ export function describeEffect(node: NodeId, effect: Effect, wording: Wording = 
       return `${node} enters ${effect.lock}${sharedOf(effect.mode)}${as(effect.caller)}, token ${time(effect.token)}, until ${effect.validUntilMs}`;
     case 'renewed':
       return `${node} holds ${effect.lock} until ${effect.validUntilMs}`;
+    case 'wanted':
+      return `${node} hears that others want ${effect.lock}, which ${as(effect.caller).trim() === '' ? 'its caller' : as(effect.caller).slice(4)} keeps`;
     case 'lost':
       return `${node} loses ${effect.lock}${as(effect.caller)}${effect.thief === undefined ? '' : `: stolen by ${effect.thief.node}`}`;
     case 'recalled':

@@ -1,12 +1,15 @@
 /** The callers: they ask for locks, wait or give up, hold them, are told that they lost them, and leave. */
 import type { Event, LockName } from '../../src/core';
-import { isDeaf, wishOf } from '../checks/scene';
+import { doesKeep, isDeaf, wishOf } from '../checks/scene';
 import type { EffectOf, EventOf } from '../checks/witness';
 import { CALLER } from './items';
 import type { Caller, Machine } from './machine';
 import type { Resource } from './resource';
 import type { Rest } from './rest';
 import type { Stage, Step } from './stage';
+
+/** Of the room that they have, callers take nothing, all of it, or the parts between. */
+const ROOM_PARTS = 4;
 
 export class Callers {
   /** So many have not been let in since the heal. */
@@ -80,7 +83,7 @@ export class Callers {
     const steals = wish.steals && !isHealed;
     if (steals) witnesses.happened('steals');
     const acquire = { kind: 'acquire', nowMs, lock: this.stage.lockName(wish.lock), mode: wish.mode, caller: caller.id } as const;
-    const event: EventOf<'acquire'> = { ...acquire, ...(steals ? { steals } : {}), ...(isDeaf(caller) ? { remote: true } : {}) };
+    const event: EventOf<'acquire'> = { ...acquire, ...(steals ? { steals } : {}), ...(isDeaf(caller) ? { remote: true } : {}), ...(doesKeep(caller) ? { keeps: true } : {}) };
     witnesses.asked(caller, event);
     this.step(machine, event);
   }
@@ -92,7 +95,9 @@ export class Callers {
     const releasesTwice = wishOf(caller).releasesTwice === true && !this.stage.isHealed;
     caller.next++;
     this.think(caller);
-    const release: Event = { kind: 'release', nowMs, lock: this.stage.lockName(lock), caller: id };
+    const { taken } = caller;
+    caller.taken = null;
+    const release: Event = { kind: 'release', nowMs, lock: this.stage.lockName(lock), caller: id, ...(taken === null ? {} : { used: taken }) };
     this.step(machine, release);
     if (releasesTwice) {
       this.stage.witnesses.happened('releasedTwice');
@@ -123,7 +128,7 @@ export class Callers {
   entered(machine: Machine, effect: EffectOf<'entered'>, cause: Event): void {
     const { stage } = this;
     const { witnesses, nowUs } = stage;
-    const { token, validUntilMs } = effect;
+    const { validUntilMs, roomUntil = null } = effect;
     const caller = machine.callersById.get(effect.caller);
     const lock = stage.lockOf(effect.lock);
     if (caller === undefined || caller.state !== 'waiting' || caller.lock !== lock) {
@@ -131,6 +136,10 @@ export class Callers {
     }
     const { id } = caller;
     const wish = wishOf(caller);
+    // Who has room enters again and again by itself: what counts is the highest token, and that it is told in the end.
+    const token = roomUntil === null ? effect.token : effect.token + Math.floor(((roomUntil - effect.token) * (id % ROOM_PARTS)) / (ROOM_PARTS - 1));
+    caller.taken = roomUntil === null ? null : token;
+    if (roomUntil !== null) witnesses.happened('kept');
     const endsAtUs = stage.endsAtUs(machine.index, validUntilMs);
     const hold = { number: this.holds++, machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     caller.state = 'inside';
@@ -168,6 +177,15 @@ export class Callers {
       const requester = stage.inspect(machine.index, lock)?.requester;
       stage.witnesses.renewed({ machine: machine.index, lock, hold, validUntilMs, endedAtUs, requester });
     }
+  }
+
+  /** Whoever keeps a lock gives it back as soon as it hears that somebody else wants it. */
+  wanted(machine: Machine, { caller: id, lock }: EffectOf<'wanted'>): void {
+    const { witnesses, nowUs } = this.stage;
+    const caller = machine.callersById.get(id);
+    if (caller === undefined || caller.taken === null || caller.state !== 'inside') return witnesses.strayed(machine.index, { kind: 'entered', caller: id, lock });
+    witnesses.happened('calledIn');
+    this.callerIn(caller, Math.min(Math.max(0, caller.leavesAtUs - nowUs), wishOf(caller).hearsAfterUs ?? 0));
   }
 
   /** `cause`: the event by which the node takes the lock from it. */
@@ -208,6 +226,7 @@ export class Callers {
       caller.state = 'away';
       caller.generation++;
       caller.hold = null;
+      caller.taken = null;
     }
   }
 

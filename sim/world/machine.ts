@@ -1,5 +1,5 @@
 /** A machine with its clocks, its disk and its node, and a caller at it: plain data, which the parts of the world change. */
-import type { CallerId, LendingTerms, LockNode } from '../../src/core';
+import type { CallerId, LendingTerms, LockNode, Token } from '../../src/core';
 import type { CallerState, CallerView, Hold, Place } from '../checks/scene';
 import type { FileName, Plan, Rolling, Wish } from '../plan/plan';
 import { Random } from '../plan/random';
@@ -88,6 +88,8 @@ export interface Caller extends CallerView {
   id: CallerId;
   lock: number;
   hold: OpenHold | null;
+  /** The highest token that it took by itself, of those that it had room for; null: it had none. */
+  taken: Token | null;
   askedAtUs: number;
   validUntilMs: number;
   enteredAtUs: number;
@@ -153,7 +155,7 @@ function firstFileOf(layouts: Rolling | undefined, bare: readonly number[], inde
 
 export function newCaller(machine: Machine, index: number, wishes: readonly Wish[]): Caller {
   return {
-    index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null,
+    index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null, taken: null,
     askedAtUs: 0, validUntilMs: 0, enteredAtUs: 0, leavesAtUs: 0, isOwed: false,
   };
 }

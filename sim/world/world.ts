@@ -218,6 +218,9 @@ export class World {
       case 'renewed':
         this.callers.renewed(machine, effect);
         break;
+      case 'wanted':
+        this.callers.wanted(machine, effect);
+        break;
       case 'wake':
         this.timers.set(machine, effect.atMs);
         break;

@@ -21,6 +21,7 @@ export interface AcquireMessage {
   readonly maxHoldMs?: number;
   /** Absent or 0: not held on. */
   readonly atLeastMs?: number;
+  readonly keep?: boolean;
 }
 
 export type HoldRequest =
@@ -71,6 +72,8 @@ export interface ClientFrameMessage {
   readonly hello: HelloMessage | null;
   readonly sentAtMs: number;
   readonly releases: readonly number[];
+  readonly spent: readonly { readonly id: number; readonly token: number }[];
+  readonly inUse: readonly number[];
   readonly acquires: readonly { readonly id: number; readonly acquire: AcquireMessage | null }[];
 }
 
@@ -79,7 +82,8 @@ export interface NodeFrameMessage {
   readonly sentAtMs: number;
   readonly ended: readonly { readonly id: number; readonly ended: EndedMessage | null }[];
   readonly queued: readonly { readonly id: number; readonly ahead: readonly string[] }[];
-  readonly held: readonly { readonly id: number; readonly token: number; readonly validForMs: number }[];
+  readonly held: readonly { readonly id: number; readonly token: number; readonly validForMs: number; readonly roomUntil: number }[];
+  readonly wanted: readonly number[];
   readonly valid: readonly { readonly id: number; readonly validForMs: number }[];
   readonly allValidForMs?: number;
   readonly noQuorum: boolean;

@@ -25,6 +25,13 @@ export interface ConnectOptions {
   readonly tls?: TlsFiles;
   /** The `cluster` of their configuration: nodes of another one refuse, with a LockError `protocol`. Default: that of `config`; without it, any will do. */
   readonly cluster?: string;
+  /**
+   * Keep a lock that was released here and that nobody else wants: to take it again costs no message. As soon as anybody else wants it,
+   * it is given back; else when it was idle for a lease, or a thousand others were used since. Only exclusive locks without `steal`, `maxHoldMs` and `atLeastMs` are kept. A process
+   * that ends without `close()` leaves the next one to wait for up to a lease, and one that does nothing more ends a lease later, unless
+   * it calls `close()`. Default: false.
+   */
+  readonly keep?: boolean;
 }
 
 /** What `connect` gives. */
@@ -47,7 +54,7 @@ export interface RemoteLocks {
  */
 export function connect(options: ConnectOptions): RemoteLocks {
   if (!isObject(options)) throw new TypeError(`connect takes an object, such as { addresses: ['127.0.0.1:7001'] }, not ${shown(options)}`);
-  const { addresses, config, tls, cluster } = options;
+  const { addresses, config, tls, cluster, keep = false } = options;
   const configuration = config === undefined ? undefined : configurationOf(config);
   const list: unknown = addresses ?? configuration?.nodes.map(({ address }) => address) ?? []; // Narrowed, it would be an array of any.
   if (!Array.isArray(list)) throw new TypeError(`connect takes the addresses in an array, such as ['127.0.0.1:7001'], not ${shown(addresses)}`);
@@ -57,9 +64,10 @@ export function connect(options: ConnectOptions): RemoteLocks {
     throw new LockError('config', `${JSON.stringify(address)} is not the address of a node; give host:port, such as 127.0.0.1:7001`);
   });
   if (cluster !== undefined && typeof cluster !== 'string') throw new TypeError(`cluster is the name of a cluster, not ${shown(cluster)}`);
+  if (typeof keep !== 'boolean') throw new TypeError(`keep is true or false, not ${shown(keep)}`);
   const store = tls === undefined ? undefined : new TlsStore(tls).watch();
   const nodeAt = new Map(configuration?.nodes.map(({ id, address }) => [address, id]));
-  const manager = new RemoteLockManager(checked.map((address) => new NodeConnection(address, { tls: store, cluster: cluster ?? configuration?.cluster, node: nodeAt.get(address) })));
+  const manager = new RemoteLockManager(checked.map((address) => new NodeConnection(address, { tls: store, cluster: cluster ?? configuration?.cluster, node: nodeAt.get(address) })), keep);
   const close = (): Promise<void> => {
     store?.stop();
     return manager.close();

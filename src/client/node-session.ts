@@ -10,7 +10,7 @@ import { lockBytes, wireMode } from '../client-protocol/wire-words';
 import { ClientSession, assertNever } from '../core';
 import type { AskId, ClientFrame, ClientSessionEffect, ClientSessionEvent, NodeFrame } from '../core';
 import type { LockError } from '../errors';
-import { processLabel } from '../locks/holder-title';
+import { boundLabel, processLabel } from '../locks/holder-title';
 import type { ManagedLock } from '../locks/managed-lock';
 import { RemoteLock } from './remote-lock';
 import type { LockSession, RemoteOptions } from './remote-lock';
@@ -23,6 +23,8 @@ const ANSWER_LATE_MS = 1_500;
 const IDLE_MS = 100;
 /** How often this process looks whether a lock has run out: while the machine sleeps, timers stand still and leases do not. */
 const LOOK_MS = 200;
+/** So many locks are kept at most, those that were used last. The others are given back: a node has room for so many of one client. */
+const KEPT_MAX = 1_000;
 /** Half of what a node takes in one message. */
 const FRAME_BYTES_MAX = 2 ** 16;
 /** What an Acquire takes beside its texts. */
@@ -48,9 +50,9 @@ interface SessionParts {
   readonly onNoQuorum: () => void;
 }
 
-/** To come back with the same frame is in vain. */
+/** To come back with the same frame is in vain. A node that has no room (RESOURCE_EXHAUSTED) may have some before what it told has run out. */
 const FINAL: ReadonlySet<grpc.status> = new Set([
-  grpc.status.INVALID_ARGUMENT, grpc.status.RESOURCE_EXHAUSTED, grpc.status.FAILED_PRECONDITION, grpc.status.PERMISSION_DENIED, grpc.status.UNIMPLEMENTED,
+  grpc.status.INVALID_ARGUMENT, grpc.status.FAILED_PRECONDITION, grpc.status.PERMISSION_DENIED, grpc.status.UNIMPLEMENTED,
 ]);
 
 const NEVER_LATE = Promise.resolve();
@@ -64,6 +66,8 @@ export class NodeSession implements LockSession {
   private readonly locks = new Map<AskId, RemoteLock>();
   /** Those that were given back, and of which the node may not know that yet. */
   private readonly releasing = new Map<AskId, RemoteLock>();
+  /** Those that are kept here when they are used no longer, by name. */
+  private readonly kept = new Map<string, RemoteLock>();
   /** Who waits until the node knows of everything. */
   private readonly hearings: (() => void)[] = [];
   /** Who waits until the node knows of the end of one. */
@@ -96,6 +100,11 @@ export class NodeSession implements LockSession {
   }
 
   acquire(name: string, options: RemoteOptions): Promise<ManagedLock> {
+    const kept = options.keep === true ? (this.kept.get(name)?.enterAgain() ?? null) : null;
+    return kept === null ? this.ask(name, options) : Promise.resolve(kept);
+  }
+
+  private ask(name: string, options: RemoteOptions): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       if (this.parts.isOutdated()) this.move();
@@ -110,7 +119,30 @@ export class NodeSession implements LockSession {
     const { id } = lock;
     if (!this.locks.delete(id)) return;
     this.releasing.set(id, lock);
-    this.step({ kind: 'giveBack', nowMs: this.nowMs(), id });
+    if (this.kept.get(lock.name) === lock) this.kept.delete(lock.name);
+    const { used } = lock;
+    this.step({ kind: 'giveBack', nowMs: this.nowMs(), id, ...(used === undefined ? {} : { used }) });
+  }
+
+  idles(lock: RemoteLock): void {
+    // In the order of their last use.
+    this.kept.delete(lock.name);
+    this.kept.set(lock.name, lock);
+    this.lookOn();
+    if (this.kept.size <= KEPT_MAX) return;
+    const [oldest] = this.kept.values();
+    if (oldest === undefined) return;
+    this.kept.delete(oldest.name);
+    oldest.keepNoLonger();
+  }
+
+  tellInUse({ id }: RemoteLock): void {
+    this.step({ kind: 'inUse', nowMs: this.nowMs(), id });
+  }
+
+  /** Over another stream the node takes those for locks like any other. */
+  private keepNoLonger(): void {
+    for (const lock of [...this.locks.values()]) lock.keepNoLonger();
   }
 
   untilTold(lock: RemoteLock): Promise<void> {
@@ -191,7 +223,9 @@ export class NodeSession implements LockSession {
         return this.locks.get(effect.id)?.onQueued(this.ahead.get(effect.id) ?? []);
       case 'held':
         this.lookOn();
-        return this.locks.get(effect.id)?.onHeld(effect.token, effect.validity);
+        return this.locks.get(effect.id)?.onHeld(effect.token, effect.validity, effect.roomUntil);
+      case 'wanted':
+        return this.locks.get(effect.id)?.onWanted();
       case 'valid':
         return this.locks.get(effect.id)?.onValid(effect.validity);
       case 'ended':
@@ -239,6 +273,7 @@ export class NodeSession implements LockSession {
     call.once('status', (status: grpc.StatusObject) => {
       if (this.call !== call) return;
       this.call = null;
+      this.keepNoLonger();
       const failure = this.parts.failure(status.code === grpc.status.OK ? { details: 'it ended the stream' } : status);
       this.step({ kind: 'broke', nowMs: this.nowMs(), stream, failure, isFinal: FINAL.has(status.code), chance: Math.random() });
     });
@@ -250,6 +285,7 @@ export class NodeSession implements LockSession {
     if (call === null) return;
     this.call = null;
     call.cancel();
+    this.keepNoLonger();
     this.step({ kind: 'broke', nowMs: this.nowMs(), stream, failure: this.parts.failure({ details: 'its certificates were renewed' }), isFinal: false, chance: 0 });
   }
 
@@ -260,11 +296,13 @@ export class NodeSession implements LockSession {
     if (message.noQuorum && this.locks.size > 0) this.parts.onNoQuorum();
   }
 
-  private write({ hello, sentAtMs, releases, acquires }: ClientFrame<AcquireMessage>): void {
+  private write({ hello, sentAtMs, releases, spent, inUse, acquires }: ClientFrame<AcquireMessage>): void {
     this.call?.write({
       hello: hello === null ? null : { session: this.session, secret: this.secret, stream: hello.stream, keep: hello.keep },
       sentAtMs: sentAtMs ?? 0, // a client's frame is whole
       releases,
+      spent,
+      inUse,
       acquires: acquires.map(({ id, ask }) => ({ id, acquire: ask })),
     });
   }
@@ -310,23 +348,26 @@ function acquireMessage(name: string, options: RemoteOptions): AcquireMessage {
     lock: lockBytes(name),
     mode: wireMode(options.mode ?? 'exclusive'),
     steal: options.steal === true,
-    label: options.label ?? processLabel(),
+    // A longer one would be cut off there, and may make the frame one that no node takes.
+    label: options.label === undefined ? processLabel() : boundLabel(options.label),
     pings: false,
     sentAtMs: 0,
     ifAvailable: options.ifAvailable === true,
     ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
     ...(options.atLeastMs === undefined ? {} : { atLeastMs: Math.ceil(options.atLeastMs) }),
     ...(options.maxHoldMs === undefined ? {} : { maxHoldMs: Math.floor(options.maxHoldMs) }),
+    ...(options.keep === true ? { keep: true } : {}),
   };
 }
 
-function frameOf({ welcome, sentAtMs, ended, queued, held, valid, allValidForMs }: NodeFrameMessage): NodeFrame<EndedMessage> {
+function frameOf({ welcome, sentAtMs, ended, queued, held, valid, wanted, allValidForMs }: NodeFrameMessage): NodeFrame<EndedMessage> {
   return {
     welcome,
     sentAtMs,
     ended: ended.map(({ id, ended: each }) => ({ id, ended: each ?? NO_WORD })),
     queued: queued.map(({ id }) => id),
-    held, valid,
+    held: held.map(({ id, token, validForMs, roomUntil }) => ({ id, token, validForMs, roomUntil: roomUntil === 0 ? undefined : roomUntil })),
+    valid, wanted,
     allValidForMs: allValidForMs ?? null,
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { EndedMessage } from '../client-protocol/schema';
 import { codeOf } from '../client-protocol/wire-words';
-import { assertNever, believedUntilMs } from '../core';
+import { KeptLock, assertNever, believedUntilMs } from '../core';
 import type { AskId, Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
@@ -20,6 +20,8 @@ const EXPIRED_SHARE = 0.1;
 export interface RemoteOptions extends BeginOptions {
   /** Called when the lock is not free. `ahead` names the holders and those who stand before in line, as far as the asked node knows: other nodes, and its own clients. */
   readonly onQueued?: (lock: string, ahead: readonly string[]) => void;
+  /** What is free and wanted by nobody else is kept here, and entered again without a message. */
+  readonly keep?: boolean;
 }
 
 /** What a lock needs of the session that it is asked for in. */
@@ -32,6 +34,10 @@ export interface LockSession {
   readonly leaseMs: number;
   /** It is used, or wanted, no longer. */
   giveBack(lock: RemoteLock): void;
+  /** It is used no longer, and kept: until `look` finds that it has been idle for too long. */
+  idles(lock: RemoteLock): void;
+  /** Others want it, and it is in use: it is kept no further. */
+  tellInUse(lock: RemoteLock): void;
   /** Until the node knows that it was given back, or nothing is left of what it promised. */
   untilTold(lock: RemoteLock): Promise<void>;
 }
@@ -40,6 +46,8 @@ type State =
   | { readonly kind: 'waiting' }
   /** While its node `stops` the lock is held on, until it is released or runs out. */
   | { readonly kind: 'granted'; readonly lock: LockInHand; readonly stops: boolean }
+  /** Kept, and used by nobody. */
+  | { readonly kind: 'idle'; readonly kept: KeptLock }
   | { readonly kind: 'over' };
 
 const WAITING: State = { kind: 'waiting' };
@@ -52,6 +60,8 @@ export class RemoteLock implements LockKeeper {
   promisedUntilMs = -Infinity;
   readonly askedMs: number;
   private state: State = WAITING;
+  /** Null: it is not to be entered again, or the node gave no room for that. */
+  private kept: KeptLock | null = null;
   private stopListening: () => void = NOTHING;
 
   constructor(
@@ -69,41 +79,85 @@ export class RemoteLock implements LockKeeper {
   }
 
   get isGranted(): boolean {
-    return this.state.kind === 'granted';
+    return this.state.kind === 'granted' || this.state.kind === 'idle';
   }
 
   /** It may run out. */
   get isHeld(): boolean {
-    return this.state.kind === 'granted' && this.state.lock.isHeld;
+    return this.state.kind === 'idle' || (this.state.kind === 'granted' && this.state.lock.isHeld);
+  }
+
+  /** The highest token that was taken, of one for which there was room. */
+  get used(): Token | undefined {
+    return this.kept?.token;
   }
 
   nowMs(): number {
     return this.session.nowMs();
   }
 
-  givenBack(): void {
+  givenBack(wasHeld: boolean): void {
+    const { kept } = this;
+    if (wasHeld && kept?.leave(this.nowMs(), this.promisedUntilMs) === true) {
+      this.state = { kind: 'idle', kept };
+      return this.session.idles(this);
+    }
+    this.finish();
+    this.session.giveBack(this);
+  }
+
+  /** It is entered again, if it is kept and idle; null: it cannot be, and is asked for anew. */
+  enterAgain(): ManagedLock | null {
+    const { state } = this;
+    if (state.kind !== 'idle') return null;
+    const token = state.kept.enter(this.nowMs(), this.promisedUntilMs);
+    if (token === null) {
+      this.giveUpKept();
+      return null;
+    }
+    const lock = new LockInHand(this, this.name, this.mode, token, this.promisedUntilMs);
+    this.state = { kind: 'granted', lock, stops: false };
+    return lock;
+  }
+
+  /** Others want it. */
+  onWanted(): void {
+    this.keepNoLonger();
+    if (this.state.kind === 'granted') this.session.tellInUse(this);
+  }
+
+  /** It is entered no further time. */
+  keepNoLonger(): void {
+    this.kept?.keepNoLonger();
+    this.giveUpKept();
+  }
+
+  /** Nobody uses it. */
+  private giveUpKept(): void {
+    if (this.state.kind !== 'idle') return;
     this.finish();
     this.session.giveBack(this);
   }
 
   /** Its node holds it on: it was told so when the lock was asked for. */
   keptOn(): void {
-    this.givenBack();
+    this.givenBack(false);
   }
 
   /** Nothing here counts on it any more, so its node need not keep it. */
   expired(): void {
     if (this.state.kind !== 'granted') return;
     this.state.lock.end();
-    this.givenBack();
+    this.givenBack(false);
   }
 
   ranOut(): LockError {
     return this.lostError(`the node at ${this.session.address} did not renew it in time`);
   }
 
-  untilTold(): Promise<void> {
-    return this.session.untilTold(this);
+  /** A lock that is kept stays where it was. */
+  untilTold(): Promise<void> | null {
+    return this.state.kind === 'idle' ? null : this.session.untilTold(this);
   }
 
   /** Whatever its state: it is over, and the node is told. */
@@ -118,6 +172,8 @@ export class RemoteLock implements LockKeeper {
         state.lock.end();
         this.finish();
         return this.session.giveBack(this);
+      case 'idle':
+        return this.giveUpKept();
       case 'over':
         return;
       default:
@@ -129,7 +185,8 @@ export class RemoteLock implements LockKeeper {
     if (this.state.kind === 'waiting') this.options.onQueued?.(this.name, ahead);
   }
 
-  onHeld(token: Token, validity: Validity): void {
+  /** @param roomUntil the highest token that may be taken without asking; undefined: none may */
+  onHeld(token: Token, validity: Validity, roomUntil: Token | undefined): void {
     if (this.state.kind !== 'waiting') return;
     this.stopListening();
     this.promisedUntilMs = believedUntilMs(validity);
@@ -142,19 +199,22 @@ export class RemoteLock implements LockKeeper {
       this.session.giveBack(this);
       return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.session.address}; take it again`));
     }
+    if (roomUntil !== undefined) this.kept = new KeptLock(token, roomUntil, this.session.leaseMs);
     const lock = new LockInHand(this, this.name, this.mode, token, this.promisedUntilMs, limit);
     this.state = { kind: 'granted', lock, stops: false };
     this.resolve(lock);
   }
 
   onValid(validity: Validity): void {
-    if (this.state.kind !== 'granted') return;
+    const { state } = this;
+    if (state.kind !== 'granted' && state.kind !== 'idle') return;
     this.promisedUntilMs = Math.max(this.promisedUntilMs, believedUntilMs(validity));
-    this.state.lock.told(validity);
+    if (state.kind === 'granted') state.lock.told(validity);
   }
 
   /** The node says that it ended, or was never had. */
   onEnded(ended: EndedMessage): void {
+    this.keepNoLonger();
     const error = new LockError(codeOf(ended.reason), visible(ended.message), { definite: ended.definite });
     if (this.state.kind !== 'granted') return this.refuse(error);
     const { lock } = this.state;
@@ -165,6 +225,7 @@ export class RemoteLock implements LockKeeper {
 
   /** The node cannot be reached, or knows it no longer. */
   onFailed(error: LockError): void {
+    this.keepNoLonger();
     if (this.state.kind !== 'granted') return this.refuse(error);
     if (this.state.stops) return;
     // What to do about a node that does not answer is no help to who holds a lock.
@@ -175,6 +236,7 @@ export class RemoteLock implements LockKeeper {
   /** Looks whether it has run out. While the machine sleeps, timers stand still and leases do not. */
   look(): void {
     if (this.state.kind === 'granted') this.state.lock.look();
+    else if (this.state.kind === 'idle' && this.state.kept.endsAtMs <= this.nowMs()) this.giveUpKept();
   }
 
   /** The node stops: it takes the lock back when it is released, and otherwise leaves it to run out. */

@@ -61,7 +61,11 @@ export class RemoteLockManager extends BaseLockManager {
     node: new SharedAnswer(() => this.queryOnce('node')),
   };
 
-  constructor(private readonly clients: readonly NodeConnection[]) {
+  /** @param keeps what is free and wanted by nobody else is kept here */
+  constructor(
+    private readonly clients: readonly NodeConnection[],
+    private readonly keeps = false,
+  ) {
     super();
     for (const client of clients) client.onNoQuorum = () => void this.lookRound(client);
   }
@@ -79,8 +83,9 @@ export class RemoteLockManager extends BaseLockManager {
   }
 
   /** Asks one node after the other, round and round, until one answers or the time is up. */
-  override begin(name: string, options: RemoteOptions): Promise<ManagedLock> {
+  override begin(name: string, asked: RemoteOptions): Promise<ManagedLock> {
     const { client } = this;
+    const options = this.keeps && mayBeKept(name, asked) ? { ...asked, keep: true } : asked;
     const askedMs = performance.now();
     const releasing = options.ifAvailable === true ? this.clients.filter((each) => each.isReleasing(name)) : [];
     if (releasing.length > 0) return this.seek(name, options, askedMs, null, releasing);
@@ -242,6 +247,11 @@ export class RemoteLockManager extends BaseLockManager {
       { cause: causes.at(-1) },
     );
   }
+}
+
+/** What ends at a time of its own, or belongs to a semaphore, is given back. */
+function mayBeKept(name: string, { mode, steal, maxHoldMs, atLeastMs }: RemoteOptions): boolean {
+  return mode !== 'shared' && steal !== true && maxHoldMs === undefined && atLeastMs === undefined && !name.startsWith('-');
 }
 
 type Outcome = { readonly lock: ManagedLock } | { readonly error: unknown };

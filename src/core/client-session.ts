@@ -43,8 +43,10 @@ export type ClientSessionEvent<Ask, Ended, Failure> =
    * counted from the last sign of life before its grant, so none may be old beside that.
    */
   | { readonly kind: 'ask'; readonly nowMs: number; readonly id: AskId; readonly ask: Ask; readonly answerWithinMs: number; readonly maxHoldMs?: number }
-  /** The lock is used, or wanted, no longer. */
-  | { readonly kind: 'giveBack'; readonly nowMs: number; readonly id: AskId }
+  /** The lock is used, or wanted, no longer. `used`: the highest token that was taken, of one for which there was room. */
+  | { readonly kind: 'giveBack'; readonly nowMs: number; readonly id: AskId; readonly used?: Token }
+  /** Others want the lock, which is in use: it is kept no further. */
+  | { readonly kind: 'inUse'; readonly nowMs: number; readonly id: AskId }
   /** A frame can be written. */
   | { readonly kind: 'flush'; readonly nowMs: number }
   | { readonly kind: 'heard'; readonly nowMs: number; readonly stream: number; readonly frame: NodeFrame<Ended> }
@@ -62,7 +64,10 @@ export type ClientSessionEffect<Ask, Ended, Failure> =
   | { readonly kind: 'endStream'; readonly stream: number }
   | { readonly kind: 'send'; readonly stream: number; readonly frame: ClientFrame<Ask> }
   | { readonly kind: 'queued'; readonly id: AskId }
-  | { readonly kind: 'held'; readonly id: AskId; readonly token: Token; readonly validity: Validity }
+  /** `roomUntil`: it may be kept when it is used no longer, and entered again (`KeptLock`). */
+  | { readonly kind: 'held'; readonly id: AskId; readonly token: Token; readonly validity: Validity; readonly roomUntil?: Token }
+  /** Others want a lock for which there was room. */
+  | { readonly kind: 'wanted'; readonly id: AskId }
   | { readonly kind: 'valid'; readonly id: AskId; readonly validity: Validity }
   /** Of a lock that is held: it is to be given back. Else nothing more comes. */
   | { readonly kind: 'ended'; readonly id: AskId; readonly ended: Ended; readonly wasHeld: boolean }
@@ -99,9 +104,14 @@ interface GivenBack {
   /** In which frame it was said; Infinity before. */
   sentAtMs: number;
   readonly promisedUntilMs: number;
+  readonly used: Token | null;
 }
 
+/** What a frame says of locks that are held. */
+type Said = Pick<ClientFrame<never>, 'releases' | 'spent' | 'inUse'>;
+
 const NOTHING: readonly never[] = [];
+const NOTHING_SAID: Said = { releases: NOTHING, spent: NOTHING, inUse: NOTHING };
 
 export class ClientSession<Ask, Ended, Failure> {
   private readonly requests = new Map<AskId, Request<Ask>>();
@@ -114,6 +124,8 @@ export class ClientSession<Ask, Ended, Failure> {
   private readonly givenBack = new Map<AskId, GivenBack>();
   /** Of these the ones that are in no frame yet. */
   private unsaid: GivenBack[] = [];
+  /** Locks that are kept and in use, of which the node was not told that yet. */
+  private inUse: AskId[] = [];
   /** For how long those may be held that wait and may not be held for ever. */
   private readonly shortHolds = new Map<AskId, number>();
   /** The least of these, as of the last frame: nobody looks at all of them at each event. */
@@ -154,7 +166,7 @@ export class ClientSession<Ask, Ended, Failure> {
 
   /** A `flush` would send something. */
   get hasToSay(): boolean {
-    return this.isOpen && (this.owesHello || this.unsaid.length > 0 || this.unsentCount > 0);
+    return this.isOpen && (this.owesHello || this.unsaid.length > 0 || this.inUse.length > 0 || this.unsentCount > 0);
   }
 
   /** When to `wake`. */
@@ -176,7 +188,11 @@ export class ClientSession<Ask, Ended, Failure> {
         if (event.maxHoldMs !== undefined && event.maxHoldMs < Infinity) this.hasShortHold(event.id, event.maxHoldMs);
         return this.onAsk(event.id, event.ask, event.answerWithinMs);
       case 'giveBack':
-        return this.onGiveBack(event.nowMs, event.id);
+        return this.onGiveBack(event.nowMs, event.id, event.used ?? null);
+      case 'inUse':
+        // After a break the node takes it for that.
+        if (this.isOpen && !this.owesHello) this.inUse.push(event.id);
+        return NOTHING;
       case 'flush':
         return this.onFlush(event.nowMs);
       case 'heard':
@@ -204,7 +220,7 @@ export class ClientSession<Ask, Ended, Failure> {
     return this.isOpen || (this.retryAtMs < Infinity && this.attempts === 0) ? NOTHING : this.open();
   }
 
-  private onGiveBack(nowMs: number, id: AskId): Effects<Ask, Ended, Failure> {
+  private onGiveBack(nowMs: number, id: AskId, used: Token | null): Effects<Ask, Ended, Failure> {
     const request = this.requests.get(id);
     if (request === undefined) return NOTHING;
     this.requests.delete(id);
@@ -216,7 +232,7 @@ export class ClientSession<Ask, Ended, Failure> {
       this.lookIdle(nowMs);
       return [{ kind: 'over', id, isHeard: false }];
     }
-    const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs };
+    const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs, used };
     this.givenBack.set(id, givenBack);
     this.unsaid.push(givenBack);
     return NOTHING;
@@ -241,8 +257,8 @@ export class ClientSession<Ask, Ended, Failure> {
     this.lookAtShortHolds();
     if (this.unansweredSinceMs === Infinity) this.unansweredSinceMs = nowMs;
     const { stream } = this;
-    const frame = (hello: ClientFrame<Ask>['hello'], releases: readonly AskId[], acquires: ClientFrame<Ask>['acquires']): Effects<Ask, Ended, Failure> =>
-      [{ kind: 'send', stream, frame: { hello, sentAtMs, releases, acquires } }];
+    const frame = (hello: ClientFrame<Ask>['hello'], { releases, spent, inUse }: Said, acquires: ClientFrame<Ask>['acquires']): Effects<Ask, Ended, Failure> =>
+      [{ kind: 'send', stream, frame: { hello, sentAtMs, releases, spent, inUse, acquires } }];
     const isFirst = this.owesHello;
     const keep = isFirst ? this.known() : [];
     if (isFirst) {
@@ -251,13 +267,11 @@ export class ClientSession<Ask, Ended, Failure> {
       this.unsaid = [];
       for (const each of this.givenBack.values()) each.sentAtMs = sentAtMs;
       // It may be long; what is asked for follows.
-      if (keep.length > 0) return frame({ stream, keep }, [], []);
+      if (keep.length > 0) return frame({ stream, keep }, NOTHING_SAID, []);
     }
-    const releases = this.unsaid.map(({ id }) => id);
-    for (const each of this.unsaid) each.sentAtMs = sentAtMs;
-    this.unsaid = [];
+    const said = this.say(sentAtMs);
     const acquires: { id: AskId; ask: Ask }[] = [];
-    let bytes = 8 * releases.length;
+    let bytes = 8 * said.releases.length + 16 * said.spent.length;
     for (const request of this.unheard) {
       if (request.sentAtMs !== Infinity || request.ask === null) continue;
       bytes += this.settings.bytesOf(request.ask) + 8;
@@ -268,7 +282,21 @@ export class ClientSession<Ask, Ended, Failure> {
       this.unheardUntilMs = Math.min(this.unheardUntilMs, sentAtMs + request.answerWithinMs);
       if (request.state === 'unsent') request.state = 'waiting';
     }
-    return frame(isFirst ? { stream, keep } : null, releases, acquires);
+    return frame(isFirst ? { stream, keep } : null, said, acquires);
+  }
+
+  /** What is given back, and what is kept no further. */
+  private say(sentAtMs: number): Said {
+    const { unsaid, inUse } = this;
+    if (unsaid.length === 0 && inUse.length === 0) return NOTHING_SAID;
+    this.unsaid = [];
+    this.inUse = [];
+    for (const each of unsaid) each.sentAtMs = sentAtMs;
+    return {
+      releases: unsaid.map(({ id }) => id),
+      spent: unsaid.flatMap(({ id, used }) => (used === null ? [] : [{ id, token: used }])),
+      inUse,
+    };
   }
 
   /** What was asked for over an earlier stream, and not given back. */
@@ -292,7 +320,7 @@ export class ClientSession<Ask, Ended, Failure> {
       this.heardOf(request);
       effects.push({ kind: 'queued', id });
     }
-    for (const { id, token, validForMs } of frame.held) {
+    for (const { id, token, validForMs, roomUntil } of frame.held) {
       const request = this.requests.get(id);
       if (request === undefined || request.state === 'ended') continue;
       this.heardOf(request);
@@ -300,9 +328,10 @@ export class ClientSession<Ask, Ended, Failure> {
       const isNew = request.state !== 'held';
       request.state = 'held';
       this.promised(request, validity);
-      effects.push(isNew ? { kind: 'held', id, token, validity } : { kind: 'valid', id, validity });
+      effects.push(isNew ? { kind: 'held', id, token, validity, ...(roomUntil === undefined ? {} : { roomUntil }) } : { kind: 'valid', id, validity });
     }
     for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
+    for (const id of frame.wanted) if (this.requests.get(id)?.state === 'held') effects.push({ kind: 'wanted', id });
     for (const { id, ended } of frame.ended) {
       const request = this.requests.get(id);
       if (request === undefined || request.state === 'ended') continue;
@@ -378,6 +407,7 @@ export class ClientSession<Ask, Ended, Failure> {
     const effects: ClientSessionEffect<Ask, Ended, Failure>[] = [];
     this.isOpen = false;
     this.owesHello = false;
+    this.inUse = [];
     this.lastFailure = failure;
     this.unansweredSinceMs = Infinity;
     // Whether it arrived, the next stream shows.
@@ -472,7 +502,7 @@ export class ClientSession<Ask, Ended, Failure> {
       this.fail(request, null, effects);
       if (sentAtMs === Infinity && state === 'unsent') continue;
       // Should it wake up, it is told.
-      const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity };
+      const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity, used: null };
       this.givenBack.set(id, givenBack);
       this.unsaid.push(givenBack);
     }

@@ -46,6 +46,8 @@ export class LamportClock {
   private block = 0;
   /** Up to when, in milliseconds, values were used as if each took its share of one. */
   private usedUntilMs = -Infinity;
+  /** The highest value that others may use without asking. */
+  private lentUntil: LamportTime = 0;
 
   constructor(
     birth: { readonly ceilingOnDisk: LamportTime; readonly wallClockUs: number },
@@ -97,6 +99,19 @@ export class LamportClock {
   mayTickFreely(nowMs: number): boolean {
     if (this.usedUntilMs > nowMs) return false;
     this.usedUntilMs = Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + 1 / TICKS_PER_MS;
+    return true;
+  }
+
+  /**
+   * The same for all values up to this one, which somebody else may use without asking. Several may use the same ones, each for a
+   * lock of its own: the clock gains by the highest alone.
+   */
+  mayLend(until: LamportTime, nowMs: number): boolean {
+    const values = until - Math.max(this.value, this.lentUntil);
+    if (values <= 0) return true;
+    if (this.usedUntilMs > nowMs) return false;
+    this.usedUntilMs = Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + values / TICKS_PER_MS;
+    this.lentUntil = until;
     return true;
   }
 

@@ -29,9 +29,18 @@ export type Event =
       readonly steals?: true;
       /** It is in another process, which may hear late of what happens here: it is `recalled` where others have `lost`. */
       readonly remote?: true;
+      /** It means to enter again by itself when it is done, until it hears `wanted`. Of one that is `remote`, exclusive, and steals nothing. */
+      readonly keeps?: true;
     }
   /** The caller is done, or no longer waits. Idempotent: unknown to the core, it does nothing. */
-  | { readonly kind: 'release'; readonly nowMs: number; readonly lock: LockName; readonly caller: CallerId }
+  | {
+      readonly kind: 'release';
+      readonly nowMs: number;
+      readonly lock: LockName;
+      readonly caller: CallerId;
+      /** The highest token that a caller took which was told of room for more. Default: all of the room. */
+      readonly used?: Token;
+    }
   /** A validated message arrived from a peer. Never from the node itself. */
   | { readonly kind: 'message'; readonly nowMs: number; readonly from: NodeId; readonly message: Message }
   /**
@@ -88,7 +97,11 @@ export type Effect =
       readonly token: Token;
       /** Until when, in `nowMs` time, the lock is held unless `renewed` says more. */
       readonly validUntilMs: number;
+      /** A caller that `keeps` may enter again by itself, with a larger token each time, up to this one. Left out: it may not. */
+      readonly roomUntil?: Token;
     }
+  /** Somebody else wants the lock: the caller, which was told of room, enters no further time. Told once. */
+  | { readonly kind: 'wanted'; readonly lock: LockName; readonly caller: CallerId }
   /** The callers inside this lock hold it until `validUntilMs` now: for longer, or after sleep for less. */
   | { readonly kind: 'renewed'; readonly lock: LockName; readonly callers: readonly CallerId[]; readonly validUntilMs: number }
   /** The caller no longer holds the lock, at this very moment: its grants ran out, or the thief took it. */

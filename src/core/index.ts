@@ -56,6 +56,7 @@ export { effectOf, eventOf, tracedEffect, tracedEvent } from './traced';
 export type { TracedEffect, TracedEvent } from './traced';
 export { HeldLock, believedUntilMs } from './held-lock';
 export type { Validity } from './held-lock';
+export { KeptLock } from './kept-lock';
 export { ServedLock } from './served-lock';
 export type { ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
 export { ServedSession } from './served-session';

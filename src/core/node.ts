@@ -185,7 +185,7 @@ class CoreNode implements Context, LockNode {
       case 'acquire':
         return this.requesters.acquire(event);
       case 'release':
-        return this.requesters.release(event.lock, event.caller);
+        return this.requesters.release(event.lock, event.caller, event.used);
       case 'message':
         if (!this.peers.has(event.from)) broken('self-delivery', `a message came from ${event.from}, which is no peer`);
         return this.receive(event.from, event.message);

@@ -16,6 +16,7 @@ export interface Caller {
   readonly timestamp: LamportTime;
   readonly steals: boolean;
   readonly remote: boolean;
+  readonly keeps: boolean;
 }
 
 /** A caller inside. */
@@ -61,6 +62,15 @@ export interface Entry extends Entitlement {
   readonly request: OpenRequest;
 }
 
+/** What a caller may do by itself that keeps the lock when it is done with it. */
+export interface Room {
+  readonly caller: CallerId;
+  /** The highest token that it may take. Until it says otherwise it may have taken it. */
+  readonly until: Token;
+  /** It was told that somebody else wants the lock. */
+  isCalledIn: boolean;
+}
+
 /** Callers are inside. */
 export interface Held extends Entry {
   readonly state: 'held';
@@ -69,6 +79,8 @@ export interface Held extends Entry {
   readonly inside: Holder[];
   /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
   thievesHeardOf: Map<NodeId, LamportTime> | null;
+  /** Of the one inside, if it keeps the lock. */
+  room: Room | null;
 }
 
 /** Nobody is inside, and the grants are kept. */
@@ -84,6 +96,7 @@ export interface Recalled {
   readonly state: 'recalled';
   readonly request: OpenRequest;
   readonly inside: Set<CallerId>;
+  readonly room: Room | null;
 }
 
 /** The phases in which a request is in the protocol. */

@@ -23,7 +23,8 @@
  * - `waiting`: asks, and asks again. An Inquire for a contender that goes first is answered with Yield, and it waits on.
  * - `held`: callers are inside, told so by `entered`; it renews. An Inquire is noted as contention. The lock is taken when
  *   a contender steals it or when its grants run out: callers of this process hear `lost`, others `recalled`.
- * - `retained`: nobody is inside, the grants are kept. To enter again takes no message, only the next token.
+ * - `retained`: nobody is inside, the grants are kept. To enter again takes no message, only the next token. A caller in another
+ *   process may keep the lock in the same way, for which it is told of room: to this machine it is inside until it gives back.
  * - On the way back to `idle` all that were asked hear Release, and the next in line asks by a request of its own. Only a
  *   lock that is in use in another process when its node stops ends without a word.
  *
@@ -37,12 +38,15 @@ import { assertNever } from './invariants';
 import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
 import type { Grant, Inquire, LamportTime, LockName, NodeId, RequestId, Token } from './messages';
 import { viewOf } from './phases';
-import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Waiting } from './phases';
+import type { Caller, Entry, Held, Idle, OpenPhase, OpenRequest, Phase, RequesterView, Retained, Room, Waiting } from './phases';
 import { claimOf, hasPriority } from './priority';
 import { Votes } from './votes';
 import type { Entitlement } from './votes';
 
 const IDLE: Idle = { state: 'idle' };
+
+/** So many tokens a caller may take by itself at most: a third of a second of a process that does nothing else. Then it asks again. */
+const ROOM_MAX = 2 ** 16;
 
 /** Exists while a caller or a request does, and for a lease after contention. */
 export class Requester implements HasDeadline {
@@ -95,21 +99,24 @@ export class Requester implements HasDeadline {
 
   // --- what happens ---------------------------------------------------------------------------
 
-  acquire({ mode, caller: id, steals, remote }: AcquireEvent): void {
+  acquire({ mode, caller: id, steals, remote, keeps }: AcquireEvent): void {
     this.expire();
-    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true };
+    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true, keeps: keeps === true };
     if (caller.steals) this.makeWay(caller);
     else this.line.push(caller);
+    this.callIn();
     this.joinOrAdvance();
   }
 
   /**
    * Done, or no longer waiting.
    * @param mayKeep whether there is room to keep the grants
+   * @param used the highest token that it took, of those that it had room for
    */
-  release(id: CallerId, mayKeep: boolean): void {
+  release(id: CallerId, mayKeep: boolean, used?: Token): void {
     this.expire();
     const { phase, line } = this;
+    this.spend(phase, id, used);
     const place = line.findIndex((caller) => caller.id === id);
     if (place >= 0) {
       line.splice(place, 1);
@@ -141,6 +148,7 @@ export class Requester implements HasDeadline {
     const phase = this.phaseOf(message.timestamp);
     if (phase === null) return answerUnknown(this.context, from, message);
     this.noteContention(phase.request);
+    this.callIn();
     this.answerInquire(from, phase, message);
   }
 
@@ -216,6 +224,7 @@ export class Requester implements HasDeadline {
     const reason = votes.ignoreGrant(from, message, this.context.requesterNowMs);
     if (reason !== null) return this.context.ignore(from, message, reason);
     if (message.contended) this.noteContention(request);
+    this.callIn();
     switch (phase.state) {
       case 'waiting':
         votes.count(from, message);
@@ -244,9 +253,9 @@ export class Requester implements HasDeadline {
   }
 
   /** A vote that comes while the lock is held or kept: what the votes allow may be more now. */
-  private countForEntry(from: NodeId, entry: Entry, message: Grant): void {
+  private countForEntry(from: NodeId, entry: Held | Retained, message: Grant): void {
     const { votes } = entry.request;
-    const reason = votes.ignoreBehind(entry.token, from, message);
+    const reason = votes.ignoreBehind(highestToken(entry), from, message);
     if (reason !== null) return this.context.ignore(from, message, reason);
     votes.count(from, message);
     entry.tokenMax = votes.tokenMax;
@@ -431,7 +440,7 @@ export class Requester implements HasDeadline {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null };
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null, room: null };
     this.phase = phase;
     this.letIn(phase);
     return phase;
@@ -445,11 +454,40 @@ export class Requester implements HasDeadline {
     while (first !== undefined && first.mode === mode && (mode === 'shared' || phase.inside.length === 0)) {
       line.shift();
       phase.inside.push({ id: first.id, remote: first.remote });
+      if (first.keeps) phase.room = this.roomFor(first.id, phase);
       this.context.emit({
         kind: 'entered', lock, caller: first.id, mode, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs),
+        ...(phase.room === null ? {} : { roomUntil: phase.room.until }),
       });
       first = line[0];
     }
+  }
+
+  /** What it may do by itself while nobody else wants the lock; null: nothing. Half of the room is left for votes that come later. */
+  private roomFor(caller: CallerId, { request, token, tokenMax }: Held): Room | null {
+    const until = token + Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2));
+    const isWanted = !request.keep || request.contended || this.line.length > 0;
+    if (isWanted || until <= token || !this.context.clock.mayLend(until, this.context.nowMs)) return null;
+    return { caller, until, isCalledIn: false };
+  }
+
+  /** Somebody else wants the lock: whoever keeps it enters no further time. */
+  private callIn(): void {
+    const { phase, line } = this;
+    if (phase.state !== 'held' || phase.room === null || phase.room.isCalledIn) return;
+    if (!phase.request.contended && line.length === 0) return;
+    phase.room.isCalledIn = true;
+    this.context.emit({ kind: 'wanted', lock: this.lock, caller: phase.room.caller });
+  }
+
+  /** It is done: what it took is taken, and Release must carry a clock of at least that (protocol.md section 7). */
+  private spend(phase: Phase, caller: CallerId, used: Token = Infinity): void {
+    if ((phase.state !== 'held' && phase.state !== 'recalled') || phase.room?.caller !== caller) return;
+    const token = Math.min(used, phase.room.until);
+    this.context.clock.reach(token);
+    if (phase.state !== 'held') return;
+    phase.token = Math.max(phase.token, token);
+    phase.room = null;
   }
 
   /** The last one inside left: keep the grants if nobody else wants them, else release for real. */
@@ -497,7 +535,7 @@ export class Requester implements HasDeadline {
    * caller may not know yet, and this clock may have been moved: its lock is free when it gives it back, or else
    * when its grants run out at the arbiters, whom nobody tells anything until then.
    */
-  private takeAway({ request, inside }: Held, thief?: Thief): void {
+  private takeAway({ request, inside, room }: Held, thief?: Thief): void {
     const { lock } = this;
     const recalled = new Set<CallerId>();
     for (const { id, remote } of inside) {
@@ -506,7 +544,7 @@ export class Requester implements HasDeadline {
       this.context.emit(thief === undefined ? { kind, lock, caller: id } : { kind, lock, caller: id, thief });
     }
     if (recalled.size === 0) this.end(request);
-    else this.phase = { state: 'recalled', request, inside: recalled };
+    else this.phase = { state: 'recalled', request, inside: recalled, room };
   }
 
   /** The request is over: tell every arbiter that was asked. */
@@ -531,4 +569,9 @@ export class Requester implements HasDeadline {
     const { phase } = this;
     return phase.state !== 'idle' && phase.request.id.timestamp === timestamp ? phase : null;
   }
+}
+
+/** That may have been taken under this entry. */
+function highestToken(entry: Held | Retained): Token {
+  return entry.state === 'held' && entry.room !== null ? entry.room.until : entry.token;
 }

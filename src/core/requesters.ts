@@ -7,7 +7,7 @@ import { answerUnknown } from './asking';
 import type { Context } from './context';
 import { Deadlines } from './deadlines';
 import type { AcquireEvent, CallerId } from './events';
-import type { Grant, Inquire, LockName, NodeId, RequestId } from './messages';
+import type { Grant, Inquire, LockName, NodeId, RequestId, Token } from './messages';
 import type { RequesterView } from './phases';
 import { Requester } from './requester';
 
@@ -51,10 +51,10 @@ export class Requesters {
     this.settle(requester);
   }
 
-  release(lock: LockName, caller: CallerId): void {
+  release(lock: LockName, caller: CallerId, used?: Token): void {
     const requester = this.byLock.get(lock);
     if (requester === undefined) return;
-    requester.release(caller, this.hasRoom());
+    requester.release(caller, this.hasRoom(), used);
     this.settle(requester);
   }
 

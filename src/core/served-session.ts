@@ -40,7 +40,9 @@ export type ServedSessionEvent<Ask, Reason> =
    * The node holds the lock, for so long from now on if it cannot be renewed. `atLeastMs`: it is held on for so long once this was told,
    * however soon the client is done or gone.
    */
-  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly atLeastMs?: number }
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly atLeastMs?: number; readonly roomUntil?: Token }
+  /** Others want the lock, which the client keeps, or want to know whether it uses it. */
+  | { readonly kind: 'wanted'; readonly nowMs: number; readonly id: AskId }
   /** The lock is valid for so long from now on. */
   | { readonly kind: 'renewed'; readonly nowMs: number; readonly id: AskId; readonly validForMs: number }
   /** The lock was lost, stolen or recalled. */
@@ -59,7 +61,10 @@ export type ServedSessionEffect<Ask, Reason> =
   | { readonly kind: 'ask'; readonly id: AskId; readonly ask: Ask }
   /** Ask for it no longer. */
   | { readonly kind: 'giveUp'; readonly id: AskId }
-  | { readonly kind: 'giveBack'; readonly id: AskId }
+  /** `used`: the highest token that the client may have taken. */
+  | { readonly kind: 'giveBack'; readonly id: AskId; readonly used: Token }
+  /** The client uses the lock that it keeps, and keeps it no further; or it cannot be asked. */
+  | { readonly kind: 'inUse'; readonly id: AskId }
   /** Nobody uses it any more, and it is held on until then (`atLeastMs`). */
   | { readonly kind: 'keepOn'; readonly id: AskId; readonly untilMs: number }
   /** Nothing more comes of this request. */
@@ -82,6 +87,10 @@ class Entry<Reason> {
   isTold = false;
   /** It is held on for nobody. */
   isKeptOn = false;
+  /** Up to which the client may take tokens by itself, and may have; null: it may not. */
+  roomUntil: Token | null = null;
+  /** The highest that it took, by its own word. */
+  spent: Token | null = null;
   /** Until when the lock was valid by its grant. */
   grantedUntilMs = 0;
   /** It was taken before the client was told of its grant, which comes first: until then is it promised. */
@@ -110,6 +119,8 @@ export class ServedSession<Ask, Reason> {
   private readonly saying = new Set<Entry<Reason>>();
   /** Requests that the client goes on with, and of which the node knows nothing any more. */
   private unknown: AskId[] = [];
+  /** Locks that are kept by the client, and of which it is still to hear that others want them. */
+  private calledIn: AskId[] = [];
   private welcome: SessionWelcome | null = null;
   private owesEcho = false;
   /** A frame came since the last word about all locks. */
@@ -141,7 +152,7 @@ export class ServedSession<Ask, Reason> {
    */
   get hasToSay(): boolean {
     if (this.isAway || this.heard.sentAtMs === -Infinity) return false;
-    return this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.welcome !== null;
+    return this.owesEcho || this.saying.size > 0 || this.unknown.length > 0 || this.calledIn.length > 0 || this.welcome !== null;
   }
 
   /** There is more to say than one frame holds. */
@@ -171,6 +182,8 @@ export class ServedSession<Ask, Reason> {
         return event.stream === this.stream && !this.isAway ? this.onBroke(event.nowMs) : NOTHING;
       case 'granted':
         return this.onGranted(event);
+      case 'wanted':
+        return this.onWanted(event.id);
       case 'renewed':
         return this.onRenewed(event);
       case 'taken':
@@ -208,11 +221,13 @@ export class ServedSession<Ask, Reason> {
     return effects;
   }
 
-  private onFrame(nowMs: number, { sentAtMs, releases, acquires }: Omit<ClientFrame<Ask>, 'hello'>): Effects<Ask, Reason> {
+  private onFrame(nowMs: number, { sentAtMs, releases, spent, inUse, acquires }: Omit<ClientFrame<Ask>, 'hello'>): Effects<Ask, Reason> {
     // Later than when it came is safe: what is told is kept longer.
     this.heard.atMs = nowMs;
     const effects: ServedSessionEffect<Ask, Reason>[] = [];
-    for (const id of releases) effects.push(...this.stepOne(id, { kind: 'released' }));
+    for (const { id, token } of spent) this.onSpent(id, token);
+    for (const id of inUse) if (this.entries.has(id)) effects.push({ kind: 'inUse', id });
+    for (const id of releases) effects.push(...this.onReleased(id));
     for (const { id, ask } of acquires) {
       // Sent again over a new stream, for the client does not know that it arrived.
       if (id <= this.newest) continue;
@@ -231,7 +246,37 @@ export class ServedSession<Ask, Reason> {
     return effects;
   }
 
+  private onSpent(id: AskId, token: Token): void {
+    const entry = this.entries.get(id);
+    if (entry !== undefined && entry.roomUntil !== null) entry.spent = Math.max(entry.token, Math.min(token, entry.roomUntil));
+  }
+
+  /** By the client's own word: what it says nothing of it has not taken. */
+  private onReleased(id: AskId): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    if (entry === undefined) return NOTHING;
+    entry.spent ??= entry.token;
+    return this.perform(entry, entry.lock.step({ kind: 'released' }));
+  }
+
+  /** One that was told of no room yet is told of none. */
+  private onWanted(id: AskId): Effects<Ask, Reason> {
+    const entry = this.entries.get(id);
+    if (entry === undefined || entry.roomUntil === null) return NOTHING;
+    if (!entry.isTold) return this.keepsNoLonger(entry);
+    if (!this.isAway) this.calledIn.push(id);
+    return NOTHING;
+  }
+
+  private keepsNoLonger(entry: Entry<Reason>): Effects<Ask, Reason> {
+    if (!entry.isTold) entry.roomUntil = null;
+    return [{ kind: 'inUse', id: entry.id }];
+  }
+
   private onBroke(nowMs: number): Effects<Ask, Reason> {
+    // A client whose stream broke enters no lock that it kept, and cannot be asked.
+    const effects = [...this.entries.values()].flatMap((entry) => (entry.roomUntil === null ? [] : this.keepsNoLonger(entry)));
+    this.calledIn = [];
     this.isAway = true;
     this.welcome = null;
     this.owesEcho = false;
@@ -242,17 +287,19 @@ export class ServedSession<Ask, Reason> {
       entry.say = 'nothing';
       if (entry.lock.kind === 'over') this.entries.delete(id);
     }
-    return this.stepAll({ kind: 'broke', nowMs, mayReturn: true });
+    return [...effects, ...this.stepAll({ kind: 'broke', nowMs, mayReturn: true })];
   }
 
-  private onGranted({ nowMs, id, token, validForMs, atLeastMs = 0 }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
+  private onGranted({ nowMs, id, token, validForMs, atLeastMs = 0, roomUntil }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
     const entry = this.entries.get(id);
-    if (entry === undefined) return [{ kind: 'giveBack', id }];
+    if (entry === undefined) return [{ kind: 'giveBack', id, used: token }];
     entry.token = token;
+    // Whoever is away enters again by no means.
+    if (!this.isAway) entry.roomUntil = roomUntil ?? null;
     entry.grantedUntilMs = nowMs + validForMs;
     const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs, atLeastMs }));
     if (entry.lock.kind === 'held') this.say(entry, 'held');
-    return effects;
+    return roomUntil !== undefined && this.isAway ? [{ kind: 'inUse', id }, ...effects] : effects;
   }
 
   /** Whoever is robbed in the moment of its grant hears of both. Until the votes of the grant run out nobody else enters unless the lock is given back. */
@@ -325,8 +372,10 @@ export class ServedSession<Ask, Reason> {
           this.say(entry, 'ended');
           break;
         case 'giveUp':
+          effects.push({ kind: 'giveUp', id });
+          break;
         case 'giveBack':
-          effects.push({ kind: wish.kind, id });
+          effects.push({ kind: 'giveBack', id, used: entry.spent ?? entry.roomUntil ?? entry.token });
           break;
         case 'keepOn':
           entry.isKeptOn = true;
@@ -376,7 +425,7 @@ export class ServedSession<Ask, Reason> {
   private takeFrame(nowMs: number, validForMs: (id: AskId) => number): NodeFrame<SessionEndCause<Reason>> {
     const ended: { id: AskId; ended: SessionEndCause<Reason> }[] = [];
     const queued: AskId[] = [];
-    const held: { id: AskId; token: Token; validForMs: number }[] = [];
+    const held: { id: AskId; token: Token; validForMs: number; roomUntil?: Token }[] = [];
     const valid: { id: AskId; validForMs: number }[] = [];
     let room = EVENTS_PER_FRAME_MAX;
     for (const id of this.unknown.splice(0, room)) ended.push({ id, ended: { kind: 'unknown' } });
@@ -401,9 +450,11 @@ export class ServedSession<Ask, Reason> {
           break;
         case 'held':
         case 'valid': {
+          const isNews = !entry.isTold;
           const forMs = this.promise(entry, nowMs, validForMs);
           if (forMs <= 0) break; // It is found lost by that, and this is told next.
-          if (say === 'held') held.push({ id, token, validForMs: forMs });
+          // Told again after the stream broke, it is kept no further.
+          if (say === 'held') held.push(isNews && entry.roomUntil !== null ? { id, token, validForMs: forMs, roomUntil: entry.roomUntil } : { id, token, validForMs: forMs });
           else valid.push({ id, validForMs: forMs });
           break;
         }
@@ -417,7 +468,10 @@ export class ServedSession<Ask, Reason> {
     this.welcome = null;
     this.owesEcho = false;
     const allValidForMs = this.wordForAll(nowMs, validForMs);
-    return { welcome, sentAtMs: this.heard.sentAtMs, queued, held, valid, ended, allValidForMs };
+    // Each of these was told before that it holds.
+    const wanted = this.calledIn.filter((id) => this.entries.get(id)?.lock.kind === 'held');
+    this.calledIn = [];
+    return { welcome, sentAtMs: this.heard.sentAtMs, queued, held, valid, wanted, ended, allValidForMs };
   }
 
   /** Whatever is told is remembered first. */

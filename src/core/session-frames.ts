@@ -23,6 +23,10 @@ export interface ClientFrame<Ask> {
   readonly sentAtMs: number | null;
   /** Given back, or waited for no longer. These come before what is asked for. */
   readonly releases: readonly AskId[];
+  /** Of those the ones whose client took tokens by itself: the highest of each. */
+  readonly spent: readonly { readonly id: AskId; readonly token: Token }[];
+  /** Locks that are kept, and in use: they are kept no further. */
+  readonly inUse: readonly AskId[];
   /** Lowest first, and higher than all that were asked for over this stream before. */
   readonly acquires: readonly { readonly id: AskId; readonly ask: Ask }[];
 }
@@ -47,9 +51,14 @@ export interface NodeFrame<Ended> {
   readonly sentAtMs: number;
   /** These are not free at once. */
   readonly queued: readonly AskId[];
-  /** Comes again for a lock that the client keeps over a new stream. */
-  readonly held: readonly { readonly id: AskId; readonly token: Token; readonly validForMs: number }[];
+  /**
+   * Comes again for a lock with which the client goes on over a new stream. `roomUntil`: the client may keep it when it is done, and
+   * enter again with a larger token each time, up to this one.
+   */
+  readonly held: readonly { readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly roomUntil?: Token | undefined }[];
   readonly valid: readonly { readonly id: AskId; readonly validForMs: number }[];
+  /** Others want these locks: one that is kept and not in use is to be given back. */
+  readonly wanted: readonly AskId[];
   /** No lock of these is in effect, or soon will not be: one that was held is to be given back. */
   readonly ended: readonly { readonly id: AskId; readonly ended: Ended }[];
   /** For every lock that was told as held and not as ended, up to here: the least over all of them. */

@@ -13,6 +13,7 @@ import { BaseLockManager } from './base';
 import { ByName } from './by-name';
 import { boundLabel, holderTitle } from './holder-title';
 import { HolderLooks } from './holder-looks';
+import type { Keeper } from './keeper';
 import type { Tell } from './latest';
 import { LeaderWatches } from './leader-watch';
 import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
@@ -69,7 +70,9 @@ export class NodeLockManager extends BaseLockManager {
   private readonly held = new Set<Acquisition>();
   /** Both of these. */
   private readonly byName = new ByName<Acquisition>();
-  private readonly watchers = new Watchers(this.held);
+  /** Those that are held for a keeper, of which nobody knows whether they are in use. */
+  private readonly keeping = new Set<Acquisition>();
+  private readonly watchers = new Watchers({ [Symbol.iterator]: () => [...this.held].filter((each) => !this.keeping.has(each))[Symbol.iterator]() });
   /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
   private handedOnMs = -Infinity;
   /** How many of those held are held on for nobody. */
@@ -100,6 +103,7 @@ export class NodeLockManager extends BaseLockManager {
       pending: this.pending,
       held: this.held,
       byName: this.byName,
+      keeping: this.keeping,
       watchers: this.watchers,
       nextGrantNumber: () => ++this.grants,
       handedOn: () => {
@@ -132,12 +136,30 @@ export class NodeLockManager extends BaseLockManager {
    * As `begin`, and calls one of both back, within this where the answer is known at once. Returns how to wait no longer, which
    * is over for one that is granted.
    */
-  ask(name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void): (reason: LockError) => void {
+  ask(
+    name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void, keeper?: Keeper,
+  ): (reason: LockError) => void {
     const closed = this.closedFor(name);
     if (closed !== null) {
       refused(closed);
       return NOT_WAITING;
     }
+    if (options.ifAvailable !== true || !this.isKept(name)) return this.askNow(name, options, client, granted, refused, keeper);
+    // Its keeper may be done with it, and one that does not answer uses it.
+    let giveUp = (reason: LockError): void => {
+      giveUp = NOT_WAITING;
+      refused(reason);
+    };
+    const waits = giveUp;
+    void this.untilDecided((each) => each.name === name).then(() => {
+      if (giveUp === waits) giveUp = this.askNow(name, options, client, granted, refused, keeper);
+    });
+    return (reason) => giveUp(reason);
+  }
+
+  private askNow(
+    name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void, keeper?: Keeper,
+  ): (reason: LockError) => void {
     const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
     if (inTheWay !== undefined) {
       // The callbacks of those that asked before run before this one's.
@@ -145,7 +167,7 @@ export class NodeLockManager extends BaseLockManager {
       return NOT_WAITING;
     }
     const acquisition = new Acquisition(
-      this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, granted, refused,
+      this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, granted, refused, keeper,
     );
     this.pending.add(acquisition);
     this.byName.add(acquisition);
@@ -215,8 +237,9 @@ export class NodeLockManager extends BaseLockManager {
    */
   private async untilDecided(isConcerned: (acquisition: Acquisition) => boolean): Promise<void> {
     const { made } = this;
+    for (const each of this.keeping) if (isConcerned(each)) each.callIn();
     const undecided = (): Acquisition[] =>
-      this.firstInLine().filter((each) => each.number <= made && isConcerned(each) && this.decidedAtMs(each) > this.parts.runtime.nowMs());
+      [...this.keeping, ...this.firstInLine()].filter((each) => each.number <= made && isConcerned(each) && this.decidedAtMs(each) > this.parts.runtime.nowMs());
     let isOver = false;
     let over: Promise<void> | undefined;
     const looking = new Map<Acquisition, () => void>();
@@ -230,8 +253,18 @@ export class NodeLockManager extends BaseLockManager {
     for (const stop of looking.values()) stop();
   }
 
-  private decidedAtMs({ askedMs }: Acquisition): number {
-    return Math.max(askedMs, this.handedOnMs) + DECISION_MS;
+  private decidedAtMs({ askedMs, calledInMs }: Acquisition): number {
+    return (calledInMs ?? Math.max(askedMs, this.handedOnMs)) + DECISION_MS;
+  }
+
+  /** Whether a keeper has the lock, which may be done with it. */
+  private isKept(name: string): boolean {
+    return this.keeping.size > 0 && this.byName.of(name).some((each) => this.keeping.has(each));
+  }
+
+  private callIn(name: string): void {
+    if (this.keeping.size === 0) return;
+    for (const each of this.keeping) if (each.name === name) each.callIn();
   }
 
   /** Those that wait for no other caller of this node. */
@@ -249,6 +282,8 @@ export class NodeLockManager extends BaseLockManager {
   refuseWaiting(reason: LockError): void {
     this.refuseSeekers(reason);
     this.leaders.end(reason);
+    // What nobody uses is not waited for.
+    for (const each of this.keeping) each.callIn();
     // The last first: a place in the line that becomes free lets nobody in.
     for (const acquisition of [...this.pending].reverse()) acquisition.refuse(acquisition.closedError(reason));
   }
@@ -347,11 +382,13 @@ export class NodeLockManager extends BaseLockManager {
    * beginning with those who hold it now. Returns how to stop it.
    */
   watch(name: string, listener: (change: LockChange) => void): () => void {
+    this.callIn(name);
     return this.watchers.watch(name, listener);
   }
 
   /** The same for who reads at its own pace. */
   follow(name: string, listener: (change: HolderChange) => void): Followed {
+    this.callIn(name);
     return this.watchers.follow(name, listener);
   }
 
@@ -423,6 +460,7 @@ interface Line {
   readonly pending: Set<Acquisition>;
   readonly held: Set<Acquisition>;
   readonly byName: ByName<Acquisition>;
+  readonly keeping: Set<Acquisition>;
   readonly watchers: Watchers;
   /** Counts the grants of this node. */
   readonly nextGrantNumber: () => number;
@@ -458,6 +496,10 @@ class Acquisition implements Caller, Holder, LockKeeper {
   private stopWaiting: (() => void) | undefined;
   private forgetEnd: (() => void) | undefined;
   private decidedListeners: Set<() => void> | undefined;
+  /** When its keeper was asked whether it uses the lock; null: it was not. */
+  calledInMs: number | null = null;
+  /** Its keeper was told that it may take tokens by itself. */
+  private hasRoom = false;
   /** While it is held on for nobody. */
   private kept: { readonly untilMs: number; readonly forget: () => void } | null = null;
 
@@ -471,6 +513,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     private readonly options: LockOptions,
     private readonly resolve: (lock: ManagedLock) => void,
     private readonly reject: (reason: unknown) => void,
+    private readonly keeper?: Keeper,
   ) {
     this.runtime = line.runtime;
     this.mode = options.mode ?? 'exclusive';
@@ -480,6 +523,10 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   get title(): string {
     return holderTitle(this.who());
+  }
+
+  get keeps(): boolean {
+    return this.keeper !== undefined;
   }
 
   get isKeptOn(): boolean {
@@ -509,7 +556,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     }
   }
 
-  entered(token: Token, validUntilMs: number): void {
+  entered(token: Token, validUntilMs: number, roomUntil?: Token): void {
     this.stopWaiting?.();
     const sinceMs = this.runtime.nowMs();
     const limit = limitOf(this.options, sinceMs);
@@ -519,9 +566,32 @@ class Acquisition implements Caller, Holder, LockKeeper {
     this.grantNumber = this.line.nextGrantNumber();
     this.line.pending.delete(this);
     this.line.held.add(this);
-    this.line.watchers.granted(this);
+    // Whoever watches a lock hears of each that holds it.
+    if (roomUntil === undefined || this.keeper === undefined || this.line.watchers.isWatched(this.name)) this.line.watchers.granted(this);
+    else this.offer(this.keeper, roomUntil);
     this.resolve(lock);
     this.tellDecided();
+  }
+
+  private offer(keeper: Keeper, roomUntil: Token): void {
+    this.hasRoom = true;
+    this.line.keeping.add(this);
+    keeper.mayTake(roomUntil, () => {
+      if (!this.line.keeping.delete(this)) return;
+      this.line.watchers.granted(this);
+      this.tellDecided();
+    });
+  }
+
+  wanted(): void {
+    this.callIn();
+  }
+
+  /** Its keeper is asked whether it uses the lock, and gives it back if not. */
+  callIn(): void {
+    if (this.calledInMs !== null || !this.line.keeping.has(this)) return;
+    this.calledInMs = this.runtime.nowMs();
+    this.keeper?.wanted();
   }
 
   renewed(validUntilMs: number): void {
@@ -532,8 +602,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     const own = reason.code === 'closed' ? this.closedError(reason) : reason;
     if (this.state.kind !== 'granted') return this.refuse(own);
     const { lock } = this.state;
-    this.leave();
-    this.line.watchers.ended(this, 'lost');
+    this.leave('lost');
     lock.lose(own);
     lock.end();
   }
@@ -548,7 +617,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     if (!this.isWaiting()) return;
     this.stopWaiting?.();
     this.state = REFUSED;
-    this.leave();
+    this.leave(null);
     if (this.caller !== undefined) this.runtime.release(this.caller);
     this.reject(reason);
   }
@@ -569,8 +638,8 @@ class Acquisition implements Caller, Holder, LockKeeper {
   /** Call back when it is granted, given up, or known to wait for a holder on another node. Returns how to stop looking. */
   onDecided(listener: () => void): () => void {
     (this.decidedListeners ??= new Set()).add(listener);
-    // A theft waits for no holder.
-    const stopLooking = this.steals ? undefined : this.line.untilHeldByOther(this, listener);
+    // A theft waits for no holder, and whoever keeps a lock is asked itself.
+    const stopLooking = this.steals || this.isGranted ? undefined : this.line.untilHeldByOther(this, listener);
     return () => {
       this.decidedListeners?.delete(listener);
       stopLooking?.();
@@ -584,9 +653,13 @@ class Acquisition implements Caller, Holder, LockKeeper {
   }
 
   givenBack(wasHeld: boolean): void {
-    this.leave();
-    this.line.watchers.ended(this, wasHeld ? 'released' : 'lost');
-    if (this.caller !== undefined) this.runtime.release(this.caller);
+    this.leave(wasHeld ? 'released' : 'lost');
+    if (this.caller !== undefined) this.runtime.release(this.caller, this.used());
+  }
+
+  private used(): Token | undefined {
+    if (this.hasRoom) return this.keeper?.taken;
+    return this.state.kind === 'granted' ? this.state.lock.token : undefined;
   }
 
   keptOn(forMs: number, givesBack: 'keeper' | 'caller'): void {
@@ -635,7 +708,8 @@ class Acquisition implements Caller, Holder, LockKeeper {
     }, endsAtMs - this.runtime.nowMs());
   }
 
-  private leave(): void {
+  /** @param how it ended for those who watch; null: it was never had */
+  private leave(how: 'released' | 'lost' | null): void {
     this.forgetEnd?.();
     this.line.pending.delete(this);
     this.line.byName.delete(this);
@@ -646,8 +720,11 @@ class Acquisition implements Caller, Holder, LockKeeper {
       this.kept = null;
       this.line.keptOn(-1);
     }
+    // Of one whose keeper never said that it uses it nobody has heard.
+    const wasKeeping = this.line.keeping.delete(this);
     this.line.handedOn();
     this.tellDecided();
+    if (how !== null && !wasKeeping) this.line.watchers.ended(this, how);
   }
 
   private tellDecided(): void {

@@ -40,6 +40,10 @@ export class Watchers {
   /** @param held all that hold a lock through this node, first granted first */
   constructor(private readonly held: Iterable<Holder>) {}
 
+  isWatched(name: string): boolean {
+    return this.watchedOf({ name }).length > 0;
+  }
+
   granted(holder: Holder): void {
     for (const watched of this.watchedOf(holder)) {
       watched.holders.add(holder);
@@ -90,7 +94,7 @@ export class Watchers {
     return watched;
   }
 
-  private watchedOf(holder: Holder): readonly Watched[] {
+  private watchedOf(holder: Pick<Holder, 'name'>): readonly Watched[] {
     return this.byName.size === 0 ? [] : watchedNames(holder.name).flatMap((name) => this.byName.get(name) ?? []);
   }
 }

@@ -30,7 +30,12 @@ export interface Caller {
   readonly title: string;
   /** It wants the lock for somebody in another process, who may hear late of what happens here. */
   readonly isRemote: boolean;
-  entered(token: Token, validUntilMs: number): void;
+  /** That somebody means to keep the lock when it is done with it, until others want it. */
+  readonly keeps: boolean;
+  /** `roomUntil`: so high are the tokens that one which keeps the lock may take by itself; undefined: it may not enter again. */
+  entered(token: Token, validUntilMs: number, roomUntil: Token | undefined): void;
+  /** Others want it: it is entered no further time. */
+  wanted(): void;
   renewed(validUntilMs: number): void;
   /** The lock is not held any more, or (before `entered`) never will be. */
   lost(reason: LockError): void;
@@ -195,16 +200,20 @@ export class Runtime {
       kind: 'acquire', nowMs: this.nowMs(), lock, mode, caller: id,
       ...(steals ? { steals } : {}),
       ...(caller.isRemote ? { remote: true } : {}),
+      ...(caller.keeps ? { keeps: true } : {}),
     });
     return id;
   }
 
-  /** Done, or no longer waiting. Nothing more is heard of this caller. Idempotent. */
-  release(id: CallerId): void {
+  /**
+   * Done, or no longer waiting. Nothing more is heard of this caller. Idempotent.
+   * @param used the highest token that it took by itself. Default: as high as it had room for
+   */
+  release(id: CallerId, used?: Token): void {
     const known = this.callers.get(id);
     if (known === undefined) return;
     this.callers.delete(id);
-    this.handle({ kind: 'release', nowMs: this.nowMs(), lock: known.lock, caller: id });
+    this.handle({ kind: 'release', nowMs: this.nowMs(), lock: known.lock, caller: id, ...(used === undefined ? {} : { used }) });
   }
 
   lockNames(): LockName[] {
@@ -487,7 +496,9 @@ export class Runtime {
         return this.parts.transport.send(effect.to, effect.message);
       case 'entered':
         this.entries++;
-        return this.callers.get(effect.caller)?.caller.entered(effect.token, effect.validUntilMs);
+        return this.callers.get(effect.caller)?.caller.entered(effect.token, effect.validUntilMs, effect.roomUntil);
+      case 'wanted':
+        return this.callers.get(effect.caller)?.caller.wanted();
       case 'renewed':
         for (const caller of effect.callers) this.callers.get(caller)?.caller.renewed(effect.validUntilMs);
         return;

@@ -18,6 +18,8 @@ export interface AskedFor {
   readonly options: LockOptions;
   /** 0: it is not held on. */
   readonly atLeastMs: number;
+  /** The client means to keep it when it is done. */
+  readonly keeps: boolean;
 }
 
 /** What is asked for; or why it cannot be. */
@@ -28,9 +30,9 @@ export function readAcquire(message: AcquireMessage): AskedFor | { readonly faul
   if (mode === null) return { fault: `mode ${String(message.mode)} is none that this node knows; it knows exclusive (1) and shared (2)` };
   const fault = optionsFault(message, mode);
   if (fault !== null) return { fault };
-  const { waitMs, steal, ifAvailable, label, maxHoldMs, atLeastMs = 0 } = message;
+  const { waitMs, steal, ifAvailable, label, maxHoldMs, atLeastMs = 0, keep = false } = message;
   return {
-    name: read.name, atLeastMs,
+    name: read.name, atLeastMs, keeps: keep && !isPermit(read.name),
     options: {
       mode, steal, ifAvailable, label,
       ...(waitMs === undefined ? {} : { waitMs }),
@@ -58,7 +60,10 @@ function isPermit(name: LockName): boolean {
 }
 
 /** What is wrong with how a client asks for a lock; or null. */
-function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs, atLeastMs = 0 }: AcquireMessage, mode: Mode): string | null {
+function optionsFault({ steal, ifAvailable, waitMs, maxHoldMs, atLeastMs = 0, keep = false }: AcquireMessage, mode: Mode): string | null {
+  if (keep && (mode === 'shared' || steal || maxHoldMs !== undefined || atLeastMs > 0)) {
+    return 'keep is for exclusive locks, and excludes steal, max_hold_ms and at_least_ms';
+  }
   if (steal && mode === 'shared') return 'only an exclusive lock can be stolen';
   if (atLeastMs > AT_LEAST_MS_MAX) return `at_least_ms is ${atLeastMs}, and at most ${AT_LEAST_MS_MAX}, a day`;
   if (steal && ifAvailable) return 'steal and if_available exclude each other';

@@ -6,8 +6,9 @@
 import * as grpc from '@grpc/grpc-js';
 import type { ClientFrameMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
 import { ServedSession, assertNever, marginMs } from '../core';
-import type { AskId, ClientFrame, LockName, ServedSessionEffect, ServedSessionEvent } from '../core';
+import type { AskId, ClientFrame, LockName, ServedSessionEffect, ServedSessionEvent, Token } from '../core';
 import { LockError } from '../errors';
+import type { Keeper } from '../locks/keeper';
 import type { NodeLockManager } from '../locks/lock-manager';
 import type { ManagedLock } from '../locks/managed-lock';
 import { readAcquire } from './acquire';
@@ -37,11 +38,28 @@ type Served =
   | { readonly kind: 'waiting'; readonly name: LockName; giveUp: (reason: LockError) => void }
   | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock };
 
+/** A client of this session, which keeps one lock. */
+class KeepingClient implements Keeper {
+  roomUntil: Token | undefined;
+  taken: Token | undefined;
+  isInUse = (): void => undefined;
+
+  /** @param wanted others want the lock, or want to know */
+  constructor(readonly wanted: () => void) {}
+
+  mayTake(until: Token, isInUse: () => void): void {
+    this.roomUntil = until;
+    this.isInUse = isInUse;
+  }
+}
+
 const WAITS_NO_LONGER = (): LockError => new LockError('aborted', 'the client waits no longer');
 
 export class SessionHost {
   private readonly machine: ServedSession<Ask, unknown>;
   private readonly served = new Map<AskId, Served>();
+  /** Those that were granted, and that the client keeps. */
+  private readonly kept = new Map<AskId, KeepingClient>();
   private call: SessionCall | null = null;
   /** Read what came next, unless something is in the way. */
   private readOn: () => void = () => undefined;
@@ -107,7 +125,7 @@ export class SessionHost {
 
   /** Do what a frame asks for, a piece in each turn. `done` when all is done. */
   do(call: SessionCall, stream: number, connection: Connection, frame: Omit<ClientFrame<Ask>, 'hello'>, done: () => void): void {
-    const { sentAtMs, releases, acquires } = frame;
+    const { sentAtMs, releases, spent, inUse, acquires } = frame;
     const pieces = Math.max(1, Math.ceil((releases.length + acquires.length) / PIECE));
     const doPiece = (piece: number): void => {
       if (this.call !== call) return;
@@ -117,7 +135,8 @@ export class SessionHost {
       const acquiresTo = Math.max(0, at + PIECE - releases.length);
       this.step({
         kind: 'frame', nowMs: performance.now(), stream,
-        frame: pieces === 1 ? frame : { sentAtMs: isLast ? sentAtMs : null, releases: releases.slice(at, at + PIECE), acquires: acquires.slice(acquiresAt, acquiresTo) },
+        frame: pieces === 1 ? frame : {
+          sentAtMs: isLast ? sentAtMs : null, spent: piece === 0 ? spent : [], inUse: piece === 0 ? inUse : [], releases: releases.slice(at, at + PIECE), acquires: acquires.slice(acquiresAt, acquiresTo) },
       });
       if (isLast) done();
       else this.parts.admission.turns.run(connection, () => doPiece(piece + 1));
@@ -164,10 +183,15 @@ export class SessionHost {
       }
       case 'giveBack': {
         const served = this.served.get(effect.id);
+        const keeping = this.kept.get(effect.id);
+        if (keeping !== undefined) keeping.taken = effect.used;
         this.forget(effect.id);
         if (served?.kind === 'held') void served.lock.giveBack();
         return;
       }
+      case 'inUse':
+        this.kept.get(effect.id)?.isInUse();
+        return;
       case 'keepOn': {
         const served = this.served.get(effect.id);
         if (served?.kind === 'held') served.lock.showKeptOn(effect.untilMs - performance.now());
@@ -202,21 +226,24 @@ export class SessionHost {
     }
     const noRoom = budget.takeMoving(this.connection);
     if (noRoom !== null) return this.refused(id, new LockError(noRoom.code === grpc.status.UNAVAILABLE ? 'unreachable' : 'config', noRoom.details));
-    const { name, options, atLeastMs } = read;
+    const { name, options, atLeastMs, keeps } = read;
+    const keeping = keeps ? new KeepingClient(() => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : undefined;
     const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
     this.served.set(id, waiting);
-    waiting.giveUp = locks.ask(name, options, this.clientId, (lock) => this.granted(id, name, lock, atLeastMs), (reason) => {
+    waiting.giveUp = locks.ask(name, options, this.clientId, (lock) => this.granted(id, name, lock, atLeastMs, keeping), (reason) => {
       this.forget(id);
       this.refused(id, reason);
-    });
+    }, keeping);
   }
 
-  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number): void {
+  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | undefined): void {
     this.served.set(id, { kind: 'held', name, lock });
+    const roomUntil = keeping?.roomUntil;
+    if (keeping !== undefined && roomUntil !== undefined) this.kept.set(id, keeping);
     lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), id, reason }));
     lock.onRenewed((validForMs) => this.step({ kind: 'renewed', nowMs: performance.now(), id, validForMs: Math.floor(validForMs) }));
     const nowMs = performance.now();
-    this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs });
+    this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs, ...(roomUntil === undefined ? {} : { roomUntil }) });
   }
 
   private refused(id: AskId, reason: unknown): void {
@@ -224,6 +251,7 @@ export class SessionHost {
   }
 
   private forget(id: AskId): void {
+    this.kept.delete(id);
     if (this.served.delete(id)) this.parts.admission.locks.giveBackMoving(this.connection);
   }
 

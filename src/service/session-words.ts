@@ -22,7 +22,7 @@ export interface FrameRead {
 /** @param isFirst of its stream */
 export function readFrame(message: ClientFrameMessage | Malformed, isFirst: boolean): FrameRead | { readonly fault: string } {
   if (!('releases' in message)) return { fault: 'the message cannot be decoded' };
-  const { hello, sentAtMs, releases } = message;
+  const { hello, sentAtMs, releases, spent, inUse } = message;
   if (isFirst !== (hello !== null)) return { fault: isFirst ? 'the first frame of a stream says hello' : 'hello is said once, in the first frame' };
   const fault = hello === null ? null : helloFault(hello);
   if (fault !== null) return { fault };
@@ -36,7 +36,7 @@ export function readFrame(message: ClientFrameMessage | Malformed, isFirst: bool
     last = id;
     acquires.push({ id, ask: acquire });
   }
-  return { hello, frame: { sentAtMs, releases, acquires } };
+  return { hello, frame: { sentAtMs, releases, spent, inUse, acquires } };
 }
 
 function helloFault({ session, secret, stream, keep }: HelloMessage): string | null {
@@ -54,7 +54,7 @@ export interface NodeWords {
 }
 
 export function frameMessage(frame: NodeFrame<SessionEndCause<unknown>>, { leaseMs, noQuorum, nameOf, ahead }: NodeWords): NodeFrameMessage {
-  const { welcome, sentAtMs, ended, queued, held, valid, allValidForMs } = frame;
+  const { welcome, sentAtMs, ended, queued, held, valid, wanted, allValidForMs } = frame;
   const aheadOf = (id: AskId): readonly string[] => {
     const name = nameOf(id);
     return name === null ? [] : ahead(name);
@@ -64,7 +64,8 @@ export function frameMessage(frame: NodeFrame<SessionEndCause<unknown>>, { lease
     sentAtMs,
     ended: ended.map(({ id, ended: cause }) => ({ id, ended: endedMessage(cause, leaseMs) })),
     queued: queued.map((id) => ({ id, ahead: aheadOf(id) })),
-    held, valid,
+    held: held.map(({ id, token, validForMs, roomUntil = 0 }) => ({ id, token, validForMs, roomUntil })),
+    valid, wanted,
     ...(allValidForMs === null ? {} : { allValidForMs }),
     noQuorum,
   };

@@ -2,65 +2,16 @@
  * Clients that are no nodes, when their node dies, freezes, is cut off or stops: the lock ends by the client's own
  * clock before anyone else can have it, and requests that wait go on at another node. Real processes, real time.
  */
-import { connect as dial, createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect, startNode } from '../../src';
 import type { HeldLock, LockError, MaekawaNode, RemoteLocks } from '../../src';
 import type { Cluster } from '../../src/cli/demo/cluster';
 import { Script, freePorts, startCluster, until } from '../support/processes';
+import { Proxy } from '../support/proxy';
 
 const LEASE_MS = 2_000;
 /** Long enough that a holder elsewhere outlives the silence of one of its arbiters. */
 const LONG_LEASE_MS = 10_000;
-
-/** A way to a node on which everything can be held up or cut. */
-class Proxy {
-  /** Bytes in this direction are kept back. */
-  readonly stopped = { up: false, down: false };
-  private readonly sockets = new Set<Socket>();
-
-  private constructor(private readonly server: Server) {}
-
-  static async to(address: string): Promise<Proxy> {
-    const [host = '', port = ''] = address.split(':');
-    const server = createServer();
-    const proxy = new Proxy(server);
-    server.on('connection', (client) => {
-      const node = dial(Number(port), host);
-      proxy.join(client, node, 'up');
-      proxy.join(node, client, 'down');
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return proxy;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  /** Every connection ends with a reset. */
-  reset(): void {
-    for (const socket of this.sockets) socket.resetAndDestroy();
-  }
-
-  close(): void {
-    this.server.close();
-    this.reset();
-  }
-
-  private join(from: Socket, to: Socket, direction: 'up' | 'down'): void {
-    this.sockets.add(from);
-    from.on('data', (bytes) => {
-      if (!this.stopped[direction]) to.write(bytes);
-    });
-    from.on('error', () => undefined);
-    from.on('close', () => {
-      this.sockets.delete(from);
-      to.destroy();
-    });
-  }
-}
 
 let cluster: Cluster;
 const clients: RemoteLocks[] = [];
@@ -275,6 +226,28 @@ test('a request leaves a node that reaches no quorum for one that does', async (
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));
   }
+});
+
+test('a client that comes back while its node has no room for a session goes on with its locks when there is room again', async () => {
+  const config = { nodes: [{ id: 'n1', address: '127.0.0.1:7001' }], quorums: { family: 'majority' }, leaseMs: 60_000 };
+  const node = await startNode({ id: 'n1', config, listen: '127.0.0.1:0', ephemeral: true, firstStart: true, limits: { sessionsPerNode: 1 } });
+  const proxy = await Proxy.to(node.address);
+  const client = clientOf(proxy.address);
+  const lock = await client.locks.acquire('a');
+  proxy.reset();
+  const other = clientOf(node.address);
+  let taken: HeldLock | undefined;
+  await until(async () => (taken = await other.locks.acquire('b').catch(() => undefined)) !== undefined, 'the other client to take the only place');
+  await expect(client.locks.acquire('c')).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(/sessions already/) as string });
+  expect(lock.signal.aborted).toBe(false);
+  await taken?.release();
+  await other.close();
+  await until(() => client.locks.request('d', () => true).catch(() => false), 'the client to come back');
+  expect(lock.signal.aborted).toBe(false);
+  await lock.release();
+  await node.locks.request('a', { waitMs: 5_000 }, () => undefined);
+  proxy.close();
+  await node.stop();
 });
 
 describe('a process ends by itself', () => {

@@ -5,7 +5,8 @@
 import { InvariantError, createNode, inspectLock, inspectNode, lockNames, marginMs, step } from '../../src/core';
 import type {
   Birth, CallerId, Claim, CoreSettings, Effect, EffectKind, Event, Grant, Inquire, LamportTime, LocalInvariant, LockName, LockNode,
-  LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield,
+  LockView, Message, MessageKind, Mode, NodeId, Release, Request, RequestId, Yield, Token
+
 } from '../../src/core';
 import { buildCoterie } from '../../src/quorum';
 import type { Coterie } from '../../src/quorum';
@@ -123,12 +124,17 @@ export class TestNode {
     return this.event({ kind: 'acquire', lock: 'a', mode, caller, remote: true });
   }
 
+  /** The same, of one that keeps the lock when it is done with it. */
+  acquireToKeep(caller: CallerId): Outcome {
+    return this.event({ kind: 'acquire', lock: 'a', mode: 'exclusive', caller, remote: true, keeps: true });
+  }
+
   steal(caller: CallerId): Outcome {
     return this.event({ kind: 'acquire', lock: 'a', mode: 'exclusive', caller, steals: true });
   }
 
-  release(caller: CallerId, lock: LockName = 'a'): Outcome {
-    return this.event({ kind: 'release', lock, caller });
+  release(caller: CallerId, lock: LockName = 'a', used?: Token): Outcome {
+    return this.event({ kind: 'release', lock, caller, ...(used === undefined ? {} : { used }) });
   }
 
   receives(from: NodeId, message: Message): Outcome {

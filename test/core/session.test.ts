@@ -27,11 +27,11 @@ interface AtNode {
 
 /** The first thing that it asks for, and a frame with the rest. */
 function firstOf(frame: ClientFrame<string>): [ClientFrame<string>, ClientFrame<string>] {
-  const { hello, releases, acquires } = frame;
+  const { hello, releases, spent, inUse, acquires } = frame;
   const taken = Math.min(1, releases.length);
   return [
-    { hello, sentAtMs: null, releases: releases.slice(0, 1), acquires: acquires.slice(0, 1 - taken) },
-    { ...frame, hello: null, releases: releases.slice(1), acquires: acquires.slice(1 - taken) },
+    { hello, sentAtMs: null, releases: releases.slice(0, 1), spent, inUse, acquires: acquires.slice(0, 1 - taken) },
+    { ...frame, hello: null, spent: [], inUse: [], releases: releases.slice(1), acquires: acquires.slice(1 - taken) },
   ];
 }
 
@@ -276,6 +276,7 @@ class Play {
           this.unconfirmed.delete(effect.id);
           break;
         case 'queued':
+        case 'wanted': // Nobody keeps a lock here.
           break;
       }
     }
@@ -299,6 +300,7 @@ class Play {
         case 'dropStream':
           if (effect.why === 'silent') this.cut(false);
           break;
+        case 'inUse':
         case 'keepOn':
         case 'over':
           break;
@@ -429,12 +431,12 @@ describe('one session', () => {
     const machine = new ServedSession<string, string>(settings);
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     const acquires = Array.from({ length: 10_000 }, (_, index) => ({ id: index + 1, ask: 'x' }));
-    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], acquires } });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], spent: [], inUse: [], acquires } });
     for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id, validForMs: LEASE_MS });
     while (machine.hasToSay) machine.step({ kind: 'flush', nowMs: 0, validForMs: () => LEASE_MS });
-    machine.step({ kind: 'frame', nowMs: 250, stream: 1, frame: { sentAtMs: 257, releases: [], acquires: [] } });
+    machine.step({ kind: 'frame', nowMs: 250, stream: 1, frame: { sentAtMs: 257, releases: [], spent: [], inUse: [], acquires: [] } });
     const effects = machine.step({ kind: 'flush', nowMs: 250, validForMs: (id) => (id === 5_000 ? 700 : 900) });
-    expect(effects).toEqual([{ kind: 'send', stream: 1, frame: { welcome: null, sentAtMs: 257, queued: [], held: [], valid: [], ended: [], allValidForMs: 700 } }]);
+    expect(effects).toEqual([{ kind: 'send', stream: 1, frame: { welcome: null, sentAtMs: 257, queued: [], held: [], valid: [], wanted: [], ended: [], allValidForMs: 700 } }]);
     expect(machine.hasToSay).toBe(false);
   });
 
@@ -442,11 +444,11 @@ describe('one session', () => {
     const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     const acquires = Array.from({ length: 600 }, (_, index) => ({ id: index + 1, ask: 'x' }));
-    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], acquires } });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 7, releases: [], spent: [], inUse: [], acquires } });
     for (const { id } of acquires) machine.step({ kind: 'granted', nowMs: 0, id, token: id, validForMs: LEASE_MS });
     while (machine.hasToSay) machine.step({ kind: 'flush', nowMs: 0, validForMs: () => LEASE_MS });
     for (const { id } of acquires.slice(1)) machine.step({ kind: 'taken', nowMs: 300, id, reason: 'stolen' });
-    machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 407, releases: [], acquires: [] } });
+    machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 407, releases: [], spent: [], inUse: [], acquires: [] } });
     const words: (number | null)[] = [];
     while (machine.hasToSay) {
       for (const effect of machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 900 })) if (effect.kind === 'send') words.push(effect.frame.allValidForMs);
@@ -457,10 +459,10 @@ describe('one session', () => {
   test('a grant that was taken before it was told is told for no longer than was promised, whatever came in between', () => {
     const machine = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 12 });
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
-    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], spent: [], inUse: [], acquires: [{ id: 1, ask: 'a' }] } });
     machine.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000 });
     machine.step({ kind: 'taken', nowMs: 0, id: 1, reason: 'stolen' });
-    machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 400, releases: [], acquires: [] } });
+    machine.step({ kind: 'frame', nowMs: 400, stream: 1, frame: { sentAtMs: 400, releases: [], spent: [], inUse: [], acquires: [] } });
     expect(machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 0 })).toMatchObject([{ kind: 'send', frame: { sentAtMs: 400, held: [{ id: 1, validForMs: 600 }], ended: [{ id: 1 }] } }]);
   });
 
@@ -468,17 +470,17 @@ describe('one session', () => {
     const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
     const flush = (): readonly unknown[] => machine.step({ kind: 'flush', nowMs: 5, validForMs: () => 900 });
     machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
-    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: null, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: null, releases: [], spent: [], inUse: [], acquires: [{ id: 1, ask: 'a' }] } });
     machine.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: LEASE_MS });
     expect([machine.hasToSay, flush()]).toEqual([false, []]);
-    machine.step({ kind: 'frame', nowMs: 5, stream: 1, frame: { sentAtMs: 3, releases: [], acquires: [{ id: 2, ask: 'b' }] } });
+    machine.step({ kind: 'frame', nowMs: 5, stream: 1, frame: { sentAtMs: 3, releases: [], spent: [], inUse: [], acquires: [{ id: 2, ask: 'b' }] } });
     expect(machine.hasToSay).toBe(true);
     expect(flush()).toMatchObject([{ kind: 'send', frame: { sentAtMs: 3, welcome: { resumed: false }, held: [{ id: 1, token: 7, validForMs: 900 }] } }]);
   });
 
   test('a lock that is held on for nobody is kept when its client is done, and nobody is missed for its sake', () => {
     const session = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 10 });
-    const frame = (sentAtMs: number, releases: readonly number[] = [], acquires: readonly { id: number; ask: string }[] = []) => ({ sentAtMs, releases, acquires });
+    const frame = (sentAtMs: number, releases: readonly number[] = [], acquires: readonly { id: number; ask: string }[] = []) => ({ sentAtMs, releases, spent: [], inUse: [], acquires });
     session.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
     session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: frame(0, [], [{ id: 1, ask: 'a' }]) });
     session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000, atLeastMs: 30_000 });
@@ -488,20 +490,20 @@ describe('one session', () => {
     expect([session.size, [...session.inUse()], session.wakeAtMs]).toEqual([1, [1], 30_000]);
     session.step({ kind: 'broke', nowMs: 20, stream: 1 });
     expect([session.isOver, session.wakeAtMs]).toEqual([false, 30_000]);
-    expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'over', id: 1 }, { kind: 'giveBack', id: 1 }]);
+    expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'over', id: 1 }, { kind: 'giveBack', id: 1, used: 7 }]);
     expect(session.isOver).toBe(true);
   });
 
   test('whoever was away for too long is told that a request is unknown, though the lock is held on for nobody', () => {
     const session = new ServedSession<string, string>({ leaseMs: 1_000, marginMs: 10 });
     session.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
-    session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], acquires: [{ id: 1, ask: 'a' }] } });
+    session.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], spent: [], inUse: [], acquires: [{ id: 1, ask: 'a' }] } });
     session.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: 1_000, atLeastMs: 30_000 });
     session.step({ kind: 'flush', nowMs: 0, validForMs: () => 900 });
     session.step({ kind: 'broke', nowMs: 10, stream: 1 });
     expect(session.step({ kind: 'wake', nowMs: 2_000 })).toEqual([{ kind: 'keepOn', id: 1, untilMs: 30_000 }]);
     session.step({ kind: 'opened', nowMs: 3_000, stream: 2, keep: [1] });
-    session.step({ kind: 'frame', nowMs: 3_000, stream: 2, frame: { sentAtMs: 3_000, releases: [], acquires: [] } });
+    session.step({ kind: 'frame', nowMs: 3_000, stream: 2, frame: { sentAtMs: 3_000, releases: [], spent: [], inUse: [], acquires: [] } });
     expect(session.step({ kind: 'flush', nowMs: 3_000, validForMs: () => 900 })).toMatchObject([{ kind: 'send', frame: { held: [], ended: [{ id: 1, ended: { kind: 'unknown' } }] } }]);
     expect([...session.inUse()]).toEqual([1]);
   });

@@ -33,6 +33,7 @@ function anyHoldRequest(random: Random): Buffer {
       ...(random.oneIn(2) ? {} : { waitMs: random.pick([0, 1, 50, 2 ** 31, 2 ** 32 - 1]) }),
       pings: random.oneIn(2), sentAtMs, steal: random.oneIn(3), label: random.oneIn(2) ? '' : random.bytes(random.below(600)).toString('latin1'),
       ifAvailable: random.oneIn(4),
+      keep: random.oneIn(4),
     },
   };
   return Hold.requestSerialize(request);
@@ -50,6 +51,8 @@ function anyFrame(random: Random, isFirst: boolean): Buffer {
     },
     sentAtMs: random.pick([0, 1, -1, NaN, Infinity, 1e308, random.next()]),
     releases: ids(),
+    spent: ids().map((each) => ({ id: each, token: id() })),
+    inUse: ids(),
     acquires: random.oneIn(3) ? [] : Array.from({ length: 1 + random.below(40) }, (_, index) => ({ id: random.oneIn(40) ? id() : index + 1 + random.below(3), acquire: acquire ?? null })),
   };
   return Session.requestSerialize(frame);

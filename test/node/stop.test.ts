@@ -165,4 +165,16 @@ describe('clients', () => {
     expect(held.signal.aborted).toBe(false);
     next.release();
   });
+
+  test('what a client keeps and does not use is not waited for', async () => {
+    const config = { cluster: 'test', nodes: [{ id: 'n1', address: '127.0.0.1:1' }], quorums: { family: 'majority' }, leaseMs: 60_000 };
+    const node = await startNode({ id: 'n1', config, listen: '127.0.0.1:0', ephemeral: true, firstStart: true });
+    nodes.push(node);
+    const client = connect({ addresses: [node.address], keep: true });
+    clients.push(client);
+    await client.locks.request('a', () => undefined);
+    await node.stop({ graceMs: 60_000 });
+    // Within the test, and so before the end of the grace.
+    expect((await failure(client.locks.acquire('a', { waitMs: 0 }))).code).toBe('unreachable');
+  });
 });

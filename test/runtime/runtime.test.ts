@@ -106,6 +106,12 @@ class TestCaller implements Caller {
     this.onEntered();
   }
 
+  readonly keeps = false;
+
+  wanted(): void {
+    this.told.push('wanted');
+  }
+
   renewed(validUntilMs: number): void {
     this.told.push(`renewed until ${validUntilMs}`);
   }

@@ -56,7 +56,7 @@ class Stream {
 
   say(frame: Partial<ClientFrameMessage>): number {
     const sentAtMs = performance.now();
-    this.call.write({ hello: null, sentAtMs, releases: [], acquires: [], ...frame });
+    this.call.write({ hello: null, sentAtMs, releases: [], spent: [], inUse: [], acquires: [], ...frame });
     return sentAtMs;
   }
 

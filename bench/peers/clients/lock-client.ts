@@ -19,7 +19,7 @@ export interface LockClient {
 
 /** Where a client finds its service, and the lease that it asks for. */
 export type ClientSpec =
-  | { readonly kind: 'connect'; readonly addresses: readonly string[]; readonly cluster: string }
+  | { readonly kind: 'connect'; readonly addresses: readonly string[]; readonly cluster: string; readonly keep: boolean }
   /** One Redis, `SET NX PX` and a script that deletes what is still ours. */
   | { readonly kind: 'redis'; readonly ports: readonly number[]; readonly leaseMs: number }
   /** The package `redlock` with its own settings, trying for as long as it takes. */

@@ -13,7 +13,7 @@ export function overLocks(locks: LockManager, close: () => Promise<void>): LockC
   };
 }
 
-export function openConnect({ addresses, cluster }: Extract<ClientSpec, { kind: 'connect' }>): LockClient {
-  const { locks, close } = connect({ addresses, cluster });
+export function openConnect({ addresses, cluster, keep }: Extract<ClientSpec, { kind: 'connect' }>): LockClient {
+  const { locks, close } = connect({ addresses, cluster, keep });
   return overLocks(locks, close);
 }

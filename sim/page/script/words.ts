@@ -123,6 +123,8 @@ export function effectText(model: Model, effect: RecordedEffect, step: StepRow):
       return `caller ${effect.caller} enters ${lock}${effect.mode === 'shared' ? ', shared' : ''}, token ${clockText(effect.token ?? 0)}, for ${untilText(effect.validUntilMs, step)}`;
     case 'renewed':
       return `${lock} is held for ${untilText(effect.validUntilMs, step)}`;
+    case 'wanted':
+      return `caller ${effect.caller}, which keeps ${lock}, hears that others want it`;
     case 'lost':
       return `caller ${effect.caller} loses ${lock}${effect.thief === undefined ? ': its lease ended' : `: ${effect.thief.node} stole it`}`;
     case 'recalled':

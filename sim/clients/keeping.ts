@@ -1,0 +1,98 @@
+/**
+ * The locks that a client keeps at one node and that none of its callers uses, as the library handles them: entered again without a
+ * message, given back when others want them, when their stream breaks, or when they were idle for too long.
+ */
+import type { KeptLock, Validity } from '../../src/core';
+import type { Machines } from './machines';
+import type { Stage } from './stage';
+import type { Truth } from './truth';
+
+/** A lock that is held, and kept when it is used no longer. */
+export interface Kept {
+  readonly attempt: number;
+  readonly id: number;
+  readonly lock: number;
+  readonly machine: KeptLock;
+  promisedUntilMs: number;
+}
+
+/** What it needs of its client. */
+interface KeepingParts {
+  readonly who: string;
+  readonly nowMs: () => number;
+  /** Calls back at this time of the client's clock. */
+  readonly at: (localMs: number, run: () => void) => void;
+  readonly giveBack: (kept: Kept) => void;
+  readonly believedUntilMs: Machines['believedUntilMs'];
+}
+
+export class Keeping {
+  /** By id. */
+  private readonly idle = new Map<number, Kept>();
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly truth: Truth,
+    private readonly parts: KeepingParts,
+  ) {}
+
+  of(id: number): Kept | undefined {
+    return this.idle.get(id);
+  }
+
+  /** Nobody uses it any more. */
+  idles(kept: Kept): void {
+    const { attempt, id, lock, machine } = kept;
+    this.stage.tell('keeps', lock, attempt, () => `${this.parts.who}: lock ${lock}, request ${attempt}`);
+    this.stage.count('locks kept by clients');
+    this.idle.set(id, kept);
+    this.truth.isIdle(attempt);
+    this.parts.at(machine.endsAtMs, () => {
+      if (this.idle.get(id) === kept && machine.endsAtMs <= this.parts.nowMs()) this.giveBack(kept);
+    });
+  }
+
+  giveBack(kept: Kept): void {
+    const { attempt, id, lock } = kept;
+    if (!this.idle.delete(id)) return;
+    this.truth.isIdleNoMore(attempt);
+    this.stage.tell('gives back', lock, attempt, () => `${this.parts.who}: lock ${lock}, request ${attempt}, which it kept`);
+    this.parts.giveBack(kept);
+  }
+
+  giveBackAll(): void {
+    for (const kept of [...this.idle.values()]) this.giveBack(kept);
+  }
+
+  /** The process is gone. */
+  vanish(): void {
+    for (const { attempt } of this.idle.values()) this.truth.isIdleNoMore(attempt);
+    this.idle.clear();
+  }
+
+  /** Somebody enters a lock that is kept, without a message; null: it is asked for. */
+  enterAgain(wanted: number): { readonly kept: Kept; readonly token: number } | null {
+    const kept = [...this.idle.values()].find(({ lock }) => lock === wanted);
+    if (kept === undefined) return null;
+    const token = kept.machine.enter(this.parts.nowMs(), kept.promisedUntilMs);
+    if (token === null) {
+      this.giveBack(kept);
+      return null;
+    }
+    this.idle.delete(kept.id);
+    this.truth.isIdleNoMore(kept.attempt);
+    this.stage.count('locks entered again by clients');
+    return { kept, token };
+  }
+
+  /** The node says that it is valid for so long; or (null) that it ended. */
+  onWord(kept: Kept, validity: Validity | null): void {
+    if (validity === null) this.giveBack(kept);
+    else kept.promisedUntilMs = Math.max(kept.promisedUntilMs, this.parts.believedUntilMs(validity));
+  }
+}
+
+/** What the node is told of the tokens that were taken. */
+export function usedOf(kept: Kept | null): { readonly used?: number } {
+  return kept === null ? {} : { used: kept.machine.token };
+}

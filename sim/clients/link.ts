@@ -1,0 +1,50 @@
+/** What a client of the simulation has at one node: its end of a session, and who of its callers asks there. */
+import { marginMs } from '../../src/core';
+import { MILLION } from '../plan/random';
+import type { Ask, Cause, Failure, Machines } from './machines';
+import type { Keeping, Kept } from './keeping';
+import type { Stream } from './network';
+import type { ClientsPlan, Wish } from './plan';
+import type { Hold } from './truth';
+
+/** One caller. */
+export interface Caller {
+  readonly wish: Wish;
+  node: number;
+  state: 'away' | 'asks' | 'holds' | 'lost' | 'done';
+  attempt: number;
+  id: number;
+  hold: Hold | null;
+  /** Of a lock that is held: how it is kept when it is used no longer; null: not at all. */
+  kept: Kept | null;
+}
+
+export interface Link {
+  readonly node: number;
+  readonly machine: ReturnType<typeof newMachine>;
+  readonly callers: Map<number, Caller>;
+  /** Attempts that were given back, by id, until the machine says that it is done with them. */
+  readonly givenBack: Map<number, number>;
+  readonly keeping: Keeping;
+  sessions: number;
+  stream: Stream | null;
+  isFlushDue: boolean;
+  wakeAtUs: number;
+}
+
+export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, frameBytesMax }: ClientsPlan): InstanceType<typeof ClientSession<Ask, Cause, Failure>> {
+  return new ClientSession<Ask, Cause, Failure>({ answerMs, idleMs, frameBytesMax, bytesOf: () => 10 });
+}
+
+/** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
+const BACK_US = 350_000;
+
+/**
+ * Nothing but streams breaks: the word that a lock is given back reaches the node, with the stream that is open or the next. But for what it
+ * was never told, a client tries no second time to come back (pinned: seed 23628). Then the node misses it after a lease of silence.
+ */
+export function givenBackWithinUs({ delayMaxUs, turnMaxUs, profile, leaseMs, driftMaxPpm }: ClientsPlan, wasTold: boolean): number {
+  const backUs = profile === 'calm' ? 1_000 : 2 * BACK_US;
+  const missedUs = wasTold || profile === 'calm' ? 0 : (leaseMs + marginMs(leaseMs, driftMaxPpm / MILLION)) * 1_000;
+  return 4 * (delayMaxUs + turnMaxUs) + backUs + missedUs;
+}
