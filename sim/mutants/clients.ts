@@ -228,7 +228,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     name: 'failed-in-silence',
     what: 'a client that asks elsewhere does not tell the node that was silent',
-    changes: [client("      this.givenBack.set(id, givenBack);\n      this.unsaid.push(givenBack);\n    }", '    }'), client('const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity };', '')],
+    changes: [client("      this.givenBack.set(id, givenBack);\n      this.unsaid.push(givenBack);\n    }", '    }'), client('const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity, used: null };', '')],
     caughtBy: ['progress', 'no-residue'],
     clients: {},
   },

@@ -212,8 +212,8 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // theft, 12 (Order). A thief waits while caller 1 is inside and its node answers a renewal with the order; caller 1 leaves before any
     // Inquire is here, so caller 2 enters again; the thief has given up by then. The order comes: caller 2 is robbed for nobody.
     changes: [requester(
-      'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null };',
-      'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [], thievesHeardOf: null };',
+      'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [],',
+      'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [],',
     )],
     caughtBy: ['stolen-for-somebody', 'sparing', 'when-due'],
   },
@@ -222,7 +222,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     what: 'clock values for entries without a message are not saved up: there is one a millisecond',
     // cost, 3 and 9. A lock passes twice within a millisecond from caller to caller of its node: the second time it is released for real, and
     // costs 3(K - 1) messages.
-    changes: [clock('Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS)', 'Math.max(this.usedUntilMs, nowMs)')],
+    changes: [clock('Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + 1 /', 'Math.max(this.usedUntilMs, nowMs) + 1 /')],
     caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {

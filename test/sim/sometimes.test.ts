@@ -4,14 +4,14 @@ import { SOMETIMES, SWEEP_SEEDS_MIN, describeSightings, missing, uncovered } fro
 import { runTwice } from '../../sim/sweep';
 import { NO_YIELD } from './broken-cores';
 
-function totalsOf(seeds: number, tools: Parameters<typeof runSeed>[2] = {}): ReturnType<typeof newTotals> {
-  const totals = newTotals();
-  for (let seed = 1; seed <= seeds; seed++) addReport(totals, runSeed(seed, {}, tools));
+function totalsOf(seeds: number, tools: Parameters<typeof runSeed>[2] = {}, options: Parameters<typeof runSeed>[1] = {}, totals = newTotals()): ReturnType<typeof newTotals> {
+  for (let seed = 1; seed <= seeds; seed++) addReport(totals, runSeed(seed, options, tools));
   return totals;
 }
 
 test('sometimes: a few hundred seeds see every property', () => {
-  expect(missing(totalsOf(400).sometimes)).toEqual([]);
+  // Two of a hundred have two processes of one id, and few of those see all that may come of it.
+  expect(missing(totalsOf(60, {}, { profile: 'namesakes' }, totalsOf(400)).sometimes)).toEqual([]);
 });
 
 test('sometimes: a core that never yields is noticed by what never comes up', () => {
