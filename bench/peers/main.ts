@@ -131,8 +131,10 @@ async function main(): Promise<void> {
     if (out === null) return;
     mkdirSync(resolve(out), { recursive: true });
     writeResults(resolve(out), results);
-    writePages(resolve(out), results);
-    if (options.readme === true) writeReadme(results);
+    // From what is written there, which is rounded: so that --render finds nothing to change.
+    const written = readResults(resolve(out));
+    writePages(resolve(out), written);
+    if (options.readme === true) writeReadme(written);
     return;
   }
   const results = readResults(DOCS);
