@@ -15,6 +15,8 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'new-life': 'After a restart an arbiter lends only with a clock above all tokens that its earlier life allowed.',
   'usable': 'Whoever enters has a tenth of the lease or more before it, unless it joins readers that are inside.',
   'in-line': 'Callers of one node go in the order in which they asked.',
+  'refused-clearly': 'A Request must be granted, queued, or dropped for a reason that has a name, and refused only beyond what bounds the memory of an arbiter.',
+  'stands-apart': 'A process that a peer refused, because another one runs under its id, must neither lend nor ask: there would be two votes where there must be one.',
   'called-in': 'A caller in another process that keeps a lock when it is done must hear at once that somebody else wants it: else that one waits for a lock that nobody uses.',
   'sparing': 'Where several nodes want a lock, no message is sent that no rule asks for.',
   'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
