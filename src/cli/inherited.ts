@@ -4,6 +4,7 @@
  * it as if it had been started without us. Only /proc of Linux tells. Law: reads, and changes nothing.
  */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { LockError } from '../errors';
 import { openFilesLimit } from '../transport/descriptors';
 import { readProc } from './proc';
@@ -86,13 +87,16 @@ interface Descriptor {
 const CLOSES_ON_EXEC = 0o2000000;
 const NON_BLOCKING = 0o4000;
 
+/** A process that opens and closes all the time is read so often at most. */
+const READS_MAX = 5;
+
 /**
  * Descriptors from 3 up that this process was started with and that a child would not get, because Node.js marks them as
  * closed on exec. Call it before anything else opens one. Node.js opens its own at the lowest free numbers, an epoll first,
  * and they have no sign of their own; what could be either is told by number and kind.
  */
 export function inheritedDescriptors(): number[] {
-  const all = openDescriptors().filter(({ fd, closesOnExec }) => fd > 2 && closesOnExec);
+  const all = settledDescriptors().filter(({ fd, closesOnExec }) => fd > 2 && closesOnExec);
   const firstOfNode = all.find(({ target }) => target === 'anon_inode:[eventpoll]')?.fd ?? Infinity;
   const bothEnds = (descriptor: Descriptor): Descriptor[] => all.filter(({ target }) => target.startsWith('pipe:') && target === descriptor.target);
   // Beside pairs that do not block, libuv has one that does: the lock of its signal handler, opened right after the epoll.
@@ -104,6 +108,17 @@ export function inheritedDescriptors(): number[] {
       each.target === lock ||
       (bothEnds(each).length === 2 && bothEnds(each).every(({ blocks }) => !blocks)));
   return all.filter((each) => !isOfNode(each)).map(({ fd }) => fd);
+}
+
+/** Read until they are the same twice: of a pair that a thread of Node.js opens just now one end alone may be seen, which looks like one inherited. */
+function settledDescriptors(): Descriptor[] {
+  let last = openDescriptors();
+  for (let time = 0; time < READS_MAX; time++) {
+    const before = last;
+    last = openDescriptors();
+    if (isDeepStrictEqual(before, last)) break;
+  }
+  return last;
 }
 
 function openDescriptors(): Descriptor[] {
