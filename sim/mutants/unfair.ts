@@ -222,7 +222,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     what: 'clock values for entries without a message are not saved up: there is one a millisecond',
     // cost, 3 and 9. A lock passes twice within a millisecond from caller to caller of its node: the second time it is released for real, and
     // costs 3(K - 1) messages.
-    changes: [clock('Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + 1 /', 'Math.max(this.usedUntilMs, nowMs) + 1 /')],
+    changes: [clock('Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS)', 'Math.max(this.usedUntilMs, nowMs)')],
     caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {

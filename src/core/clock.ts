@@ -97,9 +97,7 @@ export class LamportClock {
    * a second, and the clock would outrun real time (clock-bounded).
    */
   mayTickFreely(nowMs: number): boolean {
-    if (this.usedUntilMs > nowMs) return false;
-    this.usedUntilMs = Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + 1 / TICKS_PER_MS;
-    return true;
+    return this.mayUse(1, nowMs);
   }
 
   /**
@@ -109,9 +107,14 @@ export class LamportClock {
   mayLend(until: LamportTime, nowMs: number): boolean {
     const values = until - Math.max(this.value, this.lentUntil);
     if (values <= 0) return true;
+    if (!this.mayUse(values, nowMs)) return false;
+    this.lentUntil = until;
+    return true;
+  }
+
+  private mayUse(values: number, nowMs: number): boolean {
     if (this.usedUntilMs > nowMs) return false;
     this.usedUntilMs = Math.max(this.usedUntilMs, nowMs - TICKS_SAVED_MS) + values / TICKS_PER_MS;
-    this.lentUntil = until;
     return true;
   }
 
