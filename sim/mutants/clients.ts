@@ -221,14 +221,14 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     name: 'given-back-in-silence',
     what: 'a client does not tell its node what it gave back',
-    changes: [client('    this.givenBack.set(id, givenBack);\n    this.unsaid.push(givenBack);\n    return NOTHING;', "    return [{ kind: 'over', id }];")],
+    changes: [client('    this.sayGivenBack(id, promisedUntilMs, used);\n    return NOTHING;', "    return [{ kind: 'over', id }];")],
     caughtBy: ['given-back-is-free'],
     clients: {},
   },
   {
     name: 'failed-in-silence',
     what: 'a client that asks elsewhere does not tell the node that was silent',
-    changes: [client("      this.givenBack.set(id, givenBack);\n      this.unsaid.push(givenBack);\n    }", '    }'), client('const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity, used: null };', '')],
+    changes: [client('      this.sayGivenBack(id, -Infinity, null);\n', '')],
     caughtBy: ['progress', 'no-residue'],
     clients: {},
   },

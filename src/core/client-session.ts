@@ -232,10 +232,14 @@ export class ClientSession<Ask, Ended, Failure> {
       this.lookIdle(nowMs);
       return [{ kind: 'over', id, isHeard: false }];
     }
+    this.sayGivenBack(id, promisedUntilMs, used);
+    return NOTHING;
+  }
+
+  private sayGivenBack(id: AskId, promisedUntilMs: number, used: Token | null): void {
     const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs, used };
     this.givenBack.set(id, givenBack);
     this.unsaid.push(givenBack);
-    return NOTHING;
   }
 
   private open(): Effects<Ask, Ended, Failure> {
@@ -502,9 +506,7 @@ export class ClientSession<Ask, Ended, Failure> {
       this.fail(request, null, effects);
       if (sentAtMs === Infinity && state === 'unsent') continue;
       // Should it wake up, it is told.
-      const givenBack: GivenBack = { id, sentAtMs: Infinity, promisedUntilMs: -Infinity, used: null };
-      this.givenBack.set(id, givenBack);
-      this.unsaid.push(givenBack);
+      this.sayGivenBack(id, -Infinity, null);
     }
     // From here on the next answer is waited for.
     if (isSilent) this.unansweredSinceMs = nowMs;
