@@ -72,7 +72,7 @@ export class NodeLockManager extends BaseLockManager {
   private readonly byName = new ByName<Acquisition>();
   /** Those that are held for a keeper, of which nobody knows whether they are in use. */
   private readonly keeping = new Set<Acquisition>();
-  private readonly watchers = new Watchers({ [Symbol.iterator]: () => [...this.held].filter((each) => !this.keeping.has(each))[Symbol.iterator]() });
+  private readonly watchers = new Watchers(() => [...this.held].filter((each) => !this.keeping.has(each)));
   /** When a lock was last given up while others waited, for any lock: these may be about to get theirs. */
   private handedOnMs = -Infinity;
   /** How many of those held are held on for nobody. */

@@ -37,8 +37,8 @@ export class Watchers {
   /** What somebody watches, by the name of a lock or of a semaphore. Most often nobody does, and a change costs nothing. */
   private readonly byName = new Map<string, Watched>();
 
-  /** @param held all that hold a lock through this node, first granted first */
-  constructor(private readonly held: Iterable<Holder>) {}
+  /** @param held all that are known to hold a lock through this node, first granted first */
+  constructor(private readonly held: () => Iterable<Holder>) {}
 
   isWatched(name: string): boolean {
     return this.watchedOf({ name }).length > 0;
@@ -88,7 +88,7 @@ export class Watchers {
   private watched(name: string): Watched {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
-    const holders = [...this.held].filter((holder) => watchedNames(holder.name).includes(name));
+    const holders = [...this.held()].filter((holder) => watchedNames(holder.name).includes(name));
     const watched: Watched = { listeners: new Set(), holders: new Set(holders), newest: holders.at(-1)?.grantNumber ?? 0 };
     this.byName.set(name, watched);
     return watched;

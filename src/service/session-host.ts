@@ -36,7 +36,8 @@ export interface SessionParts {
 /** What the node has for one request: a lock, or a place in line. */
 type Served =
   | { readonly kind: 'waiting'; readonly name: LockName; giveUp: (reason: LockError) => void }
-  | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock };
+  /** `keeping`: the client keeps it when it is done; null: it does not. */
+  | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock; readonly keeping: KeepingClient | null };
 
 /** A client of this session, which keeps one lock. */
 class KeepingClient implements Keeper {
@@ -58,8 +59,6 @@ const WAITS_NO_LONGER = (): LockError => new LockError('aborted', 'the client wa
 export class SessionHost {
   private readonly machine: ServedSession<Ask, unknown>;
   private readonly served = new Map<AskId, Served>();
-  /** Those that were granted, and that the client keeps. */
-  private readonly kept = new Map<AskId, KeepingClient>();
   private call: SessionCall | null = null;
   /** Read what came next, unless something is in the way. */
   private readOn: () => void = () => undefined;
@@ -183,15 +182,17 @@ export class SessionHost {
       }
       case 'giveBack': {
         const served = this.served.get(effect.id);
-        const keeping = this.kept.get(effect.id);
-        if (keeping !== undefined) keeping.taken = effect.used;
         this.forget(effect.id);
-        if (served?.kind === 'held') void served.lock.giveBack();
+        if (served?.kind !== 'held') return;
+        if (served.keeping !== null) served.keeping.taken = effect.used;
+        void served.lock.giveBack();
         return;
       }
-      case 'inUse':
-        this.kept.get(effect.id)?.isInUse();
+      case 'inUse': {
+        const served = this.served.get(effect.id);
+        if (served?.kind === 'held') served.keeping?.isInUse();
         return;
+      }
       case 'keepOn': {
         const served = this.served.get(effect.id);
         if (served?.kind === 'held') served.lock.showKeptOn(effect.untilMs - performance.now());
@@ -227,19 +228,18 @@ export class SessionHost {
     const noRoom = budget.takeMoving(this.connection);
     if (noRoom !== null) return this.refused(id, new LockError(noRoom.code === grpc.status.UNAVAILABLE ? 'unreachable' : 'config', noRoom.details));
     const { name, options, atLeastMs, keeps } = read;
-    const keeping = keeps ? new KeepingClient(() => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : undefined;
+    const keeping = keeps ? new KeepingClient(() => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : null;
     const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
     this.served.set(id, waiting);
     waiting.giveUp = locks.ask(name, options, this.clientId, (lock) => this.granted(id, name, lock, atLeastMs, keeping), (reason) => {
       this.forget(id);
       this.refused(id, reason);
-    }, keeping);
+    }, keeping ?? undefined);
   }
 
-  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | undefined): void {
-    this.served.set(id, { kind: 'held', name, lock });
+  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | null): void {
+    this.served.set(id, { kind: 'held', name, lock, keeping });
     const roomUntil = keeping?.roomUntil;
-    if (keeping !== undefined && roomUntil !== undefined) this.kept.set(id, keeping);
     lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), id, reason }));
     lock.onRenewed((validForMs) => this.step({ kind: 'renewed', nowMs: performance.now(), id, validForMs: Math.floor(validForMs) }));
     const nowMs = performance.now();
@@ -251,7 +251,6 @@ export class SessionHost {
   }
 
   private forget(id: AskId): void {
-    this.kept.delete(id);
     if (this.served.delete(id)) this.parts.admission.locks.giveBackMoving(this.connection);
   }
 

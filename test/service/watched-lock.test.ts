@@ -8,7 +8,7 @@ import { MISSED, WatchedLock } from '../../src/service/watched-lock';
 /** The holders of one node, and one who watches the lock `a` there. */
 class World {
   readonly held = new Set<Holder>();
-  private readonly watchers = new Watchers(this.held);
+  private readonly watchers = new Watchers(() => this.held);
   private readonly watched: WatchedLock;
   private grants = 0;
   /** Tokens of those that the watcher believes to hold it. */
