@@ -105,65 +105,37 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
 
 /** Without memory tokens rest on the wall clocks, so of those nothing is said (protocol.md section 18.1). */
 function ofRolling(plan: Plan, rolling: Rolling, scene: Scene, accounts: Accounts): Witness[] {
-  return [
-    new NoStorm(scene),
-    ...accounts.first,
-    new CallersKnown(scene),
-    new CeilingHolds(scene),
-    new GrantRises(scene),
-    new RequestUnique(scene),
-    new OneConfiguration(scene, rolling),
-    new Exclusion(scene, null),
-    new StolenForSomebody(scene),
-    new InLine(scene, plan.intensities.steal > 0),
-    new CalledIn(scene),
-    new Usable(scene, plan),
-    new LostAtOnce(scene),
-    new NoResidue(scene, plan),
-    new Progress(scene, plan),
-    ...accounts.last,
-  ];
+  return ofSeveralVotes(plan, scene, accounts, [new OneConfiguration(scene, rolling), new Exclusion(scene, null), new StolenForSomebody(scene)]);
 }
 
 /** Of two layouts each has its own quorums: what is said across both is said of holders and tokens. */
 function ofAct(plan: Plan, scene: Scene, accounts: Accounts): Witness[] {
   const promise = new TokenPromise(scene);
-  return [
-    new NoStorm(scene),
-    ...accounts.first,
-    new CallersKnown(scene),
-    promise,
-    new CeilingHolds(scene),
-    new GrantRises(scene),
-    new RequestUnique(scene),
-    new Exclusion(scene, null),
-    new TokenRises(scene, promise, null),
-    new InLine(scene, plan.intensities.steal > 0),
-    new CalledIn(scene),
-    new Usable(scene, plan),
-    new LostAtOnce(scene),
-    new NoResidue(scene, plan),
-    new Progress(scene, plan),
-    ...accounts.last,
-  ];
+  return ofSeveralVotes(plan, scene, accounts, [new Exclusion(scene, null), new TokenRises(scene, promise, null)], { promise });
 }
 
 /** Two processes of one id are two arbiters where some checks know of one. Exclusion and tokens are promised only where each hears of the other. */
 function ofNamesakes(plan: Plan, { isTold }: Namesake, scene: Scene, accounts: Accounts): Witness[] {
   const promise = new TokenPromise(scene);
+  const own = [new StandsApart(scene, plan), new Exclusion(scene, isTold ? null : 'besideNamesakes'), ...(isTold ? [new TokenRises(scene, promise, null)] : [])];
+  // What stood apart asks anew, under new timestamps.
+  return ofSeveralVotes(plan, scene, accounts, own, { ...(isTold ? { promise } : {}), asksAnew: true });
+}
+
+/** What holds though not all nodes vote in one quorum system, or one of them is there twice; and what else is `own`. */
+function ofSeveralVotes(
+  plan: Plan, scene: Scene, accounts: Accounts, own: readonly Witness[], { promise, asksAnew = plan.intensities.steal > 0 }: { readonly promise?: TokenPromise; readonly asksAnew?: boolean } = {},
+): Witness[] {
   return [
     new NoStorm(scene),
     ...accounts.first,
     new CallersKnown(scene),
-    ...(isTold ? [promise] : []),
+    ...(promise === undefined ? [] : [promise]),
     new CeilingHolds(scene),
     new GrantRises(scene),
     new RequestUnique(scene),
-    new StandsApart(scene, plan),
-    new Exclusion(scene, isTold ? null : 'besideNamesakes'),
-    ...(isTold ? [new TokenRises(scene, promise, null)] : []),
-    // What stood apart asks anew, under new timestamps.
-    new InLine(scene, true),
+    ...own,
+    new InLine(scene, asksAnew),
     new CalledIn(scene),
     new Usable(scene, plan),
     new LostAtOnce(scene),

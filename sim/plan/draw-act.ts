@@ -3,7 +3,7 @@
  * lease and a SLACK that may be shorter or longer. Before it some nodes are given the new file without the act, by mistake: one that remembers
  * the old layout must not start with it, and a new member must not serve with it. Of some old nodes nobody may know the clock.
  */
-import { coterieOfLayout, nodeIdsOf } from './layout';
+import { coterieOfLayout, drawLayoutOf, nodeIdsOf } from './layout';
 import type { Act, Fault, Layout, LostMachine, Rolling } from './plan';
 import type { Random } from './random';
 
@@ -82,8 +82,8 @@ export function drawAct(random: Random, { nodes, leaseMs, durationUs, slackMin }
  */
 function drawLayouts(random: Random, all: readonly number[], kind: 'less' | 'others' | 'any'): Rolling {
   const half = Math.floor((all.length - 1) / 2);
-  if (kind === 'others') return { old: layoutOf(random, all.slice(0, half)), new: layoutOf(random, all.slice(half)) };
-  if (kind === 'less' && half > 1) return { old: layoutOf(random, all), new: layoutOf(random, all.slice(-half)) };
+  if (kind === 'others') return { old: drawLayoutOf(random, all.slice(0, half)), new: drawLayoutOf(random, all.slice(half)) };
+  if (kind === 'less' && half > 1) return { old: drawLayoutOf(random, all), new: drawLayoutOf(random, all.slice(-half)) };
   const old = drawLayout(random, all);
   const next = drawLayout(random, all.filter((machine) => !old.machines.includes(machine) || random.chance(600_000)));
   // The same again would be no change.
@@ -93,11 +93,7 @@ function drawLayouts(random: Random, all: readonly number[], kind: 'less' | 'oth
 
 function drawLayout(random: Random, among: readonly number[]): Layout {
   const some = among.filter(() => random.chance(700_000));
-  return layoutOf(random, some.length === 0 ? among : some);
-}
-
-function layoutOf(random: Random, machines: readonly number[]): Layout {
-  return { machines, family: machines.length >= 4 && random.chance(400_000) ? 'grid' : 'majority' };
+  return drawLayoutOf(random, some.length === 0 ? among : some);
 }
 
 /** So few new members that they are no quorum: whoever has the act refuses them. */

@@ -3,7 +3,7 @@
  * once more, and none has a memory that would stop it. Exclusion is promised all the same, where each quorum of one layout has a node that
  * both files name (protocol.md section 17.1). In the end all run under the new file.
  */
-import { coterieOfLayout, nodeIdsOf } from './layout';
+import { coterieOfLayout, drawLayoutOf, nodeIdsOf } from './layout';
 import { cutBothWays } from './outages';
 import type { Fault, LayoutName, Layout, LostMachine, Rolling } from './plan';
 import type { Random } from './random';
@@ -152,14 +152,10 @@ function drawLayouts(random: Random, nodes: number): Rolling {
   for (let draw = 0; draw < DRAWS_MAX; draw++) {
     const old = all.filter((machine) => machine < 2 || random.chance(650_000));
     const others = all.filter((machine) => !old.includes(machine) || random.chance(650_000));
-    const drawn: Rolling = { old: layoutOf(random, old), new: layoutOf(random, others) };
+    const drawn: Rolling = { old: drawLayoutOf(random, old), new: drawLayoutOf(random, others) };
     if (others.length > 1 && doMeet(drawn, nodes)) return drawn;
   }
   return { old: { machines: all, family: 'majority' }, new: { machines: all.slice(0, -1), family: 'majority' } };
-}
-
-function layoutOf(random: Random, machines: readonly number[]): Layout {
-  return { machines, family: machines.length >= 4 && random.chance(400_000) ? 'grid' : 'majority' };
 }
 
 /** Each quorum of either has a node that both name. */

@@ -5,6 +5,7 @@ import type { Coterie } from '../../src/quorum/coterie';
 import type { FamilyLayout } from '../../src/quorum/family';
 import { layoutOf } from '../../src/quorum/layouts';
 import type { Family, FileName, Layout, LayoutName, Plan } from './plan';
+import type { Random } from './random';
 
 /** The wall clock at the start of a run: the numbers are as large as they are in life. */
 export const WALL_CLOCK_START_US = 1_700_000_000_000_000;
@@ -36,6 +37,11 @@ export function coterieOfLayout({ machines, family, quorum }: Layout, nodes: num
   const ids = idsOf(machines);
   if (quorum === undefined) return buildCoterie(ids, familyLayoutOf(family, ids));
   return buildCoterie(ids, { family: 'explicit', sets: Object.fromEntries(ids.map((id) => [id, idsOf(quorum)])) });
+}
+
+/** Of these machines, in a grid now and then. */
+export function drawLayoutOf(random: Random, machines: readonly number[]): Layout {
+  return { machines, family: machines.length >= 4 && random.chance(400_000) ? 'grid' : 'majority' };
 }
 
 export function layoutOfFile(file: FileName): LayoutName {
