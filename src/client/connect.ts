@@ -26,10 +26,10 @@ export interface ConnectOptions {
   /** The `cluster` of their configuration: nodes of another one refuse, with a LockError `protocol`. Default: that of `config`; without it, any will do. */
   readonly cluster?: string;
   /**
-   * Keep a lock that was released here and that nobody else wants: to take it again costs no message. As soon as anybody else wants it,
-   * it is given back; else when it was idle for a lease, or a thousand others were used since. Only exclusive locks without `steal`, `maxHoldMs` and `atLeastMs` are kept. A process
-   * that ends without `close()` leaves the next one to wait for up to a lease, and one that does nothing more ends a lease later, unless
-   * it calls `close()`. Default: false.
+   * Keep a lock that was released here and that nobody else wants: to take it again costs no message. It is given back as soon as
+   * anybody else wants it or asks who holds it (`query`, `watch`), when it was idle for a lease, or when a thousand others were used since.
+   * Only exclusive locks without `steal`, `maxHoldMs` and `atLeastMs` are kept. A process that ends without `close()` leaves the next one
+   * to wait for up to a lease. A process that does nothing more ends a lease later, unless it calls `close()`. Default: false.
    */
   readonly keep?: boolean;
 }
