@@ -97,9 +97,10 @@ export class NodeConnection {
     if (this.channel !== undefined && this.channel.tls === tls) return this.channel.client;
     if (this.channel !== undefined) this.retire(this.channel.client);
     const client = channelTo(this.address, this.options.node ?? null, tls, {
-      // Only the lease says for how long a lock is held. This finds out about a dead node, and must not take this
-      // process for one when it is busy for a second or two.
-      'grpc.keepalive_time_ms': 2_000,
+      // Only the lease says for how long a lock is held, and who waits asks elsewhere sooner. This ends what hangs on a machine that
+      // vanished, and must not take a node for one when it, or this process, is busy for a second or two. A node with thousands of
+      // clients pays for each ping as for a sign of life, so they are few.
+      'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
       'grpc.keepalive_permit_without_calls': 0,
       // A node that was down for long and is back is found within a second.

@@ -12,6 +12,7 @@ import type { AskId, ClientFrame, ClientSessionEffect, ClientSessionEvent, NodeF
 import type { LockError } from '../errors';
 import { boundLabel, processLabel } from '../locks/holder-title';
 import type { ManagedLock } from '../locks/managed-lock';
+import { lookNoMore, lookOn } from './looks';
 import { RemoteLock } from './remote-lock';
 import type { LockSession, RemoteOptions } from './remote-lock';
 
@@ -21,8 +22,6 @@ const ANSWER_MS = 3_000;
 const ANSWER_LATE_MS = 1_500;
 /** A session in which nothing is wanted or held is ended after so long: a process that is done ends. */
 const IDLE_MS = 100;
-/** How often this process looks whether a lock has run out: while the machine sleeps, timers stand still and leases do not. */
-const LOOK_MS = 200;
 /** So many locks are kept at most, those that were used last. The others are given back: a node has room for so many of one client. */
 const KEPT_MAX = 1_000;
 /** Half of what a node takes in one message. */
@@ -80,7 +79,6 @@ export class NodeSession implements LockSession {
   private timer: NodeJS.Timeout | undefined;
   private timerAtMs = Infinity;
   private waking: NodeJS.Immediate | undefined;
-  private looks: NodeJS.Timeout | undefined;
   /** Who stands before whom, as the frame says that is being heard. */
   private ahead: ReadonlyMap<AskId, readonly string[]> = new Map();
   private onIdle: () => void = () => undefined;
@@ -128,7 +126,7 @@ export class NodeSession implements LockSession {
     // In the order of their last use.
     this.kept.delete(lock.name);
     this.kept.set(lock.name, lock);
-    this.lookOn();
+    lookOn(this.look);
     if (this.kept.size <= KEPT_MAX) return;
     const [oldest] = this.kept.values();
     if (oldest === undefined) return;
@@ -154,7 +152,7 @@ export class NodeSession implements LockSession {
         earlier();
         resolve();
       });
-      this.lookOn();
+      lookOn(this.look);
     });
   }
 
@@ -197,8 +195,7 @@ export class NodeSession implements LockSession {
     clearTimeout(this.timer);
     this.timerAtMs = Infinity;
     clearImmediate(this.waking);
-    clearTimeout(this.looks);
-    this.looks = undefined;
+    lookNoMore(this.look);
   }
 
   private step(event: Event): void {
@@ -222,7 +219,7 @@ export class NodeSession implements LockSession {
       case 'queued':
         return this.locks.get(effect.id)?.onQueued(this.ahead.get(effect.id) ?? []);
       case 'held':
-        this.lookOn();
+        lookOn(this.look);
         return this.locks.get(effect.id)?.onHeld(effect.token, effect.validity, effect.roomUntil);
       case 'wanted':
         return this.locks.get(effect.id)?.onWanted();
@@ -330,17 +327,13 @@ export class NodeSession implements LockSession {
     }, Math.max(0, Math.ceil(atMs - this.nowMs())));
   }
 
-  /** As long as anything is held, or its release is waited for. */
-  private lookOn(): void {
-    if (this.looks !== undefined) return;
-    this.looks = setTimeout(() => {
-      this.looks = undefined;
-      const nowMs = this.nowMs();
-      for (const lock of [...this.locks.values()]) lock.look();
-      for (const id of [...this.tellings.keys()]) if ((this.releasing.get(id)?.promisedUntilMs ?? 0) <= nowMs) this.tell(id);
-      if (this.tellings.size > 0 || [...this.locks.values()].some(({ isHeld }) => isHeld)) this.lookOn();
-    }, LOOK_MS);
-  }
+  /** Whether a lock has run out. Returns whether anything is held, or its release is waited for. */
+  private readonly look = (): boolean => {
+    const nowMs = this.nowMs();
+    for (const lock of [...this.locks.values()]) lock.look();
+    for (const id of [...this.tellings.keys()]) if ((this.releasing.get(id)?.promisedUntilMs ?? 0) <= nowMs) this.tell(id);
+    return this.tellings.size > 0 || [...this.locks.values()].some(({ isHeld }) => isHeld);
+  };
 }
 
 function acquireMessage(name: string, options: RemoteOptions): AcquireMessage {

@@ -10,8 +10,14 @@ import { assertNever } from './invariants';
 import type { Token } from './messages';
 import type { ClientFrame, NodeFrame, AskId } from './session-frames';
 
-/** How many signs of life go out in each lease at least: by so much of it the client counts more cautiously than the node. */
+/** How many signs of life go out in each lease while a lock is waited for: by so much of it the client counts more cautiously than the node. */
 const SIGNS_PER_LEASE = 4;
+
+/** While nothing is waited for, a sign goes out when so much of a lease is left of what was told of some lock. */
+const LEFT_SHARE = 0.4;
+
+/** But so many in each lease at least: silence means that the client is gone. */
+const SIGNS_PER_LEASE_MIN = 2;
 
 /** And so many at most, while a lock is waited for that may be held for a short time. */
 const SIGNS_PER_LEASE_MAX = 50;
@@ -126,6 +132,10 @@ export class ClientSession<Ask, Ended, Failure> {
   private unsaid: GivenBack[] = [];
   /** Locks that are kept and in use, of which the node was not told that yet. */
   private inUse: AskId[] = [];
+  /** How many wait. */
+  private waitingCount = 0;
+  /** No lock that is held was promised for less; a bound, so that nobody has to look at all of them at each event. Infinity while none is. */
+  private heldUntilMs = Infinity;
   /** For how long those may be held that wait and may not be held for ever. */
   private readonly shortHolds = new Map<AskId, number>();
   /** The least of these, as of the last frame: nobody looks at all of them at each event. */
@@ -216,6 +226,7 @@ export class ClientSession<Ask, Ended, Failure> {
     this.requests.set(id, request);
     this.unheard.push(request);
     this.unsentCount++;
+    this.waitingCount++;
     // While the first attempt to come back is about to be made, it waits for that.
     return this.isOpen || (this.retryAtMs < Infinity && this.attempts === 0) ? NOTHING : this.open();
   }
@@ -223,8 +234,8 @@ export class ClientSession<Ask, Ended, Failure> {
   private onGiveBack(nowMs: number, id: AskId, used: Token | null): Effects<Ask, Ended, Failure> {
     const request = this.requests.get(id);
     if (request === undefined) return NOTHING;
-    this.requests.delete(id);
     this.heardOf(request);
+    this.forget(request);
     const { state, promisedUntilMs } = request;
     // Of what it was never told, or what it told nothing of that has not run out, it need not hear where there is no way to it.
     const isOver = state === 'unsent' || (!this.isOpen && (this.retryAtMs === Infinity || (state !== 'waiting' && promisedUntilMs <= nowMs)));
@@ -330,8 +341,10 @@ export class ClientSession<Ask, Ended, Failure> {
       this.heardOf(request);
       const validity = { sentAtMs, validForMs };
       const isNew = request.state !== 'held';
+      if (isNew) this.waitingCount--;
       request.state = 'held';
       this.promised(request, validity);
+      this.heldUntilMs = Math.min(this.heldUntilMs, request.promisedUntilMs);
       effects.push(isNew ? { kind: 'held', id, token, validity, ...(roomUntil === undefined ? {} : { roomUntil }) } : { kind: 'valid', id, validity });
     }
     for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
@@ -342,12 +355,13 @@ export class ClientSession<Ask, Ended, Failure> {
       const wasHeld = request.state === 'held';
       this.heardOf(request);
       if (wasHeld) request.state = 'ended';
-      else this.requests.delete(id);
+      else this.forget(request);
       effects.push({ kind: 'ended', id, ended, wasHeld });
     }
     if (frame.allValidForMs !== null) {
       const validity = { sentAtMs, validForMs: frame.allValidForMs };
       for (const id of this.requests.keys()) this.onValid(id, validity, effects);
+      this.heldUntilMs = Math.max(this.heldUntilMs, believedUntilMs(validity));
     }
     this.lookIdle(nowMs);
     return effects;
@@ -362,6 +376,13 @@ export class ClientSession<Ask, Ended, Failure> {
 
   private promised(request: Request<Ask>, validity: Validity): void {
     request.promisedUntilMs = Math.max(request.promisedUntilMs, believedUntilMs(validity));
+  }
+
+  /** It is given back, or will not be had. */
+  private forget({ id, state }: Request<Ask>): void {
+    this.requests.delete(id);
+    if (state === 'unsent' || state === 'waiting') this.waitingCount--;
+    if (this.requests.size === this.waitingCount) this.heldUntilMs = Infinity;
   }
 
   /** The node has it, or need not have it any more. */
@@ -403,7 +424,7 @@ export class ClientSession<Ask, Ended, Failure> {
     this.heardOf(request);
     const wasHeld = state === 'held';
     if (wasHeld) request.state = 'ended';
-    else this.requests.delete(id);
+    else this.forget(request);
     effects.push({ kind: 'failed', id, failure, wasHeld });
   }
 
@@ -472,7 +493,10 @@ export class ClientSession<Ask, Ended, Failure> {
   private get signAtMs(): number {
     if (this.leaseMs === Infinity) return Infinity;
     const forShortestMs = Math.max(this.shortestHoldMs / SIGNS_PER_HOLD, this.leaseMs / SIGNS_PER_LEASE_MAX);
-    return this.lastSentAtMs + Math.min(this.leaseMs / SIGNS_PER_LEASE, forShortestMs);
+    const earliestAtMs = this.lastSentAtMs + Math.min(this.leaseMs / SIGNS_PER_LEASE, forShortestMs);
+    // A grant counts from the last sign before it, so who waits lets none grow old.
+    if (this.waitingCount > 0) return earliestAtMs;
+    return Math.max(earliestAtMs, Math.min(this.lastSentAtMs + this.leaseMs / SIGNS_PER_LEASE_MIN, this.heldUntilMs - LEFT_SHARE * this.leaseMs));
   }
 
   /** When who waits takes the node for gone. */

@@ -365,6 +365,29 @@ describe('one session', () => {
     expect(client.step({ kind: 'wake', nowMs: sentAtMs + ANSWER_MS / 2 })).toEqual([{ kind: 'failed', id: 1, failure: null, wasHeld: false }]);
   });
 
+  test('a sign of life goes out four times in a lease while it waits; then when two fifths of a lease are left of some lock, and twice in a lease at least', () => {
+    const client = new ClientSession<string, Cause, string>({ answerMs: ANSWER_MS, idleMs: 50, frameBytesMax: 40, bytesOf: () => 1 });
+    const silent = { welcome: null, queued: [], held: [], valid: [], wanted: [], ended: [], allValidForMs: null };
+    const hear = (frame: Partial<NodeFrame<Cause>> & { readonly sentAtMs: number }): number => {
+      client.step({ kind: 'heard', nowMs: frame.sentAtMs, stream: 1, frame: { ...silent, ...frame } });
+      return client.wakeAtMs - frame.sentAtMs;
+    };
+    for (const id of [1, 2, 3]) client.step({ kind: 'ask', nowMs: 0, id, ask: 'a', answerWithinMs: ANSWER_MS });
+    client.step({ kind: 'flush', nowMs: 0 });
+    const welcome = { resumed: false, leaseMs: LEASE_MS };
+    expect(hear({ welcome, sentAtMs: 0, held: [{ id: 1, token: 5, validForMs: LEASE_MS }], queued: [2, 3] })).toBe(LEASE_MS / 4);
+    expect(hear({ sentAtMs: 0, held: [{ id: 2, token: 6, validForMs: 0.7 * LEASE_MS }], queued: [3] })).toBe(LEASE_MS / 4);
+    client.step({ kind: 'giveBack', nowMs: 0, id: 3 });
+    client.step({ kind: 'flush', nowMs: 1 });
+    expect(hear({ sentAtMs: 1, valid: [{ id: 1, validForMs: LEASE_MS }] })).toBe(0.3 * LEASE_MS - 1);
+    expect(hear({ sentAtMs: 1, allValidForMs: 0.8 * LEASE_MS })).toBe(0.4 * LEASE_MS);
+    expect(hear({ sentAtMs: 1, allValidForMs: LEASE_MS })).toBe(LEASE_MS / 2);
+    for (const id of [1, 2]) client.step({ kind: 'giveBack', nowMs: 1, id });
+    client.step({ kind: 'ask', nowMs: 1, id: 4, ask: 'a', answerWithinMs: ANSWER_MS });
+    client.step({ kind: 'flush', nowMs: 2 });
+    expect(hear({ sentAtMs: 2, held: [{ id: 4, token: 7, validForMs: 0.3 * LEASE_MS }] })).toBe(LEASE_MS / 4);
+  });
+
   test('is taken up again after its stream broke: what is held stays held, what waits keeps its place', () => {
     const run = new Play(exact);
     const [held, first] = [run.ask('a'), run.ask('a')];
