@@ -36,13 +36,13 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'queue-first-come',
     what: 'the queue is in the order of arrival',
-    changes: [arbiter('const place = queue.findIndex((other) => hasPriority(waiter, other));', 'const place = -1;')],
+    changes: [arbiter('const place = arbiter.queue.findIndex((other) => hasPriority(waiter, other));', 'const place = -1;')],
     caughtBy: ['fairness', 'asks-back', 'deadlock'],
   },
   {
     name: 'queue-youngest-first',
     what: 'the youngest request goes first',
-    changes: [arbiter('queue.findIndex((other) => hasPriority(waiter, other))', 'queue.findIndex((other) => hasPriority(other, waiter))')],
+    changes: [arbiter('arbiter.queue.findIndex((other) => hasPriority(waiter, other))', 'arbiter.queue.findIndex((other) => hasPriority(other, waiter))')],
     caughtBy: ['fairness', 'asks-back', 'deadlock'],
   },
   {
@@ -162,7 +162,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'yield-goes-to-the-end',
     what: 'whoever yields is put behind all that wait',
     changes: [
-      arbiter('    insert(arbiter.queue, waiter);\n    return false;', '    if (yielded) arbiter.queue.push(waiter);\n    else insert(arbiter.queue, waiter);\n    return false;'),
+      arbiter('    insert(arbiter, waiter);\n    return false;', '    if (yielded) arbiter.queue.push(waiter);\n    else insert(arbiter, waiter);\n    return false;'),
       arbiter('private enqueue(arbiter: Arbiter, waiter: Waiter): boolean {', 'private enqueue(arbiter: Arbiter, waiter: Waiter, yielded = false): boolean {'),
       arbiter('sentAtMs, heardAtMs: this.context.nowMs });\n      this.fill', 'sentAtMs, heardAtMs: this.context.nowMs }, true);\n      this.fill'),
     ],

@@ -305,7 +305,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'keeper-not-called-in-by-its-neighbour',
     what: 'a caller that keeps a lock does not hear that another of its node wants it',
-    changes: [requester('    else this.line.push(caller);\n    this.callIn();\n', '    else this.line.push(caller);\n')],
+    changes: [requester('    else this.line = withLast(this.line, caller);\n    this.callIn();\n', '    else this.line = withLast(this.line, caller);\n')],
     caughtBy: ['called-in'],
     hunt: KEEPERS,
   },

@@ -95,7 +95,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     name: 'asked-for-though-given-back',
     what: 'what was given up before it was sent is asked for all the same',
-    changes: [client('    this.requests.delete(id);\n    this.heardOf(request);\n    const { state, promisedUntilMs } = request;', '    this.requests.delete(id);\n    const { state, promisedUntilMs } = request;')],
+    changes: [client('    this.heardOf(request);\n    this.forget(request);\n    const { state, promisedUntilMs } = request;', '    this.forget(request);\n    const { state, promisedUntilMs } = request;')],
     caughtBy: ['progress', 'no-residue'],
     clients: {},
   },

@@ -281,8 +281,8 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // fairness, 6.2. Readers are inside, a writer of the same node waits in line; readers come faster than they leave: it waits for ever.
     changes: [
       requester(
-        'else this.line.push(caller);',
-        "else if (mode === 'shared' && this.phase.state === 'held' && this.phase.request.mode === 'shared') this.line.unshift(caller);\n    else this.line.push(caller);",
+        'else this.line = withLast(this.line, caller);',
+        "else if (mode === 'shared' && this.phase.state === 'held' && this.phase.request.mode === 'shared') this.line.unshift(caller);\n    else this.line = withLast(this.line, caller);",
       ),
     ],
     caughtBy: ['fairness', 'asks-back', 'progress', 'in-line'],

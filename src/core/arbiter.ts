@@ -7,6 +7,7 @@
 import { Deadlines } from './deadlines';
 import type { HasDeadline } from './deadlines';
 import type { Context } from './context';
+import { withLast } from './few';
 import { broken } from './invariants';
 import { clockLockOf } from './memory';
 import type { Claim, Contender, LamportTime, LockName, Mode, NodeId, Release, Request, RequestId, Yield } from './messages';
@@ -53,7 +54,7 @@ interface Arbiter extends HasDeadline {
   readonly lock: LockName;
   grants: LiveGrant[];
   /** Ordered by priority, the oldest first. */
-  readonly queue: Waiter[];
+  queue: Waiter[];
 }
 
 /** What one arbiter has lent, and who waits for it. */
@@ -239,14 +240,14 @@ export class Arbiters {
       known.heardAtMs = waiter.heardAtMs;
       if (doesHold(waiter.claim) && !doesHold(known.claim)) {
         removeItem(arbiter.queue, known);
-        insert(arbiter.queue, { ...known, claim: waiter.claim });
+        insert(arbiter, { ...known, claim: waiter.claim });
       }
       return true;
     }
     if (findGrant(arbiter, waiter.request) !== undefined) {
       broken('not-both', `${describe(waiter.request)} is granted and would be queued`);
     }
-    insert(arbiter.queue, waiter);
+    insert(arbiter, waiter);
     return false;
   }
 
@@ -271,7 +272,7 @@ export class Arbiters {
     const grant: LiveGrant = {
       request, claim: doesSteal(claim) ? 'steals' : 'waits', mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
     };
-    arbiter.grants.push(grant);
+    arbiter.grants = withLast(arbiter.grants, grant);
     this.sendGrant(arbiter, grant);
   }
 
@@ -365,9 +366,10 @@ export class Arbiters {
   }
 }
 
-function insert(queue: Waiter[], waiter: Waiter): void {
-  const place = queue.findIndex((other) => hasPriority(waiter, other));
-  queue.splice(place < 0 ? queue.length : place, 0, waiter);
+function insert(arbiter: Arbiter, waiter: Waiter): void {
+  const place = arbiter.queue.findIndex((other) => hasPriority(waiter, other));
+  if (place < 0) arbiter.queue = withLast(arbiter.queue, waiter);
+  else arbiter.queue.splice(place, 0, waiter);
 }
 
 function countOf(lock: LockName): number {

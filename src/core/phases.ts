@@ -76,7 +76,7 @@ export interface Held extends Entry {
   readonly state: 'held';
   /** Since when. */
   readonly sinceMs: number;
-  readonly inside: Holder[];
+  inside: Holder[];
   /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
   thievesHeardOf: Map<NodeId, LamportTime> | null;
   /** Of the one inside, if it keeps the lock. */

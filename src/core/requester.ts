@@ -34,6 +34,7 @@ import { answerUnknown, ask, askAll, askToo, sendRelease, sendYield } from './as
 import type { Context } from './context';
 import type { HasDeadline } from './deadlines';
 import type { AcquireEvent, CallerId, Thief } from './events';
+import { withLast } from './few';
 import { assertNever } from './invariants';
 import { reentryLeftMs, repeatHeldAtMs, repeatWaitingAtMs, validForMs } from './lease-times';
 import type { Grant, Inquire, LamportTime, LockName, NodeId, RequestId, Token } from './messages';
@@ -54,7 +55,7 @@ export class Requester implements HasDeadline {
   heapIndex = -1;
 
   private phase: Phase = IDLE;
-  private readonly line: Caller[] = [];
+  private line: Caller[] = [];
   /** There was contention lately: until then ask without `keep`. */
   private noKeepUntilMs = 0;
 
@@ -103,7 +104,7 @@ export class Requester implements HasDeadline {
     this.expire();
     const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true, keeps: keeps === true };
     if (caller.steals) this.makeWay(caller);
-    else this.line.push(caller);
+    else this.line = withLast(this.line, caller);
     this.callIn();
     this.joinOrAdvance();
   }
@@ -453,7 +454,7 @@ export class Requester implements HasDeadline {
     let first = line[0];
     while (first !== undefined && first.mode === mode && (mode === 'shared' || phase.inside.length === 0)) {
       line.shift();
-      phase.inside.push({ id: first.id, remote: first.remote });
+      phase.inside = withLast(phase.inside, { id: first.id, remote: first.remote });
       if (first.keeps) phase.room = this.roomFor(first.id, phase);
       this.context.emit({
         kind: 'entered', lock, caller: first.id, mode, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs),

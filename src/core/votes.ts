@@ -7,6 +7,7 @@
  * All times here are the requesters' time, as in requester.ts.
  */
 import type { CoreSettings } from './context';
+import { FewEntries } from './few';
 import { broken } from './invariants';
 import { validForMs } from './lease-times';
 import type { Grant, LamportTime, NodeId, Token } from './messages';
@@ -19,6 +20,8 @@ interface Vote {
   readonly clock: LamportTime;
 }
 
+type VotesOf = Pick<FewEntries<NodeId, Vote> | Map<NodeId, Vote>, 'size' | 'has' | 'keys' | 'values'>;
+
 /** What a quorum of votes allows. */
 export interface Entitlement {
   token: Token;
@@ -29,9 +32,9 @@ export interface Entitlement {
 }
 
 export class Votes {
-  private readonly inHand = new Map<NodeId, Vote>();
+  private readonly inHand = new FewEntries<NodeId, Vote>();
   /** Per arbiter the highest grant number that does not count any more: it was given back, or ran out here. */
-  private readonly floors = new Map<NodeId, LamportTime>();
+  private readonly floors = new FewEntries<NodeId, LamportTime>();
 
   constructor(private readonly settings: CoreSettings) {}
 
@@ -108,7 +111,7 @@ export class Votes {
     if (!coterie.containsQuorum(inHand)) return 'no quorum';
     const highest = highestClock(inHand);
     const token = highest + 1;
-    let usable = inHand;
+    let usable: VotesOf = inHand;
     if (token > lowestClock(inHand) + slack) {
       usable = new Map([...inHand].filter(([, vote]) => token <= vote.clock + slack));
       if (!coterie.containsQuorum(usable)) return 'clocks too far apart';
@@ -163,13 +166,13 @@ export class Votes {
   }
 }
 
-function lowestClock(votes: ReadonlyMap<NodeId, Vote>): LamportTime {
+function lowestClock(votes: VotesOf): LamportTime {
   let lowest = Infinity;
   for (const vote of votes.values()) lowest = Math.min(lowest, vote.clock);
   return lowest;
 }
 
-function highestClock(votes: ReadonlyMap<NodeId, Vote>): LamportTime {
+function highestClock(votes: VotesOf): LamportTime {
   let highest = 0;
   for (const vote of votes.values()) highest = Math.max(highest, vote.clock);
   return highest;

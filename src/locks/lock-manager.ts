@@ -476,11 +476,11 @@ interface Line {
 }
 
 type State =
-  | { readonly kind: 'waiting' }
+  /** One of both is called, and kept no longer: there are as many as locks. */
+  | { readonly kind: 'waiting'; readonly granted: (lock: ManagedLock) => void; readonly refused: (reason: unknown) => void }
   | { readonly kind: 'granted'; readonly lock: LockInHand; readonly sinceMs: number }
   | { readonly kind: 'refused' };
 
-const WAITING: State = { kind: 'waiting' };
 const REFUSED: State = { kind: 'refused' };
 
 /** One caller's way from asking to release. */
@@ -490,7 +490,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
   /** 0 before it is granted. */
   grantNumber = 0;
   private readonly runtime: Runtime;
-  private state: State = WAITING;
+  private state: State;
   /** Once it has asked. */
   private caller: CallerId | undefined;
   private stopWaiting: (() => void) | undefined;
@@ -511,10 +511,11 @@ class Acquisition implements Caller, Holder, LockKeeper {
     readonly isRemote: boolean,
     readonly name: string,
     private readonly options: LockOptions,
-    private readonly resolve: (lock: ManagedLock) => void,
-    private readonly reject: (reason: unknown) => void,
+    granted: (lock: ManagedLock) => void,
+    refused: (reason: unknown) => void,
     private readonly keeper?: Keeper,
   ) {
+    this.state = { kind: 'waiting', granted, refused };
     this.runtime = line.runtime;
     this.mode = options.mode ?? 'exclusive';
     this.askedMs = this.runtime.nowMs();
@@ -557,6 +558,8 @@ class Acquisition implements Caller, Holder, LockKeeper {
   }
 
   entered(token: Token, validUntilMs: number, roomUntil?: Token): void {
+    const { state } = this;
+    if (state.kind !== 'waiting') return; // Whoever was refused has asked to be let in no more.
     this.stopWaiting?.();
     const sinceMs = this.runtime.nowMs();
     const limit = limitOf(this.options, sinceMs);
@@ -569,7 +572,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     // Whoever watches a lock hears of each that holds it.
     if (roomUntil === undefined || this.keeper === undefined || this.line.watchers.isWatched(this.name)) this.line.watchers.granted(this);
     else this.offer(this.keeper, roomUntil);
-    this.resolve(lock);
+    state.granted(lock);
     this.tellDecided();
   }
 
@@ -614,12 +617,13 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   /** It waited, and does so no more. */
   refuse(reason: unknown): void {
-    if (!this.isWaiting()) return;
+    const { state } = this;
+    if (state.kind !== 'waiting') return;
     this.stopWaiting?.();
     this.state = REFUSED;
     this.leave(null);
     if (this.caller !== undefined) this.runtime.release(this.caller);
-    this.reject(reason);
+    state.refused(reason);
   }
 
   interrupt(reason: LockError): void {

@@ -1,0 +1,64 @@
+/**
+ * Collections for a handful of things each, of which there are as many as locks: what they are made of takes no more room than
+ * their items need. Law: each step takes as long as there are items; where there may be many, a `Map` is right.
+ */
+
+/** `items` with one more at its end: the same list, or another in its place. A list that grows from nothing would have room for sixteen more. */
+export function withLast<Item>(items: Item[], item: Item): Item[] {
+  if (items.length === 0) return [item];
+  items.push(item);
+  return items;
+}
+
+/** Nothing is ever put into this one. */
+const NONE: never[] = [];
+
+/** What a `Map` can do, in a third of the room. Iterates in the order of insertion; what is deleted meanwhile comes all the same. */
+export class FewEntries<Key, Value> {
+  private list: Key[] = NONE;
+  /** Of each key, in the same order. */
+  private valuesOf: Value[] = NONE;
+
+  get size(): number {
+    return this.list.length;
+  }
+
+  has(key: Key): boolean {
+    return this.list.includes(key);
+  }
+
+  get(key: Key): Value | undefined {
+    const place = this.list.indexOf(key);
+    return place < 0 ? undefined : this.valuesOf[place];
+  }
+
+  set(key: Key, value: Value): void {
+    const place = this.list.indexOf(key);
+    if (place >= 0) {
+      this.valuesOf[place] = value;
+      return;
+    }
+    this.list = this.list.concat([key]);
+    this.valuesOf = this.valuesOf.concat([value]);
+  }
+
+  delete(key: Key): void {
+    const place = this.list.indexOf(key);
+    if (place < 0) return;
+    this.list = this.list.filter((_, index) => index !== place);
+    this.valuesOf = this.valuesOf.filter((_, index) => index !== place);
+  }
+
+  keys(): IterableIterator<Key> {
+    return this.list.values();
+  }
+
+  values(): IterableIterator<Value> {
+    return this.valuesOf.values();
+  }
+
+  *[Symbol.iterator](): IterableIterator<[Key, Value]> {
+    const { list, valuesOf } = this;
+    for (const [place, key] of list.entries()) yield [key, valuesOf[place] as Value /* both lists are as long */];
+  }
+}
