@@ -27,8 +27,9 @@ import { measureThroughput } from './throughput';
 import type { Setting } from './throughput';
 import { endAllWorkers } from './workers';
 
-const FULL = { forMs: 1_000, repeats: 5, share: 1 };
-const QUICK = { forMs: 300, repeats: 2, share: 0.05 };
+/** Code of Node.js is fast only when it has run for some seconds. */
+const FULL = { forMs: 1_000, warmUpMs: 3_000, repeats: 5, share: 1 };
+const QUICK = { forMs: 300, warmUpMs: 500, repeats: 2, share: 0.05 };
 const LEASE_MS = 5_000;
 const DOCS = join(ROOT, 'docs/benchmarks');
 
@@ -43,7 +44,7 @@ interface Options {
 
 const options = program
   .name('bench:peers')
-  .description('Measures locks of maekawa beside those of Redis, etcd, ZooKeeper and PostgreSQL, in turns in one run, on loopback. A whole run takes about a quarter of an hour, and writes results, page and charts to docs/benchmarks.')
+  .description('Measures locks of maekawa beside those of Redis, etcd, ZooKeeper and PostgreSQL, in turns in one run, on loopback. A whole run takes about half an hour, and writes results, page and charts to docs/benchmarks.')
   .option('--only <names>', `these parts and services alone, such as throughput,redis: ${[...SECTIONS, ...SERVICES].join(', ')}`, parseOnly)
   .option('--quick', 'a look within a minute or two: too short for figures that others shall read')
   .option('--install', 'install what is missing, with the commands that are printed without it; not in CI')
@@ -84,9 +85,9 @@ function findPeers(): Map<PeerId, Finding> {
 }
 
 async function measure(findings: ReadonlyMap<PeerId, Finding>): Promise<Results> {
-  const { forMs, repeats, share } = options.quick === true ? QUICK : FULL;
+  const { forMs, warmUpMs, repeats, share } = options.quick === true ? QUICK : FULL;
   const failures: string[] = [];
-  const setting: Setting = { forMs, repeats, leaseMs: LEASE_MS, print, failures };
+  const setting: Setting = { forMs, warmUpMs, repeats, leaseMs: LEASE_MS, print, failures };
   const others = new Map<ServiceId, Service>();
   for (const [id, finding] of findings) {
     if (!isReady(finding) || finding.server === null) continue;
@@ -115,7 +116,7 @@ async function measure(findings: ReadonlyMap<PeerId, Finding>): Promise<Results>
     day: new Date().toISOString().slice(0, 10),
     machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown CPU', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, platform: process.platform },
     versions: [`maekawa ${VERSION}`, ...[...others.values()].map(({ version }) => version), ...packages, ...(others.has('postgres') ? [`pg ${versionOfPackage('pg') ?? ''}`.trim()] : [])],
-    forMs, repeats, leaseMs: LEASE_MS, otherWorkCores: spreadOf(otherWorkCores),
+    forMs, warmUpMs, repeats, leaseMs: LEASE_MS, otherWorkCores: spreadOf(otherWorkCores),
     throughput, recovery, memory, fleet, failures,
   };
 }

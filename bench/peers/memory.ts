@@ -54,16 +54,16 @@ async function held(subject: SubjectId, locks: number, others: ReadonlyMap<strin
     await hold('before', callers); // So that every connection is open.
     await Promise.all(clients.map((worker) => worker.ask({ kind: 'letGo' })));
     const servers = serversOf(subject, service.pids());
-    const collect = async (): Promise<{ servers: number; clients: number }> => {
+    const collect = async (): Promise<{ servers: number; home: number; clients: number }> => {
       await Promise.all([...clients, ...(nodes?.workers ?? [])].map((worker) => worker.ask({ kind: 'collectGarbage' })));
       await pause(SETTLE_MS);
-      return { servers: memoryOf(servers), clients: memoryOf(clients.map(({ pid }) => pid)) };
+      return { servers: memoryOf(servers), home: memoryOf(servers.slice(0, 1)), clients: memoryOf(clients.map(({ pid }) => pid)) };
     };
     const before = await collect();
     await hold('held', each);
     const after = await collect();
     const count = each * CONNECTIONS;
-    return { subject, locks: count, connections: CONNECTIONS, serverBytes: (after.servers - before.servers) / count, clientBytes: (after.clients - before.clients) / count };
+    return { subject, locks: count, connections: CONNECTIONS, serverBytes: (after.servers - before.servers) / count, ...(nodes === null ? {} : { homeBytes: (after.home - before.home) / count }), clientBytes: (after.clients - before.clients) / count };
   } finally {
     await Promise.all([...clients.map((worker) => worker.kill()), nodes?.stop()]);
   }

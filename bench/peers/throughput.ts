@@ -32,6 +32,7 @@ interface Contestant {
 
 export interface Setting {
   readonly forMs: number;
+  readonly warmUpMs: number;
   readonly repeats: number;
   readonly leaseMs: number;
   readonly print: (line: string) => void;
@@ -51,7 +52,7 @@ interface Measured {
 }
 
 export async function measureThroughput(services: Services, setting: Setting): Promise<{ throughput: Throughput[]; otherWorkCores: number[] }> {
-  const { forMs, repeats, print, failures } = setting;
+  const { forMs, warmUpMs, repeats, print, failures } = setting;
   const contestants = [...nodesOf(services), ...(await clientsOf(services, setting))];
   const streams = services.retained === undefined ? null : await openStream();
   const found = new Map<string, Measured>();
@@ -82,7 +83,7 @@ export async function measureThroughput(services: Services, setting: Setting): P
     const all = streams !== null && (work === 'one-request' || work === 'names') ? [streams, ...contestants] : contestants;
     for (let round = 0; round <= repeats; round++) {
       print(`${WORKS[work]}: ${round === 0 ? 'warm-up' : `round ${round} of ${repeats}`}`);
-      for (const contestant of all) await take(contestant, work, round === 0 ? forMs / 2 : forMs, round > 0);
+      for (const contestant of all) await take(contestant, work, round === 0 ? warmUpMs : forMs, round > 0);
     }
   }
   await Promise.all([...(streams?.callers ?? []), ...contestants.filter(({ subject }) => !subject.startsWith('node-')).flatMap(({ callers }) => callers)].map((worker) => worker.stop()));

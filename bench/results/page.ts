@@ -33,7 +33,7 @@ export function conditionLine(results: Results): string {
 }
 
 export function pageOf(results: Results): string {
-  const { repeats, forMs, leaseMs, failures, day } = results;
+  const { repeats, forMs, warmUpMs, leaseMs, failures, day } = results;
   return [
     '# Benchmarks',
     'Written by `npm run bench:peers` from `results.json` beside it. Do not edit it.',
@@ -42,7 +42,7 @@ export function pageOf(results: Results): string {
     [
       'Everything runs on loopback, so a network would add its own round trips to each, but for entries that cost no message.',
       `All clusters have three members, unless the name says how many, and are as shipped; Redis writes nothing to disk, etcd and ZooKeeper every lock. A lease is ${seconds(leaseMs)} long.`,
-      `Each works for ${seconds(forMs)} in its turn, in ${repeats} rounds. Figures are medians, with the least and the largest round behind them. A cycle is to take the lock and to give it back.`,
+      `Each works for ${seconds(forMs)} in its turn, in ${repeats} rounds, after it has warmed up for ${seconds(warmUpMs)} by the same work. Figures are medians, with the least and the largest round behind them. A cycle is to take the lock and to give it back.`,
       'CPU is that of all processes of clients and servers. *Fault tolerant* means: it goes on when one of its servers dies. (A Redis that comes back without its data can let a second holder in.)',
       'Who has to ask again because nobody tells it that the lock is free does so after a millisecond; redlock 5 after its own 200 ms (±100).',
       '*Pipelined* is Redlock without the package, over ioredis with `enableAutoPipelining`.',
@@ -92,8 +92,8 @@ function recoveryPart({ recovery }: Results): string {
 
 function memoryPart({ memory }: Results): string {
   if (memory.length === 0) return '';
-  const rows = memory.map(({ subject, locks, connections, serverBytes, clientBytes }) =>
-    [titleOf(subject), rounded(locks), rounded(connections), bytes(serverBytes), bytes(clientBytes)]);
+  const rows = memory.map(({ subject, locks, connections, serverBytes, homeBytes, clientBytes }) =>
+    [titleOf(subject), rounded(locks), rounded(connections), homeBytes === undefined ? bytes(serverBytes) : `${bytes(serverBytes)}, of that ${bytes(homeBytes)} in the node of the clients`, bytes(clientBytes)]);
   return [
     '## Memory of a held lock',
     'What the proportional share of memory (PSS) grew by, divided by the locks: all servers together, and all clients together. Where a lock of ours is held, three nodes may know of it. Java and PostgreSQL take much of their memory in advance.',
@@ -121,7 +121,7 @@ function repeatPart(): string {
   return [
     '## Repeat it',
     'On Linux, with nothing else to do:',
-    '```sh\nnpm ci\nnpm run bench:peers                 # a quarter of an hour; says which command brings what is missing\nnpm run bench:peers -- --install    # or lets it bring that itself: Debian packages, and client libraries in bench/peers\nnpm run bench:peers -- --quick --only throughput,redis,maekawa\nnpm run bench:peers -- --readme     # and writes the section on speed of README.md\n```',
+    '```sh\nnpm ci\nnpm run bench:peers                 # half an hour; says which command brings what is missing\nnpm run bench:peers -- --install    # or lets it bring that itself: Debian packages, and client libraries in bench/peers\nnpm run bench:peers -- --quick --only throughput,redis,maekawa\nnpm run bench:peers -- --readme     # and writes the section on speed of README.md\n```',
     'The packages of Debian start servers of their own, which take no part; stop them. The servers that are measured get free ports and a temporary folder, and end with the run. `npm run bench:scale` shows messages and hand-over for up to 1,000 nodes, in the simulator.',
   ].join('\n\n');
 }

@@ -43,6 +43,8 @@ export interface HeldMemory {
   readonly connections: number;
   /** For each lock, in all servers together. */
   readonly serverBytes: number;
+  /** Of that in the server that the clients ask, where the others have less. */
+  readonly homeBytes?: number;
   /** For each lock, in the processes of the clients. */
   readonly clientBytes: number;
 }
@@ -105,6 +107,8 @@ export interface Results {
   /** Of services and client libraries, as a reader knows them. */
   readonly versions: readonly string[];
   readonly forMs: number;
+  /** For how long each did the same work before its first turn that counts. */
+  readonly warmUpMs: number;
   readonly repeats: number;
   readonly leaseMs: number;
   /** How many cores were busy with work that was not the benchmark's, or were taken by the host, over the repeats. */

@@ -7,6 +7,7 @@ export const RESULTS: Results = {
   machine: { cpu: 'Some <CPU> & more', cores: 2, memoryGiB: 24, node: 'v20.1.0', platform: 'linux' },
   versions: ['maekawa 0.1.0', 'Redis 7.0.15'],
   forMs: 1_000,
+  warmUpMs: 500,
   repeats: 3,
   leaseMs: 5_000,
   otherWorkCores: { median: 0.02, min: 0, max: 0.05 },
