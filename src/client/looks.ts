@@ -26,7 +26,7 @@ export function lookNoMore(look: Look): void {
 }
 
 function lookAll(): void {
-  timer = undefined;
-  for (const look of [...looks]) if (!look()) looks.delete(look);
-  if (looks.size > 0) timer ??= setTimeout(lookAll, LOOK_MS);
+  // Set before anybody looks: what a look throws ends no other's.
+  timer = setTimeout(lookAll, LOOK_MS);
+  for (const look of [...looks]) if (!look()) lookNoMore(look);
 }
