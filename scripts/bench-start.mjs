@@ -73,9 +73,9 @@ try {
 /** CPU of the process and of all that it started and waited for. */
 function timed(args, env) {
   const words = [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  const { stdout, stderr, status } = spawnSync('bash', ['-c', `TIMEFORMAT='%U %S %R'; time (exec ${words} >/dev/null)`], { env: { ...process.env, ...env }, encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync('bash', ['-c', `TIMEFORMAT='%U %S %R'; time ${words} >/dev/null`], { env: { ...process.env, ...env }, encoding: 'utf8' });
   const [user, system, wall] = stderr.trim().split('\n').at(-1).split(' ').map((seconds) => 1_000 * Number(seconds));
-  if (status !== 0 || !Number.isFinite(user)) throw new Error(`${words} ended with ${status}: ${stdout}${stderr}`);
+  if (status !== 0 || !Number.isFinite(wall)) throw new Error(`${words} ended with ${status}: ${stdout}${stderr}`);
   return { cpu: user + system, wall };
 }
 
