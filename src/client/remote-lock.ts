@@ -9,7 +9,7 @@ import { KeptLock, assertNever, believedUntilMs } from '../core';
 import type { AskId, Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
-import { LockInHand, expiredError } from '../locks/managed-lock';
+import { LockInHand } from '../locks/managed-lock';
 import type { HoldLimit, LockKeeper, ManagedLock } from '../locks/managed-lock';
 import type { BeginOptions } from '../locks/base';
 import { visible } from '../visible';
@@ -191,12 +191,9 @@ export class RemoteLock implements LockKeeper {
     this.stopListening();
     this.promisedUntilMs = believedUntilMs(validity);
     const limit = limitOf(this.options, validity, this.session.leaseMs);
-    if (limit !== undefined && limit.endsAtMs <= this.nowMs()) {
+    if (Math.min(this.promisedUntilMs, limit?.endsAtMs ?? Infinity) <= this.nowMs()) {
       this.session.giveBack(this);
-      return this.refuse(expiredError(this.name, limit.maxHoldMs));
-    }
-    if (this.promisedUntilMs <= this.nowMs()) {
-      this.session.giveBack(this);
+      // Nobody has used it, so it is asked for again where the patience allows it (`RemoteLockManager`).
       return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.session.address}; take it again`));
     }
     if (roomUntil !== undefined) this.kept = new KeptLock(token, roomUntil, this.session.leaseMs);
