@@ -101,7 +101,8 @@ function memoryPart({ memory }: Results): string {
   ].join('\n\n');
 }
 
-function fleetPart({ fleet: { crowd, death } }: Results): string {
+/** Null: none of it was measured. */
+export function fleetTableOf({ fleet: { crowd, death } }: Results): string | null {
   const rows: string[][] = [];
   if (crowd !== undefined) {
     const newcomer = spreadOf(crowd.newcomerMs);
@@ -114,7 +115,12 @@ function fleetPart({ fleet: { crowd, death } }: Results): string {
     const served = spreadOf(death.allServedMs.map((ms) => ms / 1000));
     rows.push([`${rounded(death.clients)} clients wait for one name at one node, which dies, lease ${seconds(death.leaseMs)}: all have had the lock`, served === null ? '–' : `after ${withSpread(served)} s`]);
   }
-  return rows.length === 0 ? '' : `## A fleet of clients\n\n${table([['what', 'figure'], ...rows])}`;
+  return rows.length === 0 ? null : table([['a fleet of clients', 'figure'], ...rows]);
+}
+
+function fleetPart(results: Results): string {
+  const fleet = fleetTableOf(results);
+  return fleet === null ? '' : `## A fleet of clients\n\n${fleet}`;
 }
 
 function repeatPart(): string {

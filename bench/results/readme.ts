@@ -1,7 +1,7 @@
 /** The section on speed of README.md: what the page has, in short, with the losses. */
 import { spreadOf } from '../peers/statistics';
 import { rounded, seconds, table } from './figures';
-import { conditionLine, machineLine, throughputOf, titleOf } from './page';
+import { conditionLine, fleetTableOf, machineLine, throughputOf, titleOf } from './page';
 import { SUBJECTS } from './results';
 import type { Results, SubjectId, Work } from './results';
 
@@ -23,6 +23,7 @@ export function readmeBlockOf(results: Results): string {
     const ms = spreadOf(recovery?.ms ?? [])?.median;
     return [[titleOf(subject), SUBJECTS[subject].isFaultTolerant ? 'yes' : 'no', ...cells, ms === undefined ? '–' : seconds(ms)]];
   });
+  const fleet = fleetTableOf(results);
   return [
     BLOCK_BEGINS,
     '',
@@ -30,6 +31,7 @@ export function readmeBlockOf(results: Results): string {
     '',
     table([['cycles of acquire and release a second, medians', 'fault tolerant', 'one caller', '64 names at once', 'one name, 12 callers in 3 processes', '`kill -9` of the holder, lease 2 s'], ...rows]),
     '',
+    ...(fleet === null ? [] : [fleet, '']),
     `${machineLine(results)}. ${conditionLine(results)}`,
     '',
     BLOCK_ENDS,
