@@ -17,6 +17,7 @@ export class Reach {
   private readonly down: Set<NodeId>;
   /** Nodes that are up but lend nothing yet, and until when (in the arbiters' time). They count as down so long. */
   private readonly silent = new Map<NodeId, number>();
+  private readonly votingSet: readonly NodeId[];
   private preferred: readonly NodeId[];
   /** All nodes whose votes count for anything, once they were needed. */
   private arbiters: ReadonlySet<NodeId> | undefined;
@@ -25,7 +26,8 @@ export class Reach {
   constructor(private readonly settings: Neighbourhood) {
     const { self, coterie } = settings;
     this.down = new Set(coterie.nodes.filter((node) => node !== self));
-    this.preferred = coterie.votingSet(self);
+    this.votingSet = coterie.votingSet(self);
+    this.preferred = this.votingSet;
   }
 
   /** The quorum to ask first: the voting set, or a substitute while a member of it is down. */
@@ -108,8 +110,8 @@ export class Reach {
   }
 
   private choosePreferred(): void {
+    const { votingSet } = this;
     const { self, coterie } = this.settings;
-    const votingSet = coterie.votingSet(self);
     const isReachable = !votingSet.some((node) => this.down.has(node));
     // With no quorum in reach, ask the voting set: its members may be up for all we know.
     this.preferred = isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
