@@ -144,6 +144,7 @@ export class Votes {
 
   /** Whoever enters counts on these votes. */
   assertFloorHolds(): void {
+    if (this.floors.size === 0) return;
     for (const [arbiter, vote] of this.inHand) {
       const floor = this.floors.get(arbiter);
       if (floor !== undefined && vote.number <= floor) broken('floor-holds', `${vote.number} of ${arbiter} was given back`);
