@@ -10,14 +10,14 @@ export function withLast<Item>(items: Item[], item: Item): Item[] {
   return items;
 }
 
-/** Nothing is ever put into this one. */
-const NONE: never[] = [];
-
-/** What a `Map` can do, in a third of the room. Iterates in the order of insertion; what is deleted meanwhile comes all the same. */
-export class FewEntries<Key, Value> {
-  private list: Key[] = NONE;
+/**
+ * What a `Map` can do, in a third of the room. Iterates in the order of the keys, so in which order they came makes no other state for the
+ * explorer; what is deleted meanwhile comes all the same.
+ */
+export class FewEntries<Key extends string, Value> {
+  private list: Key[] = [];
   /** Of each key, in the same order. */
-  private valuesOf: Value[] = NONE;
+  private valuesOf: Value[] = [];
 
   get size(): number {
     return this.list.length;
@@ -38,8 +38,9 @@ export class FewEntries<Key, Value> {
       this.valuesOf[place] = value;
       return;
     }
-    this.list = this.list.concat([key]);
-    this.valuesOf = this.valuesOf.concat([value]);
+    const after = this.list.findIndex((each) => key < each);
+    this.list = inserted(this.list, key, after);
+    this.valuesOf = inserted(this.valuesOf, value, after);
   }
 
   delete(key: Key): void {
@@ -61,4 +62,10 @@ export class FewEntries<Key, Value> {
     const { list, valuesOf } = this;
     for (const [place, key] of list.entries()) yield [key, valuesOf[place] as Value /* both lists are as long */];
   }
+}
+
+/** Before the place, or at the end when that is below 0. As long as what it holds: `push` and spread make room for more. */
+function inserted<Item>(items: readonly Item[], item: Item, place: number): Item[] {
+  const at = place < 0 ? items.length : place;
+  return items.slice(0, at).concat([item], items.slice(at));
 }

@@ -5,7 +5,7 @@ import { holds } from '../support/holds';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd');
 
-test('a few entries are a Map, in the same order', () => {
+test('a few entries are a Map in the order of its keys', () => {
   const steps = fc.array(fc.oneof(fc.record({ set: key, to: fc.nat(9) }), fc.record({ delete: key })));
   holds(fc.property(steps, (played) => {
     const few = new FewEntries<string, number>();
@@ -15,7 +15,8 @@ test('a few entries are a Map, in the same order', () => {
         if ('set' in step) each.set(step.set, step.to);
         else each.delete(step.delete);
       }
-      expect([few.size, [...few], [...few.keys()], [...few.values()]]).toEqual([map.size, [...map], [...map.keys()], [...map.values()]]);
+      const sorted = [...map].sort(([one], [other]) => (one < other ? -1 : 1));
+      expect([few.size, [...few], [...few.keys()], [...few.values()]]).toEqual([map.size, sorted, sorted.map(([each]) => each), sorted.map(([, value]) => value)]);
       for (const each of ['a', 'b', 'c', 'd']) expect([few.has(each), few.get(each)]).toEqual([map.has(each), map.get(each)]);
     }
   }));
