@@ -95,6 +95,7 @@ export function describeLost({ machine, how }: LostMachine, name: NameOf): strin
 
 const LOST: Readonly<Record<LostMachine['how'], string>> = {
   dead: 'is dead for ever', frozen: 'is frozen for ever', cut: 'is cut off for ever', mute: 'is up for ever, and its disk is full',
+  'left behind': 'runs on with the old file for ever',
 };
 
 /** What the node does. */

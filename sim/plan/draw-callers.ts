@@ -5,7 +5,7 @@ import { toPpm } from './intensities';
 import type { CallerPlan, Wish } from './plan';
 import { Random } from './random';
 
-/** How long a lock is held in `steadfast` runs, so that outages come up meanwhile. */
+/** How long a lock is held in `steadfast` runs and some others, so that outages come up meanwhile. */
 const HOLD_LEASES_MAX = 3;
 
 /** A run costs about so many events unless its duration is fixed. */
@@ -27,7 +27,9 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
   const drawnHoldUsMax = Math.floor(leaseUs / random.pick([1000, 100, 20, 4, 4]));
   // With clocks beyond the bound it is the long holds that overlap.
   const isSteadfast = profile === 'steadfast';
-  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : isSteadfast ? leaseUs * HOLD_LEASES_MAX : drawnHoldUsMax;
+  // And with two layouts those that one layout renews while the other waits.
+  const isForLeases = isSteadfast || (profile === 'rolling' && new Random(seed, 'holds for leases').chance(300_000));
+  const holdUsMax = isCalm ? Math.floor(leaseUs / 1000) : profile === 'adrift' ? leaseUs : isForLeases ? leaseUs * HOLD_LEASES_MAX : drawnHoldUsMax;
   const longPpm = new Random(seed, 'long holds').chance(100_000) ? 200_000 : 20_000;
   // Half of the steadfast runs: nobody is in the way of a holder that asks for other votes.
   const isEachHisOwn = isSteadfast && locks <= nodes && new Random(seed, 'each his own').chance(500_000);

@@ -28,6 +28,9 @@ const DRAWS_MAX = 20;
 const ROLLING_SHARE = 0.7;
 const LAST_SHARE = 0.9;
 
+/** No glimpse takes longer than so many leases. */
+const GLIMPSE_LEASES_MAX = 2.5;
+
 /** For this share of a lease a node that starts is silent by any clock. */
 const SILENT_SHARE = 0.9;
 
@@ -39,13 +42,31 @@ export function drawRolling(random: Random, settings: RollingSettings): RollingC
   const startUs = all.map((machine) => (rolling.old.machines.includes(machine) ? 0 : random.below(durationUs * ROLLING_SHARE)));
   // In some of these both layouts are there after a few leases, and what comes then is that they lose and find their quorums.
   const isOfCuts = isOfPairs && random.chance(600_000);
-  const faults = [...drawRestarts(random, settings, rolling, startUs, isOfCuts), ...(isOfPairs ? drawCuts(random, settings, rolling) : [])];
+  const left = drawLeftBehind(random, nodes, rolling);
+  const faults = [...drawRestarts(random, settings, rolling, { startUs, isOfCuts, left }), ...(isOfPairs ? random.chance(300_000) ? drawGlimpses(random, settings, rolling) : drawCuts(random, settings, rolling) : [])];
   faults.push(...(isOfPairs ? drawCutsOfPairs(random, settings, rolling) : drawCutsOfStarts(random, settings, rolling, faults)));
   const lostForEver = all.filter((machine) => !rolling.new.machines.includes(machine)).map((machine): LostMachine => ({ machine, how: 'dead' }));
+  if (left !== null) lostForEver.push({ machine: left, how: 'left behind' });
   return { rolling, faults, lostForEver, startUs };
 }
 
-function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSettings, rolling: Rolling, startUs: readonly number[], isOfCuts: boolean): Fault[] {
+/** One that nobody gives the new file, where the others make a quorum of that without it, and it makes none of the old one by itself. */
+function drawLeftBehind(random: Random, nodes: number, { old, new: next }: Rolling): number | null {
+  if (!random.chance(300_000)) return null;
+  const ids = nodeIdsOf(nodes);
+  const quorumOf = (layout: Layout, machines: readonly number[]): boolean => coterieOfLayout(layout, nodes).containsQuorum(new Set(machines.map((machine) => ids[machine] ?? '')));
+  const candidates = old.machines.filter((machine) => next.machines.includes(machine) && !quorumOf(old, [machine]) && quorumOf(next, next.machines.filter((other) => other !== machine)));
+  return candidates.length === 0 ? null : random.pick(candidates);
+}
+
+interface Restarts {
+  readonly startUs: readonly number[];
+  readonly isOfCuts: boolean;
+  /** It ends up with the old file. */
+  readonly left: number | null;
+}
+
+function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSettings, rolling: Rolling, { startUs, isOfCuts, left }: Restarts): Fault[] {
   const all = startUs.map((_, machine) => machine);
   const isIn = (file: LayoutName, machine: number): boolean => rolling[file].machines.includes(machine);
   const rollsUs = Math.floor(durationUs * ROLLING_SHARE);
@@ -75,7 +96,9 @@ function drawRestarts(random: Random, { nodes, leaseUs, durationUs }: RollingSet
       }
     }
   }
-  for (const machine of all) if (isIn('old', machine)) restart(machine, rollsUs + leaseUs + random.below(Math.max(1, lastUs - rollsUs)), 'new', leaseUs / 2);
+  for (const machine of all) {
+    if (isIn('old', machine)) restart(machine, rollsUs + leaseUs + random.below(Math.max(1, lastUs - rollsUs)), machine === left ? 'old' : 'new', leaseUs / 2);
+  }
   return faults;
 }
 
@@ -94,21 +117,51 @@ function drawCuts(random: Random, { leaseUs, durationUs }: RollingSettings, roll
     for (const file of random.pick([['old'], ['new'], ['old', 'new'], ['old', 'new']] as const)) {
       const [one = 0, other = 0] = rolling[file].quorum ?? [];
       faults.push(...cutBothWays('flap', { atUs, forUs }, [one], [other]));
+      // If it ran with this file before, it remembers that it lent votes, and may take them back in.
+      if (random.chance(200_000)) faults.push(restartOf(random.pick([one, other]), atUs + random.below(Math.min(forUs, leaseUs)), random.below(leaseUs / 20), file));
+    }
+  }
+  return faults;
+}
+
+function restartOf(machine: number, atUs: number, forUs: number, file: LayoutName): Fault {
+  return { kind: 'crash', atUs, forUs: 1 + forUs, machine, how: 'stop', wallBackUs: 0, writeLands: false, file };
+}
+
+/**
+ * Both quorums are cut in two for longer than a lease. Then those of one see each other for a moment, in which they can lend a vote, and no
+ * rival may look; when that is over, those of the other do.
+ */
+function drawGlimpses(random: Random, { leaseUs, durationUs }: RollingSettings, rolling: Rolling): Fault[] {
+  const faults: Fault[] = [];
+  for (let atUs = leaseUs * 2 + random.below(leaseUs * 2); atUs < durationUs * ROLLING_SHARE - GLIMPSE_LEASES_MAX * leaseUs; atUs += leaseUs * 5 + random.below(leaseUs * 4)) {
+    const [first, second] = random.inSomeOrder(['old', 'new'] as const);
+    const [one = 0, other = 0] = rolling[first ?? 'old'].quorum ?? [];
+    const [third = 0, fourth = 0] = rolling[second ?? 'new'].quorum ?? [];
+    const untilUs = atUs + Math.floor(leaseUs * 1.1) + random.below(leaseUs);
+    const overUs = untilUs + random.below(random.pick([leaseUs / 50, leaseUs / 8]) | 0);
+    const lateUs = random.below(random.pick([leaseUs / 50, leaseUs / 4]) | 0);
+    faults.push(...cutBothWays('flap', { atUs, forUs: untilUs - atUs }, [one], [other]), ...cutBothWays('flap', { atUs, forUs: overUs + lateUs - atUs }, [third], [fourth]));
+    if (random.chance(300_000)) {
+      // They forget what they lent, and run with the other file from then on.
+      for (const machine of random.pick([[one], [one, other]])) faults.push(restartOf(machine, overUs, random.below(leaseUs / 20), second ?? 'new'));
+    } else {
+      faults.push(...cutBothWays('flap', { atUs: overUs, forUs: leaseUs * 2 }, [one], [other]));
     }
   }
   return faults;
 }
 
 /**
- * Between rivals, but each node of a quorum goes on to see one of the other (protocol.md section 18.3). A rival that is lost sight of may serve
+ * Between rivals, but for one link that each quorum has to the other (protocol.md section 17.1). A rival that is lost sight of may serve
  * on, so a lease must pass. And whatever is in neither quorum is cut off as it comes.
  */
 function drawCutsOfPairs(random: Random, { leaseUs, durationUs }: RollingSettings, rolling: Rolling): Fault[] {
   const faults: Fault[] = [];
   if (random.chance(400_000)) return faults;
   const [ones, others] = [rolling.old.quorum ?? [], rolling.new.quorum ?? []];
-  const turned = random.below(2);
-  const free = ones.map((one, place) => [one, others[(place + turned) % 2] ?? 0] as const);
+  const links = random.inSomeOrder(ones.flatMap((one) => others.map((other) => [one, other] as const)));
+  const free = links.slice(1);
   const rest = rolling.old.machines.filter((machine) => !ones.includes(machine) && !others.includes(machine));
   for (let atUs = random.below(leaseUs * 3); atUs < durationUs * ROLLING_SHARE; atUs += leaseUs / 2 + random.below(leaseUs * 3)) {
     const forUs = 1 + random.below(random.pick([leaseUs / 10, leaseUs * 2, leaseUs * 6]) | 0);

@@ -150,7 +150,8 @@ export type Death = 'crash' | 'stop' | 'wipe' | 'stale' | 'corrupt';
  * disk takes nothing any more. */
 export interface LostMachine {
   readonly machine: number;
-  readonly how: 'dead' | 'frozen' | 'cut' | 'mute';
+  /** `left behind`: it runs on, with the old one of two files. */
+  readonly how: 'dead' | 'frozen' | 'cut' | 'mute' | 'left behind';
 }
 
 /** `unseen`: signs of life come through, and nothing else. */

@@ -145,6 +145,8 @@ export class Faults {
           network.cut(network.link(other, index));
         }
         break;
+      case 'left behind':
+        break;
       case 'mute':
         machine.diskFullUntilUs = Infinity;
         machine.frozenUntilUs = 0;

@@ -3,7 +3,7 @@
  * transport do it: peers are dialled, a rival answers with its standing, and what the candidacy orders is done.
  * Only runs with a rolling change have this.
  */
-import type { Candidacy, CandidacyOrder, NodeId } from '../../src/core';
+import type { Candidacy, CandidacyOrder, NodeId, RivalAnswer } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { LayoutName, Rolling } from '../plan/plan';
 import { Random } from '../plan/random';
@@ -97,7 +97,7 @@ export class Rivals {
     const { machine, candidacy } = candidate;
     switch (order.kind) {
       case 'silence':
-        return this.step(machine, { kind: 'silence', nowMs: stage.nowMsAt(machine), untilMs: order.untilMs });
+        return this.step(machine, { ...order, nowMs: stage.nowMsAt(machine) });
       case 'probe':
         for (const peer of this.peersOf(candidate)) this.dial(candidate, peer);
         return;
@@ -147,13 +147,17 @@ export class Rivals {
         this.stage.witnesses.happened('rivalsMet');
         this.hears(other, (nowMs) => other.candidacy.strangerCalls(machine.id, nowMs));
       }
-      const answer = other === null ? null : { standing: other.candidacy.standing, leaseMs: this.stage.plan.leaseMs, layout: other.file };
+      const answer = other === null ? null : this.answerOf(other);
       this.later(this.delayUs(), () => {
         dials.delete(peer);
         candidate.notBeforeUs.set(peer, answer === null ? this.stage.nowUs + this.redialUs : 0);
         this.hears(candidate, (nowMs) => answer === null ? candidacy.dialFails(this.idOf(peer), nowMs) : candidacy.rivalAnswers(this.idOf(peer), answer, nowMs));
       });
     });
+  }
+
+  private answerOf({ machine, file, candidacy: { standing, begins } }: Candidate): RivalAnswer {
+    return { standing, leaseMs: this.stage.plan.leaseMs, layout: file, life: String(machine.life), begins };
   }
 
   private isAlive(candidate: Candidate): boolean {

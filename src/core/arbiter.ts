@@ -99,6 +99,9 @@ export class Arbiters {
     if (grant !== undefined && !this.context.takesPart) {
       // Renewed, it would outlast what another process of this id lends.
       this.context.ignore(from, message, 'another process has this id');
+    } else if (grant !== undefined && !this.context.renews) {
+      // Renewed, it would outlast the lease that nodes of another configuration wait for.
+      this.context.ignore(from, message, 'another configuration may begin');
     } else if (grant !== undefined) {
       grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;
       grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);
@@ -340,7 +343,7 @@ export class Arbiters {
   private takeBackIn(arbiter: Arbiter, request: RequestId, message: Request): boolean {
     const { nowMs, clock, settings } = this.context;
     const number = message.heldGrant;
-    if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;
+    if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || !this.context.renews) return false;
     const conflicting = arbiter.grants.filter((grant) => !isCompatible(grant.mode, message.mode));
     if (conflicting.some((grant) => grant.number > number)) return false;
     for (const grant of conflicting) removeItem(arbiter.grants, grant);

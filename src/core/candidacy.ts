@@ -22,6 +22,10 @@ export interface RivalAnswer {
   readonly standing: Standing;
   readonly leaseMs: number;
   readonly layout: string;
+  /** Random, new in each life of the peer. */
+  readonly life: string;
+  /** How often it has begun to lend in this life: if it has once more than when it last answered, it has lent meanwhile. */
+  readonly begins: number;
 }
 
 export interface RivalView extends RivalAnswer {
@@ -29,8 +33,8 @@ export interface RivalView extends RivalAnswer {
 }
 
 export type CandidacyOrder =
-  /** For the core: lend nothing until further notice, or (with a moment) from now on what it may. */
-  | { readonly kind: 'silence'; readonly untilMs: number | null }
+  /** For the core: lend nothing until further notice, or (with a moment) from now on what it may. Without `renews` what is lent runs out. */
+  | { readonly kind: 'silence'; readonly untilMs: number | null; readonly renews?: false }
   /** Dial every peer that is not connected, now. */
   | { readonly kind: 'probe' }
   /** Put the terms of this configuration on disk, then say `termsAreWritten`. */
@@ -50,8 +54,10 @@ export interface CandidacySettings {
 }
 
 interface Rival extends RivalAnswer {
-  /** Since when it has claimed nothing; of no meaning while it does. */
+  /** Since when it has claimed nothing, and lent nothing meanwhile; of no meaning while it claims something. */
   readonly quietSinceMs: number;
+  /** It answered the last time. What it did between that and the moment in which it was lost sight of, nobody knows. */
+  readonly isInSight: boolean;
 }
 
 export class Candidacy {
@@ -66,6 +72,11 @@ export class Candidacy {
   private readonly settled = new Set<NodeId>();
   private state: 'none' | 'wishes' | 'begun' = 'none';
   private gaveWay = false;
+  /** It could not begin yet when it last looked at those that are not connected: it looks once more when it can. */
+  private mustLookAgain = false;
+  /** It told a rival that it claims nothing, or would have: what it lent runs out within a lease, until it begins anew. */
+  private letsRunOut = false;
+  private beginsSoFar = 0;
   private terms: 'old' | 'being written' | 'written' = 'old';
   private silentUntilMs: number;
   private contradictedBy: NodeId | null = null;
@@ -86,9 +97,14 @@ export class Candidacy {
     return this.state === 'begun';
   }
 
+  /** How often it has begun to lend. */
+  get begins(): number {
+    return this.beginsSoFar;
+  }
+
   /** The peers that run under another configuration, as far as they can be reached. */
   get rivalViews(): readonly RivalView[] {
-    return [...this.rivals].filter(([peer]) => !this.up.has(peer)).map(([peer, { standing, leaseMs, layout }]) => ({ peer, standing, leaseMs, layout }));
+    return [...this.rivals].filter(([peer]) => !this.up.has(peer)).map(([peer, { quietSinceMs: _quiet, isInSight: _seen, ...answer }]) => ({ peer, ...answer }));
   }
 
   /** Who knows better than `firstStart`, and whether a vote may have been lent before that was heard. */
@@ -134,8 +150,9 @@ export class Candidacy {
   /** The peer, which this node dialled, runs under another configuration. */
   rivalAnswers(peer: NodeId, answer: RivalAnswer, nowMs: number): CandidacyOrder[] {
     const known = this.rivals.get(peer);
-    const wasQuiet = known?.standing === 'none' && answer.standing === 'none';
-    this.rivals.set(peer, { ...answer, quietSinceMs: wasQuiet ? known.quietSinceMs : nowMs });
+    const hasLentNothing = known?.life === answer.life && known.begins === answer.begins;
+    const wasQuiet = hasLentNothing && known.standing === 'none' && answer.standing === 'none';
+    this.rivals.set(peer, { ...answer, quietSinceMs: wasQuiet ? known.quietSinceMs : nowMs, isInSight: true });
     this.hinted.delete(peer);
     if (this.dialled.delete(peer)) this.settled.add(peer);
     else this.settled.delete(peer);
@@ -144,7 +161,8 @@ export class Candidacy {
 
   /** Somebody of another configuration dialled this node and says that it is the peer. Good for a dial, and no more. */
   strangerCalls(peer: NodeId, nowMs: number): CandidacyOrder[] {
-    if (this.up.has(peer) || !this.peers.includes(peer) || this.rivals.has(peer) || this.hinted.has(peer)) return [];
+    // One that is connected may have started again with another file, and the end of its stream is still to come.
+    if (!this.peers.includes(peer) || (this.rivals.has(peer) && !this.up.has(peer)) || this.hinted.has(peer)) return [];
     this.hinted.add(peer);
     return [...this.advance(nowMs), { kind: 'probe' }];
   }
@@ -168,34 +186,40 @@ export class Candidacy {
 
   advance(nowMs: number): CandidacyOrder[] {
     this.forgetOldRivals(nowMs);
-    const orders: CandidacyOrder[] = [];
     const hasQuorum = this.hasQuorum();
     if (this.state === 'begun') {
       // A cluster that runs goes on. One without a quorum does not run; should it have one again, it begins anew.
-      if (hasQuorum || this.rivals.size + this.hinted.size === 0) return orders;
-      orders.push(...this.stepBack());
+      if (hasQuorum || this.rivals.size + this.hinted.size === 0) return [];
+      this.state = 'none';
     }
     if (!hasQuorum) {
       this.state = 'none';
-      return orders;
+      return this.claimsNothing();
     }
     if ([...this.rivals.values()].some(({ standing }) => standing === 'serves')) {
       this.state = 'none';
       this.gaveWay = true;
-      return orders;
+      return this.claimsNothing();
     }
+    const orders: CandidacyOrder[] = [];
     const freeAtMs = this.freeAtMs();
     if (this.state === 'none') {
       // Whoever gave way has no claim before a lease of the other has passed.
       if (this.gaveWay && freeAtMs > nowMs) return [...orders, ...wakeAt(freeAtMs)];
       this.gaveWay = false;
       this.state = 'wishes';
-      this.dialled.clear();
-      this.settled.clear();
-      orders.push({ kind: 'probe' });
+      this.mustLookAgain = false;
+      orders.push(...this.look());
     }
     const beginAtMs = Math.max(this.silentUntilMs, freeAtMs);
-    if (beginAtMs > nowMs) return [...orders, ...wakeAt(beginAtMs)];
+    if (beginAtMs > nowMs) {
+      this.mustLookAgain = true;
+      return [...orders, ...wakeAt(beginAtMs)];
+    }
+    if (this.mustLookAgain) {
+      this.mustLookAgain = false;
+      orders.push(...this.look());
+    }
     if (this.peers.some((peer) => !this.up.has(peer) && !this.settled.has(peer))) return orders;
     if (this.terms !== 'written') {
       if (this.terms === 'old') orders.push({ kind: 'prepare' });
@@ -203,7 +227,23 @@ export class Candidacy {
       return orders;
     }
     this.state = 'begun';
+    this.letsRunOut = false;
+    this.beginsSoFar++;
     return [...orders, { kind: 'silence', untilMs: nowMs }];
+  }
+
+  /** Whoever is not connected is dialled, and what it answered before counts no more. */
+  private look(): CandidacyOrder[] {
+    this.dialled.clear();
+    this.settled.clear();
+    return [{ kind: 'probe' }];
+  }
+
+  /** A rival that hears that waits for a lease and begins. A hold that this node renewed would last longer. */
+  private claimsNothing(): CandidacyOrder[] {
+    if (this.letsRunOut || this.rivals.size + this.hinted.size === 0) return [];
+    this.letsRunOut = true;
+    return [{ kind: 'silence', untilMs: null, renews: false }];
   }
 
   private stepBack(): CandidacyOrder[] {
@@ -224,10 +264,10 @@ export class Candidacy {
     return freeAtMs;
   }
 
-  /** It is no rival any more, or none that can be seen. Votes that it lent last for a lease. */
+  /** It is no rival any more, or none that can be seen. Votes that it lent up to now last for a lease. */
   private quieten(peer: NodeId, nowMs: number): void {
     const rival = this.rivals.get(peer);
-    if (rival !== undefined && rival.standing !== 'none') this.rivals.set(peer, { ...rival, standing: 'none', quietSinceMs: nowMs });
+    if (rival?.isInSight === true) this.rivals.set(peer, { ...rival, standing: 'none', quietSinceMs: nowMs, isInSight: false });
   }
 
   private forgetOldRivals(nowMs: number): void {

@@ -45,6 +45,8 @@ export interface Context {
   readonly silentUntilMs: number;
   /** Whether it knows which clock values it has used (memory.ts): before, it neither lends nor asks. */
   readonly takesPart: boolean;
+  /** Whether its arbiters renew what they lent, and take back in what an earlier life lent: not while nodes of another configuration may begin. */
+  readonly renews: boolean;
   /** Whom to ask. */
   readonly reach: Reach;
   /** A request of this very node that waits to steal the lock; or null. */

@@ -65,9 +65,10 @@ export type Event =
   | { readonly kind: 'wake'; readonly nowMs: number }
   /**
    * The driver's word beside the silence that a life begins with (which it never shortens): this node's arbiters lend
-   * nothing new before `untilMs`, or with null until the driver says otherwise. The last word counts.
+   * nothing new before `untilMs`, or with null until the driver says otherwise. Unless it `renews` (the default), what they lent runs out
+   * meanwhile, and nothing is taken back in. The last word counts.
    */
-  | { readonly kind: 'silence'; readonly nowMs: number; readonly untilMs: number | null }
+  | { readonly kind: 'silence'; readonly nowMs: number; readonly untilMs: number | null; readonly renews?: boolean }
   /**
    * The machine slept for about `byMs` while `nowMs` stood still. Requesters count it (their grants
    * ran out meanwhile), arbiters do not (a vote lent is lent for a full lease of running time):

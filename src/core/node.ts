@@ -84,6 +84,7 @@ class CoreNode implements Context, LockNode {
   readonly reach: Reach;
   nowMs = 0;
   silentUntilMs = 0;
+  renews = true;
 
   private readonly memory: Memory;
   private readonly namesake: Namesake;
@@ -211,7 +212,7 @@ class CoreNode implements Context, LockNode {
         this.sleptMs += event.byMs;
         return this.requesters.onSlept();
       case 'silence':
-        return this.onSilence(event.untilMs ?? Infinity);
+        return this.onSilence(event.untilMs ?? Infinity, event.renews ?? true);
       case 'stop':
         return this.requesters.stop(event.inUse);
       default:
@@ -240,8 +241,9 @@ class CoreNode implements Context, LockNode {
     if (isFirst) this.requesters.standApart();
   }
 
-  /** The driver's word. What is lent already stays lent; who waits is served when the silence is over. */
-  private onSilence(untilMs: number): void {
+  /** The driver's word. What is lent already stays lent, or runs out; who waits is served when the silence is over. */
+  private onSilence(untilMs: number, renews: boolean): void {
+    this.renews = renews;
     this.askedSilentUntilMs = untilMs;
     this.keepSilence();
     this.endSilenceInTime();

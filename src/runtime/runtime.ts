@@ -161,6 +161,7 @@ export class Runtime {
           rivalAnswered: (peer, answer) => this.follow((candidate, nowMs) => candidate.rivalAnswers(peer, answer, nowMs)),
           strangerCalled: (peer) => this.follow((candidate, nowMs) => candidate.strangerCalls(peer, nowMs)),
           standing: () => candidacy.standing,
+          begins: () => candidacy.begins,
         },
       }),
     });
@@ -355,7 +356,7 @@ export class Runtime {
   private obey(order: CandidacyOrder): void {
     switch (order.kind) {
       case 'silence':
-        return this.handle({ kind: 'silence', nowMs: this.nowMs(), untilMs: order.untilMs });
+        return this.handle({ ...order, nowMs: this.nowMs() });
       case 'probe':
         return this.probeSoon();
       case 'prepare':

@@ -46,6 +46,8 @@ export interface Hello {
   readonly hasMet: boolean;
   readonly standing: Standing;
   readonly leaseMs: number;
+  /** How often the sender has begun to lend its vote in this life. */
+  readonly begins: number;
 }
 
 export type Frame =
@@ -82,6 +84,7 @@ const enum HelloTag {
   standing = (12 << 3) | 0,
   leaseMs = (13 << 3) | 0,
   knowsClock = (14 << 3) | 0,
+  begins = (15 << 3) | 0,
 }
 
 /** As the wire numbers them. */
@@ -223,6 +226,7 @@ export function encodeHello(hello: Hello): Buffer {
   writer.varint(HelloTag.standing, standings.indexOf(hello.standing));
   writer.varint(HelloTag.leaseMs, hello.leaseMs);
   if (hello.knowsClock) writer.varint(HelloTag.knowsClock, 1);
+  if (hello.begins > 0) writer.varint(HelloTag.begins, hello.begins);
   writer.end(start);
   return writer.take();
 }
@@ -397,7 +401,7 @@ export class FrameDecoder {
     const end = reader.end();
     const hello = {
       protocolVersion: 0, node: '', peer: '', cluster: '', digest: '', clock: 0, incarnation: '', silentForMs: 0,
-      layout: '', remembers: false, hasMet: false, standing: 'none' as Standing, leaseMs: 0, knowsClock: false,
+      layout: '', remembers: false, hasMet: false, standing: 'none' as Standing, leaseMs: 0, knowsClock: false, begins: 0,
     };
     while (reader.position < end) {
       const tag = reader.tag();
@@ -441,6 +445,9 @@ export class FrameDecoder {
           break;
         case HelloTag.knowsClock:
           hello.knowsClock = reader.varint() > 0;
+          break;
+        case HelloTag.begins:
+          hello.begins = reader.varint();
           break;
         case HelloTag.leaseMs:
           hello.leaseMs = reader.varint();

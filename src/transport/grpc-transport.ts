@@ -225,6 +225,6 @@ function helloOf(identity: Identity, handlers: TransportHandlers, peer: NodeId, 
   const { self: node, cluster, digest, incarnation, layout, leaseMs, remembers } = identity;
   return encodeHello({
     protocolVersion, node, peer, cluster, digest, clock: handlers.clock(), incarnation, silentForMs: handlers.silentForMs(),
-    layout, leaseMs, remembers, hasMet, standing: handlers.rivals?.standing() ?? 'none', knowsClock: handlers.knowsClock(),
+    layout, leaseMs, remembers, hasMet, standing: handlers.rivals?.standing() ?? 'none', begins: handlers.rivals?.begins() ?? 0, knowsClock: handlers.knowsClock(),
   });
 }

@@ -384,8 +384,8 @@ export class PeerLink {
   private reportDial(rival: Hello | null): void {
     const { rivals } = this.context.handlers;
     if (rival === null) return rivals?.dialFailed(this.peer);
-    const { standing, leaseMs, layout } = rival;
-    rivals?.rivalAnswered(this.peer, { standing, leaseMs, layout });
+    const { standing, leaseMs, layout, incarnation: life, begins } = rival;
+    rivals?.rivalAnswered(this.peer, { standing, leaseMs, layout, life, begins });
   }
 
   private redialDelayMs(code: status, isOfRival: boolean): number {

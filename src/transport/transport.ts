@@ -18,6 +18,8 @@ export interface RivalHandlers {
   strangerCalled(peer: NodeId): void;
   /** What to say of this node in a handshake. */
   standing(): Standing;
+  /** And how often it has begun to lend in this life. */
+  begins(): number;
 }
 
 /** What a peer says of itself in its handshake. */

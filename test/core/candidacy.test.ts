@@ -15,6 +15,7 @@ class Candidate {
   readonly candidacy: Candidacy;
   readonly orders: CandidacyOrder[] = [];
   nowMs = 0;
+  private readonly lives = new Map<NodeId, Pick<RivalAnswer, 'life' | 'begins'>>();
 
   constructor(settings: Partial<CandidacySettings> = {}) {
     this.candidacy = new Candidacy({ self: 'n1', coterie: FIVE, leaseMs: LEASE_MS, startedAtMs: 0, silentMs: LEASE_MS, firstStart: false, ...settings });
@@ -42,9 +43,20 @@ class Candidate {
       this.candidacy.dialStarts(peer);
       if (what === 'up') this.follow(this.candidacy.peerUp(peer, this.nowMs));
       else if (what === 'fails') this.follow(this.candidacy.dialFails(peer, this.nowMs));
-      else this.follow(this.candidacy.rivalAnswers(peer, { standing: what, leaseMs: OTHER_LEASE_MS, layout: 'other' }, this.nowMs));
+      else this.follow(this.candidacy.rivalAnswers(peer, { standing: what, leaseMs: OTHER_LEASE_MS, layout: 'other', ...this.lifeOf(peer) }, this.nowMs));
     }
     return this;
+  }
+
+  /** From now on the peer answers as one that has begun once more, or that has started again. */
+  meanwhile(peer: NodeId, what: 'begins' | 'starts again'): this {
+    const { life, begins } = this.lifeOf(peer);
+    this.lives.set(peer, what === 'begins' ? { life, begins: begins + 1 } : { life: `${life}+`, begins: 0 });
+    return this;
+  }
+
+  private lifeOf(peer: NodeId): Pick<RivalAnswer, 'life' | 'begins'> {
+    return this.lives.get(peer) ?? { life: peer, begins: 0 };
   }
 
   /** Time passes; what it wishes to be woken for comes. */
@@ -67,7 +79,7 @@ describe('candidacy: without anybody of another configuration', () => {
     expect(n1.orders).toContainEqual({ kind: 'probe' });
     n1.hears('fails', 'n4', 'n5').at(LEASE_MS - 1);
     expect(n1.standing).toBe('wishes');
-    expect(n1.at(LEASE_MS).standing).toBe('serves');
+    expect(n1.at(LEASE_MS).hears('fails', 'n4', 'n5').standing).toBe('serves');
     expect(n1.orders.slice(-2)).toEqual([{ kind: 'prepare' }, { kind: 'silence', untilMs: LEASE_MS }]);
   });
 
@@ -88,7 +100,7 @@ describe('candidacy: without anybody of another configuration', () => {
   test('its terms are on disk before it begins', () => {
     const { candidacy } = new Candidate();
     for (const peer of ['n2', 'n3', 'n4', 'n5']) candidacy.peerUp(peer, 0);
-    expect(candidacy.advance(LEASE_MS)).toEqual([{ kind: 'prepare' }]);
+    expect(candidacy.advance(LEASE_MS)).toEqual([{ kind: 'probe' }, { kind: 'prepare' }]);
     expect(candidacy.advance(LEASE_MS)).toEqual([]);
     expect(candidacy.standing).toBe('wishes');
     expect(candidacy.termsAreWritten(LEASE_MS)).toEqual([{ kind: 'silence', untilMs: LEASE_MS }]);
@@ -131,36 +143,37 @@ describe('candidacy: beside a peer of another configuration', () => {
 
   test('what it answered to a dial from before the wish is old: it is dialled again', () => {
     const { candidacy } = new Candidate({ coterie: buildCoterie(['n1', 'n2', 'n4'], { family: 'majority' }), firstStart: true });
+    const answer: RivalAnswer = { standing: 'none', leaseMs: 10, layout: 'other', life: 'n4', begins: 0 };
     candidacy.dialStarts('n4');
     candidacy.peerUp('n2', 0);
-    candidacy.rivalAnswers('n4', { standing: 'none', leaseMs: 10, layout: 'other' }, 0);
-    expect(candidacy.advance(10)).toEqual([]);
+    candidacy.rivalAnswers('n4', answer, 0);
+    expect(candidacy.advance(10)).toEqual([{ kind: 'probe' }]);
     candidacy.dialStarts('n4');
-    expect(candidacy.rivalAnswers('n4', { standing: 'none', leaseMs: 10, layout: 'other' }, 20)).toEqual([{ kind: 'prepare' }]);
+    expect(candidacy.rivalAnswers('n4', answer, 20)).toEqual([{ kind: 'prepare' }]);
   });
 
   test('one that serves nothing is no obstacle, but its lease has to pass: it may have served a moment before', () => {
     const n1 = new Candidate().hears('up', 'n2', 'n3').hears('none', 'n4').hears('fails', 'n5').at(OTHER_LEASE_MS - 1);
     expect(n1.standing).toBe('wishes');
-    expect(n1.at(OTHER_LEASE_MS).standing).toBe('serves');
+    expect(n1.at(OTHER_LEASE_MS).hears('none', 'n4').hears('fails', 'n5').standing).toBe('serves');
   });
 
   test('a node that serves goes on, whatever it hears', () => {
-    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS).hears('serves', 'n4', 'n5').at(10 * LEASE_MS);
+    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS).hears('fails', 'n4', 'n5').hears('serves', 'n4', 'n5').at(10 * LEASE_MS);
     expect(n1.standing).toBe('serves');
     expect(n1.candidacy.rivalViews).toMatchObject([{ peer: 'n4', standing: 'serves' }, { peer: 'n5', standing: 'serves' }]);
   });
 
   test('but one that has lost its quorum begins anew', () => {
-    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS).hears('none', 'n4').hears('down', 'n2');
-    expect(n1.orders.at(-1)).toEqual({ kind: 'silence', untilMs: null });
+    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS).hears('fails', 'n4', 'n5').hears('none', 'n4').hears('down', 'n2');
+    expect(n1.orders.at(-1)).toEqual({ kind: 'silence', untilMs: null, renews: false });
     expect(n1.candidacy.hasBegun).toBe(false);
     n1.hears('wishes', 'n4').hears('up', 'n2');
     expect(n1.at(10 * OTHER_LEASE_MS).standing).toBe('wishes');
   });
 
   test('what a stranger says counts for nothing, except that the peer it claims to be is dialled', () => {
-    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS);
+    const n1 = new Candidate().hears('up', 'n2', 'n3').at(LEASE_MS).hears('fails', 'n4', 'n5');
     expect(n1.candidacy.strangerCalls('n4', n1.nowMs)).toEqual([{ kind: 'probe' }]);
     expect(n1.candidacy.strangerCalls('n4', n1.nowMs)).toEqual([]);
     expect(n1.candidacy.strangerCalls('n9', n1.nowMs)).toEqual([]);
@@ -180,7 +193,7 @@ describe('candidacy: --first-start, contradicted', () => {
     n1.hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS - 1);
     expect(n1.standing).toBe('wishes');
     expect(n1.candidacy.contradiction).toEqual({ peer: 'n2', hasLent: false });
-    expect(n1.at(LEASE_MS).standing).toBe('serves');
+    expect(n1.at(LEASE_MS).hears('fails', 'n4', 'n5').standing).toBe('serves');
   });
 
   test('after it lent it says so, and is silent for the rest of that time', () => {
@@ -190,7 +203,7 @@ describe('candidacy: --first-start, contradicted', () => {
     expect(n1.orders).toContainEqual({ kind: 'silence', untilMs: null });
     expect(n1.candidacy.contradiction).toEqual({ peer: 'n4', hasLent: true });
     expect(n1.hears('fails', 'n4', 'n5').at(LEASE_MS - 1).standing).toBe('wishes');
-    expect(n1.at(LEASE_MS).standing).toBe('serves');
+    expect(n1.at(LEASE_MS).hears('fails', 'n4', 'n5').standing).toBe('serves');
   });
 
   test('a node that was told nothing has nothing to be contradicted', () => {
@@ -222,6 +235,8 @@ class Deployment {
   private readonly underWay: (() => void)[] = [];
   private readonly cuts = new Set<string>();
   private readonly dials = new WeakMap<Candidacy, Set<NodeId>>();
+  private readonly lives = new WeakMap<Candidacy, number>();
+  private livesSoFar = 0;
 
   constructor(private readonly files: Files = { old: OLD, new: NEW }) {}
 
@@ -229,6 +244,7 @@ class Deployment {
     this.stop(id);
     const candidacy = new Candidacy({ self: id, coterie: this.files[side], leaseMs: LEASE_MS, startedAtMs: this.nowMs, silentMs: LEASE_MS, firstStart });
     this.nodes.set(id, { side, candidacy });
+    this.lives.set(candidacy, ++this.livesSoFar);
     this.follow(id, candidacy, candidacy.advance(this.nowMs));
     for (const peer of this.peersOf(id)) this.dial(id, peer);
   }
@@ -319,7 +335,8 @@ class Deployment {
         this.follow(peer, other.candidacy, other.candidacy.peerUp(id, this.nowMs));
       } else {
         this.follow(peer, other.candidacy, other.candidacy.strangerCalls(id, this.nowMs));
-        const answer: RivalAnswer = { standing: other.candidacy.standing, leaseMs: LEASE_MS, layout: other.side };
+        const { standing, begins } = other.candidacy;
+        const answer: RivalAnswer = { standing, leaseMs: LEASE_MS, layout: other.side, life: String(this.lives.get(other.candidacy)), begins };
         this.underWay.push(() => {
           dials.delete(peer);
           if (isMine()) this.follow(id, candidacy, candidacy.rivalAnswers(peer, answer, this.nowMs));

@@ -109,7 +109,7 @@ test('whatever a peer sends, its node goes on, others keep their locks, and who 
   const hello = (): Buffer => encodeHello({
     protocolVersion, node: 'n3', peer: 'n1', cluster, digest, layout, clock: random.oneIn(10) ? 1 + (random.next() * 2 ** 21) : Date.now() * 1000,
     incarnation: String(random.next()), silentForMs: random.oneIn(3) ? random.next() : 0, remembers: random.oneIn(2), hasMet: random.oneIn(2),
-    knowsClock: random.oneIn(2), standing: random.pick(['none', 'wishes', 'serves']), leaseMs: random.next(),
+    knowsClock: random.oneIn(2), standing: random.pick(['none', 'wishes', 'serves']), leaseMs: random.next(), begins: random.next(),
   });
   /** One connection, from its first frame to its last. */
   const connect = async (): Promise<void> => {

@@ -117,6 +117,7 @@ describe('codec: what is written is what is read', () => {
       hasMet: fc.boolean(),
       standing: fc.constantFrom<Standing[]>('none', 'wishes', 'serves'),
       leaseMs: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      begins: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
       knowsClock: fc.boolean(),
     });
     holds(
@@ -260,7 +261,7 @@ describe('codec: nothing invalid comes through, and nothing makes it throw', () 
 describe('codec: a newer version can still be understood as far as its hello', () => {
   const hello: Hello = {
     protocolVersion: 2, node: 'n1', peer: 'n2', cluster: 'c', digest: 'd', clock: 7, incarnation: 'i', silentForMs: 0,
-    layout: 'l', remembers: true, hasMet: true, standing: 'wishes', leaseMs: 5_000, knowsClock: true,
+    layout: 'l', remembers: true, hasMet: true, standing: 'wishes', leaseMs: 5_000, begins: 3, knowsClock: true,
   };
 
   test('a standing of the future claims more than any that is known', () => {

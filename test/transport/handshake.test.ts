@@ -7,7 +7,7 @@ import type { Identity } from '../../src/transport/handshake';
 const mine: Identity = { self: 'n1', cluster: 'prod', digest: 'aaaa', layout: 'l', leaseMs: 5_000, remembers: false, incarnation: 'i1', nodes: new Set(['n1', 'n2', 'n3']) };
 const hello: Hello = {
   protocolVersion, node: 'n2', peer: 'n1', cluster: 'prod', digest: 'aaaa', clock: 5, incarnation: 'i2', silentForMs: 0,
-  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true,
+  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, begins: 0, knowsClock: true,
 };
 
 describe('handshake', () => {

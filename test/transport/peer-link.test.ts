@@ -74,7 +74,7 @@ function makeLink(random: () => number): { dials: FakeStream[]; link: PeerLink; 
 }
 
 const hello: Hello = { protocolVersion, node: 'n2', peer: 'n1', cluster: 'c', digest: 'd', clock: 1, incarnation: 'i2', silentForMs: 0,
-  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true,
+  layout: 'l', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, begins: 0, knowsClock: true,
 };
 
 function answer(stream: FakeStream | undefined): void {

@@ -46,6 +46,7 @@ export class Peer {
   clockMax = Number.MAX_SAFE_INTEGER;
   silentForMs = 0;
   standing: Standing = 'none';
+  begins = 0;
   /** How dials ended that did not end in a connection, and who called under another configuration. */
   readonly dials: string[] = [];
   /** Peers that know of an earlier life. */
@@ -95,9 +96,10 @@ export class Peer {
       rivals: {
         dialStarts: () => undefined,
         dialFailed: (peer) => this.dials.push(`${peer} fails`),
-        rivalAnswered: (peer, { standing, leaseMs, layout }) => this.dials.push(`${peer} ${standing} under ${layout}, lease ${leaseMs}`),
+        rivalAnswered: (peer, { standing, leaseMs, layout, life, begins }) => this.dials.push(`${peer} ${standing} under ${layout}, lease ${leaseMs}, began ${begins} times in life ${life}`),
         strangerCalled: (peer) => this.dials.push(`${peer} calls`),
         standing: () => this.standing,
+        begins: () => this.begins,
       },
       muteReason: () => this.muteReason,
     });
@@ -272,7 +274,7 @@ export class RawPeer {
 export function helloOf(fields: Partial<Hello>): Buffer {
   return encodeHello({
     protocolVersion, node: 'n2', peer: 'n1', cluster: CLUSTER, digest: DIGEST, clock: 1, incarnation: 'raw', silentForMs: 0,
-    layout: 'layout-1', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, knowsClock: true, ...fields,
+    layout: 'layout-1', remembers: false, hasMet: false, standing: 'none', leaseMs: 5_000, begins: 0, knowsClock: true, ...fields,
   });
 }
 
