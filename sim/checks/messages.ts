@@ -1,7 +1,7 @@
 /**
  * What can be told from messages alone. ceiling-holds: nothing is sent with a clock above the ceiling on disk.
  * grant-rises: an arbiter never uses a grant number twice, and they rise, across restarts. request-unique: no
- * request is named like an earlier one.
+ * request is named like an earlier one, but what a node without memory asks before it joins.
  * Must never look into the core.
  */
 import { clockLockOf } from '../../src/core';

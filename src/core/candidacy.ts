@@ -2,7 +2,8 @@
  * Whether a node may begin to lend its vote, where peers that it dials may run under another configuration: their quorums and
  * its own need not intersect. Pure, as the core is; the runtime tells it what it heard, and performs its orders.
  * Law (rule one-configuration): of two nodes that dial each other under different configurations, and each reach a quorum of their
- * own, at most one begins. Nothing that a stranger says stops a node that serves.
+ * own, at most one begins. Nothing that a stranger says stops a node that serves. Whoever tells a rival that it claims nothing lets what it
+ * lent run out (rule lent-runs-out).
  * Source: protocol.md section 17.1. As in Dekker's algorithm a node announces its wish first and looks at the others after that,
  * so of two that wish at once at least one sees the other.
  */
@@ -28,7 +29,7 @@ export interface RivalAnswer {
   readonly begins: number;
 }
 
-export interface RivalView extends RivalAnswer {
+export interface RivalView extends Pick<RivalAnswer, 'standing' | 'leaseMs' | 'layout'> {
   readonly peer: NodeId;
 }
 
@@ -104,7 +105,7 @@ export class Candidacy {
 
   /** The peers that run under another configuration, as far as they can be reached. */
   get rivalViews(): readonly RivalView[] {
-    return [...this.rivals].filter(([peer]) => !this.up.has(peer)).map(([peer, { quietSinceMs: _quiet, isInSight: _seen, ...answer }]) => ({ peer, ...answer }));
+    return [...this.rivals].filter(([peer]) => !this.up.has(peer)).map(([peer, { standing, leaseMs, layout }]) => ({ peer, standing, leaseMs, layout }));
   }
 
   /** Who knows better than `firstStart`, and whether a vote may have been lent before that was heard. */
@@ -205,7 +206,7 @@ export class Candidacy {
     const freeAtMs = this.freeAtMs();
     if (this.state === 'none') {
       // Whoever gave way has no claim before a lease of the other has passed.
-      if (this.gaveWay && freeAtMs > nowMs) return [...orders, ...wakeAt(freeAtMs)];
+      if (this.gaveWay && freeAtMs > nowMs) return wakeAt(freeAtMs);
       this.gaveWay = false;
       this.state = 'wishes';
       this.mustLookAgain = false;

@@ -597,6 +597,23 @@ describe('arbiter: a new life (protocol.md section 5)', () => {
     expect(n1.receives('n3', request(1210)).sentOf('grant')).toEqual([]);
   });
 
+  test('arbiter: renews nothing and takes nothing back in while a rival may begin (protocol.md section 17.1, lent-runs-out)', () => {
+    const n1 = restarted();
+    n1.receives('n2', request(800, { heldGrant: 900 }));
+    n1.event({ kind: 'silence', untilMs: null, renews: false });
+    n1.advance(LEASE_MS - 1);
+    const renewal = n1.receives('n2', request(800, { heldGrant: 900, claim: 'holds' }));
+    expect([renewal.sent(), renewal.reasons]).toEqual([[], ['another configuration may begin']]);
+    expect(n1.receives('n3', request(810, { lock: 'b', heldGrant: 890 })).sentOf('grant')).toEqual([]);
+    expect(n1.view()?.grants).toMatchObject([{ expiresAtMs: LEASE_MS }]);
+    n1.advance(1);
+    expect(n1.view()).toBeNull();
+    // It begins anew, and renews what it lends from then on.
+    n1.event({ kind: 'silence', untilMs: n1.nowMs });
+    expect(n1.receives('n4', request(1300)).sentOf('grant')).toHaveLength(1);
+    expect(n1.receives('n4', request(1300, { claim: 'holds' })).sentOf('grant')).toHaveLength(1);
+  });
+
   test('arbiter: takes in a request that it had queued while silent (protocol.md section 5, not-both)', () => {
     const n1 = restarted();
     n1.receives('n2', request(800));

@@ -186,6 +186,79 @@ describe('candidacy: beside a peer of another configuration', () => {
   });
 });
 
+describe('candidacy: what is lent runs out where a rival may begin (lent-runs-out)', () => {
+  const RUNS_OUT: CandidacyOrder = { kind: 'silence', untilMs: null, renews: false };
+
+  function silences(n1: Candidate): CandidacyOrder[] {
+    return n1.orders.filter(({ kind }) => kind === 'silence');
+  }
+
+  test('a node that gives way renews nothing, also when it wishes again, until it begins', () => {
+    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('wishes', 'n4');
+    expect(silences(n1)).toEqual([]); // It wishes too, so the rival waits.
+    n1.hears('serves', 'n4');
+    expect(silences(n1)).toEqual([RUNS_OUT]);
+    n1.hears('none', 'n4').at(OTHER_LEASE_MS);
+    expect([n1.standing, silences(n1)]).toEqual(['wishes', [RUNS_OUT]]);
+    expect(n1.hears('none', 'n4').hears('fails', 'n5').standing).toBe('serves');
+    expect(silences(n1)).toEqual([RUNS_OUT, { kind: 'silence', untilMs: OTHER_LEASE_MS }]);
+  });
+
+  test('a node without a quorum takes nothing back in from when it knows a rival, or a stranger calls: what that one hears is that nobody claims anything', () => {
+    expect(silences(new Candidate().hears('none', 'n4'))).toEqual([RUNS_OUT]);
+    const called = new Candidate();
+    called.follow(called.candidacy.strangerCalls('n4', 0));
+    expect(silences(called)).toEqual([RUNS_OUT]);
+    // Nobody can have told the rival otherwise meanwhile.
+    called.hears('fails', 'n4').hears('up', 'n2', 'n3').at(LEASE_MS - 1);
+    expect(silences(called)).toEqual([RUNS_OUT]);
+  });
+
+  test('a node that knows no rival renews and takes back in, with a quorum or without', () => {
+    expect(silences(new Candidate().hears('fails', 'n4', 'n5').at(LEASE_MS))).toEqual([]);
+    expect(silences(new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS - 1))).toEqual([]);
+  });
+
+  test.each(['begins', 'starts again'] as const)('a rival that %s between two looks may have lent: its lease is waited for anew', (what) => {
+    const n1 = new Candidate().hears('up', 'n2').hears('none', 'n4').hears('fails', 'n5').at(2 * OTHER_LEASE_MS);
+    expect(n1.meanwhile('n4', what).hears('up', 'n3').hears('none', 'n4').hears('fails', 'n5').standing).toBe('wishes');
+    expect(n1.at(3 * OTHER_LEASE_MS - 1).hears('none', 'n4').hears('fails', 'n5').standing).toBe('wishes');
+    expect(n1.at(3 * OTHER_LEASE_MS).hears('none', 'n4').hears('fails', 'n5').standing).toBe('serves');
+  });
+
+  test('one that claims nothing again and again, and has not begun, is waited for once', () => {
+    const n1 = new Candidate().hears('up', 'n2').hears('none', 'n4').hears('fails', 'n5').at(2 * OTHER_LEASE_MS);
+    expect(n1.hears('up', 'n3').hears('none', 'n4').hears('fails', 'n5').standing).toBe('serves');
+  });
+
+  test.each(['fails', 'up'] as const)('what a rival did before it was lost sight of nobody knows (%s): its lease counts from then', (outcome) => {
+    const n1 = new Candidate().hears('up', 'n2').hears('none', 'n4').at(2 * OTHER_LEASE_MS);
+    n1.hears(outcome, 'n4').hears('up', 'n3').hears('fails', 'n5');
+    if (outcome === 'fails') n1.hears('fails', 'n4');
+    expect(n1.standing).toBe('wishes');
+    n1.at(3 * OTHER_LEASE_MS - 1).hears('fails', 'n5');
+    expect(n1.standing).toBe('wishes');
+    n1.at(3 * OTHER_LEASE_MS).hears('fails', 'n5');
+    if (outcome === 'fails') n1.hears('fails', 'n4');
+    expect(n1.standing).toBe('serves');
+  });
+
+  test('a rival that could not be reached when the wish began is looked for again when the node may begin', () => {
+    const n1 = new Candidate().hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').at(LEASE_MS);
+    expect(n1.standing).toBe('wishes');
+    expect(n1.orders.filter(({ kind }) => kind === 'probe')).toHaveLength(2);
+    expect(n1.hears('fails', 'n5').hears('serves', 'n4').standing).toBe('none');
+  });
+
+  test('a peer that is connected may have started again with another file: whoever calls in its name is a stranger, too', () => {
+    const n1 = new Candidate({ firstStart: true }).hears('up', 'n2', 'n3').hears('fails', 'n4', 'n5').hears('down', 'n2');
+    expect(n1.candidacy.hasBegun).toBe(true);
+    n1.follow(n1.candidacy.strangerCalls('n3', 0));
+    expect([n1.candidacy.hasBegun, n1.orders.at(-1)]).toEqual([false, { kind: 'probe' }]);
+    expect(silences(n1).at(-1)).toEqual(RUNS_OUT);
+  });
+});
+
 describe('candidacy: --first-start, contradicted', () => {
   test('before it lent anything it is silent as any other', () => {
     const n1 = new Candidate({ firstStart: true });

@@ -19,6 +19,12 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     for (let reader = 0; reader < REQUESTS_OF_A_NODE_MAX; reader++) n1.receives('n2', request(200 + reader, { mode: 'shared' }));
     return n1.receives('n2', request(200 + REQUESTS_OF_A_NODE_MAX, { mode: 'shared' }));
   },
+  'another configuration may begin': () => {
+    const n1 = new TestNode();
+    n1.receives('n2', request(200));
+    n1.event({ kind: 'silence', untilMs: null, renews: false });
+    return n1.receives('n2', request(200));
+  },
   'another process has this id': () => {
     const n1 = new TestNode();
     n1.receives('n2', request(200));

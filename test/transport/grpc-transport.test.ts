@@ -404,6 +404,7 @@ describe('transport: nodes of another configuration (protocol.md section 17.1)',
     const n1 = await new Peer('n1').listen();
     const n2 = await new Peer('n2', { digest: 'digest-2', layout: 'layout-2', leaseMs: 7_000 }).listen();
     n2.standing = 'serves';
+    n2.begins = 3;
     n2.start();
     n1.start({ n2 });
     return [n1, n2];
@@ -412,7 +413,7 @@ describe('transport: nodes of another configuration (protocol.md section 17.1)',
   test('one that dials another learns whether it serves, under which layout and lease, and is refused', async () => {
     const [n1, n2] = await strangers();
     await n1.untilDown('n2', /configuration differs/);
-    await until(() => n1.dials.includes('n2 serves under layout-2, lease 7000'), () => `the answer; ${n1.dials.join()}`);
+    await until(() => n1.dials.includes('n2 serves under layout-2, lease 7000, begins 3'), () => `the answer; ${n1.dials.join()}`);
     await until(() => n2.dials.includes('n1 calls'), 'n2 to notice');
     expect([n1.changes, n2.changes]).toEqual([[], []]);
   });
@@ -429,9 +430,11 @@ describe('transport: nodes of another configuration (protocol.md section 17.1)',
     await until(() => n1.dials.length > 0, 'the answer');
     n2.standing = 'none';
     n1.probe();
-    await until(() => n1.dials.includes('n2 none under layout-2, lease 7000'), 'the next answer');
+    await until(() => n1.dials.includes('n2 none under layout-2, lease 7000, begins 3'), 'the next answer');
     n2.standing = 'wishes';
-    await until(() => n1.dials.includes('n2 wishes under layout-2, lease 7000'), 'the one after that', 5_000);
+    n2.begins = 4;
+    await until(() => n1.dials.includes('n2 wishes under layout-2, lease 7000, begins 4'), 'the one after that', 5_000);
+    expect(n1.livesOfRivals.size).toBe(1);
   });
 
   test('a dial that reaches nobody is told, too', async () => {

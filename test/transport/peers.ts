@@ -49,6 +49,8 @@ export class Peer {
   begins = 0;
   /** How dials ended that did not end in a connection, and who called under another configuration. */
   readonly dials: string[] = [];
+  /** In which lives rivals answered. */
+  readonly livesOfRivals = new Set<string>();
   /** Peers that know of an earlier life. */
   readonly earlierLives: NodeId[] = [];
   /** Why it can say nothing. */
@@ -96,7 +98,10 @@ export class Peer {
       rivals: {
         dialStarts: () => undefined,
         dialFailed: (peer) => this.dials.push(`${peer} fails`),
-        rivalAnswered: (peer, { standing, leaseMs, layout, life, begins }) => this.dials.push(`${peer} ${standing} under ${layout}, lease ${leaseMs}, began ${begins} times in life ${life}`),
+        rivalAnswered: (peer, { standing, leaseMs, layout, life, begins }) => {
+          this.dials.push(`${peer} ${standing} under ${layout}, lease ${leaseMs}, begins ${begins}`);
+          this.livesOfRivals.add(life);
+        },
         strangerCalled: (peer) => this.dials.push(`${peer} calls`),
         standing: () => this.standing,
         begins: () => this.begins,
