@@ -5,7 +5,7 @@
  */
 import { coterieOfLayout, drawLayoutOf, nodeIdsOf } from './layout';
 import { cutBothWays } from './outages';
-import type { Fault, LayoutName, Layout, LostMachine, Rolling } from './plan';
+import type { Fault, FileName, LayoutName, Layout, LostMachine, Rolling } from './plan';
 import type { Random } from './random';
 
 export interface RollingSettings {
@@ -182,7 +182,9 @@ function drawCutsOfStarts(random: Random, { leaseUs, durationUs, nodes }: Rollin
   for (const fault of restarts) {
     if (fault.kind !== 'crash' || random.chance(600_000)) continue;
     const atUs = fault.atUs + fault.forUs;
-    const others = all.filter((machine) => machine !== fault.machine && random.chance(700_000));
+    // From anybody; or from those alone that run with the other file, so that it has a quorum and wishes meanwhile.
+    const isFromRivals = random.chance(500_000);
+    const others = all.filter((machine) => machine !== fault.machine && (isFromRivals ? fileAt(restarts, machine, atUs) !== fault.file : random.chance(700_000)));
     if (others.length > 0) faults.push(...cutBothWays('isolate', { atUs, forUs: 1 + random.below(Math.floor(leaseUs * SILENT_SHARE)) }, [fault.machine], others));
   }
   const only = all.filter((machine) => !old.machines.includes(machine) || !next.machines.includes(machine));
@@ -191,6 +193,18 @@ function drawCutsOfStarts(random: Random, { leaseUs, durationUs, nodes }: Rollin
     if (one !== other) faults.push(...cutBothWays('flap', { atUs, forUs: 1 + random.below(leaseUs * 4) }, [one], [other]));
   }
   return faults;
+}
+
+/** Which file the machine runs with then, if nothing else keeps it down. */
+function fileAt(restarts: readonly Fault[], machine: number, atUs: number): FileName {
+  let file: FileName = 'old';
+  let sinceUs = -1;
+  for (const fault of restarts) {
+    if (fault.kind !== 'crash' || fault.machine !== machine || fault.atUs > atUs || fault.atUs <= sinceUs) continue;
+    file = fault.file ?? file;
+    sinceUs = fault.atUs;
+  }
+  return file;
 }
 
 /** All nodes are in both files, and two of them are the one quorum of each. */
