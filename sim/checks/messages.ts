@@ -1,7 +1,7 @@
 /**
  * What can be told from messages alone. ceiling-holds: nothing is sent with a clock above the ceiling on disk.
  * grant-rises: an arbiter never uses a grant number twice, and they rise, across restarts. request-unique: no
- * request is named like an earlier one, but what a node without memory asks before it joins.
+ * request is named like an earlier one.
  * Must never look into the core.
  */
 import { clockLockOf } from '../../src/core';
@@ -72,7 +72,11 @@ export class GrantRises implements Witness {
 export class RequestUnique implements Witness {
   private readonly named: RequestsNamed[];
 
-  constructor(private readonly scene: Scene) {
+  constructor(
+    private readonly scene: Scene,
+    /** So many nodes lose their memory that one may ask for clocks below what it asked for in an earlier life. */
+    private readonly mayForgetClocks = false,
+  ) {
     this.named = scene.nodeIds.map((id) => new RequestsNamed(id));
   }
 
@@ -82,8 +86,8 @@ export class RequestUnique implements Witness {
 
   sending(from: number, _to: number, lock: number, message: Message): void {
     if (message.kind !== 'request' && message.kind !== 'release') return;
-    // A node without memory asks for its clock before it can know what it asked for; that lock nobody else asks for, and it protects nothing.
-    if (message.lock === clockLockOf(this.scene.nodeIds[from] ?? '')) return;
+    // That lock nobody else asks for, and it protects nothing.
+    if (this.mayForgetClocks && message.lock === clockLockOf(this.scene.nodeIds[from] ?? '')) return;
     this.named[from]?.check(lock, message);
   }
 }

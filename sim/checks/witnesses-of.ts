@@ -133,7 +133,7 @@ function ofSeveralVotes(
     ...(promise === undefined ? [] : [promise]),
     new CeilingHolds(scene),
     new GrantRises(scene),
-    new RequestUnique(scene),
+    new RequestUnique(scene, plan.rolling !== undefined),
     ...own,
     new InLine(scene, asksAnew),
     new CalledIn(scene),

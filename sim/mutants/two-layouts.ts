@@ -23,7 +23,7 @@ export const TWO_LAYOUTS_MUTANTS: readonly Mutant[] = [
   {
     name: 'looks-before-it-wishes',
     what: 'a look at the others counts that was taken before the wish',
-    changes: [candidacy('this.dialled.clear();\n      this.settled.clear();', ''), candidacy("if (this.state === 'wishes') this.dialled.add(peer);", 'this.dialled.add(peer);')],
+    changes: [candidacy('this.dialled.clear();\n    this.settled.clear();', ''), candidacy("if (this.state === 'wishes') this.dialled.add(peer);", 'this.dialled.add(peer);')],
     caughtBy: BOTH_LEND,
     hunt,
   },
@@ -58,14 +58,14 @@ export const TWO_LAYOUTS_MUTANTS: readonly Mutant[] = [
   {
     name: 'goes-on-without-a-quorum',
     what: 'a node that has begun goes on when no quorum is in reach any more, though it knows rivals',
-    changes: [candidacy('if (hasQuorum || this.rivals.size + this.hinted.size === 0) return orders;', 'return orders;')],
+    changes: [candidacy('if (hasQuorum || this.rivals.size + this.hinted.size === 0) return [];', 'return [];')],
     caughtBy: BOTH_LEND,
     hunt,
   },
   {
     name: 'steps-back-and-lends-on',
     what: 'a node that has begun and steps back lends on',
-    changes: [candidacy("this.state = 'none';\n    return [{ kind: 'silence', untilMs: null }];", "this.state = 'none';\n    return [];")],
+    changes: [candidacy("return [{ kind: 'silence', untilMs: null, renews: false }];", 'return [];')],
     caughtBy: BOTH_LEND,
     hunt,
   },

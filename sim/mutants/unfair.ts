@@ -185,8 +185,8 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 5.6. Three nodes, n3 is dead, n1 holds by n1 n2, n2 restarts. A caller of n2 (or another node) queues there before n1's Request
     // shows its grant: n1 is queued, loses n2's vote when it ends, and with it the lock.
     changes: [arbiter(
-      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart) return false;',
-      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || arbiter.queue.length > 0) return false;',
+      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || !this.context.renews) return false;',
+      'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || !this.context.renews || arbiter.queue.length > 0) return false;',
     )],
     caughtBy: ['keeps', 'spreads'],
   },

@@ -37,6 +37,17 @@ test.each([192, 198, 207])('seed %d: a request is widened to a node whose silenc
   expect(runSeed(seed).violation).toBeNull();
 });
 
+test.each<[number, string, RunOptions]>([
+  [321, 'what a node lent runs out before a rival begins', { nodes: 4, locks: 1, sharedShare: 0 }],
+  [501, 'a rival that is lost sight of may have lent before', { nodes: 4, locks: 1, sharedShare: 0 }],
+  [1327, 'a rival that has begun between two looks is waited for anew', {}],
+  [640, 'a rival that could not be reached at first is looked for again', {}],
+  [10, 'a rival that claims nothing and answers again and again is no obstacle', {}],
+  [4126, 'a node that lost its memory beside others that did may ask for clocks under a name of its earlier life', {}],
+])('rolling, seed %d: %s (lent-runs-out, one-configuration)', (seed, _what, fixed) => {
+  expect(runSeed(seed, { profile: 'rolling', ...fixed }).violation).toBeNull();
+});
+
 test('frugal counts messages where clocks are close: one that is beyond the slack or the ceiling costs more (seed 2387081972)', () => {
   expect(runSeed(2387081972, { leaseMs: 50, slack: 5_000 }).violation).toBeNull();
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'frugal', leaseMs: 50, slack: 5_000 }));
