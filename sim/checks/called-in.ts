@@ -1,6 +1,6 @@
 /**
  * called-in: a caller that keeps its lock hears at once when somebody else wants it, as far as its node knows
- * (protocol.md section 15.4); and whoever was told of room has asked for it.
+ * (protocol.md section 15.4), and once; and whoever was told of room has asked for it.
  */
 import { violated } from './check';
 import { doesKeep } from './scene';
@@ -32,7 +32,9 @@ export class CalledIn implements Witness {
     const lock = this.scene.lockOf(effect.lock);
     for (const locks of this.keeping) {
       const keeping = locks.get(lock);
-      if (keeping?.id === effect.caller) keeping.isTold = true;
+      if (keeping?.id !== effect.caller) continue;
+      if (keeping.isTold) violated('called-in', `caller ${effect.caller} keeps lock ${effect.lock}, and is told twice that somebody else wants it`);
+      keeping.isTold = true;
     }
   }
 

@@ -46,6 +46,22 @@ export type Check =
   | 'fairness'
   /** An arbiter asks its vote back at once for a request that goes before the one that has it. */
   | 'asks-back'
+  /** A vote that is free and wanted is lent at once, and one whose lease has ended is lent no longer. */
+  | 'lends-on'
+  /** A node that has heard of others lets nobody enter again, and keeps no grants. */
+  | 'gives-way'
+  /** What is open is repeated to a peer that comes up. */
+  | 'greets'
+  /** The node of a thief that waits tells holders so, and holders ask it. */
+  | 'orders'
+  /** With faults, too: nobody is asked, and no Release sent, but as the law says. */
+  | 'whom-to-ask'
+  /** A token is within the room that all votes in hand leave, and a kept lock is entered again. */
+  | 'within-room'
+  /** A node asks for its next ceiling in time, and for no more than a block. */
+  | 'ceiling-in-time'
+  /** With faults, too: no vote is lent past an older request that its arbiter knows, and nobody asks with a timestamp below what its node had heard. */
+  | 'overtaken'
   /** A holder that others wait for asks all arbiters that its node takes for up. */
   | 'spreads'
   /** An arbiter that is not told of the end of a grant lends on above all tokens that it allowed. */

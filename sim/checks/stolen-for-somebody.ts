@@ -46,7 +46,10 @@ export class StolenForSomebody implements Witness {
     if (thief === undefined || caller === undefined) return;
     const { nodeIds, nowUs } = this.scene;
     const from = nodeIds.indexOf(thief.node);
-    if (from === machine) return;
+    if (from === machine) {
+      if (thief.caller !== undefined) return;
+      violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name}, and hears that its own node took it for nobody`);
+    }
     const waitedUntilUs = this.waitedUntilUs[this.keyOf(from, this.scene.lockOf(name))] ?? -Infinity;
     if (waitedUntilUs + RESOLUTION_US >= caller.enteredAtUs || (this.losesHeldBack && this.doesThiefWait(from, caller.lock))) return;
     violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name} to ${thief.node}, which has not waited for it `

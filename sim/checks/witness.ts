@@ -16,6 +16,8 @@ export interface Entry {
   readonly caller: CallerView;
   readonly hold: Hold;
   readonly validUntilMs: number;
+  /** The highest token that the caller may take by itself; null: none but that of its hold. */
+  readonly roomUntil: Token | null;
   /** What its node says of its request, once all else of this event has been decided. */
   readonly requester: LockView['requester'] | undefined;
   /** The event by which it was let in. */

@@ -5,6 +5,7 @@
 import type { Namesake, Plan, Rolling } from '../plan/plan';
 import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
+import { CeilingInTime } from './ceiling-in-time';
 import { Deadlock } from './deadlock';
 import { RepeatsWhenDue } from './due';
 import { Exclusion } from './exclusion';
@@ -12,17 +13,22 @@ import { Fairness } from './fairness';
 import { Fenced } from './fenced';
 import { Frugal } from './frugal';
 import { CalledIn } from './called-in';
+import { GivesWay } from './gives-way';
+import { Greets } from './greets';
 import { InLine } from './in-line';
 import { JumpsWhenNotTold } from './jumps';
 import { KeepsAlways, KeepsWhenOthersAreStruck, KeepsWhileQuorumLives } from './keeps';
 import { LeaseInside } from './lease-inside';
-import { RefusedClearly } from './limits';
+import { LendsOn } from './lends-on';
+import { KeepsItsLimits, RefusedClearly } from './limits';
 import { LostAtOnce } from './lost-at-once';
 import { CeilingHolds, GrantRises, RequestUnique } from './messages';
 import { NewLife } from './new-life';
 import { NoResidue } from './no-residue';
 import { OneConfiguration } from './one-configuration';
 import { Openings } from './openings';
+import { Orders } from './orders';
+import { Overtaken } from './overtaken';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
 import type { Scene } from './scene';
@@ -35,6 +41,8 @@ import { TokenCovered } from './token-covered';
 import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
 import { Usable } from './usable';
+import { WhomToAsk } from './whom-to-ask';
+import { WithinRoom } from './within-room';
 import type { Witness } from './witness';
 
 /** For tests of the checks themselves. */
@@ -83,8 +91,19 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     // What is lost before it is sent nobody sees, nor what made way for a late copy.
     ...(losesHeldBack || hasLimits ? [] : [new Deadlock(scene)]),
     ...(hasLimits ? [new RefusedClearly(scene, plan)] : []),
-    ...(isCalm ? [new Fairness(scene), new AsksBack(scene)] : []),
+    ...(losesHeldBack ? [new KeepsItsLimits(scene, plan)] : []),
+    ...(isCalm ? [new Fairness(scene)] : []),
+    ...(losesHeldBack ? [] : [new AsksBack(scene, plan)]),
     new InLine(scene, plan.intensities.steal > 0),
+    new LendsOn(scene, plan),
+    new GivesWay(scene),
+    new Greets(scene),
+    new Orders(scene),
+    new WhomToAsk(scene, losesHeldBack),
+    new WithinRoom(scene, plan),
+    new CeilingInTime(scene, plan),
+    // Where there is room for few, one that waits may have made way for another of its node.
+    ...(hasLimits ? [] : [new Overtaken(scene, plan)]),
     new CalledIn(scene),
     new Usable(scene, plan),
     ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),

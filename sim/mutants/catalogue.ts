@@ -1,6 +1,7 @@
 /** All mutants. The rules of protocol.md section 11 come first. */
 import { ACT_MUTANTS } from './acts';
 import { ARBITER_MUTANTS } from './arbiters';
+import { BY_THE_LAW_MUTANTS } from './by-the-law';
 import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
 import { LATE_MUTANTS } from './late';
@@ -19,7 +20,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

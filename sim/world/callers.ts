@@ -147,7 +147,7 @@ export class Callers {
     caller.hold = hold;
     caller.enteredAtUs = nowUs;
     const requester = stage.inspect(machine.index, lock)?.requester;
-    witnesses.entered({ machine: machine.index, lock, caller, hold, validUntilMs, requester, cause });
+    witnesses.entered({ machine: machine.index, lock, caller, hold, validUntilMs, roomUntil, requester, cause });
     if (caller.isOwed) {
       caller.isOwed = false;
       this.owed--;

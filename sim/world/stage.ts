@@ -101,7 +101,12 @@ export class Stage implements Scene {
   }
 
   isHeldBack(machine: number): boolean {
-    return isHeldBack(this.machine(machine));
+    const { node } = this.machine(machine);
+    if (isHeldBack(this.machine(machine))) return true;
+    if (node === null) return false;
+    // One that comes to itself again may not have been told yet of what its disk did meanwhile.
+    const { clock, ceiling } = this.core.inspectNode(node);
+    return clock > ceiling;
   }
 
   lookAt(atUs: number): void {

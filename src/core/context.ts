@@ -28,7 +28,7 @@ export interface CoreSettings {
   readonly locksMax?: number;
   /** How many requests of one node for a lock an arbiter knows. Default 32. */
   readonly requestsOfANodeMax?: number;
-  /** How many messages are held back while the ceiling is written; what is beyond is lost, and repeated later. Default 10,000. */
+  /** How many messages are held back while the ceiling is written; what is beyond is dropped, for a reason that has a name, and repeated later. Default 10,000. */
   readonly heldBackMax?: number;
   /** With more locks than that a node keeps no grants and remembers no contention. Default 20,000. */
   readonly locksKeptMax?: number;

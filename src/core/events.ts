@@ -121,7 +121,7 @@ export type Effect =
    * remember, or, where too few of them could be heard, as far as the wall clocks go.
    */
   | { readonly kind: 'joined'; readonly by: 'peers' | 'wall clock' }
-  /** A message was dropped, and why. For traces, metrics and tests; nothing to be done. */
+  /** A message was dropped, and why: one that came, or one of its own (`from` is the node itself) that there was no room for. For traces, metrics and tests; nothing to be done. */
   | { readonly kind: 'ignored'; readonly from: NodeId; readonly message: Message; readonly reason: string };
 
 export type EffectKind = Effect['kind'];

@@ -334,7 +334,9 @@ class CoreNode implements Context, LockNode {
     // What a node says that does not take part yet allows nobody anything.
     if (message.clock > this.clock.ceiling && this.memory.isKnown && !this.isOnlyItsOwn(to, message)) {
       this.heldBackSinceMs ??= this.nowMs;
-      if (this.heldBack.length < (this.settings.heldBackMax ?? DEFAULT_HELD_BACK_MAX)) this.heldBack.push({ to, message });
+      const { self: from, heldBackMax = DEFAULT_HELD_BACK_MAX } = this.settings;
+      if (this.heldBack.length < heldBackMax) this.heldBack.push({ to, message });
+      else this.ignore(from, message, 'too many messages are held back');
     } else if (to === this.settings.self) {
       this.toSelf.push(message);
     } else {

@@ -69,6 +69,10 @@ const CONVERSATIONS: Record<string, () => Outcome> = {
     const { n1, timestamp } = asking();
     return n1.receives('n2', inquire(timestamp, 500, { timestamp: 9999, node: 'n4' }));
   },
+  'too many messages are held back': () => {
+    const n1 = new TestNode({ diskIsStuck: true, heldBackMax: 2 });
+    return n1.acquire(1); // Two Requests to peers fill it, and the Grant to itself finds no room.
+  },
   'request of an earlier life': () => new TestNode().receives('n2', grant(BORN_AT - 1, 500)),
 };
 

@@ -15,11 +15,14 @@ const NO_ACCOUNTS = { first: [], last: [] };
 const ALWAYS = [
   'NoStorm', 'CallersKnown', 'Openings', 'CeilingHolds', 'GrantRises', 'RequestUnique', 'Exclusion', 'TokenRises', 'Deadlock', 'LostAtOnce',
   'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'CalledIn', 'Usable', 'NewLife',
-  'JumpsWhenNotTold',
+  'JumpsWhenNotTold', 'AsksBack', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'WhomToAsk', 'WithinRoom',
 ];
 
+/** What knows of one arbiter for each node, or of one quorum system. */
+const OF_ONE_LAYOUT = ['AsksBack', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'WhomToAsk', 'WithinRoom'];
+
 const BESIDE: Readonly<Record<Profile, readonly string[]>> = {
-  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing', 'AsksBack', 'RepeatsWhenDue'],
+  calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing', 'RepeatsWhenDue'],
   frugal: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Frugal', 'RepeatsWhenDue'],
   swarm: ['LeaseInside', 'TokenCovered', 'Spreads'],
   relentless: ['LeaseInside', 'TokenCovered', 'Spreads'],
@@ -32,10 +35,10 @@ const BESIDE: Readonly<Record<Profile, readonly string[]>> = {
 };
 
 /** Of two processes with one id: what knows of one arbiter for each, or of one thief. */
-const NOT_OF_NAMESAKES = ['Openings', 'Deadlock', 'Fenced', 'NewLife', 'JumpsWhenNotTold', 'StolenForSomebody'];
+const NOT_OF_NAMESAKES = ['Openings', 'Deadlock', 'Fenced', 'NewLife', 'JumpsWhenNotTold', 'StolenForSomebody', ...OF_ONE_LAYOUT];
 
 /** What says nothing where quorums of two layouts lend votes, or tokens rest on the wall clocks. */
-const NOT_OF_TWO_LAYOUTS = ['Openings', 'TokenRises', 'Deadlock', 'Fenced', 'TokenPromise', 'NewLife', 'JumpsWhenNotTold'];
+const NOT_OF_TWO_LAYOUTS = ['Openings', 'TokenRises', 'Deadlock', 'Fenced', 'TokenPromise', 'NewLife', 'JumpsWhenNotTold', ...OF_ONE_LAYOUT];
 
 function namesOf(profile: Profile): string[] {
   // Seed 2: of two processes with one id each hears of the other.

@@ -1,0 +1,78 @@
+/**
+ * lends-on: a vote that is free and wanted is lent in the very event that frees it; a grant whose lease has ended ends with the next message about
+ * its lock, however late the timer is; and one whose request is repeated lasts for a lease from then on, also while its arbiter is silent (protocol.md
+ * sections 5.1 to 5.6).
+ * It looks at what arbiters have lent, and who waits there.
+ */
+import { isCompatible } from '../../src/core';
+import type { Event, LamportTime, LockView } from '../../src/core';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import type { Scene } from './scene';
+import type { Witness } from './witness';
+
+export class LendsOn implements Witness {
+  /** Grants of the lock that the event is about, of which the lease has ended before that. */
+  private ended: readonly LamportTime[] = [];
+  /** One of a request that is repeated. */
+  private repeated: LamportTime | null = null;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {}
+
+  stepping(machine: number, event: Event): void {
+    this.ended = [];
+    this.repeated = null;
+    const lock = this.ofArbiter(event);
+    if (lock === null) return;
+    const grants = this.scene.inspect(machine, lock)?.grants ?? [];
+    if (grants.some(({ expiresAtMs }) => expiresAtMs <= event.nowMs)) {
+      this.ended = grants.filter(({ expiresAtMs }) => expiresAtMs <= event.nowMs).map(({ grant }) => grant);
+    }
+    if (event.kind !== 'message' || event.message.kind !== 'request') return;
+    const { from, message: { timestamp } } = event;
+    this.repeated = grants.find(({ request, expiresAtMs }) => request.node === from && request.timestamp === timestamp && expiresAtMs > event.nowMs)?.grant ?? null;
+  }
+
+  stepped(machine: number, event: Event): void {
+    const lock = this.ofArbiter(event);
+    if (lock !== null) return this.judge(machine, lock);
+    // What such an event brings about may concern any lock.
+    if (event.kind === 'wake' || event.kind === 'silence' || event.kind === 'ceilingReserved') this.scene.locks.forEach((_, each) => this.judge(machine, each));
+  }
+
+  private judge(machine: number, lock: number): void {
+    const { core, places, nodeIds, locks } = this.scene;
+    const node = places[machine]?.node ?? null;
+    const view = this.scene.inspect(machine, lock);
+    if (node === null || view === null) return;
+    const revived = view.grants.find(({ grant }) => this.ended.includes(grant));
+    if (revived !== undefined) {
+      violated('lends-on', `${nodeIds[machine]} goes on with grant ${revived.grant} of lock ${locks[lock]}, whose lease had ended when a message about the lock came`);
+    }
+    const renewed = view.grants.find(({ grant }) => grant === this.repeated);
+    if (renewed !== undefined && renewed.expiresAtMs < this.scene.nowMs(machine) + this.leaseMs && core.remembers(node)) {
+      violated('lends-on', `${nodeIds[machine]} does not renew grant ${renewed.grant} of lock ${locks[lock]}, though its request is repeated`);
+    }
+    const first = firstThatCould(view);
+    if (first === undefined || !core.remembers(node) || core.silentForMs(node, this.scene.nowMs(machine)) > 0) return;
+    violated('lends-on', `${nodeIds[machine]} lends nobody its vote for lock ${locks[lock]}, although request ${first.request.timestamp} of ${first.request.node} is the next`);
+  }
+
+  /** The shortest of the run. */
+  private get leaseMs(): number {
+    return Math.min(this.plan.leaseMs, this.plan.change?.leaseMs ?? Infinity);
+  }
+
+  /** The lock, if the arbiter of that has to handle the event. */
+  private ofArbiter(event: Event): number | null {
+    if (event.kind !== 'message') return null;
+    const { message } = event;
+    return message.kind === 'grant' || message.kind === 'inquire' ? null : this.scene.lockOf(message.lock);
+  }
+}
+
+/** The oldest that waits, if no grant conflicts with it. */
+function firstThatCould({ grants, queue }: LockView): LockView['queue'][number] | undefined {
+  const [first] = queue;
+  return first === undefined || grants.some(({ mode }) => !isCompatible(mode, first.mode)) ? undefined : first;
+}

@@ -1,0 +1,123 @@
+/**
+ * within-room: a token is at most SLACK above the lowest clock of all votes in hand, and so is the last one that a caller may take by itself, for
+ * which half of the room is left (protocol.md sections 7 and 15.4). And a lock that is kept is entered again, without a message, where the law
+ * says so (section 9).
+ * It looks at the Grants that a node was sent, and at what it says of its request. The clock of its own vote it does not see.
+ */
+import { reentryLeftMs } from '../../src/core';
+import type { Event, LamportTime, Message, NodeId, RequesterView } from '../../src/core';
+import { termsAt } from '../plan/plan';
+import type { Plan } from '../plan/plan';
+import { violated } from './check';
+import { OfNodesAndLocks, wishOf } from './scene';
+import type { CallerView, Scene } from './scene';
+import type { EffectOf, Entry, Witness } from './witness';
+
+/** A third of a second of a process that does nothing else. */
+const ROOM_MAX = 65_536;
+
+/** A Grant that was heard: the highest clock that came with its number. */
+interface Vote {
+  readonly grant: LamportTime;
+  readonly clock: LamportTime;
+}
+
+/** Of one node and lock. */
+interface Request {
+  timestamp: LamportTime;
+  readonly votes: Map<NodeId, Vote>;
+  heard: boolean;
+}
+
+type Retained = Extract<RequesterView, { state: 'retained' }>;
+
+export class WithinRoom implements Witness {
+  private readonly requests: OfNodesAndLocks<Request>;
+  private readonly slacks: number[];
+  private handled: { readonly from: number; readonly to: number; readonly lock: number; readonly message: Message } | null = null;
+  /** The caller that asks, and the kept lock that it finds. */
+  private asking: { readonly caller: CallerView; readonly kept: Retained } | null = null;
+  private kept: Retained | null = null;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.requests = new OfNodesAndLocks(scene, () => ({ timestamp: 0, votes: new Map<NodeId, Vote>(), heard: false }));
+    this.slacks = scene.nodeIds.map(() => plan.slack);
+  }
+
+  started(machine: number): void {
+    this.slacks[machine] = termsAt(this.plan, this.scene.nowUs).slack;
+  }
+
+  delivering(from: number, to: number, lock: number, message: Message): void {
+    this.handled = { from, to, lock, message };
+  }
+
+  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+    if (effect.kind === 'ignored' && effect.message === this.handled?.message && effect.message.kind === 'grant') this.handled = null;
+  }
+
+  stepping(machine: number, event: Event): void {
+    this.asking = null;
+    this.kept = null;
+    if (event.kind !== 'acquire') return;
+    const requester = this.scene.inspect(machine, this.scene.lockOf(event.lock))?.requester;
+    if (requester?.state === 'retained') this.kept = requester;
+  }
+
+  asked(caller: CallerView): void {
+    if (this.kept !== null) this.asking = { caller, kept: this.kept };
+  }
+
+  /** The votes as they are with what this event brought: who enters by it counts on that. */
+  entered({ machine, lock, caller, roomUntil, requester }: Entry): void {
+    this.count();
+    if (requester?.state !== 'held') return;
+    const { token } = requester;
+    const clock = this.lowestClock(machine, lock, requester);
+    const allowed = clock + (this.slacks[machine] ?? 0);
+    const name = `${this.scene.nodeIds[machine]} caller ${caller.id}, lock ${this.scene.locks[lock]}`;
+    if (token > allowed) violated('within-room', `${name}: token ${token} is more than SLACK above ${clock}, the lowest clock of its votes`);
+    if (roomUntil === null) return;
+    const until = token + Math.min(ROOM_MAX, Math.floor((allowed - token) / 2));
+    if (roomUntil > until) violated('within-room', `${name}: may take tokens up to ${roomUntil} by itself; the votes leave room up to ${until}`);
+  }
+
+  stepped(machine: number): void {
+    this.count();
+    this.handled = null;
+    const { asking } = this;
+    if (asking === null) return;
+    this.asking = null;
+    const { caller, kept } = asking;
+    const { token, validUntilMs, request } = kept;
+    const lock = caller.lock;
+    const slack = this.slacks[machine] ?? 0;
+    const own = this.scene.inspect(machine, lock)?.grants.find((each) => each.request.node === request.node && each.request.timestamp === request.timestamp)?.grant ?? Infinity;
+    const room = Math.min(own, this.lowestClock(machine, lock, kept)) + slack;
+    const leftMs = validUntilMs - this.scene.nowMs(machine);
+    const { mode, steals } = wishOf(caller);
+    if (caller.state !== 'waiting' || steals || mode !== kept.mode || token + 1 > room || leftMs < reentryLeftMs(termsAt(this.plan, this.scene.nowUs).leaseMs)) return;
+    violated('within-room', `${this.scene.nodeIds[machine]} caller ${caller.id} does not enter lock ${this.scene.locks[lock]}, which its node has kept for ${leftMs} ms more, with token ${token + 1} of ${room}`);
+  }
+
+  /** What was just heard, unless the node ignored it. */
+  private count(): void {
+    const { handled } = this;
+    if (handled?.message.kind !== 'grant') return;
+    const { from, to, lock, message: { timestamp, grant, clock } } = handled;
+    const request = this.requests.of(to, lock);
+    if (request.timestamp !== timestamp) {
+      request.timestamp = timestamp;
+      request.votes.clear();
+    }
+    const node = this.scene.nodeIds[from] ?? '';
+    const before = request.votes.get(node);
+    request.votes.set(node, { grant, clock: before?.grant === grant ? Math.max(before.clock, clock) : clock });
+  }
+
+  private lowestClock(machine: number, lock: number, { request, granted }: Pick<Retained, 'request' | 'granted'>): LamportTime {
+    const { timestamp, votes } = this.requests.of(machine, lock);
+    if (timestamp !== request.timestamp) return Infinity;
+    return Math.min(...granted.map((node) => votes.get(node)?.clock ?? Infinity));
+  }
+}
