@@ -81,7 +81,8 @@ export class AsksBack implements Witness {
   private judge(machine: number, lock: number, { requester }: LockView, { request, claim, mode, grant }: Grant, waiter: Waiter, isRepeat: boolean): void {
     const { nodeIds, locks } = this.scene;
     if (isCompatible(mode, waiter.mode)) return;
-    const goesFirst = hasPriority(waiter, { request, claim });
+    // Whoever has the vote goes by its timestamp, but for a theft, and not by what the arbiter may say that it claims.
+    const goesFirst = hasPriority(waiter, { request, claim: doesSteal(claim) ? 'steals' : 'waits' });
     if (request.node === nodeIds[machine]) {
       // It asks itself within the event, and one that waits yields.
       if (!goesFirst || requester?.state !== 'waiting' || !isSameRequest(requester.request, request)) return;

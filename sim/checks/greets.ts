@@ -64,10 +64,10 @@ export class Greets implements Witness {
   }
 
   stepped(machine: number, event: Event): void {
-    // What it says may be waiting for its disk.
-    if (event.kind !== 'peerUp' || this.scene.isHeldBack(machine)) return;
+    if (event.kind !== 'peerUp') return;
     const { nodeIds, locks } = this.scene;
-    for (const { lock, timestamp } of this.due) {
+    // What it says may be waiting for its disk, but not before it takes part.
+    if (!this.scene.isHeldBack(machine)) for (const { lock, timestamp } of this.due) {
       const requester = this.scene.inspect(machine, lock)?.requester;
       if ((requester?.state !== 'waiting' && requester?.state !== 'held') || requester.request.timestamp !== timestamp || this.askedFor.has(lock)) continue;
       violated('greets', `${nodeIds[machine]} does not repeat its request ${timestamp} for lock ${locks[lock]} to ${event.peer}, which comes up`);

@@ -4,12 +4,12 @@
  * sections 5.1 to 5.6).
  * It looks at what arbiters have lent, and who waits there.
  */
-import { isCompatible } from '../../src/core';
+import { doesHold, hasPriority, isCompatible } from '../../src/core';
 import type { Event, LamportTime, LockView } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import type { Scene } from './scene';
-import type { Witness } from './witness';
+import type { EventOf, Witness } from './witness';
 
 export class LendsOn implements Witness {
   /** Grants of the lock that the event is about, of which the lease has ended before that. */
@@ -35,7 +35,10 @@ export class LendsOn implements Witness {
 
   stepped(machine: number, event: Event): void {
     const lock = this.ofArbiter(event);
-    if (lock !== null) return this.judge(machine, lock);
+    if (lock !== null) {
+      if (event.kind === 'message' && event.message.kind === 'request') this.judgePlace(machine, lock, event);
+      return this.judge(machine, lock);
+    }
     // What such an event brings about may concern any lock.
     if (event.kind === 'wake' || event.kind === 'silence' || event.kind === 'ceilingReserved') this.scene.locks.forEach((_, each) => this.judge(machine, each));
   }
@@ -56,6 +59,19 @@ export class LendsOn implements Witness {
     const first = firstThatCould(view);
     if (first === undefined || !core.remembers(node) || core.silentForMs(node, this.scene.nowMs(machine)) > 0) return;
     violated('lends-on', `${nodeIds[machine]} lends nobody its vote for lock ${locks[lock]}, although request ${first.request.timestamp} of ${first.request.node} is the next`);
+  }
+
+  /** Who waits stands in the order of priority, and one that says that it holds among those that do. */
+  private judgePlace(machine: number, lock: number, { from, message }: EventOf<'message'>): void {
+    const queue = this.scene.inspect(machine, lock)?.queue ?? [];
+    const { nodeIds, locks } = this.scene;
+    queue.forEach((waiter, place) => {
+      const { request, claim } = waiter;
+      const before = queue[place - 1];
+      const isForgotten = message.kind === 'request' && request.node === from && request.timestamp === message.timestamp && doesHold(message.claim) && !doesHold(claim);
+      if (!isForgotten && (before === undefined || hasPriority(before, waiter))) return;
+      violated('lends-on', `${nodeIds[machine]} has request ${request.timestamp} of ${request.node}, which ${claim}, in the wrong place among those that wait for lock ${locks[lock]}`);
+    });
   }
 
   /** The shortest of the run. */

@@ -2,7 +2,7 @@
  * overtaken: with faults, too, requests are served by the time of asking as far as that can be known (protocol.md section 6.10).
  * - An arbiter lends its vote to no younger request while it knows an older one that conflicts with it: from the first Request of that until its
  *   Release, until it heard nothing of it for a lease, or until it dies itself.
- * - Nobody enters by a vote that was lent past an older request in this way. So what overtakes a request that a quorum knows has a vote from before.
+ * - Nobody gives a vote back for a younger request, or enters by a vote that was lent past an older request in this way. So what overtakes a request that a quorum knows has a vote from before.
  * - A request is younger than all that its node had heard of when its caller asked. So who asks after its node heard of an older one goes after that.
  * Must never look into the core, but for the numbers of the grants that somebody enters by, and for who is the first in line.
  */
@@ -39,14 +39,14 @@ export class Overtaken implements Witness {
   /** Of each arbiter and lock, by node and timestamp. */
   private readonly known: OfNodesAndLocks<Map<string, Known>>;
   private readonly heard: readonly Heard[];
-  /** By node and lock: the timestamp of its newest request, and the arbiter's highest grant number. */
-  private readonly newest: OfNodesAndLocks<{ request: LamportTime; grant: LamportTime }>;
+  /** By node and lock: its newest request, and its arbiter's highest grant number. */
+  private readonly newest: OfNodesAndLocks<{ request: LamportTime; steals: boolean; grant: LamportTime }>;
   private handled: { readonly from: number; readonly to: number; readonly lock: number; readonly message: Message } | null = null;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     this.known = new OfNodesAndLocks(scene, () => new Map<string, Known>());
     this.heard = scene.nodeIds.map(() => ({ leaseMs: 0, clock: 0, whenAsked: new Map<CallerId, LamportTime>() }));
-    this.newest = new OfNodesAndLocks(scene, () => ({ request: 0, grant: 0 }));
+    this.newest = new OfNodesAndLocks(scene, () => ({ request: 0, steals: false, grant: 0 }));
   }
 
   started(machine: number): void {
@@ -100,7 +100,8 @@ export class Overtaken implements Witness {
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
     if (message.kind === 'grant') this.lent(from, to, lock, message.timestamp, message.grant, cause);
-    else if (message.kind === 'request') this.opened(from, lock, message.timestamp);
+    else if (message.kind === 'request') this.opened(from, lock, message.timestamp, doesSteal(message.claim));
+    else if (message.kind === 'yield' && cause.kind === 'message' && cause.message.kind === 'inquire') this.yielded(from, lock, message.timestamp, cause.message.contender);
   }
 
   private lent(arbiter: number, to: number, lock: number, timestamp: LamportTime, grant: LamportTime, cause: Event): void {
@@ -131,6 +132,14 @@ export class Overtaken implements Witness {
     const steals = before?.claim === 'steals' || (now !== null && doesSteal(now.claim));
     const holds = before?.holds === true || (now !== null && doesHold(now.claim));
     return { request: { timestamp, node }, claim: claimOf(steals, holds), mode };
+  }
+
+  /** Nobody gives a vote back for one that goes after it. */
+  private yielded(machine: number, lock: number, timestamp: LamportTime, contender: Contender): void {
+    const newest = this.newest.of(machine, lock);
+    const node = this.idOf(machine);
+    if (newest.request !== timestamp || hasPriority(contender, { request: { timestamp, node }, claim: claimOf(newest.steals, false) })) return;
+    violated('overtaken', `lock ${this.scene.locks[lock]}: ${node} yields its request ${timestamp} for request ${contender.request.timestamp} of ${contender.request.node}, which goes after it`);
   }
 
   private isSilent(arbiter: number): boolean {
@@ -166,10 +175,11 @@ export class Overtaken implements Witness {
   }
 
   /** The first in line makes the request. */
-  private opened(machine: number, lock: number, timestamp: LamportTime): void {
+  private opened(machine: number, lock: number, timestamp: LamportTime, steals: boolean): void {
     const newest = this.newest.of(machine, lock);
     if (timestamp <= newest.request) return;
     newest.request = timestamp;
+    newest.steals = steals;
     const requester = this.scene.inspect(machine, lock)?.requester;
     if (requester?.state !== 'waiting' || requester.request.timestamp !== timestamp) return;
     const [caller] = requester.waitingCallers;

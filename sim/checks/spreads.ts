@@ -1,6 +1,6 @@
 /**
- * spreads: a holder of which others want the lock asks all arbiters that its node takes for up (rule holder-spreads, protocol.md section 14): with
- * each repeat, and one that is older than a retry interval as soon as it hears of them.
+ * spreads: a holder of which others want the lock, or may want it unheard for it asked without `keep`, asks all arbiters that its node takes for up
+ * (rule holder-spreads, protocol.md section 14): with each repeat, and one that is older than a retry interval as soon as it hears of them.
  * It looks at what holders say of whom they asked; who is up a node is told by its driver.
  */
 import { doesHold } from '../../src/core';
@@ -24,6 +24,8 @@ interface Holding {
   /** The request, and whom it has asked. */
   request: LamportTime;
   readonly asked: Set<number>;
+  /** It asked with `keep`. */
+  keeps: boolean;
 }
 
 export class Spreads implements Witness {
@@ -39,7 +41,7 @@ export class Spreads implements Witness {
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     const { nodeIds, coterie } = scene;
     this.peers = nodeIds.map(() => new Map<NodeId, number>());
-    this.holding = new OfNodesAndLocks(scene, () => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>() }));
+    this.holding = new OfNodesAndLocks(scene, () => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>(), keeps: true }));
     this.arbiters = new Set(nodeIds.flatMap((node) => coterie.votingSet(node)));
   }
 
@@ -71,6 +73,7 @@ export class Spreads implements Witness {
     const holding = this.holding.of(from, lock);
     if (holding.request !== message.timestamp) holding.asked.clear();
     holding.request = message.timestamp;
+    holding.keeps = message.keep;
     // A peer whose silence ends is asked alone, and before the next repeat.
     if (cause.kind === 'wake' && doesHold(message.claim) && holding.asked.has(to)) this.repeatedNow.add(lock);
     holding.asked.add(to);
@@ -90,14 +93,16 @@ export class Spreads implements Witness {
   /** @param heard what told it of others just now; null when it repeats its Request */
   private judge(machine: number, lock: number, heard: Message | null): void {
     const requester = this.scene.inspect(machine, lock)?.requester;
-    if (requester?.state !== 'held' || !requester.contended) return;
+    if (requester?.state !== 'held') return;
+    // Who asked without `keep` may not have been told of others (protocol.md section 18.6).
+    if (!requester.contended && (heard !== null || this.holding.of(machine, lock).keeps)) return;
     const { timestamp } = requester.request;
     if (heard !== null && (heard.kind === 'request' || heard.timestamp !== timestamp)) return;
     const holding = this.holding.of(machine, lock);
     const nowMs = this.scene.nowMs(machine);
     const isOld = nowMs - holding.sinceMs >= termsAt(this.plan, this.scene.nowUs).retryMs;
-    const hadHeard = heard === null && holding.contended === timestamp;
-    holding.contended = timestamp;
+    const hadHeard = heard === null && (holding.contended === timestamp || !holding.keeps);
+    if (requester.contended) holding.contended = timestamp;
     if (!isOld && !hadHeard) return;
     for (const [peer, sinceMs] of this.peers[machine] ?? []) {
       // It may be woken late for the end of a silence.

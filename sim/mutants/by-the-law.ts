@@ -23,42 +23,42 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'an arbiter notes that a vote expired only at its timer, not when a message shows it',
     // 5.1: before it handles anything it drops the grants whose lease has ended. A timer may be late; a late renewal then revives the grant.
     changes: [arbiter('    } else if (arbiter.deadlineMs <= this.context.nowMs) {\n      this.dropExpired(arbiter);\n      this.fill(arbiter);\n    }', '    }')],
-    caughtBy: ['jumps', 'prompt', 'progress'],
+    caughtBy: ['lends-on', 'jumps'],
   },
   {
     name: 'waiter-that-leaves-lets-nobody-in',
     what: 'a Release of one that waits is no occasion to lend: readers behind a writer that gave up wait for their repeats',
     // 5.5: forget r, granted or queued, and fill.
     changes: [arbiter('else this.fill(arbiter);\n    this.settle(arbiter);', 'else if (grant !== undefined) this.fill(arbiter);\n    this.settle(arbiter);')],
-    caughtBy: ['prompt', 'progress', 'fairness'],
+    caughtBy: ['lends-on', 'prompt'],
   },
   {
     name: 'waiter-that-ran-out-lets-nobody-in',
     what: 'when an arbiter drops a writer that was not heard of for a lease, the readers behind it wait for their repeats',
     // 5.1: it drops waiters that it has not heard of for one lease. Then it fills.
     changes: [arbiter('    this.dropExpired(arbiter);\n    this.fill(arbiter);\n    this.settle(arbiter);', '    const before = arbiter.grants.length;\n    this.dropExpired(arbiter);\n    if (before === 0 || arbiter.grants.length < before) this.fill(arbiter);\n    this.settle(arbiter);')],
-    caughtBy: ['prompt', 'progress', 'fairness'],
+    caughtBy: ['lends-on', 'prompt'],
   },
   {
     name: 'taken-back-in-and-nobody-asks-for-it',
     what: 'when a silent arbiter takes a grant back in, it does not inquire for those that queued before',
     // 5.6: after that the arbiter inquires for those in the queue.
     changes: [arbiter('for (const waiter of arbiter.queue) this.inquireFor(arbiter, waiter, false);', '')],
-    caughtBy: ['prompt', 'progress', 'asks-back'],
+    caughtBy: ['asks-back', 'prompt'],
   },
   {
     name: 'holder-does-not-greet-who-comes-up',
     what: 'when a peer comes up only those that wait repeat their Request to it, not those that hold',
     // 6.8: when a peer comes up, what is open is repeated to it.
     changes: [requester('if (phase.request.asked.includes(peer)) ask(', "if (phase.state === 'waiting' && phase.request.asked.includes(peer)) ask(")],
-    caughtBy: ['keeps', 'spreads', 'prompt'],
+    caughtBy: ['greets', 'keeps'],
   },
   {
     name: 'waiter-does-not-greet-who-comes-up',
     what: 'when a peer comes up only those that hold repeat their Request to it, not those that wait',
     // 6.8, the same.
     changes: [requester('if (phase.request.asked.includes(peer)) ask(', "if (phase.state === 'held' && phase.request.asked.includes(peer)) ask(")],
-    caughtBy: ['prompt', 'progress'],
+    caughtBy: ['greets', 'prompt'],
   },
   {
     name: 'repeats-to-those-that-granted-nothing',
@@ -75,35 +75,35 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a node without memory asks a peer that comes up with its next repeat only',
     // 3.2: the Request is repeated every retry interval, and sent to each peer that comes up.
     changes: [memory("if (this.state.kind === 'asking') this.ask(peer, this.state);", '')],
-    caughtBy: ['new-life', 'prompt'],
+    caughtBy: ['greets'],
   },
   {
     name: 'without-a-quorum-asks-itself-alone',
     what: 'a request that finds no quorum in reach asks only its own node',
     // 6.8: with no quorum in reach it asks the voting set.
     changes: [reach('(coterie.quorumAvoiding(self, this.down) ?? votingSet)', '(coterie.quorumAvoiding(self, this.down) ?? [self])')],
-    caughtBy: ['prompt', 'progress'],
+    caughtBy: ['whom-to-ask', 'prompt', 'progress'],
   },
   {
     name: 'silence-over-and-nobody-lends',
     what: 'when its silence ends an arbiter waits for the next message about a lock before it lends to those in the queue',
     // 3 and 5.6: the clock jumps, then those in the queues get their votes.
     changes: [node('this.jumpFrom(this.clock.bornAt);\n    this.arbiters.onSilence();', 'this.jumpFrom(this.clock.bornAt);')],
-    caughtBy: ['prompt', 'progress'],
+    caughtBy: ['lends-on', 'prompt', 'progress'],
   },
   {
     name: 'kept-lock-ignores-a-contended-grant',
     what: 'a lock that is kept is not given back when a Grant says that others want it',
     // 9: an Inquire, or a Grant that says `contended`, ends a retained request.
     changes: [requester('        if (request.contended) {\n          this.end(request);\n          this.joinOrAdvance();\n        }\n        return;', '        return;')],
-    caughtBy: ['prompt', 'progress', 'asks-back'],
+    caughtBy: ['gives-way'],
   },
   {
     name: 'runs-out-without-a-word',
     what: 'a lock that is kept until its grants run out is given back to nobody',
     // 9: Release to all asked. So does the end of its grants.
     changes: [requester("if (phase.state === 'held') this.takeAway(phase);\n    else this.end(phase.request);", "if (phase.state === 'held') this.takeAway(phase);\n    else this.phase = IDLE;")],
-    caughtBy: ['frugal', 'prompt', 'sparing'],
+    caughtBy: ['frugal'],
   },
 
   // --- safety and tokens -------------------------------------------------------------------------
@@ -112,7 +112,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a vote with a lower clock, that comes while the lock is held, does not narrow the room for tokens',
     // 7: entering again takes T + 1 as long as that is at most min c + SLACK over all votes in hand.
     changes: [requester('entry.tokenMax = votes.tokenMax;', 'entry.tokenMax = Math.max(entry.tokenMax, votes.tokenMax);')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: ['within-room', ...TOKEN_FALLS],
   },
   {
     name: 'only-the-last-sleep-counts',
@@ -140,42 +140,42 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a late Grant for the number in hand lowers its clock, and with it the room for tokens',
     // 6.4, rule 5: the higher clock counts.
     changes: [votes('clock: Math.max(message.clock, isRenewal ? older.clock : 0),', 'clock: message.clock,')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: ['within-room'],
   },
   {
     name: 'renews-nothing-while-silent',
     what: 'a silent arbiter does not renew what it took back in',
     // 5.2, rule 1, and 5.6.
     changes: [arbiter('if (grant !== undefined && !this.context.takesPart) {', 'if (grant !== undefined && (!this.context.takesPart || this.isSilent())) {')],
-    caughtBy: ['keeps', 'lease-inside'],
+    caughtBy: ['lends-on', 'keeps', 'lease-inside'],
   },
   {
     name: 'handshake-moves-no-clock',
     what: 'the clock that a handshake carries does not count',
     // 3: a handshake carries a clock too, and counts the same.
     changes: [node('this.clock.witness(event.clock);', '')],
-    caughtBy: ['frugal', 'prompt', ...TOKEN_FALLS],
+    caughtBy: ['overtaken', 'prompt', 'stands-apart', ...TOKEN_FALLS],
   },
   {
     name: 'blocks-do-not-grow',
     what: 'each block of clock values is as small as the first: the disk is written all the time',
     // 3: each is twice as large as the one before.
     changes: [clock('Math.max(2 * this.block, Math.ceil(this.ceilingBlock / FIRST_BLOCK_SHARE))', 'Math.ceil(this.ceilingBlock / FIRST_BLOCK_SHARE)')],
-    caughtBy: ['ceiling-holds'],
+    caughtBy: ['ceiling-in-time'],
   },
   {
     name: 'first-block-is-a-whole-one',
     what: 'the first block of a life is as large as any: a crash loop moves the clock faster than real time',
     // 3 and 3.1.
     changes: [clock('const FIRST_BLOCK_SHARE = 64;', 'const FIRST_BLOCK_SHARE = 1;')],
-    caughtBy: ['ceiling-holds'],
+    caughtBy: ['ceiling-in-time'],
   },
   {
     name: 'asks-for-a-ceiling-when-none-is-left',
     what: 'a ceiling is asked for when the clock has reached the last one, so messages wait for the disk',
     // 3: as soon as less than half of a block is left. So the disk is never on the path of a lock.
     changes: [clock('if (this.value + this.block / 2 <= this.ceilingAskedFor) return null;', 'if (this.value < this.ceilingAskedFor) return null;')],
-    caughtBy: ['ceiling-holds', 'prompt', 'frugal', 'progress'],
+    caughtBy: ['ceiling-in-time'],
   },
 
   // --- keeps -------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a node keeps its grants, however many locks it knows',
     // 6.9: a node that knows more than 20,000 locks retains no further grants.
     changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && !request.contended) {')],
-    caughtBy: ['refused-clearly', 'sparing'],
+    caughtBy: ['refused-clearly'],
   },
   {
     name: 'without-keep-does-not-spread',
@@ -201,14 +201,14 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       'this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });',
       'this.enqueue(arbiter, { request, claim, mode, keep: keep && claim === \'steals\', sentAtMs, heardAtMs: this.context.nowMs });',
     )],
-    caughtBy: ['prompt', 'progress', 'asks-back'],
+    caughtBy: ['asks-back', 'prompt'],
   },
   {
     name: 'taken-back-in-without-keep',
     what: 'a grant that is taken back in counts as asked for without `keep`',
     // 5.4 and 5.6.
     changes: [arbiter('this.lend(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: nowMs }, number,', 'this.lend(arbiter, { request, claim, mode, keep: keep && number < 0, sentAtMs, heardAtMs: nowMs }, number,')],
-    caughtBy: ['prompt', 'progress', 'asks-back'],
+    caughtBy: ['asks-back', 'prompt'],
   },
   {
     name: 'contention-remembered-for-two-leases',
@@ -222,21 +222,14 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a caller that keeps its lock is told of all the room that the votes allow, not of half',
     // 15.4: half of the room. A vote that comes later must allow the last token of it.
     changes: [requester('Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2))', 'Math.min(ROOM_MAX, tokenMax - token)')],
-    caughtBy: ['called-in', 'keeps'],
+    caughtBy: ['within-room'],
   },
   {
     name: 'room-without-a-limit',
     what: 'a caller that keeps its lock has room for more than 65,536 tokens',
     // 15.4.
     changes: [requester('const ROOM_MAX = 2 ** 16;', 'const ROOM_MAX = 2 ** 40;')],
-    caughtBy: ['called-in'],
-  },
-  {
-    name: 'room-without-clock-values',
-    what: 'a caller has room for tokens though the clock has no values left for it',
-    // 15.4 and 3.1: the clock would gain more than real time does.
-    changes: [requester('until <= token || !this.context.clock.mayLend(until, this.context.nowMs)', 'until <= token')],
-    caughtBy: ['called-in'],
+    caughtBy: ['within-room', 'when-due'],
   },
   {
     name: 'called-in-again-and-again',
@@ -252,7 +245,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'one that holds goes before one that steals',
     // 2: stole before steals before holds before waits.
     changes: [priority('stole: 0, steals: 1, holds: 2, waits: 3', 'stole: 0, steals: 2, holds: 1, waits: 3')],
-    caughtBy: ['fairness', 'asks-back', 'progress'],
+    caughtBy: ['overtaken', 'lends-on'],
   },
   {
     name: 'thief-gives-way-to-any-thief',
@@ -262,21 +255,21 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       'if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {',
       "if (!(request.steals && message.contender.claim === 'steals') && !hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {",
     )],
-    caughtBy: ['fairness', 'sparing', 'asks-back'],
+    caughtBy: ['overtaken'],
   },
   {
     name: 'holder-stays-first-once-granted',
     what: 'an arbiter that lent its vote to a holder goes on treating it as one: no older request inquires',
     // 5.3 and 14: once the holder has the vote, the arbiter treats it by its timestamp again.
     changes: [arbiter("claim: doesSteal(claim) ? 'steals' : 'waits', mode,", "claim: doesSteal(claim) ? 'steals' : claim as 'waits', mode,")],
-    caughtBy: ['asks-back', 'fairness', 'spreads', 'keeps'],
+    caughtBy: ['asks-back'],
   },
   {
     name: 'thief-inside-keeps-its-place-in-line',
     what: 'one that waited to steal and is inside by now stays where it stands in the queue, among those that steal',
     // 5.2, rule 3, and 14.
     changes: [arbiter('if (doesHold(waiter.claim) && !doesHold(known.claim)) {', "if (waiter.claim === 'holds' && !doesHold(known.claim)) {")],
-    caughtBy: ['fairness', 'asks-back', 'keeps', 'spreads'],
+    caughtBy: ['lends-on'],
   },
   {
     name: 'inquire-does-not-say-holds',
@@ -358,45 +351,45 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       'for (const arbiter of request.asked) sendRelease(',
       'for (const arbiter of request.contended ? this.context.settings.coterie.nodes : request.asked) sendRelease(',
     )],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['whom-to-ask'],
   },
   {
     name: 'inquires-readers-for-readers',
     what: 'for a reader that waits behind a writer the arbiter inquires of readers, too',
     // 5.4: to each grant that conflicts with r.
     changes: [arbiter('      if (isCompatible(grant.mode, mode)) continue;\n      if (!isRepeat', '      if (!isRepeat')],
-    caughtBy: ['sparing'],
+    caughtBy: ['sparing', 'prompt'],
   },
   {
     name: 'asks-everybody-when-one-is-down',
     what: 'when those asked that are up contain no quorum, all that are up are asked, not one further quorum',
     // 6.8: those of a quorum that avoids all that are down.
     changes: [reach('return coterie.quorumAvoiding(self, this.down) ?? [];\n  }\n\n  /** A quorum without', 'return coterie.quorumAvoiding(self, this.down) === null ? [] : this.everybody();\n  }\n\n  /** A quorum without')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['whom-to-ask'],
   },
   {
     name: 'asks-others-though-enough-are-up',
     what: 'whoever looks for others asks a further quorum although those asked that are up contain one',
     // 6.8.
     changes: [reach('if (coterie.containsQuorum(new Set(asked.filter((node) => !this.down.has(node))))) return [];', 'if (asked.every((node) => !this.down.has(node))) return [];')],
-    caughtBy: ['sparing', 'frugal'],
+    caughtBy: ['whom-to-ask'],
   },
   {
     name: 'repeats-to-all-when-one-comes-up',
     what: 'when a peer comes up what is open is repeated to all that were asked, not to that peer alone',
     // 6.8: it is repeated to it.
     changes: [requester('if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);', 'if (phase.request.asked.includes(peer)) askAll(this.context, this.lock, phase);')],
-    caughtBy: ['sparing', 'when-due'],
+    caughtBy: ['whom-to-ask'],
   },
   {
-    name: 'yields-what-it-never-had-to-all',
+    name: 'yields-and-asks-again-at-once',
     what: 'whoever yields to one arbiter repeats its Request to that arbiter at once',
     // 6.6: the answer is Yield alone. The arbiter puts it in the queue by itself.
     changes: [requester(
       'return sendYield(this.context, from, this.lock, request, message.grant);',
       'sendYield(this.context, from, this.lock, request, message.grant);\n        return ask(this.context, from, this.lock, phase);',
     )],
-    caughtBy: ['sparing', 'when-due'],
+    caughtBy: ['when-due'],
   },
 
   // --- stealing and recall -----------------------------------------------------------------------
@@ -412,7 +405,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a holder asks the node of a thief once, and not again for a later thief of that node',
     // 12: the holder asks once for each thief.
     changes: [requester('if (timestamp <= (phase.thievesHeardOf?.get(node) ?? -Infinity)) return;', 'if (phase.thievesHeardOf?.has(node) === true) return;')],
-    caughtBy: ['prompt', 'progress'],
+    caughtBy: ['orders', 'progress'],
   },
   {
     name: 'order-only-for-the-first-in-the-queue',
@@ -422,7 +415,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       'private orderForOwnThief(holder: NodeId, { lock, timestamp, claim, sentAtMs }: Request): void {\n    if (!doesHold(claim)) return;',
       'private orderForOwnThief(holder: NodeId, { lock, timestamp, claim, sentAtMs }: Request): void {\n    if (!doesHold(claim)) return;\n    const head = this.byLock.get(lock)?.queue[0];\n    if (head !== undefined && head.request.node !== this.context.settings.self) return;',
     )],
-    caughtBy: ['prompt', 'progress', 'stolen-for-somebody'],
+    caughtBy: ['orders', 'progress'],
   },
   {
     name: 'theft-at-home-spares-readers-of-clients',
@@ -455,7 +448,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'the requests of all nodes together count against the limit of each',
     // 5.7: of one node it knows 32 requests for a lock.
     changes: [arbiter('for (const { request: { node } } of arbiter.grants) if (node === request.node) count++;', 'count = arbiter.grants.length;')],
-    caughtBy: ['refused-clearly'],
+    caughtBy: ['refused-clearly', 'progress'],
   },
   {
     name: 'lent-votes-do-not-count',
@@ -465,18 +458,11 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     caughtBy: ['refused-clearly'],
   },
   {
-    name: 'locks-without-a-limit',
-    what: 'an arbiter deals with any number of locks',
-    // 5.7: 2^20 locks.
-    changes: [arbiter('return this.locksCounted >= (this.context.settings.locksMax ?? DEFAULT_LOCKS_MAX);', 'return false;')],
-    caughtBy: ['refused-clearly'],
-  },
-  {
     name: 'remembers-contention-without-room',
     what: 'a node remembers contention, however many locks it knows',
     // 6.9: it remembers no further contention.
     changes: [requesters('(attentionAtMs <= this.context.requesterNowMs || !this.hasRoom())', 'attentionAtMs <= this.context.requesterNowMs')],
-    caughtBy: ['refused-clearly', 'no-residue'],
+    caughtBy: ['refused-clearly'],
   },
   {
     name: 'holds-back-beyond-the-limit',

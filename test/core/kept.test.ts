@@ -49,6 +49,23 @@ describe('kept: room for tokens (protocol.md section 15.4)', () => {
     expect(n1.receives('n3', grant(again?.timestamp ?? 0, 610)).of('entered')[0]).not.toHaveProperty('roomUntil');
   });
 
+  test('kept: no room where the clock has no values left for it, and none for more than 65,536 tokens (clock-bounded)', () => {
+    const { n1, entered } = keeping(new TestNode({ coterie: N1_ASKS, slack: 10_000_000 }));
+    let given = 0;
+    let outcome = entered;
+    for (let caller = 1; caller < 100; caller++) {
+      const [{ token, roomUntil } = { token: 0 }] = outcome.of('entered');
+      if (roomUntil === undefined) break;
+      expect(roomUntil - token).toBeLessThanOrEqual(65_536);
+      given += roomUntil - token;
+      n1.release(caller, 'a', roomUntil);
+      outcome = n1.acquireToKeep(caller + 1);
+    }
+    // What a second saves is used up, and then there is no more while no time passes.
+    expect(given).toBeLessThan(1_000_000);
+    expect(given).toBeGreaterThan(800_000);
+  });
+
   test('kept: what was taken is in the clock of Release, and the next caller of the node enters above it', () => {
     const { n1 } = keeping();
     n1.release(1, 'a', TOKEN + 40);
