@@ -100,9 +100,11 @@ export class RepeatsWhenDue implements Witness {
    * asks, and with each renewal of anybody while the thief waits (protocol.md section 12).
    */
   private isForThief(holder: number, thief: number, lock: number, cause: Event): boolean {
-    if (cause.kind !== 'message') return false;
+    const isKnown = this.repeats.of(holder, lock).thieves.has(thief);
+    // It may have waited for the disk.
+    if (cause.kind !== 'message') return cause.kind === 'ceilingReserved' && isKnown;
     const { message } = cause;
     if (message.kind === 'inquire') return message.contender.claim === 'steals' && message.contender.request.node === this.scene.nodeIds[thief];
-    return message.kind === 'request' && this.repeats.of(holder, lock).thieves.has(thief);
+    return message.kind === 'request' && isKnown;
   }
 }

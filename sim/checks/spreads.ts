@@ -17,8 +17,9 @@ type Peers = Map<NodeId, number>;
 
 /** Of one node and lock. */
 interface Holding {
-  /** When its hold began, in the node's time. */
+  /** When its hold began, in the node's time, and the number of that event. */
   sinceMs: number;
+  enteredEvent: number;
   /** The request that had heard of others before the event that is being handled. */
   contended: LamportTime;
   /** The request, and whom it has asked. */
@@ -41,7 +42,7 @@ export class Spreads implements Witness {
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     const { nodeIds, coterie } = scene;
     this.peers = nodeIds.map(() => new Map<NodeId, number>());
-    this.holding = new OfNodesAndLocks(scene, () => ({ sinceMs: 0, contended: 0, request: 0, asked: new Set<number>(), keeps: true }));
+    this.holding = new OfNodesAndLocks(scene, () => ({ sinceMs: 0, enteredEvent: -1, contended: 0, request: 0, asked: new Set<number>(), keeps: true }));
     this.arbiters = new Set(nodeIds.flatMap((node) => coterie.votingSet(node)));
   }
 
@@ -65,7 +66,7 @@ export class Spreads implements Witness {
   }
 
   entered({ machine, lock, caller }: Entry): void {
-    if (!joinsOthers(caller)) this.holding.of(machine, lock).sinceMs = this.scene.nowMs(machine);
+    if (!joinsOthers(caller)) Object.assign(this.holding.of(machine, lock), { sinceMs: this.scene.nowMs(machine), enteredEvent: this.scene.events });
   }
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
@@ -74,8 +75,9 @@ export class Spreads implements Witness {
     if (holding.request !== message.timestamp) holding.asked.clear();
     holding.request = message.timestamp;
     holding.keeps = message.keep;
-    // A peer whose silence ends is asked alone, and before the next repeat.
-    if (cause.kind === 'wake' && doesHold(message.claim) && holding.asked.has(to)) this.repeatedNow.add(lock);
+    // A peer whose silence ends is asked alone, and before the next repeat; and one that stole asks once more as it enters.
+    const isRepeat = doesHold(message.claim) && holding.asked.has(to) && holding.enteredEvent !== this.scene.events;
+    if (cause.kind === 'wake' && isRepeat) this.repeatedNow.add(lock);
     holding.asked.add(to);
   }
 

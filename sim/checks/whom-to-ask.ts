@@ -59,7 +59,6 @@ export class WhomToAsk implements Witness {
       if (timestamp > asking.timestamp) {
         asking.timestamp = timestamp;
         asking.sentTo.clear();
-        this.opened(from, lock, timestamp);
       }
       if (timestamp === asking.timestamp) asking.sentTo.add(arbiter);
       const request = this.requests.get(lock) ?? { timestamp, to: new Set<NodeId>() };
@@ -72,6 +71,7 @@ export class WhomToAsk implements Witness {
   }
 
   stepped(machine: number, event: Event): void {
+    if (event.kind === 'acquire' || event.kind === 'release') this.judgeOpened(machine, this.scene.lockOf(event.lock));
     if (event.kind === 'wake' || event.kind === 'start') this.notices(machine, event);
     if (event.kind !== 'peerDown' && event.kind !== 'peerUp') return;
     for (const [lock, { timestamp, asked }] of this.before) {
@@ -88,11 +88,10 @@ export class WhomToAsk implements Witness {
     }
   }
 
-  private opened(machine: number, lock: number, timestamp: LamportTime): void {
+  private judgeOpened(machine: number, lock: number): void {
     const requester = this.scene.inspect(machine, lock)?.requester;
-    if (requester === null || requester === undefined || requester.state === 'idle' || requester.request.timestamp !== timestamp) return;
-    if (this.scene.coterie.containsQuorum(new Set(requester.asked))) return;
-    this.excess(machine, lock, `asks ${requester.asked.join(' ')} alone by its request ${timestamp}, and they contain no quorum`);
+    if (requester?.state !== 'waiting' || this.scene.coterie.containsQuorum(new Set(requester.asked))) return;
+    this.excess(machine, lock, `asks ${requester.asked.join(' ')} alone by its request ${requester.request.timestamp}, and they contain no quorum`);
   }
 
   private judgeFurther(machine: number, lock: number, asked: ReadonlySet<NodeId>, further: readonly NodeId[], nowMs: number): void {

@@ -97,6 +97,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 9: an Inquire, or a Grant that says `contended`, ends a retained request.
     changes: [requester('        if (request.contended) {\n          this.end(request);\n          this.joinOrAdvance();\n        }\n        return;', '        return;')],
     caughtBy: ['gives-way'],
+    hunt: { faults: { loss: 0.2, reorder: 0.3, suspect: 8 } },
   },
   {
     name: 'runs-out-without-a-word',
@@ -113,6 +114,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 7: entering again takes T + 1 as long as that is at most min c + SLACK over all votes in hand.
     changes: [requester('entry.tokenMax = votes.tokenMax;', 'entry.tokenMax = Math.max(entry.tokenMax, votes.tokenMax);')],
     caughtBy: ['within-room', ...TOKEN_FALLS],
+    hunt: { faults: { suspect: 8, deaf: 1, spike: 0.1, flap: 4 }, slack: 60 },
   },
   {
     name: 'only-the-last-sleep-counts',
@@ -127,6 +129,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 5.1: for each, its clock reaches the clock last sent with that grant + SLACK + 1.
     changes: [arbiter('if (grant.expiresAtMs <= nowMs) clock.reach(', 'if (grant === arbiter.grants.find((each) => each.expiresAtMs <= nowMs)) clock.reach(')],
     caughtBy: TOKEN_FALLS,
+    hunt: { faults: { timer: 0.2, isolate: 4, crash: 6, linger: 0.4 }, sharedShare: 0.85, slack: 60 },
   },
   {
     name: 'late-copy-shortens-the-vote',
@@ -134,13 +137,6 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 6.4, rule 5: for the number already in hand the later `validUntil` counts.
     changes: [votes('validUntilMs: Math.max(message.sentAtMs + validForMs(this.settings), isRenewal ? older.validUntilMs : 0),', 'validUntilMs: message.sentAtMs + validForMs(this.settings),')],
     caughtBy: ['keeps', 'lost-at-once'],
-  },
-  {
-    name: 'late-copy-lowers-the-clock',
-    what: 'a late Grant for the number in hand lowers its clock, and with it the room for tokens',
-    // 6.4, rule 5: the higher clock counts.
-    changes: [votes('clock: Math.max(message.clock, isRenewal ? older.clock : 0),', 'clock: message.clock,')],
-    caughtBy: ['within-room'],
   },
   {
     name: 'renews-nothing-while-silent',
@@ -298,7 +294,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'those that ask a silent arbiter are served in the order in which they came',
     // 6.10: a restart costs no place.
     changes: [arbiter('    insert(arbiter.queue, waiter);\n    return false;', '    if (this.isSilent()) arbiter.queue.push(waiter);\n    else insert(arbiter.queue, waiter);\n    return false;')],
-    caughtBy: ['overtaken'],
+    caughtBy: ['overtaken', 'lends-on'],
   },
   {
     name: 'own-requests-first-while-somebody-is-down',
@@ -406,6 +402,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 12: the holder asks once for each thief.
     changes: [requester('if (timestamp <= (phase.thievesHeardOf?.get(node) ?? -Infinity)) return;', 'if (phase.thievesHeardOf?.has(node) === true) return;')],
     caughtBy: ['orders', 'progress'],
+    hunt: { faults: { steal: 0.6, cancel: 0.3, linger: 0.4, loss: 0.05 } },
   },
   {
     name: 'order-only-for-the-first-in-the-queue',
@@ -442,6 +439,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 5.7: the request of that node that waits and was heard longest ago makes way.
     changes: [arbiter('waiter.heardAtMs < longestUnheard.heardAtMs', 'waiter.heardAtMs >= longestUnheard.heardAtMs')],
     caughtBy: ['refused-clearly'],
+    hunt: { profile: 'swarm', faults: { loss: 0.2, cancel: 0.3, late: 0.3, echo: 40 } },
   },
   {
     name: 'limit-of-a-node-counts-for-all',
