@@ -66,6 +66,22 @@ test('spreads: a peer whose silence ends is asked before the next repeat (seed 1
   expect(runSeed(1607504190, { nodes: 7, callers: 2, leaseMs: 2546, slack: 9842 }).violation).toBeNull();
 });
 
+test('when-due: a holder asks the node of a thief when its disk is ready, which is no repeat (seed 484 of calm runs)', () => {
+  expect(runSeed(484, { profile: 'calm' }).violation).toBeNull();
+});
+
+test('greets: a node that comes to itself again does not know yet that its ceiling is on disk (seed 1149)', () => {
+  expect(runSeed(1149).violation).toBeNull();
+});
+
+test('spreads: one that stole asks once more as it enters, which is no repeat (seed 365)', () => {
+  expect(runSeed(365).violation).toBeNull();
+});
+
+test('overtaken: a vote that was lent before an older request came may first be sent with its renewal, when the first Grant was lost (seed 90)', () => {
+  expect(runSeed(90).violation).toBeNull();
+});
+
 test('deadlock: what a frozen node has yet to send, because it does not know that its ceiling is on disk, is under way (seed 97495)', () => {
   expect(runSeed(97_495).violation).toBeNull();
 });
