@@ -287,13 +287,13 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
         'const isRepeat = this.enqueue(arbiter, waiter);\n      const own = findWaiter(arbiter, request);\n      if (arbiter.grants.length === 0 && own !== undefined) arbiter.queue.splice(0, 0, ...arbiter.queue.splice(arbiter.queue.indexOf(own), 1));',
       ),
     ],
-    caughtBy: ['overtaken'],
+    caughtBy: ['overtaken', 'lends-on'],
   },
   {
     name: 'first-come-while-silent',
     what: 'those that ask a silent arbiter are served in the order in which they came',
     // 6.10: a restart costs no place.
-    changes: [arbiter('    insert(arbiter.queue, waiter);\n    return false;', '    if (this.isSilent()) arbiter.queue.push(waiter);\n    else insert(arbiter.queue, waiter);\n    return false;')],
+    changes: [arbiter('    insert(arbiter, waiter);\n    return false;', '    if (this.isSilent() && arbiter.queue.length > 0) arbiter.queue.push(waiter);\n    else insert(arbiter, waiter);\n    return false;')],
     caughtBy: ['overtaken', 'lends-on'],
   },
   {
@@ -314,7 +314,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       '      known.heardAtMs = waiter.heardAtMs;\n',
       '      const isLate = waiter.heardAtMs - known.heardAtMs > 1.5 * this.context.settings.retryMs;\n      known.heardAtMs = waiter.heardAtMs;\n      if (isLate) arbiter.queue.push(...arbiter.queue.splice(arbiter.queue.indexOf(known), 1));\n',
     )],
-    caughtBy: ['overtaken', 'prompt'],
+    caughtBy: ['overtaken', 'prompt', 'lends-on'],
   },
   {
     name: 'renewal-without-others-ends-contention',

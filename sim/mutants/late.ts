@@ -180,7 +180,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (!doesHold(claim)) return;',
       'if (!doesHold(claim) || this.byLock.get(lock)?.grants.some(({ request }) => request.node === holder) !== true) return;',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'orders'],
   },
   {
     name: 'silence-over-and-still-down',
@@ -257,7 +257,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // w, which is older and does not steal. t1 is done: w gets the vote. Each repeat of t2 makes w yield, and x lends to w again; t2 yields
     // nothing to w elsewhere. Both wait until one asks a further quorum.
     changes: [arbiter("claim: doesSteal(claim) ? 'steals' : 'waits'", "claim: 'waits'")],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'asks-back'],
   },
   {
     name: 'asks-for-the-clock-once',
@@ -328,7 +328,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     changes: [
       arbiter('if (!isRepeat && grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;', 'if (grant.inquiredFor !== null && hasPriority(grant.inquiredFor, waiter)) continue;'),
     ],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'asks-back'],
   },
   {
     name: 'own-vote-counts-as-mute',

@@ -33,27 +33,27 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
       requester('first.mode === request.mode && !request.contended && entry', 'first.mode === request.mode && entry'),
       requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && (!request.contended || this.line.length > 0) && mayKeep) {'),
     ],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'gives-way'],
     hunt: LONG_LINES,
   },
   {
     name: 'contention-not-noted',
     what: 'an Inquire that cannot be answered is forgotten',
     changes: [requester('request.contended = true;\n', '')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'gives-way'],
   },
   {
     name: 'readers-ride-for-ever',
     what: 'local readers join those inside while a writer waits elsewhere',
     changes: [requester("phase.request.mode === 'shared' && !phase.request.contended", "phase.request.mode === 'shared'")],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'gives-way'],
     hunt: LONG_LINES,
   },
   {
     name: 'kept-lock-does-not-answer',
     what: 'an Inquire for a lock that is kept but not used gets no answer',
     changes: [requester("case 'retained':\n        this.end(request);\n        return this.joinOrAdvance();\n      case 'waiting':\n        if (", "case 'retained':\n        return;\n      case 'waiting':\n        if (")],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'gives-way'],
   },
   {
     name: 'ends-without-release',
@@ -126,7 +126,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'theft-refused',
     what: 'a holder takes the Inquire for one that steals for one that it need not answer',
     changes: [requester("if (message.contender.claim !== 'steals') return this.spread(phase);", 'return;')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'orders'],
     hunt: { profile: 'calm' },
   },
   {
@@ -217,7 +217,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'keeps-what-others-want',
     what: 'a lock that others wait for is kept after its release',
     changes: [requester('if (request.keep && !request.contended && mayKeep) {', 'if (request.keep && mayKeep) {')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'gives-way'],
   },
   {
     name: 'never-widens',
@@ -320,7 +320,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'room-beyond-the-votes',
     what: 'a caller has room for tokens beyond those that its votes allow',
     changes: [requester('Math.floor((tokenMax - token) / 2)', '2 * (tokenMax - token)')],
-    caughtBy: ['token-covered', 'token-rises'],
+    caughtBy: ['token-covered', 'token-rises', 'within-room'],
     hunt: KEEPERS,
   },
   {

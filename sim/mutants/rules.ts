@@ -76,7 +76,7 @@ export const RULES: readonly Mutant[] = [
     name: 'younger-do-not-inquire',
     what: 'a lock that is kept but not used is not asked back for a younger contender',
     changes: [arbiter('!isRepeat && !grant.keep && !doesSteal(claim)', '!isRepeat && !doesSteal(claim)')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'asks-back'],
   },
   {
     name: 'silence-ends-when-peers-speak',

@@ -64,7 +64,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // yields, and a lends it the vote again, for n1 is first in its queue: a Yield and a Grant more for each repeat of each younger one, and a
     // quorum is in hand at once more seldom.
     changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant < 0) {')],
-    caughtBy: ['sparing', 'when-due', 'frugal', 'progress'],
+    caughtBy: ['sparing', 'when-due', 'frugal', 'progress', 'overtaken'],
   },
   {
     name: 'cancel-costs-the-next-its-place',
@@ -127,7 +127,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // callers of n1 enter again and again, without a message, before n2, which all arbiters know, until a repeat of n2 or a renewal tells n1
     // once more.
     changes: [requester('request.votes.assertFloorHolds();', 'request.votes.assertFloorHolds();\n    request.contended = false;')],
-    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt', 'gives-way'],
   },
   {
     name: 'thief-that-yielded-waits-in-line',
@@ -139,7 +139,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'this.enqueue(arbiter, { request, claim, mode, keep, sentAtMs, heardAtMs: this.context.nowMs });',
       "this.enqueue(arbiter, { request, claim: 'waits', mode, keep, sentAtMs, heardAtMs: this.context.nowMs });",
     )],
-    caughtBy: ['fairness', 'asks-back', 'progress', 'deadlock', 'in-line'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'deadlock', 'in-line', 'overtaken'],
   },
   {
     name: 'hold-ends-with-its-first-vote',
@@ -250,7 +250,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // fairness, 5.1 and 5.2. Who waits behind a long hold is out of the queue from a lease on until its next repeat, again and again. When the
     // lock is released in between, younger ones get the votes.
     changes: [arbiter('known.heardAtMs = waiter.heardAtMs;', '')],
-    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'progress', 'in-line', 'prompt', 'overtaken'],
   },
   {
     name: 'younger-contenders-are-no-contention',
@@ -260,7 +260,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     changes: [
       requester('this.noteContention(phase.request);', "if (hasPriority(message.contender, { request: phase.request.id, claim: 'waits' })) this.noteContention(phase.request);"),
     ],
-    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt'],
+    caughtBy: ['fairness', 'asks-back', 'in-line', 'prompt', 'gives-way'],
   },
   {
     name: 'yield-served-after-the-others',

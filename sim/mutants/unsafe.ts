@@ -59,7 +59,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // token, 9 (Enter again). Clocks of the quorum lie almost SLACK apart, or readers enter again very often: the token passes min c + SLACK.
     // The reader dies, the low arbiter jumps to c + SLACK + 1 only, the next writer takes a smaller token than the reader had.
     changes: [requester('entry.token + 1 <= entry.tokenMax', "(first.mode === 'shared' || entry.token + 1 <= entry.tokenMax)")],
-    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
+    caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life', 'within-room'],
   },
   {
     name: 'larger-slack-of-before-forgotten',

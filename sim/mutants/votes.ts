@@ -87,7 +87,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'never-yields',
     what: 'whoever waits keeps its votes',
     changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant > 0) {')],
-    caughtBy: ['deadlock'],
+    caughtBy: ['deadlock', 'asks-back'],
   },
   {
     name: 'floor-not-raised',
@@ -127,7 +127,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'token-without-slack-rule',
     what: 'votes whose clocks are too far apart are used together',
     changes: [votes('if (token > lowestClock(inHand) + slack) {', 'if (token < 0) {')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'within-room'],
   },
   {
     name: 'token-not-in-release',
@@ -153,7 +153,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'token-room-ignored',
     what: 'entering again takes tokens beyond what the votes allow',
     changes: [requester('entry.token + 1 <= entry.tokenMax', 'entry.token > 0')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'within-room'],
   },
   {
     name: 'token-room-of-the-best-vote',
@@ -162,7 +162,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
       votes('tokenMax: lowestClock(usable) + slack', 'tokenMax: highestClock(usable) + slack'),
       votes('return lowestClock(this.inHand) + this.', 'return highestClock(this.inHand) + this.'),
     ],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'within-room'],
   },
   {
     name: 'late-vote-below-token',
@@ -175,13 +175,13 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'unusable-votes-kept',
     what: 'votes whose clocks were too far behind to enter with count for how long the lock is held',
     changes: [votes('if (usable.has(arbiter)) continue;', 'continue;')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'within-room'],
     hunt: CLOCKS_APART,
   },
   {
     name: 'room-above-the-token',
     what: 'a holder takes tokens up to SLACK above its first one, not above the lowest clock of its votes',
     changes: [votes('tokenMax: lowestClock(usable) + slack', 'tokenMax: token + slack')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'within-room'],
   },
 ];
