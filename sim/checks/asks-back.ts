@@ -69,6 +69,7 @@ export class AsksBack implements Witness {
     const lock = this.scene.lockOf(event.message.lock);
     const view = this.scene.inspect(machine, lock);
     if (view === null) return;
+    this.judgeAsked(machine, lock, view);
     const waiter = view.queue.find((each) => isOf(event, each.request));
     // One that is lent after the Request was handled says with its Grant that others wait.
     const lentBefore = view.grants.filter((each) => this.before?.grants.some(({ grant }) => grant === each.grant) === true);
@@ -76,6 +77,17 @@ export class AsksBack implements Witness {
     const lent = view.grants.find((each) => isOf(event, each.request));
     const isTakenBackIn = lent !== undefined && !lentBefore.includes(lent) && event.nowMs < (this.scene.places[machine]?.silentUntilMs ?? 0);
     if (isTakenBackIn) for (const each of view.queue) this.judge(machine, lock, view, lent, each, false);
+  }
+
+  /** Nobody is asked for a vote that is in nobody's way. */
+  private judgeAsked(machine: number, lock: number, { grants, queue }: LockView): void {
+    for (const { grant, contender } of this.now) {
+      const lent = grants.find((each) => each.grant === grant);
+      const waiter = queue.find(({ request }) => isSameRequest(request, contender));
+      if (lent === undefined || waiter === undefined || !isCompatible(lent.mode, waiter.mode)) continue;
+      const { nodeIds, locks } = this.scene;
+      violated('asks-back', `lock ${locks[lock]}: ${nodeIds[machine]} asks ${lent.request.node} for its vote back for a reader, which may be beside it`);
+    }
   }
 
   private judge(machine: number, lock: number, { requester }: LockView, { request, claim, mode, grant }: Grant, waiter: Waiter, isRepeat: boolean): void {

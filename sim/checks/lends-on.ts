@@ -1,7 +1,7 @@
 /**
  * lends-on: a vote that is free and wanted is lent in the very event that frees it; a grant whose lease has ended ends with the next message about
- * its lock, however late the timer is; and one whose request is repeated lasts for a lease from then on, also while its arbiter is silent (protocol.md
- * sections 5.1 to 5.6).
+ * its lock, however late the timer is; and one whose request is repeated lasts for a lease from then on, also while its arbiter is silent
+ * (protocol.md sections 5.1 to 5.6).
  * It looks at what arbiters have lent, and who waits there.
  */
 import { doesHold, hasPriority, isCompatible } from '../../src/core';

@@ -1,7 +1,7 @@
 /**
  * within-room: a token is at most SLACK above the lowest clock of all votes in hand, and so is the last one that a caller may take by itself, for
  * which half of the room is left (protocol.md sections 7 and 15.4). And a lock that is kept is entered again, without a message, where the law
- * says so (section 9).
+ * says so (protocol.md section 9).
  * It looks at the Grants that a node was sent, and at what it says of its request. The clock of its own vote it does not see.
  */
 import { reentryLeftMs } from '../../src/core';

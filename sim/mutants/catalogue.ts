@@ -9,6 +9,7 @@ import { LIMIT_MUTANTS } from './limits';
 import type { Mutant } from './mutant';
 import { NAMESAKE_MUTANTS } from './namesakes';
 import { NODE_MUTANTS } from './nodes';
+import { ORDER_BY_THE_LAW_MUTANTS } from './order-by-the-law';
 import { REQUESTER_MUTANTS } from './requesters';
 import { RULES } from './rules';
 import { SESSION_MUTANTS } from './sessions';
@@ -20,7 +21,7 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...ORDER_BY_THE_LAW_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
