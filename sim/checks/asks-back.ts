@@ -31,7 +31,7 @@ export class AsksBack implements Witness {
   /** What the arbiter knew of the lock before the Request that it handles. */
   private before: LockView | null = null;
   /** The grants that it asks back in this event, and for whom. */
-  private readonly now: { readonly grant: LamportTime; readonly contender: RequestId }[] = [];
+  private readonly now: { readonly grant: LamportTime; readonly contender: Contender }[] = [];
   /** One that was heard of less than that ago is still in the queue. */
   private readonly leaseMs: number;
 
@@ -55,7 +55,7 @@ export class AsksBack implements Witness {
 
   sent(from: number, _to: number, lock: number, message: Message): void {
     if (message.kind !== 'inquire') return;
-    this.now.push({ grant: message.grant, contender: message.contender.request });
+    this.now.push({ grant: message.grant, contender: message.contender });
     const askedFor = this.inquiries.of(from, lock).for;
     const before = askedFor.get(message.grant);
     if (before === undefined || hasPriority(message.contender, before)) askedFor.set(message.grant, message.contender);
@@ -81,11 +81,13 @@ export class AsksBack implements Witness {
 
   /** Nobody is asked for a vote that is in nobody's way. */
   private judgeAsked(machine: number, lock: number, { grants, queue }: LockView): void {
-    for (const { grant, contender } of this.now) {
+    const { nodeIds, locks } = this.scene;
+    for (const { grant, contender: { request, claim } } of this.now) {
+      // A node orders for its own thief whoever holds the lock, whatever it has lent itself: no vote is asked for by that (section 12).
+      if (doesSteal(claim) && request.node === nodeIds[machine]) continue;
       const lent = grants.find((each) => each.grant === grant);
-      const waiter = queue.find(({ request }) => isSameRequest(request, contender));
+      const waiter = queue.find((each) => isSameRequest(each.request, request));
       if (lent === undefined || waiter === undefined || !isCompatible(lent.mode, waiter.mode)) continue;
-      const { nodeIds, locks } = this.scene;
       violated('asks-back', `lock ${locks[lock]}: ${nodeIds[machine]} asks ${lent.request.node} for its vote back for a reader, which may be beside it`);
     }
   }
@@ -102,7 +104,7 @@ export class AsksBack implements Witness {
       const asked = this.inquiries.of(machine, lock);
       const isKept = asked.keeping.get(request.node) === request.timestamp;
       if (!isRepeat && !goesFirst && !isKept && !doesSteal(waiter.claim)) return;
-      if (isRepeat && this.now.some((each) => each.grant === grant && isSameRequest(each.contender, waiter.request))) return;
+      if (isRepeat && this.now.some((each) => each.grant === grant && isSameRequest(each.contender.request, waiter.request))) return;
       const askedFor = asked.for.get(grant);
       if (!isRepeat && askedFor !== undefined && !hasPriority(waiter, askedFor)) return;
     }

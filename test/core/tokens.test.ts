@@ -57,7 +57,7 @@ describe('tokens (protocol.md section 7)', () => {
     n1.receives('n4', grant(timestamp, 900));
     const outcome = n1.receives('n3', grant(timestamp, 910));
     expect(outcome.of('entered')).toMatchObject([{ token: 911 }]);
-    expect(n1.view()?.requester).toMatchObject({ state: 'held', granted: ['n4', 'n3'] });
+    expect(n1.view()?.requester).toMatchObject({ state: 'held', granted: ['n3', 'n4'] });
     // Whether it would run out meanwhile is not followed any more, so a renewal of it is given back.
     expect(n1.receives('n2', grant(timestamp, 500, { clock: 920 })).sent()).toMatchObject([{ to: 'n2', kind: 'yield', grant: 500 }]);
   });
