@@ -46,7 +46,8 @@ export class Greets implements Witness {
     this.asksForClock = false;
     this.askedFor.clear();
     if (event.kind === 'peerDown') peers?.up.delete(event.peer);
-    if (event.kind !== 'peerUp' || peers === undefined) return;
+    // A node is no peer of its own.
+    if (event.kind !== 'peerUp' || peers === undefined || event.peer === this.scene.nodeIds[machine]) return;
     const isNews = !peers.up.has(event.peer);
     peers.up.add(event.peer);
     this.asksForClock = event.remembers !== false && !peers.told.has(event.peer) && this.isWithoutMemory(machine, event.nowMs);

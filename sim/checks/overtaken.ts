@@ -6,6 +6,7 @@
  * - A request is younger than all that its node had heard of when its caller asked. So who asks after its node heard of an older one goes after that.
  * Must never look into the core, but for the numbers of the grants that somebody enters by, and for who is the first in line.
  */
+import { REQUESTS_OF_A_NODE_MAX } from '../../src/core/arbiter';
 import { claimOf, doesHold, doesSteal, hasPriority, isCompatible } from '../../src/core';
 import type { CallerId, Contender, Event, LamportTime, Message, Mode, NodeId } from '../../src/core';
 import { termsAt } from '../plan/plan';
@@ -90,6 +91,14 @@ export class Overtaken implements Witness {
     const sinceClock = clockOf(this.scene, to);
     if (isNew) known.set(key, { request: { timestamp, node }, claim: doesSteal(claim) ? 'steals' : 'waits', mode, holds: doesHold(claim), sinceClock, heardAtMs });
     else Object.assign(before, { heardAtMs, holds: before.holds || doesHold(claim) });
+    if (isNew) this.makeWay(known, key, node);
+  }
+
+  /** Of more requests of one node, such as late copies make, one makes way for the next (5.7): which of them, is not followed here. */
+  private makeWay(known: Map<string, Known>, newest: string, node: NodeId): void {
+    const ofNode = [...known].filter(([, { request }]) => request.node === node);
+    if (ofNode.length <= REQUESTS_OF_A_NODE_MAX) return;
+    for (const [key] of ofNode) if (key !== newest) known.delete(key);
   }
 
   private isForgotten(arbiter: number, { heardAtMs }: Known): boolean {
