@@ -83,7 +83,7 @@ export class AsksBack implements Witness {
   private judgeAsked(machine: number, lock: number, { grants, queue }: LockView): void {
     const { nodeIds, locks } = this.scene;
     for (const { grant, contender: { request, claim } } of this.now) {
-      // A node orders for its own thief whoever holds the lock, whatever it has lent itself: no vote is asked for by that (section 12).
+      // A node orders for its own thief whoever holds the lock, whatever it has lent itself: no vote is asked for by that (protocol.md section 12).
       if (doesSteal(claim) && request.node === nodeIds[machine]) continue;
       const lent = grants.find((each) => each.grant === grant);
       const waiter = queue.find((each) => isSameRequest(each.request, request));
