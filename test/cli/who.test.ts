@@ -64,8 +64,10 @@ describe('a configuration of another cluster, with the addresses of this one', (
 test('maekawa watch tells when a node that holds the lock does not answer any more, and when it answers again', async () => {
   const watching = maekawa('watch', 'stock');
   await watching.prints(/nobody is known to hold stock/);
-  const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sleep', '1000']);
+  const holder = new Program(['lock', '--config', cluster.configFile, '--node', 'n1', 'stock', '--', 'sh', '-c', 'echo in; exec sleep 1000']);
   await watching.prints(/n1\/\d+ \(\S+@\S+ pid \d+\) holds stock, token \d+/);
+  // Others may hear of a grant before its holder does: one that was told nothing would wait on, for a node that is dead.
+  await holder.prints(/in\n/);
   cluster.signal('n1', 'SIGKILL');
   await watching.prints(/n1 does not answer \(.+\); it held stock, which it keeps for one lease at most\n/);
   expect(await holder.ended).toBe(122);
