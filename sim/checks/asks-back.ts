@@ -5,12 +5,13 @@
  * It looks at what arbiters have lent, and at messages.
  */
 import { doesSteal, hasPriority, isCompatible, isSameRequest } from '../../src/core';
-import type { Contender, Event, LamportTime, LockView, Message, NodeId, RequestId } from '../../src/core';
+import type { Contender, Event, LamportTime, LockView, Message, NodeId } from '../../src/core';
+import { shortestLeaseMs } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks } from './scene';
+import { OfNodesAndLocks, isOf } from './scene';
 import type { Scene } from './scene';
-import type { EventOf, Witness } from './witness';
+import type { Witness } from './witness';
 
 /** Grants of so many numbers are kept apart at an arbiter. */
 const GRANTS_REMEMBERED = 100;
@@ -35,9 +36,9 @@ export class AsksBack implements Witness {
   /** One that was heard of less than that ago is still in the queue. */
   private readonly leaseMs: number;
 
-  constructor(private readonly scene: Scene, { leaseMs, change }: Plan) {
+  constructor(private readonly scene: Scene, plan: Plan) {
     this.inquiries = new OfNodesAndLocks(scene, () => ({ for: new Map<LamportTime, Contender>(), keeping: new Map<NodeId, LamportTime>() }));
-    this.leaseMs = Math.min(leaseMs, change?.leaseMs ?? leaseMs);
+    this.leaseMs = shortestLeaseMs(plan);
   }
 
   started(machine: number): void {
@@ -116,8 +117,4 @@ export class AsksBack implements Witness {
     const known = this.before?.queue.find((each) => isSameRequest(each.request, request));
     return known !== undefined && nowMs - known.heardAtMs < this.leaseMs;
   }
-}
-
-function isOf({ from, message: { timestamp } }: EventOf<'message'>, request: RequestId): boolean {
-  return request.node === from && request.timestamp === timestamp;
 }

@@ -6,8 +6,10 @@
  */
 import { doesHold, hasPriority, isCompatible } from '../../src/core';
 import type { Event, LamportTime, LockView } from '../../src/core';
+import { shortestLeaseMs } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
+import { isOf } from './scene';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
 
@@ -29,8 +31,7 @@ export class LendsOn implements Witness {
       this.ended = grants.filter(({ expiresAtMs }) => expiresAtMs <= event.nowMs).map(({ grant }) => grant);
     }
     if (event.kind !== 'message' || event.message.kind !== 'request') return;
-    const { from, message: { timestamp } } = event;
-    this.repeated = grants.find(({ request, expiresAtMs }) => request.node === from && request.timestamp === timestamp && expiresAtMs > event.nowMs)?.grant ?? null;
+    this.repeated = grants.find(({ request, expiresAtMs }) => isOf(event, request) && expiresAtMs > event.nowMs)?.grant ?? null;
   }
 
   stepped(machine: number, event: Event): void {
@@ -53,7 +54,7 @@ export class LendsOn implements Witness {
       violated('lends-on', `${nodeIds[machine]} goes on with grant ${revived.grant} of lock ${locks[lock]}, whose lease had ended when a message about the lock came`);
     }
     const renewed = view.grants.find(({ grant }) => grant === this.repeated);
-    if (renewed !== undefined && renewed.expiresAtMs < this.scene.nowMs(machine) + this.leaseMs && core.remembers(node)) {
+    if (renewed !== undefined && renewed.expiresAtMs < this.scene.nowMs(machine) + shortestLeaseMs(this.plan) && core.remembers(node)) {
       violated('lends-on', `${nodeIds[machine]} does not renew grant ${renewed.grant} of lock ${locks[lock]}, though its request is repeated`);
     }
     const first = firstThatCould(view);
@@ -62,21 +63,17 @@ export class LendsOn implements Witness {
   }
 
   /** Who waits stands in the order of priority, and one that says that it holds among those that do. */
-  private judgePlace(machine: number, lock: number, { from, message }: EventOf<'message'>): void {
+  private judgePlace(machine: number, lock: number, event: EventOf<'message'>): void {
+    const { message } = event;
     const queue = this.scene.inspect(machine, lock)?.queue ?? [];
     const { nodeIds, locks } = this.scene;
     queue.forEach((waiter, place) => {
       const { request, claim } = waiter;
       const before = queue[place - 1];
-      const isForgotten = message.kind === 'request' && request.node === from && request.timestamp === message.timestamp && doesHold(message.claim) && !doesHold(claim);
+      const isForgotten = message.kind === 'request' && isOf(event, request) && doesHold(message.claim) && !doesHold(claim);
       if (!isForgotten && (before === undefined || hasPriority(before, waiter))) return;
       violated('lends-on', `${nodeIds[machine]} has request ${request.timestamp} of ${request.node}, which ${claim}, in the wrong place among those that wait for lock ${locks[lock]}`);
     });
-  }
-
-  /** The shortest of the run. */
-  private get leaseMs(): number {
-    return Math.min(this.plan.leaseMs, this.plan.change?.leaseMs ?? Infinity);
   }
 
   /** The lock, if the arbiter of that has to handle the event. */

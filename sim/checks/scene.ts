@@ -2,7 +2,8 @@
  * What a witness may look at: the run as it is, with the true time, which no node can see. The world shows itself
  * in these words; a witness changes nothing of it. Hence nothing here says how anything comes about.
  */
-import type { CallerId, LamportTime, LayoutAct, LockName, LockNode, LockView, Mode, NodeId, Token } from '../../src/core';
+import { isSameRequest } from '../../src/core';
+import type { CallerId, Event, LamportTime, LayoutAct, LockName, LockNode, LockView, Mode, NodeId, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
 import type { FileName, Wish } from '../plan/plan';
@@ -121,6 +122,11 @@ export interface Scene {
 export function clockOf({ core, places }: Pick<Scene, 'core' | 'places'>, machine: number): LamportTime {
   const node = places[machine]?.node ?? null;
   return node === null ? 0 : core.inspectNode(node).clock;
+}
+
+/** Whether the message is of this request. */
+export function isOf({ from, message: { timestamp } }: Extract<Event, { kind: 'message' }>, request: RequestId): boolean {
+  return isSameRequest(request, { node: from, timestamp });
 }
 
 /** Others of its node are inside the lock that it wants, or has: it joins them, or has. */

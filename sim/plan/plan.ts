@@ -80,6 +80,11 @@ export function termsAt({ leaseMs, retryMs, slack, change, act }: Plan, nowUs: n
   return later !== undefined && nowUs >= later.atUs ? later : { leaseMs, retryMs, slack };
 }
 
+/** Of those with which nodes of the run start. */
+export function shortestLeaseMs({ leaseMs, change }: Plan): number {
+  return Math.min(leaseMs, change?.leaseMs ?? leaseMs);
+}
+
 /** Nodes are away now and then, or all the time: so few of them that the others contain a quorum. */
 export function hasOutages(profile: Profile): boolean {
   return profile === 'relentless' || profile === 'spaced' || profile === 'steadfast';

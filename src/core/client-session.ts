@@ -352,11 +352,7 @@ export class ClientSession<Ask, Ended, Failure> {
     for (const { id, ended } of frame.ended) {
       const request = this.requests.get(id);
       if (request === undefined || request.state === 'ended') continue;
-      const wasHeld = request.state === 'held';
-      this.heardOf(request);
-      if (wasHeld) request.state = 'ended';
-      else this.forget(request);
-      effects.push({ kind: 'ended', id, ended, wasHeld });
+      effects.push({ kind: 'ended', id, ended, wasHeld: this.end(request) });
     }
     if (frame.allValidForMs !== null) {
       const validity = { sentAtMs, validForMs: frame.allValidForMs };
@@ -376,6 +372,15 @@ export class ClientSession<Ask, Ended, Failure> {
 
   private promised(request: Request<Ask>, validity: Validity): void {
     request.promisedUntilMs = Math.max(request.promisedUntilMs, believedUntilMs(validity));
+  }
+
+  /** What waited is over; what was held is to be given back by whoever has it. Returns whether it was held. */
+  private end(request: Request<Ask>): boolean {
+    this.heardOf(request);
+    const wasHeld = request.state === 'held';
+    if (wasHeld) request.state = 'ended';
+    else this.forget(request);
+    return wasHeld;
   }
 
   /** It is given back, or will not be had. */
@@ -420,12 +425,7 @@ export class ClientSession<Ask, Ended, Failure> {
 
   private fail(request: Request<Ask>, failure: Failure | null, effects: ClientSessionEffect<Ask, Ended, Failure>[]): void {
     const { id, state } = request;
-    if (state === 'ended') return;
-    this.heardOf(request);
-    const wasHeld = state === 'held';
-    if (wasHeld) request.state = 'ended';
-    else this.forget(request);
-    effects.push({ kind: 'failed', id, failure, wasHeld });
+    if (state !== 'ended') effects.push({ kind: 'failed', id, failure, wasHeld: this.end(request) });
   }
 
   private onBroke({ nowMs, failure, isFinal, chance }: { readonly nowMs: number; readonly failure: Failure; readonly isFinal: boolean; readonly chance: number }): Effects<Ask, Ended, Failure> {

@@ -559,7 +559,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
 
   entered(token: Token, validUntilMs: number, roomUntil?: Token): void {
     const { state } = this;
-    if (state.kind !== 'waiting') return; // Whoever was refused has asked to be let in no more.
+    if (state.kind !== 'waiting') return; // Whoever was refused was released, and enters no more.
     this.stopWaiting?.();
     const sinceMs = this.runtime.nowMs();
     const limit = limitOf(this.options, sinceMs);
