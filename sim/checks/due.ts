@@ -4,7 +4,7 @@
  * Must never look into the core: it sees messages, who enters, and what they are told.
  */
 import { doesHold } from '../../src/core';
-import type { Claim, Event, LamportTime, Message } from '../../src/core';
+import type { Event, LamportTime, Message, Request } from '../../src/core';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { OfNodesAndLocks, clockOf } from './scene';
@@ -15,13 +15,14 @@ import type { Entry, Renewal, Witness } from './witness';
 interface Repeats {
   timestamp: LamportTime;
   readonly asked: Set<number>;
-  /** When all were asked the last time, and the number of that event. */
+  /** When all were asked the last time, as the Request says, which may have waited for the disk; and the number of that event. */
   askedAtMs: number;
   event: number;
   /** How often it was repeated at once, because votes were too far apart, or ended too soon. */
   atOnce: number;
-  /** The number of the event by which somebody entered under it. */
+  /** The number of the event by which somebody entered under it, and when. */
   enteredEvent: number;
+  enteredAtMs: number;
   validUntilMs: number;
   token: LamportTime;
   /** By arbiter: the highest clock that came with its Grant. */
@@ -38,7 +39,7 @@ export class RepeatsWhenDue implements Witness {
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     this.repeats = new OfNodesAndLocks<Repeats>(scene, () => ({
-      timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, validUntilMs: 0, token: 0, clocks: new Map(), thieves: new Set(),
+      timestamp: 0, asked: new Set(), askedAtMs: 0, event: 0, atOnce: 0, enteredEvent: -1, enteredAtMs: 0, validUntilMs: 0, token: 0, clocks: new Map(), thieves: new Set(),
     }));
   }
 
@@ -54,14 +55,14 @@ export class RepeatsWhenDue implements Witness {
     const repeats = this.repeats.of(from, lock);
     const { events } = this.scene;
     if (repeats.timestamp !== message.timestamp) {
-      Object.assign(repeats, { timestamp: message.timestamp, askedAtMs: this.scene.nowMs(from), event: events, atOnce: 0 });
+      Object.assign(repeats, { timestamp: message.timestamp, askedAtMs: message.sentAtMs, event: events, atOnce: 0 });
       repeats.asked.clear();
       repeats.clocks.clear();
       // That of its own arbiter, at least.
       repeats.clocks.set(from, message.clock);
     } else if (repeats.asked.has(to) && repeats.event !== events && !this.isForThief(from, to, lock, cause)) {
-      this.repeated(from, lock, repeats, message.claim, cause);
-      repeats.askedAtMs = this.scene.nowMs(from);
+      this.repeated(from, lock, repeats, message, cause);
+      repeats.askedAtMs = message.sentAtMs;
       repeats.event = events;
       repeats.clocks.set(from, clockOf(this.scene, from));
     }
@@ -71,6 +72,7 @@ export class RepeatsWhenDue implements Witness {
   entered({ machine, lock, validUntilMs, hold }: Entry): void {
     const repeats = this.repeats.of(machine, lock);
     repeats.enteredEvent = this.scene.events;
+    repeats.enteredAtMs = this.scene.nowMs(machine);
     repeats.validUntilMs = validUntilMs;
     repeats.token = hold.token;
   }
@@ -79,14 +81,15 @@ export class RepeatsWhenDue implements Witness {
     this.repeats.of(machine, lock).validUntilMs = validUntilMs;
   }
 
-  private repeated(machine: number, lock: number, repeats: Repeats, claim: Claim, cause: Event): void {
+  private repeated(machine: number, lock: number, repeats: Repeats, { claim, sentAtMs }: Request, cause: Event): void {
     const { retryMs, slack } = this.plan;
     const { askedAtMs, validUntilMs, token, clocks } = repeats;
     const isInside = doesHold(claim);
     const intervalMs = isInside ? Math.min(retryMs, Math.max(Math.ceil((validUntilMs - askedAtMs) / 2), Math.ceil(retryMs / 8))) : retryMs;
     const agedMs = this.scene.nowMs(machine) - askedAtMs;
     if (agedMs >= intervalMs) return;
-    const enters = repeats.enteredEvent === this.scene.events;
+    // What is said as somebody enters may wait for the disk.
+    const enters = repeats.enteredEvent === this.scene.events || (cause.kind === 'ceilingReserved' && sentAtMs === repeats.enteredAtMs);
     // One that stole asks once more as it enters; and so does whoever enters again with less than half of its token room.
     if (enters && (claim === 'stole' || Math.min(...clocks.values()) + slack / 2 <= token)) return;
     // What a Grant brought about may have waited for the disk.

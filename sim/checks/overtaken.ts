@@ -42,6 +42,8 @@ export class Overtaken implements Witness {
   private readonly heard: readonly Heard[];
   /** By node and lock: its newest request, and its arbiter's highest grant number. */
   private readonly newest: OfNodesAndLocks<{ request: LamportTime; steals: boolean; grant: LamportTime }>;
+  /** The clock of the node that handles an event, before that. */
+  private clockBefore: LamportTime = 0;
   private handled: { readonly from: number; readonly to: number; readonly lock: number; readonly message: Message } | null = null;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
@@ -162,6 +164,8 @@ export class Overtaken implements Witness {
       if (!requester.granted.includes(arbiter.id)) continue;
       const grant = this.scene.inspect(arbiter.index, lock)?.grants.find(({ request }) => request.node === requester.request.node && request.timestamp === requester.request.timestamp);
       if (grant === undefined) continue;
+      // Its own vote may come to it in this very event, when it has entered and says that it holds.
+      if (arbiter.index === machine && grant.grant > this.clockBefore) continue;
       for (const older of this.known.of(arbiter.index, lock).values()) {
         if (grant.grant <= older.sinceClock || isCompatible(older.mode, hold.mode) || this.isForgotten(arbiter.index, older)) continue;
         if (!hasPriority(older, { ...entrant, claim: requester.steals ? 'steals' : 'waits' })) continue;
@@ -174,6 +178,7 @@ export class Overtaken implements Witness {
   // --- who asks ------------------------------------------------------------------------------
 
   stepping(machine: number, event: Event): void {
+    this.clockBefore = clockOf(this.scene, machine);
     const heard = this.heard[machine];
     if (event.kind === 'peerUp' && heard !== undefined) heard.clock = Math.max(heard.clock, event.clock);
   }

@@ -45,6 +45,7 @@ export class WithinRoom implements Witness {
   }
 
   started(machine: number): void {
+    for (const request of this.requests.ofNode(machine)) request.timestamp = 0;
     this.slacks[machine] = termsAt(this.plan, this.scene.nowUs).slack;
   }
 
@@ -106,7 +107,9 @@ export class WithinRoom implements Witness {
     if (handled?.message.kind !== 'grant') return;
     const { from, to, lock, message: { timestamp, grant, clock } } = handled;
     const request = this.requests.of(to, lock);
-    if (request.timestamp !== timestamp) {
+    // A late one of an earlier request is answered with a Release, and says nothing of this one.
+    if (timestamp < request.timestamp) return;
+    if (timestamp > request.timestamp) {
       request.timestamp = timestamp;
       request.votes.clear();
     }

@@ -49,8 +49,6 @@ import type { Witness } from './witness';
 export interface CheckSettings {
   /** Leave out the check that most often fails before `exclusion` can, to see what a bug leads to. */
   readonly skipsLeaseInside?: boolean;
-  /** Leave out the checks of single rules that are tried in drawn plans alone, and not yet with whatever options. */
-  readonly skipsSingleRules?: boolean;
 }
 
 /** Those that write down what happens: `first` before it is judged, `last` only what all let pass. */
@@ -63,7 +61,7 @@ export interface Accounts {
  * All who watch a run, in the order in which they are told: first the witnesses for which something should not have
  * happened at all, then the accounts of it, then the witnesses that judge what came of it.
  */
-export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false, skipsSingleRules = false }: CheckSettings = {}): Witness[] {
+export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
   const { profile, rolling, namesake, act } = plan;
   if (act !== undefined) return ofAct(plan, scene, accounts);
   if (namesake !== undefined) return ofNamesakes(plan, namesake, scene, accounts);
@@ -97,12 +95,15 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(isCalm ? [new Fairness(scene)] : []),
     ...(losesHeldBack ? [] : [new AsksBack(scene, plan)]),
     new InLine(scene, plan.intensities.steal > 0),
-    ...(skipsSingleRules ? [] : [
-      new LendsOn(scene, plan), new GivesWay(scene), new Greets(scene), new Orders(scene), new WhomToAsk(scene, losesHeldBack), new WithinRoom(scene, plan),
-      new CeilingInTime(scene, plan),
-      // Where there is room for few, one that waits may have made way for another of its node.
-      ...(hasLimits ? [] : [new Overtaken(scene, plan)]),
-    ]),
+    new LendsOn(scene, plan),
+    new GivesWay(scene),
+    new Greets(scene),
+    new Orders(scene),
+    new WhomToAsk(scene, losesHeldBack),
+    new WithinRoom(scene, plan),
+    new CeilingInTime(scene, plan),
+    // Where there is room for few, one that waits may have made way for another of its node.
+    ...(hasLimits ? [] : [new Overtaken(scene, plan)]),
     new CalledIn(scene),
     new Usable(scene, plan),
     ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),

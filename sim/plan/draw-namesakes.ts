@@ -28,7 +28,8 @@ const SPACE_LEASES = 4;
 export function drawNamesake(random: Random, settings: NamesakeSettings): NamesakeRun {
   const { nodes, leaseUs, durationUs } = settings;
   const of = random.below(nodes);
-  const isTold = random.chance(600_000);
+  // A node alone has no peer that could tell it of the other.
+  const isTold = random.chance(600_000) && nodes > 1;
   const redialUs = Math.floor(leaseUs / random.pick([64, 16]));
   const namesake: Namesake = { of, isTold, redialUs, refusedRedialUs: Math.floor(leaseUs * random.pick([1 / 8, 1, 2])) };
   const startUs = leaseUs + random.below(leaseUs * 6);
