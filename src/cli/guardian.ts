@@ -9,9 +9,9 @@ import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /**
- * Arguments: what to send first; the mark of the command and of what it started; `all` to end also what left the group. Without
- * a group, this process ended in the moment when it started the command: then the mark tells (on Linux). Each line that follows
- * says what to send first, after how many seconds, and how many later SIGKILL.
+ * Arguments: what to send first; the mark of the command and of what it started; `all` to end also what left the group. One line
+ * says the group. Until it came, this process was stopped or ended in the moment when it started the command: then the mark
+ * tells (on Linux). Each other line says what to send first, after how many seconds, and how many later SIGKILL.
  *
  * The timers are processes that are called off, so that each signal is in time however long a look at all processes takes, and
  * no later owner of the group's number gets one. The clock of the last line either is called off in time, and ends with 1, or
@@ -19,7 +19,6 @@ import type { Socket } from 'node:net';
  */
 const SCRIPT = `
 first=$1 grace=0 mark=$2 whom=$3 group= clock=
-read -r group
 marked() {
   [ -z "$group" ] || [ "$whom" = all ] || return
   grep -lsF "$mark" /proc/[0-9]*/environ # empty for a zombie
@@ -79,6 +78,10 @@ stopClock() {
   ! wait "$clock" || exit 0
 }
 while read -r word seconds later; do
+  if [ "$word" = GROUP ]; then # the clock that runs acts by the mark; the next one knows the group
+    group=$seconds
+    continue
+  fi
   stopClock
   [ "$word" != DONE ] || exit 0
   first=$word grace=$later
@@ -97,7 +100,7 @@ export class Guardian {
   hasActed = false;
   private readonly shell: ChildProcess;
 
-  /** Start it before the command, so that there is no moment without. */
+  /** Start it before the command, and tell it how long the lock is valid, so that there is no moment without. */
   constructor(private readonly first: 'TERM' | 'KILL', mark: string, whom: 'group' | 'all') {
     this.shell = spawn('/bin/sh', ['-c', SCRIPT, 'maekawa-guardian', first, mark, whom], {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -114,7 +117,7 @@ export class Guardian {
   }
 
   watch(group: number | undefined): void {
-    this.say(group === undefined ? '' : String(group));
+    if (group !== undefined) this.say(`GROUP ${group}`);
   }
 
   /** The lock is valid for so long; the command gets the grace between SIGTERM and the end, but for `killShare` of it. */

@@ -93,6 +93,9 @@ export async function supervise(lock: Supervised, options: SuperviseOptions): Pr
     if (listens) process.on('SIGTTOU', suspend);
   };
   const warn = (text: string): void => write(() => options.warn(text));
+  // Before the command: this process may be stopped in the moment when it starts it.
+  const validForMs = lock.validForMs();
+  guardian?.validFor(validForMs, graceOf(validForMs, options.graceMs), KILL_SHARE);
   let child: ChildProcess;
   try {
     child = launch(command, markedEnvironment(env, mark));

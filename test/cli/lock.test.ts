@@ -272,9 +272,9 @@ describe('maekawa lock', () => {
   ])('maekawa is stopped and its command is not: the guardian ends the command before somebody else has the lock, with %s', async (_how, options, caught) => {
     const log = fileIn('frozen.log');
     writeFileSync(log, '');
-    const program = lock('frozen', ...options, ...shell(`trap 'echo TERM >> ${log}' TERM; echo $$; while :; do sleep 0.01; done`));
+    // At its first word: maekawa is stopped in the moment when it has started the command.
+    const program = lock('frozen', ...options, ...shell(`kill -STOP $PPID; trap 'echo TERM >> ${log}' TERM; echo $$; while :; do sleep 0.01; done`));
     const [, pid = ''] = await program.prints(/(\d+)\n/);
-    program.signal('SIGSTOP');
     expect(await lock('frozen', '--node', 'n2', '--wait', '20s', '--', 'true').ended).toBe(0);
     expect(isRunning(Number(pid))).toBe(false);
     expect(readFileSync(log, 'utf8')).toBe(caught);
