@@ -104,11 +104,11 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     caughtBy: ['prompt', 'progress', 'deadlock', 'token-covered', 'jumps', 'token-rises', 'fenced'],
   },
   {
-    name: 'came-up-and-not-preferred',
-    what: 'when a peer comes up, the quorum to ask first is not chosen anew',
+    name: 'prefers-what-it-chose-first',
+    what: 'the quorum to ask first is chosen for the first request, and stays when peers come and go',
     // late (a lease and a repeat), 6.8. No quorum was in reach, so the voting set {n1 n2} is preferred; n3 comes up and n2 stays away: {n1 n3}
     // is in reach, but requests that begin now ask n1 and the dead n2 until the backstop (nothing widens a request as it begins).
-    changes: [reach('else this.down.delete(peer);', 'else {\n      this.down.delete(peer);\n      return true;\n    }')],
+    changes: [reach('return isReachable ? votingSet :', 'return (this as { chosen?: readonly NodeId[] }).chosen ??= isReachable ? votingSet :')],
     caughtBy: ['prompt', 'progress', 'deadlock'],
   },
   {

@@ -299,14 +299,6 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     caughtBy: ['sparing', 'when-due', 'frugal'],
   },
   {
-    name: 'prefers-others-after-its-silence',
-    what: 'when a silence ends, the preferred quorum stays the substitute that was chosen for it',
-    // cost, 6.8. A node restarts, and prefers a quorum without itself while it is silent. After that it still asks K others, not K - 1, until
-    // the next peer comes or goes.
-    changes: [reach('this.down.delete(node);', 'this.down.delete(node);\n      return true;')],
-    caughtBy: ['sparing', 'when-due', 'frugal', 'prompt'],
-  },
-  {
     name: 'readers-never-enter-again',
     what: 'grants of a shared request are kept, but nobody enters again under them',
     // cost, 9. A reader leaves, nobody else wants the lock, a reader of the same node comes: 3(K - 1) messages, not none.

@@ -28,6 +28,7 @@ export interface NetworkCounts {
 
 export class Network {
   readonly counts: NetworkCounts = { lost: 0, duplicated: 0, overtaken: 0, cut: 0, overflowed: 0 };
+  /** Each made when its link first carries a message: of a thousand nodes most pairs never speak. */
   private readonly links: Random[] = [];
   /** Per link how many faults cut it now, and how many of these its ends can find out. */
   private readonly cuts: number[];
@@ -43,9 +44,8 @@ export class Network {
   private readonly reorderPpm: number;
   private readonly spikePpm: number;
 
-  constructor(seed: number, private readonly nodes: number, private readonly plan: NetworkPlan) {
+  constructor(private readonly seed: number, private readonly nodes: number, private readonly plan: NetworkPlan) {
     const count = nodes * nodes;
-    for (let link = 0; link < count; link++) this.links.push(new Random(seed, 'link', link));
     this.cuts = new Array<number>(count).fill(0);
     this.seenCuts = new Array<number>(count).fill(0);
     this.clogUntilUs = new Array<number>(count).fill(0);
@@ -104,8 +104,7 @@ export class Network {
       this.counts.cut++;
       return NEVER;
     }
-    const random = this.links[link];
-    if (random === undefined) throw new RangeError(`no link ${link}`);
+    const random = (this.links[link] ??= new Random(this.seed, 'link', link));
     const fate = random.below(MILLION);
     const chance = random.next();
     const arrivalUs = nowUs + this.delayUs(chance);

@@ -18,7 +18,6 @@ export class Reach {
   /** Nodes that are up but lend nothing yet, and until when (in the arbiters' time). They count as down so long. */
   private readonly silent = new Map<NodeId, number>();
   private readonly votingSet: readonly NodeId[];
-  private preferred: readonly NodeId[];
   /** All nodes whose votes count for anything, once they were needed. */
   private arbiters: ReadonlySet<NodeId> | undefined;
 
@@ -27,12 +26,18 @@ export class Reach {
     const { self, coterie } = settings;
     this.down = new Set(coterie.nodes.filter((node) => node !== self));
     this.votingSet = coterie.votingSet(self);
-    this.preferred = this.votingSet;
   }
 
-  /** The quorum to ask first: the voting set, or a substitute while a member of it is down. */
+  /**
+   * The quorum to ask first: the voting set, or a substitute while a member of it is down. Chosen when it is asked for:
+   * a node that starts hears of each peer in turn, and what it would choose in between nobody asks for.
+   */
   get preferredQuorum(): readonly NodeId[] {
-    return this.preferred;
+    const { votingSet } = this;
+    const { self, coterie } = this.settings;
+    const isReachable = !votingSet.some((node) => this.down.has(node));
+    // With no quorum in reach, ask the voting set: its members may be up for all we know.
+    return isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
   }
 
   get isAnyDown(): boolean {
@@ -55,7 +60,6 @@ export class Reach {
   beginOwnSilence(untilMs: number): void {
     this.silent.set(this.settings.self, untilMs);
     this.down.add(this.settings.self);
-    this.choosePreferred();
   }
 
   /** A connection works. Returns whether that is news; of a peer that is silent it is already known. */
@@ -63,7 +67,6 @@ export class Reach {
     if (!this.down.has(peer) || this.silent.has(peer)) return false;
     if (silentForMs > 0) this.silent.set(peer, nowMs + silentForMs);
     else this.down.delete(peer);
-    this.choosePreferred();
     return true;
   }
 
@@ -73,7 +76,6 @@ export class Reach {
     this.silent.delete(peer);
     if (peer === self || this.down.has(peer) || !coterie.nodes.includes(peer)) return false;
     this.down.add(peer);
-    this.choosePreferred();
     return true;
   }
 
@@ -83,7 +85,6 @@ export class Reach {
       if (untilMs > nowMs) continue;
       this.silent.delete(node);
       this.down.delete(node);
-      this.choosePreferred();
       return true;
     }
     return false;
@@ -107,13 +108,5 @@ export class Reach {
     const { coterie } = this.settings;
     this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
     return [...this.arbiters].filter((node) => !this.down.has(node));
-  }
-
-  private choosePreferred(): void {
-    const { votingSet } = this;
-    const { self, coterie } = this.settings;
-    const isReachable = !votingSet.some((node) => this.down.has(node));
-    // With no quorum in reach, ask the voting set: its members may be up for all we know.
-    this.preferred = isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
   }
 }
