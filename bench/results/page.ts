@@ -128,7 +128,7 @@ function repeatPart(): string {
     '## Repeat it',
     'On Linux, with nothing else to do:',
     '```sh\nnpm ci\nnpm run bench:peers                 # half an hour; says which command brings what is missing\nnpm run bench:peers -- --install    # or lets it bring that itself: Debian packages, and client libraries in bench/peers\nnpm run bench:peers -- --quick --only throughput,redis,maekawa\nnpm run bench:peers -- --readme     # and writes the section on speed of README.md\n```',
-    'The packages of Debian start servers of their own, which take no part; stop them. The servers that are measured get free ports and a temporary folder, and end with the run. `npm run bench:scale` shows messages and hand-over for up to 1,000 nodes, in the simulator.',
+    'The packages of Debian start servers of their own, which take no part; stop them. The servers that are measured get free ports and a temporary folder, and end with the run. [Scale](scale.md) has messages and hand-over for up to 1,000 nodes, in the simulator (`npm run bench:scale`, a minute).',
   ].join('\n\n');
 }
 

@@ -28,7 +28,7 @@ const { nodesMax, render } = program
 function measure(): Scale[] {
   return sizesUpTo(nodesMax).map(({ family, nodes }) => {
     const scale = measureScale(family, nodes);
-    process.stdout.write(`${family} ${nodes}: ${scale.alone.toFixed(2)} messages alone, ${scale.contended.toFixed(2)} contended, hand-over ${scale.handOverDelays.toFixed(2)}\n`);
+    process.stdout.write(`${family} ${nodes}: ${scale.alone.toFixed(2)} messages alone, ${scale.inTurns.toFixed(2)} in turns, ${scale.atOnce.toFixed(2)} at once, hand-over ${scale.handOverDelays.toFixed(2)}\n`);
     return scale;
   });
 }
@@ -36,7 +36,7 @@ function measure(): Scale[] {
 endUnlessWritten();
 const scales = render === true ? (JSON.parse(readFileSync(join(DOCS, 'scale.json'), 'utf8')) as Scale[]) : measure();
 if (nodesMax === NODES_MAX) {
-  const rows = scales.map((scale) => JSON.stringify(scale, (_, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)));
+  const rows = scales.map((scale) => JSON.stringify(scale, (_, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value)));
   writeFileSync(join(DOCS, 'scale.json'), `[\n${rows.join(',\n')}\n]\n`);
   const kept = JSON.parse(readFileSync(join(DOCS, 'scale.json'), 'utf8')) as Scale[];
   writeFileSync(join(DOCS, 'scale.md'), scalePageOf(kept));

@@ -7,6 +7,13 @@ test.each([['majority', 3], ['plane', 7], ['grid', 9], ['grid', 5]] as const)('a
   expect(alone).toBeCloseTo(3 * (quorum - 1), 6);
 });
 
+test('whoever asks at the same time as others pays for the votes that come back', () => {
+  const { atOnce, atOnceInquires, quorum } = measureScale('grid', 16);
+  expect(atOnceInquires).toBeGreaterThan(0);
+  expect(atOnce).toBeGreaterThan(3 * (quorum - 1));
+  expect(atOnce).toBeLessThanOrEqual(3 * (quorum - 1) + 3 * atOnceInquires);
+});
+
 test('a hand-over takes one delay where the quorums are pairs, and two in a square grid, where arbiters are others', () => {
   expect(measureScale('majority', 3).handOverDelays).toBeCloseTo(1, 6);
   expect(measureScale('grid', 9).handOverDelays).toBeCloseTo(2, 6);
