@@ -13,6 +13,9 @@ const LONG_LINES: RunOptions = { nodes: 3, locks: 1, callers: 5, sharedShare: 0.
 /** Most callers are in another process, and keep their locks. */
 const KEEPERS: RunOptions = { sharedShare: 0.1, faults: { deaf: 0.9 } };
 
+/** Readers that join each other, and thieves that give up. */
+const ROBBED_READERS: RunOptions = { nodes: 5, family: 'majority', locks: 1, callers: 4, sharedShare: 1, leaseMs: 2000, faults: { cancel: 0.9, steal: 0.3, oneway: 3 } };
+
 /** Who is inside asks others with a repeat alone, and not as soon as it hears of contention. */
 const AT_REPEATS_ALONE = requester('if (this.context.requesterNowMs - phase.sinceMs < this.context.settings.retryMs) return;', 'return;');
 
@@ -279,14 +282,21 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'thief-by-hearsay',
     what: 'a holder obeys whoever says that a thief waits',
-    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return contender !== null || from === null || sentAtMs >= sinceMs;')],
+    changes: [requester('return from === contender.request.node && sentAtMs >= lastEntryAtMs;', 'return contender !== null || from === null || sentAtMs >= lastEntryAtMs;')],
     caughtBy: ['stolen-for-somebody'],
   },
   {
     name: 'thief-by-an-old-answer',
     what: 'a holder obeys an order from before it entered',
-    changes: [requester('return from === contender.request.node && sentAtMs >= sinceMs;', 'return from === contender.request.node && sentAtMs >= 0 * sinceMs;')],
+    changes: [requester('contender.request.node && sentAtMs >= lastEntryAtMs;', 'contender.request.node && sentAtMs >= 0 * lastEntryAtMs;')],
     caughtBy: ['stolen-for-somebody'],
+  },
+  {
+    name: 'reader-robbed-by-an-old-answer',
+    what: 'a reader that joined obeys an order from before it entered',
+    changes: [requester('    phase.lastEntryAtMs = this.context.requesterNowMs;\n', '')],
+    caughtBy: ['stolen-for-somebody'],
+    hunt: ROBBED_READERS,
   },
   {
     name: 'keeper-not-called-in',

@@ -211,10 +211,10 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     what: 'a hold is taken to have begun when its request first entered, though another caller entered again under it',
     // theft, 12 (Order). A thief waits while caller 1 is inside and its node answers a renewal with the order; caller 1 leaves before any
     // Inquire is here, so caller 2 enters again; the thief has given up by then. The order comes: caller 2 is robbed for nobody.
-    changes: [requester(
-      'validUntilMs, sinceMs: this.context.requesterNowMs, inside: [],',
-      'validUntilMs, sinceMs: ((request as any).insideSinceMs ??= this.context.requesterNowMs), inside: [],',
-    )],
+    changes: [
+      requester('const sinceMs = this.context.requesterNowMs;', 'const sinceMs = ((request as any).insideSinceMs ??= this.context.requesterNowMs);'),
+      requester('phase.lastEntryAtMs = this.context.requesterNowMs;', 'phase.lastEntryAtMs = phase.sinceMs;'),
+    ],
     caughtBy: ['stolen-for-somebody', 'sparing', 'when-due'],
   },
   {

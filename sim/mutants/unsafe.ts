@@ -26,7 +26,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     what: 'only the first entry under a request moves the clock to its token; entries without a message do not',
     // token, 7 (Told). Many callers stand in line at one node and hand the lock over without a message: tokens T .. T+9, the clock stays at T.
     // Then it is released (somebody asks): the Release says T, and the next node enters with about T+4.
-    changes: [requester('this.context.clock.reach(token);\n    const phase: Held', "if (this.phase.state === 'waiting') this.context.clock.reach(token);\n    const phase: Held")],
+    changes: [requester('this.context.clock.reach(token);\n    const sinceMs', "if (this.phase.state === 'waiting') this.context.clock.reach(token);\n    const sinceMs")],
     caughtBy: ['token-covered', 'jumps', 'token-rises', 'fenced', 'new-life'],
   },
   {

@@ -132,7 +132,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
   {
     name: 'token-not-in-release',
     what: 'the clock does not go up to the token, so that a Release does not tell it',
-    changes: [requester('this.context.clock.reach(token);\n    const phase: Held', 'const phase: Held')],
+    changes: [requester('this.context.clock.reach(token);\n    const sinceMs', 'const sinceMs')],
     caughtBy: TOKEN_FALLS,
     // It takes one that enters again and again, and nothing else that makes clocks rise.
     hunt: { faults: {}, locks: 1 },

@@ -76,6 +76,8 @@ export interface Held extends Entry {
   readonly state: 'held';
   /** Since when. */
   readonly sinceMs: number;
+  /** When the last of them entered. */
+  lastEntryAtMs: number;
   inside: Holder[];
   /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
   thievesHeardOf: Map<NodeId, LamportTime> | null;

@@ -316,11 +316,11 @@ export class Requester implements HasDeadline {
   }
 
   /**
-   * Whether a thief still wants the lock: its own node says so, and heard from this holder when that was inside already. Any
-   * other order may be late, for a thief that is long done; nobody is robbed for it (protocol.md section 12).
+   * Whether a thief still wants the lock: its own node says so, and heard from this holder when all of them were inside already.
+   * Any other order may be late, for a thief that is long done; nobody is robbed for it (protocol.md section 12).
    */
-  private isConfirmed(from: NodeId, { sinceMs }: Held, { contender, sentAtMs }: Inquire): boolean {
-    return from === contender.request.node && sentAtMs >= sinceMs;
+  private isConfirmed(from: NodeId, { lastEntryAtMs }: Held, { contender, sentAtMs }: Inquire): boolean {
+    return from === contender.request.node && sentAtMs >= lastEntryAtMs;
   }
 
   private askThief(phase: Held, { node, timestamp }: RequestId): void {
@@ -441,7 +441,8 @@ export class Requester implements HasDeadline {
     request.votes.assertFloorHolds();
     // A Release must carry a clock of at least the token (protocol.md section 7).
     this.context.clock.reach(token);
-    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs: this.context.requesterNowMs, inside: [], thievesHeardOf: null, room: null };
+    const sinceMs = this.context.requesterNowMs;
+    const phase: Held = { state: 'held', request, token, tokenMax, validUntilMs, sinceMs, lastEntryAtMs: sinceMs, inside: [], thievesHeardOf: null, room: null };
     this.phase = phase;
     this.letIn(phase);
     return phase;
@@ -451,6 +452,7 @@ export class Requester implements HasDeadline {
   private letIn(phase: Held): void {
     const { lock, line } = this;
     const { mode } = phase.request;
+    phase.lastEntryAtMs = this.context.requesterNowMs;
     let first = line[0];
     while (first !== undefined && first.mode === mode && (mode === 'shared' || phase.inside.length === 0)) {
       line.shift();

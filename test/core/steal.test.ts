@@ -92,6 +92,19 @@ describe('steal: the requester', () => {
     expect(n1.receives('n4', inquire(timestamp, 600, THIEF, { sentAtMs: 50 })).callersOut).toEqual([1]);
   });
 
+  test('steal: a reader that joined after the Request left is robbed for nobody either: the thief may have gone before', () => {
+    const { n1, timestamp } = holding({ mode: 'shared' });
+    n1.pass(50);
+    n1.acquire(2, 'shared');
+    const late = n1.receives('n4', inquire(timestamp, 505, THIEF, { sentAtMs: 49 }));
+    expect(late.of('lost')).toEqual([]);
+    expect(late.sent()).toMatchObject([{ to: 'n4', kind: 'request', sentAtMs: 50 }]);
+    // Somebody waits, so no reader joins any more.
+    n1.pass(50);
+    n1.acquire(3, 'shared');
+    expect(n1.receives('n4', inquire(timestamp, 600, THIEF, { sentAtMs: 50 })).callersOut).toEqual([1, 2]);
+  });
+
   test('steal: the node of a thief tells a holder that asks, and only while the thief waits', () => {
     const n1 = new TestNode();
     const thief = n1.steal(1).sentOf('request')[0]?.timestamp ?? NaN;
