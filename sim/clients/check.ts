@@ -1,7 +1,7 @@
 /** What must hold between clients and their nodes, by name (protocol.md section 15). */
 
 export const CLIENT_CHECKS = {
-  'client-believes': 'a client never believes longer than its node keeps: nobody else is given a lock that a client still counts on',
+  'client-believes': 'a client never believes longer than its node keeps: nobody else is given a lock that a client still counts on, but readers beside readers',
   'resumed-whole': 'a session that comes back in time loses no lock and no place',
   'given-back-is-free': 'a lock that was given back while there is a way to the node is free at once',
   'taken-is-told': 'a client that can be reached hears at once that its lock was taken',
@@ -12,6 +12,7 @@ export const CLIENT_CHECKS = {
   'progress': 'once nothing breaks any more, each request is granted or refused within a bound; no storm of frames',
   'token-told': 'a client is told the token of its own grant, and tokens rise',
   'called-in': 'in `calm` runs a lock that its client keeps and does not use is given back as soon as others want it',
+  'free-is-given': 'in `calm` runs nobody is refused a lock as not free that its client keeps and does not use',
   'older-stream': 'nothing that comes over an older stream changes anything',
   'no-residue': 'with nothing wanted, both sides and the quorum forget everything',
   deterministic: 'two runs of one seed are the same',

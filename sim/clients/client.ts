@@ -7,10 +7,11 @@ import type { Validity } from '../../src/core';
 import { violated } from './check';
 import { KEEPALIVE_LEASES } from './draw';
 import { Keeping, usedOf } from './keeping';
-import { givenBackWithinUs, newMachine } from './link';
+import { answeredWithinUs, givenBackWithinUs, newMachine } from './link';
 import type { Caller, Link } from './link';
 import type { ClientEffect, DownFrame, Failure, Machines, Reason } from './machines';
 import type { Network, Stream } from './network';
+import { mayBeKept } from './plan';
 import type { ClientsPlan } from './plan';
 import { Process } from './process';
 import type { Stage } from './stage';
@@ -154,7 +155,7 @@ export class Client extends Process {
     if (this.isClosing || caller.state !== 'away') return;
     const link = this.link(caller.node);
     const { machine } = link;
-    const again = link.keeping.enterAgain(caller.wish.lock);
+    const again = mayBeKept(caller.wish) ? link.keeping.enterAgain(caller.wish.lock) : null;
     if (again !== null) {
       const { kept, token } = again;
       Object.assign(caller, { attempt: kept.attempt, id: kept.id, kept });
@@ -166,18 +167,18 @@ export class Client extends Process {
     caller.attempt = this.attempts.next++;
     caller.id = machine.nextId;
     link.callers.set(caller.id, caller);
-    const { attempt, id, wish: { lock, maxHoldMs, atLeastMs } } = caller;
+    const { attempt, id, wish: { lock, mode, ifAvailable, steals, maxHoldMs, atLeastMs } } = caller;
     this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
     this.truth.clientAsks(attempt);
     const answerWithinMs = this.plan.answerMs;
     this.watchAnswer(caller, attempt);
-    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, atLeastMs, keeps: this.plan.keepers[this.index] === true && maxHoldMs === null && atLeastMs === 0 }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps: this.plan.keepers[this.index] === true && mayBeKept(caller.wish) }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
   }
 
   /** While it waits it is told so, or asks elsewhere. */
   private watchAnswer(caller: Caller, attempt: number): void {
     const isTold = (): boolean => caller.attempt !== attempt || caller.state !== 'asks' || this.told.has(attempt);
-    const byUs = (this.plan.answerMs + 2 * this.plan.leaseMs) * 1_000;
+    const byUs = answeredWithinUs(this.plan, this.callers.length);
     const askedAtUs = this.stage.nowUs;
     this.stage.after(byUs, () => {
       if (isTold() || this.isDead || this.frozeSince(askedAtUs)) return;
@@ -307,13 +308,13 @@ export class Client extends Process {
   }
 
   private enter(caller: Caller, untilMs: number, token: number, endsAtMs = Infinity): void {
-    const { attempt, wish: { lock, holdUs } } = caller;
+    const { attempt, wish: { lock, mode, holdUs } } = caller;
     this.stage.tell('holds', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}, token ${token}, for ${(untilMs - this.nowMs).toFixed(3)} ms`);
     this.stage.count('entries');
     caller.state = 'holds';
     const belief = new this.machines.HeldLock(untilMs, endsAtMs);
     const hold: Hold = {
-      attempt, lock, client: this.index, belief, endsAtMs, validForMs: () => (this.isDead ? 0 : belief.validForMs(this.nowMs)), nowMs: () => this.nowMs,
+      attempt, lock, mode, client: this.index, belief, endsAtMs, validForMs: () => (this.isDead ? 0 : belief.validForMs(this.nowMs)), nowMs: () => this.nowMs,
       frozeSince: (trueUs) => this.frozeSince(trueUs),
     };
     caller.hold = hold;
@@ -352,14 +353,12 @@ export class Client extends Process {
       return;
     }
     // A break ends what the node never spoke of: one that was told that it waits keeps its place.
-    if (why !== 'refused' && why !== 'unreachable' && (why !== 'broke' || wasTold)) this.truth.clientLoses(caller.attempt, why);
+    const isNoLoss = why === 'refused' || why === 'not free' || why === 'unreachable' || why === 'stolen';
+    if (!isNoLoss && (why !== 'broke' || wasTold)) this.truth.clientLoses(caller.attempt, why);
     this.link(caller.node).callers.delete(caller.id);
     this.truth.clientIsDone(caller.attempt);
     caller.state = 'away';
-    if (why === 'refused') {
-      caller.state = 'done';
-      return;
-    }
+    if (why === 'refused' || why === 'not free') return void (caller.state = 'done');
     caller.node = (caller.node + 1) % this.links.length;
     this.stage.after(this.stage.random.between(10_000, 120_000), () => this.handle(true, () => this.ask(caller)));
   }

@@ -20,9 +20,11 @@ const SWARM_KINDS: readonly FaultKind[] = [
 
 export interface ClientsOptions {
   readonly profile?: ClientProfile;
+  /** Everybody asks to be alone, steals from nobody, and waits. */
+  readonly alone?: boolean;
 }
 
-export function drawClientsPlan(seed: number, { profile: fixed }: ClientsOptions = {}): ClientsPlan {
+export function drawClientsPlan(seed: number, { profile: fixed, alone = false }: ClientsOptions = {}): ClientsPlan {
   const random = new Random(seed, 'clients');
   const drawn = random.pick<ClientProfile>(['swarm', 'swarm', 'swarm', 'swarm', 'swarm', 'swarm', 'breaks', 'breaks', 'breaks', 'calm']);
   const profile = fixed ?? drawn;
@@ -47,12 +49,13 @@ export function drawClientsPlan(seed: number, { profile: fixed }: ClientsOptions
     frameBytesMax: random.pick([20, 100, 64_000]),
     turnMaxUs: random.pick([0, 200, 3 * MS]),
     refusedPpm: random.pick([0, 0, 50_000]),
-    wishes: drawLimits(new Random(seed, 'limits of holds'), isSwarm, leaseMs, [...drawWishes(random, { nodes, clients, locks, healAtUs, leaseMs }), ...drawCrowd(random, { nodes, clients, locks, crowd })]),
+    wishes: drawWays(alone ? null : new Random(seed, 'ways to ask'), drawLimits(new Random(seed, 'limits of holds'), isSwarm, leaseMs, [...drawWishes(random, { nodes, clients, locks, healAtUs, leaseMs }), ...drawCrowd(random, { nodes, clients, locks, crowd })])),
     faults: profile === 'calm' ? [] : drawFaults(random, { isSwarm, nodes, clients, locks, healAtUs, leaseMs }),
   };
 }
 
-type FreeWish = Omit<Wish, 'maxHoldMs' | 'atLeastMs'>;
+type LimitedWish = Omit<Wish, 'mode' | 'ifAvailable' | 'steals'>;
+type FreeWish = Omit<LimitedWish, 'maxHoldMs' | 'atLeastMs'>;
 
 /** By numbers of its own. */
 function drawKeepers(seed: number, clients: number): boolean[] {
@@ -83,13 +86,27 @@ function drawWishes(random: Random, { nodes, clients, locks, healAtUs, leaseMs }
 }
 
 /** In some runs locks may be held for some time at most, or are held on for some time at least. Where every lock must outlive a break, none are. */
-function drawLimits(random: Random, isSwarm: boolean, leaseMs: number, wishes: readonly FreeWish[]): Wish[] {
+function drawLimits(random: Random, isSwarm: boolean, leaseMs: number, wishes: readonly FreeWish[]): LimitedWish[] {
   const hasLimits = isSwarm && random.chance(300_000);
   return wishes.map((wish) => ({
     ...wish,
     maxHoldMs: hasLimits && random.chance(400_000) ? random.between(leaseMs / 4, 2 * leaseMs) : null,
     atLeastMs: hasLimits && random.chance(400_000) ? random.between(1, leaseMs) : 0,
   }));
+}
+
+/** In half of the runs there are readers beside writers; in some are thieves, and some who take a lock only if it is free. */
+function drawWays(random: Random | null, wishes: readonly LimitedWish[]): Wish[] {
+  if (random === null) return wishes.map((wish) => ({ ...wish, mode: 'exclusive', ifAvailable: false, steals: false }));
+  const sharedPpm = random.pick([0, 0, 300_000, 700_000]);
+  const ifAvailablePpm = random.pick([0, 0, 0, 300_000]);
+  const stealsPpm = random.pick([0, 0, 0, 100_000]);
+  return wishes.map((wish) => {
+    const mode = random.chance(sharedPpm) ? 'shared' : 'exclusive';
+    const ifAvailable = random.chance(ifAvailablePpm);
+    const steals = random.chance(stealsPpm) && mode === 'exclusive' && !ifAvailable;
+    return { ...wish, mode, ifAvailable, steals };
+  });
 }
 
 /** A client with many locks that nobody else wants. */

@@ -39,6 +39,11 @@ export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, fram
 /** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
 const BACK_US = 350_000;
 
+/** In its time limit and two leases. Of many that are asked for together each turn sends at least one more: `asked` is how many those are at most. */
+export function answeredWithinUs({ answerMs, leaseMs, turnMaxUs }: ClientsPlan, asked: number): number {
+  return (answerMs + 2 * leaseMs) * 1_000 + asked * turnMaxUs;
+}
+
 /**
  * Nothing but streams breaks: the word that a lock is given back reaches the node, with the stream that is open or the next. But for what it
  * was never told, a client tries no second time to come back (pinned: seed 23628). Then the node misses it after a lease of silence.

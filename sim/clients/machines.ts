@@ -1,6 +1,6 @@
 /** The machines under test, and the words that this room fills in. Handed in, so that changed ones can be run. */
 import { ClientSession, HeldLock, KeptLock, ServedSession, believedUntilMs } from '../../src/core';
-import type { ClientFrame, ClientSessionEffect, NodeFrame, ServedSessionEffect, SessionEndCause } from '../../src/core';
+import type { ClientFrame, ClientSessionEffect, Mode, NodeFrame, ServedSessionEffect, SessionEndCause } from '../../src/core';
 
 export interface Machines {
   readonly ClientSession: typeof ClientSession;
@@ -16,12 +16,15 @@ export const PRODUCTION_MACHINES: Machines = { ClientSession, ServedSession, Hel
 export interface Ask {
   readonly attempt: number;
   readonly lock: number;
+  readonly mode: Mode;
+  readonly ifAvailable: boolean;
+  readonly steals: boolean;
   readonly atLeastMs: number;
   /** The client means to keep it when it is done. */
   readonly keeps: boolean;
 }
 
-export type Reason = 'stolen' | 'lost' | 'stops' | 'refused';
+export type Reason = 'stolen' | 'lost' | 'stops' | 'refused' | 'not free';
 export type Cause = SessionEndCause<Reason>;
 export type Failure = 'broke' | 'unreachable';
 

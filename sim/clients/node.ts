@@ -11,6 +11,7 @@ import type { Ask, Machines, NodeEffect, Reason, UpFrame } from './machines';
 import type { Network, Stream } from './network';
 import type { ClientsPlan } from './plan';
 import { Process } from './process';
+import { newRequest } from './quorum';
 import type { Asker, Quorum, Request } from './quorum';
 import { newMachine } from './served';
 import type { Served, Wanted } from './served';
@@ -96,6 +97,12 @@ export class ServingNode extends Process implements Asker {
       if (wanted.isWanted) return;
       wanted.isWanted = true;
       if (wanted.state === 'holds') this.perform(served, served.machine.step({ kind: 'wanted', nowMs: this.monotonicMs, id: wanted.id }));
+    });
+  }
+
+  notFree(request: Request): void {
+    this.fromQuorum(request, (served, wanted) => {
+      if (wanted.state === 'waits') this.refuseRequest(served, wanted, 'not free');
     });
   }
 
@@ -221,7 +228,8 @@ export class ServingNode extends Process implements Asker {
           this.drop(served, effect.stream);
           this.stage.count(`streams dropped: ${effect.why}`);
           break;
-        case 'inUse': // Whoever waits goes on waiting.
+        case 'inUse': // Whoever waits goes on waiting, but not who takes it only if it is free.
+          this.inUse(served, effect.id);
           break;
         case 'keepOn':
           this.stage.count('locks that are held on for nobody');
@@ -276,8 +284,8 @@ export class ServingNode extends Process implements Asker {
     this.perform(served, served.machine.step({ kind: 'flush', nowMs: this.monotonicMs, validForMs }));
   }
 
-  private ask(served: Served, id: number, { attempt, lock, atLeastMs, keeps }: Ask): void {
-    const request: Request = { attempt, lock, asker: this, life: this.life, state: 'new', sentAtMs: this.nowMs, token: 0, keeps, roomUntil: 0, isRobbed: false };
+  private ask(served: Served, id: number, { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps }: Ask): void {
+    const request = newRequest({ attempt, lock, mode, ifAvailable, steals, asker: this, life: this.life, sentAtMs: this.nowMs, keeps });
     this.stage.tell('node asks', this.index, attempt, () => `n${this.index}: lock ${lock} for request ${attempt}`);
     this.truth.nodeAsks(attempt, this.index);
     const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null, isWanted: false };
@@ -286,12 +294,22 @@ export class ServingNode extends Process implements Asker {
     if (this.stage.random.chance(this.plan.refusedPpm)) {
       this.wantedBy.delete(request);
       this.stage.after(500, () => this.handle(false, () => {
-        if (served.wanted.get(id) !== wanted) return;
-        this.forget(served, id, wanted);
-        this.truth.nodeRefuses(attempt);
-        this.perform(served, served.machine.step({ kind: 'refused', nowMs: this.monotonicMs, id, reason: 'refused' }));
+        if (served.wanted.get(id) === wanted) this.refuseRequest(served, wanted, 'refused');
       }));
     } else this.toQuorum(request);
+  }
+
+  private refuseRequest(served: Served, wanted: Wanted, reason: Reason): void {
+    const { id, request } = wanted;
+    this.forget(served, id, wanted);
+    this.truth.nodeRefuses(request.attempt);
+    this.perform(served, served.machine.step({ kind: 'refused', nowMs: this.monotonicMs, id, reason }));
+  }
+
+  /** Its client uses it, or enters it no more. */
+  private inUse(served: Served, id: number): void {
+    const wanted = served.wanted.get(id);
+    if (wanted !== undefined && !this.isCutOff) this.stage.after(this.plan.delayMaxUs, () => this.quorum.isInUse(wanted.request));
   }
 
   private giveBack(served: Served, id: number, what: string, used?: number): void {

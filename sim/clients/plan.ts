@@ -1,4 +1,5 @@
 /** What a run of clients and nodes will be, as plain data. All times are true time in whole microseconds, unless a name says else. */
+import type { Mode } from '../../src/core';
 
 /** How hard it is. What must hold besides safety depends on it. */
 export const CLIENT_PROFILES = {
@@ -15,6 +16,11 @@ export interface Wish {
   /** Asked first. */
   readonly node: number;
   readonly lock: number;
+  readonly mode: Mode;
+  /** Takes it only if it is free, and waits for nobody who uses it. */
+  readonly ifAvailable: boolean;
+  /** Takes it from whoever holds it. */
+  readonly steals: boolean;
   readonly atUs: number;
   readonly holdUs: number;
   /** Waits no longer than this; null: for as long as it takes. */
@@ -86,4 +92,9 @@ export interface ClientsPlan {
   readonly faults: readonly ClientFault[];
   /** From here on nothing breaks any more. */
   readonly healAtUs: number;
+}
+
+/** As the library has it: a client keeps what it holds alone, for as long as it likes, and did not steal (protocol.md section 15.4). */
+export function mayBeKept({ mode, steals, maxHoldMs, atLeastMs }: Wish): boolean {
+  return mode === 'exclusive' && !steals && maxHoldMs === null && atLeastMs === 0;
 }

@@ -1,8 +1,9 @@
 /**
- * What stands for the quorum here: it lends each lock to one request at a time, for a lease, in the order of asking, by a clock of
- * its own. A node's request is as the core makes it: repeated three times a lease, valid from when it was sent.
+ * What stands for the quorum here: it lends each lock to one request at a time, or to readers beside each other, for a lease, in the
+ * order of asking, by a clock of its own. A node's request is as the core makes it: repeated three times a lease, valid from when it was sent.
  * What the core does in truth is the matter of the other rooms.
  */
+import type { Mode } from '../../src/core';
 import type { MachineClock } from '../world/machine-clock';
 import type { Stage } from './stage';
 import type { Lending, Truth } from './truth';
@@ -11,11 +12,16 @@ import type { Lending, Truth } from './truth';
 export interface Request {
   readonly attempt: number;
   readonly lock: number;
+  readonly mode: Mode;
+  /** It is refused unless the lock is free. */
+  readonly ifAvailable: boolean;
+  /** It goes before all others, and whoever holds the lock is robbed. */
+  readonly steals: boolean;
   /** Who is told. */
   readonly asker: Asker;
   /** Of its process: what is for one never reaches the next. */
   readonly life: number;
-  state: 'new' | 'queued' | 'lent' | 'gone';
+  state: 'new' | 'queued' | 'lent' | 'not free' | 'gone';
   /** The node's time when it sent the newest repeat. */
   sentAtMs: number;
   token: number;
@@ -23,8 +29,15 @@ export interface Request {
   readonly keeps: boolean;
   /** The highest token that the client may take; 0: it may take none by itself. */
   roomUntil: number;
+  /** Its client has said that it uses what it keeps. */
+  isInUse: boolean;
+  lentUntilUs: number;
   /** Somebody steals it. */
   isRobbed: boolean;
+}
+
+export function newRequest(asked: Pick<Request, 'attempt' | 'lock' | 'mode' | 'ifAvailable' | 'steals' | 'asker' | 'life' | 'sentAtMs' | 'keeps'>): Request {
+  return { ...asked, state: 'new', token: 0, roomUntil: 0, isInUse: false, lentUntilUs: 0, isRobbed: false };
 }
 
 export interface Asker {
@@ -33,17 +46,27 @@ export interface Asker {
   /** Others want the lock, for which there is room. */
   wanted(request: Request): void;
   robbed(request: Request): void;
+  /** Somebody has the lock or waits for it, and this request is to wait for nobody. */
+  notFree(request: Request): void;
 }
 
 interface Lock {
   readonly queue: Request[];
-  owner: Request | null;
-  lentUntilUs: number;
+  /** One, or readers. */
+  readonly owners: Set<Request>;
+  /** The highest token that was ever lent, alone and in any mode. */
+  tokenAlone: number;
   token: number;
 }
 
 /** So many tokens are room for a client that keeps its lock. */
 const ROOM = 3;
+
+/** Readers beside each other have tokens in any order, all of them above those of writers before. */
+const READERS_TOKENS = 3;
+
+/** Who is asked whether it uses what it keeps, and does not answer in this time, uses it (protocol.md section 15.4). */
+const ANSWER_US = 250_000;
 
 /** Numbers thieves apart from all attempts. */
 const THIEVES_FROM = 1_000_000;
@@ -59,23 +82,28 @@ export class Quorum implements Lending {
     private readonly truth: Truth,
   ) {}
 
-  ownerOf(name: number): { readonly attempt: number; readonly token: number; readonly roomUntil: number } | null {
-    return this.locks.get(name)?.owner ?? null;
+  lentTo(name: number, attempt: number): { readonly token: number; readonly roomUntil: number } | null {
+    // The newest: an earlier life of the node may have asked for it too, and its lease not be over.
+    return [...(this.locks.get(name)?.owners ?? [])].findLast((owner) => owner.attempt === attempt) ?? null;
   }
 
   /** Locks that are lent or wanted. */
   get inUse(): number {
-    return [...this.locks.values()].filter(({ owner, queue }) => owner !== null || queue.length > 0).length;
+    return [...this.locks.values()].filter(({ owners, queue }) => owners.size > 0 || queue.length > 0).length;
   }
 
   /** A Request arrives, for the first time or again. */
   asked(request: Request, sentAtMs: number): void {
     const lock = this.lock(request.lock);
     if (request.state === 'gone') return;
+    // The word of it was lost.
+    if (request.state === 'not free') return request.asker.notFree(request);
     request.sentAtMs = Math.max(request.sentAtMs, sentAtMs);
-    if (request.state === 'new') {
+    const isNew = request.state === 'new';
+    if (isNew) {
       request.state = 'queued';
-      lock.queue.push(request);
+      if (request.steals) this.rob(lock, request);
+      else lock.queue.push(request);
     }
     if (request.state === 'lent') {
       this.extend(request, lock);
@@ -84,75 +112,130 @@ export class Quorum implements Lending {
     }
     this.lend(request.lock);
     this.callIn(lock);
+    if (isNew && request.ifAvailable) this.decide(request, lock);
   }
 
   /** Somebody else wants the lock, and its holder is told so as often as it is heard of. */
-  private callIn({ owner, queue }: Lock): void {
-    if (owner === null || owner.roomUntil === 0 || queue.length === 0) return;
-    this.truth.wantedByOthers(owner.attempt);
-    owner.asker.wanted(owner);
+  private callIn({ owners, queue }: Lock): void {
+    if (queue.length === 0) return;
+    for (const owner of owners) {
+      if (owner.roomUntil === 0) continue;
+      this.truth.wantedByOthers(owner.attempt);
+      owner.asker.wanted(owner);
+    }
+  }
+
+  /** Who waits for nobody is refused, but that a client which keeps the lock may be done with it. */
+  private decide(request: Request, lock: Lock): void {
+    if (request.state !== 'queued') return;
+    const mayBeIdle = [...lock.owners].some(({ roomUntil, isInUse }) => roomUntil > 0 && !isInUse);
+    if (lock.queue[0] !== request || !mayBeIdle) return this.refuse(request, lock);
+    this.stage.after(ANSWER_US, () => this.refuse(request, lock));
+  }
+
+  /** A client uses what it keeps, or has no word of it. */
+  isInUse(request: Request): void {
+    request.isInUse = true;
+    const lock = this.lock(request.lock);
+    if (!lock.owners.has(request)) return;
+    for (const each of [...lock.queue]) if (each.ifAvailable) this.refuse(each, lock);
+  }
+
+  private refuse(request: Request, lock: Lock): void {
+    if (request.state !== 'queued') return;
+    const at = lock.queue.indexOf(request);
+    this.truth.notFree(request.attempt, [...lock.owners, ...lock.queue.slice(0, at)].map(({ attempt }) => attempt));
+    this.stage.tell('is not free', request.lock, request.attempt, () => `lock ${request.lock} for request ${request.attempt}`);
+    this.stage.count('refused as not free');
+    request.state = 'not free';
+    lock.queue.splice(at, 1);
+    request.asker.notFree(request);
+    // Readers may stand behind a writer that is refused.
+    this.lend(request.lock);
   }
 
   /** `used`: the highest token that was taken; left out, all of the room was. */
   released(request: Request, used: number = request.roomUntil): void {
     const lock = this.lock(request.lock);
-    if (request.state === 'lent') lock.token = Math.max(lock.token, used);
+    if (request.state === 'lent') spend(lock, request, used);
     request.state = 'gone';
     lock.queue.splice(0, Infinity, ...lock.queue.filter((each) => each !== request));
-    if (lock.owner === request) lock.owner = null;
+    lock.owners.delete(request);
     this.lend(request.lock);
   }
 
   /** Somebody who is no client of these nodes. */
   steal(name: number, forUs: number): void {
-    const lock = this.lock(name);
-    const asker: Asker = { lent: () => this.stage.after(forUs, () => this.released(thief)), wanted: () => undefined, robbed: () => undefined };
-    const thief: Request = { attempt: this.thieves++, lock: name, asker, life: 0, state: 'queued', sentAtMs: 0, token: 0, keeps: false, roomUntil: 0, isRobbed: false };
-    lock.queue.unshift(thief);
-    if (lock.owner !== null) {
-      lock.owner.isRobbed = true;
-      lock.owner.asker.robbed(lock.owner);
-    }
+    const asker: Asker = { lent: () => this.stage.after(forUs, () => this.released(thief)), wanted: () => undefined, robbed: () => undefined, notFree: () => undefined };
+    const thief = newRequest({ attempt: this.thieves++, lock: name, mode: 'exclusive', ifAvailable: false, steals: true, asker, life: 0, sentAtMs: 0, keeps: false });
+    thief.state = 'queued';
+    this.rob(this.lock(name), thief);
     this.lend(name);
+  }
+
+  private rob(lock: Lock, thief: Request): void {
+    lock.queue.unshift(thief);
+    if (lock.owners.size > 1) this.stage.count('several readers robbed at once');
+    for (const owner of lock.owners) {
+      owner.isRobbed = true;
+      owner.asker.robbed(owner);
+    }
   }
 
   private lock(name: number): Lock {
     let lock = this.locks.get(name);
-    if (lock === undefined) this.locks.set(name, lock = { queue: [], owner: null, lentUntilUs: 0, token: 0 });
+    if (lock === undefined) this.locks.set(name, lock = { queue: [], owners: new Set(), tokenAlone: 0, token: 0 });
     return lock;
   }
 
+  /** In the order of asking: a reader waits behind a writer that waits. */
   private lend(name: number): void {
     const lock = this.lock(name);
-    if (lock.owner !== null) return;
-    const next = lock.queue.shift();
-    if (next === undefined) return;
+    for (let next = lock.queue[0]; next !== undefined && fits(next, lock); next = lock.queue[0]) {
+      lock.queue.shift();
+      this.lendTo(next, lock);
+    }
+  }
+
+  private lendTo(next: Request, lock: Lock): void {
     next.state = 'lent';
-    next.token = ++lock.token;
+    next.token = next.mode === 'exclusive' ? lock.token + 1 : lock.tokenAlone + 1 + this.stage.random.below(READERS_TOKENS);
+    lock.owners.add(next);
+    next.isInUse = false;
     next.roomUntil = next.keeps && lock.queue.length === 0 ? next.token + ROOM : 0;
-    lock.owner = next;
-    this.stage.tell('quorum lends', name, next.attempt, () => `lock ${name} to request ${next.attempt}, token ${next.token}`);
-    this.truth.lent(name, next.attempt);
+    lock.token = Math.max(lock.token, next.token);
+    if (next.mode === 'exclusive') lock.tokenAlone = next.token;
+    this.stage.tell('quorum lends', next.lock, next.attempt, () => `lock ${next.lock} to request ${next.attempt} (${next.mode}), token ${next.token}`);
+    this.truth.lent(next.lock, next.attempt, next.mode);
     this.extend(next, lock);
     next.asker.lent(next, next.sentAtMs, next.token);
   }
 
   private extend(request: Request, lock: Lock): void {
     const localUs = this.clock.localUs(this.stage.nowUs) + this.leaseMs * 1_000;
-    lock.lentUntilUs = this.clock.trueUs(localUs);
-    const { lentUntilUs } = lock;
+    const lentUntilUs = this.clock.trueUs(localUs);
+    request.lentUntilUs = lentUntilUs;
     this.stage.at(lentUntilUs, () => {
-      if (lock.owner !== request || lock.lentUntilUs !== lentUntilUs) return;
+      if (!lock.owners.has(request) || request.lentUntilUs !== lentUntilUs) return;
       this.stage.tell('lease ends', request.lock, request.attempt, () => `of lock ${request.lock}, request ${request.attempt}`);
       this.stage.count('leases that ended unreleased');
-      lock.token = Math.max(lock.token, request.roomUntil);
+      spend(lock, request, request.roomUntil);
       request.roomUntil = 0;
       // Its node may ask again, in a new place.
       request.state = 'new';
       request.isRobbed = false;
-      lock.owner = null;
-      this.truth.lent(request.lock, null);
+      lock.owners.delete(request);
+      if (this.lentTo(request.lock, request.attempt) === null) this.truth.leaseEnded(request.lock, request.attempt);
       this.lend(request.lock);
     });
   }
+}
+
+function spend(lock: Lock, { mode }: Request, used: number): void {
+  lock.token = Math.max(lock.token, used);
+  if (mode === 'exclusive') lock.tokenAlone = Math.max(lock.tokenAlone, used);
+}
+
+function fits({ mode }: Request, { owners }: Lock): boolean {
+  return owners.size === 0 || (mode === 'shared' && [...owners].every((owner) => owner.mode === 'shared'));
 }

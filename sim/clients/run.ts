@@ -53,7 +53,7 @@ function play(stage: Stage, plan: ClientsPlan, machines: Machines): void {
   truth.watch(quorum);
   const nodes: ServingNode[] = plan.nodeRatesPpm.map((_, index) => new ServingNode(stage, plan, index, machines, quorum, () => network, truth));
   const attempts = { next: 1 };
-  const isLent = (attempt: number, lock: number): boolean => quorum.ownerOf(lock)?.attempt === attempt;
+  const isLent = (attempt: number, lock: number): boolean => quorum.lentTo(lock, attempt) !== null;
   const isKept = (node: number, attempt: number): boolean => nodes[node]?.keeps(attempt) === true;
   const clients: Client[] = plan.clientRatesPpm.map((_, index) => new Client(stage, plan, index, machines, () => network, truth, attempts, isLent, isKept));
   const faults = new Faults(stage, plan, { network: () => network, nodes, clients, quorum });

@@ -2,7 +2,7 @@
  * The judge of a run. It sees what no side sees: true time, what each client believes, and to whom the quorum lends each lock.
  * It changes nothing.
  */
-import type { HeldLock } from '../../src/core';
+import type { HeldLock, Mode } from '../../src/core';
 import { violated } from './check';
 import type { Stage } from './stage';
 
@@ -13,6 +13,7 @@ const ROUNDING_MS = 1e-6;
 export interface Hold {
   readonly attempt: number;
   readonly lock: number;
+  readonly mode: Mode;
   readonly client: number;
   readonly belief: HeldLock;
   /** By the client's own clock, at the present true time. */
@@ -26,12 +27,14 @@ export interface Hold {
 
 /** To whom the quorum lends. */
 export interface Lending {
-  ownerOf(lock: number): { readonly attempt: number; readonly token: number; readonly roomUntil: number } | null;
+  /** What it lends to this request; null: nothing. */
+  lentTo(lock: number, attempt: number): { readonly token: number; readonly roomUntil: number } | null;
 }
 
 export class Truth {
   private readonly holds = new Map<number, Set<Hold>>();
-  private readonly tokens = new Map<number, number>();
+  /** The highest with which clients entered each lock, alone and in any mode. */
+  private readonly tokens = new Map<number, { readonly alone: number; readonly any: number }>();
   private lending: Lending | null = null;
 
   /** What clients still want or hold. */
@@ -60,12 +63,14 @@ export class Truth {
     holds.add(hold);
     this.mustEnd(hold);
     this.mustBeLent(hold, 'was told that it holds');
-    const owner = this.lending?.ownerOf(hold.lock);
-    const isOwn = owner?.attempt === hold.attempt && (owner.token === token || (token > owner.token && token <= owner.roomUntil));
-    if (owner?.attempt === hold.attempt && !isOwn) violated('token-told', `${named(hold)} has token ${token}, and was granted ${owner.token}, with room up to ${owner.roomUntil}`);
-    const before = this.tokens.get(hold.lock) ?? 0;
+    const lent = this.lending?.lentTo(hold.lock, hold.attempt) ?? null;
+    const isOwn = lent === null || lent.token === token || (token > lent.token && token <= lent.roomUntil);
+    if (!isOwn) violated('token-told', `${named(hold)} has token ${token}, and was granted ${lent.token}, with room up to ${lent.roomUntil}`);
+    // Readers among themselves may have tokens in any order.
+    const { alone, any } = this.tokens.get(hold.lock) ?? { alone: 0, any: 0 };
+    const before = hold.mode === 'shared' ? alone : any;
     if (token <= before) violated('token-told', `${named(hold)} was told token ${token} after another had ${before}`);
-    this.tokens.set(hold.lock, token);
+    this.tokens.set(hold.lock, { alone: hold.mode === 'shared' ? alone : token, any: Math.max(any, token) });
   }
 
   /** A client keeps a lock, and nobody uses it. */
@@ -87,6 +92,12 @@ export class Truth {
       const sinceUs = this.idle.get(attempt);
       if (sinceUs !== undefined && sinceUs <= nowUs) violated('called-in', `request ${attempt} keeps an idle lock ${byUs / 1_000} ms after somebody else wanted it`);
     });
+  }
+
+  /** Somebody who takes the lock only if it is free is refused, for these have it or wait for it. */
+  notFree(attempt: number, because: readonly number[]): void {
+    const [idle = 0] = because;
+    if (this.calledInWithinUs !== null && because.length === 1 && this.idle.has(idle)) violated('free-is-given', `request ${attempt} is refused because of request ${idle}, which keeps an idle lock`);
   }
 
   prolonged(hold: Hold): void {
@@ -143,11 +154,23 @@ export class Truth {
     }
   }
 
-  /** The quorum lends a lock, or sees its lease end (`attempt` null). */
-  lent(lock: number, attempt: number | null): void {
+  /** The quorum lends a lock. Readers hold it beside each other. */
+  lent(lock: number, attempt: number, mode: Mode): void {
+    let beside = 0;
     for (const hold of this.holds.get(lock) ?? []) {
       const leftMs = hold.validForMs();
-      if (hold.attempt !== attempt && leftMs > 0) violated('client-believes', `the quorum lends lock ${lock} anew, and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
+      if (hold.attempt === attempt || leftMs <= 0) continue;
+      if (mode === 'exclusive' || hold.mode === 'exclusive') violated('client-believes', `the quorum lends lock ${lock} anew (${mode}), and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
+      beside++;
+    }
+    if (beside > 0) this.stage.count('lent beside other readers');
+  }
+
+  /** The quorum sees the end of a lease. */
+  leaseEnded(lock: number, attempt: number): void {
+    for (const hold of this.holds.get(lock) ?? []) {
+      const leftMs = hold.validForMs();
+      if (hold.attempt === attempt && leftMs > 0) violated('client-believes', `the lease of lock ${lock} ends, and ${named(hold)} counts on it for ${leftMs.toFixed(3)} ms more`);
     }
   }
 
@@ -159,10 +182,10 @@ export class Truth {
   private mustBeLent(hold: Hold, what: string): void {
     if (hold.validForMs() <= 0) return;
     this.stage.count('believes');
-    if (this.lending?.ownerOf(hold.lock)?.attempt !== hold.attempt) violated('client-believes', `${named(hold)} ${what}, and the quorum lends it to somebody else`);
+    if (this.lending?.lentTo(hold.lock, hold.attempt) === null) violated('client-believes', `${named(hold)} ${what}, and the quorum does not lend it to that request`);
   }
 }
 
-function named({ client, lock, attempt }: Hold): string {
-  return `c${client} (lock ${lock}, request ${attempt})`;
+function named({ client, lock, mode, attempt }: Hold): string {
+  return `c${client} (lock ${lock}, ${mode}, request ${attempt})`;
 }

@@ -359,6 +359,20 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     clients: CALM,
   },
   {
+    name: 'keeper-passes-for-a-user',
+    what: 'a node says that a client uses the lock which it keeps, before the client has answered',
+    changes: [session('if (!this.isAway) this.calledIn.push(id);\n    return NOTHING;', "if (!this.isAway) this.calledIn.push(id);\n    return [{ kind: 'inUse', id }];")],
+    caughtBy: ['free-is-given'],
+    clients: CALM,
+  },
+  {
+    name: 'one-end-in-a-frame',
+    what: 'of several locks that end in one turn, such as those of readers that are robbed, a client is told the end of the first',
+    changes: [session('if (cause !== null) ended.push({ id, ended: cause });', 'if (cause !== null && ended.length === 0) ended.push({ id, ended: cause });')],
+    caughtBy: ['taken-is-told', 'answered', 'progress'],
+    clients: {},
+  },
+  {
     name: 'keeper-does-not-listen',
     what: 'a client that keeps a lock does not hear that others want it',
     changes: [client("for (const id of frame.wanted) if (this.requests.get(id)?.state === 'held') effects.push({ kind: 'wanted', id });", '')],
