@@ -353,12 +353,12 @@ export class Client extends Process {
       return;
     }
     // A break ends what the node never spoke of: one that was told that it waits keeps its place.
-    const isNoLoss = why === 'refused' || why === 'not free' || why === 'unreachable' || why === 'stolen';
-    if (!isNoLoss && (why !== 'broke' || wasTold)) this.truth.clientLoses(caller.attempt, why);
+    const isRefused = why === 'refused' || why === 'not free';
+    if (!isRefused && why !== 'unreachable' && (why !== 'broke' || wasTold)) this.truth.clientLoses(caller.attempt, why);
     this.link(caller.node).callers.delete(caller.id);
     this.truth.clientIsDone(caller.attempt);
     caller.state = 'away';
-    if (why === 'refused' || why === 'not free') return void (caller.state = 'done');
+    if (isRefused) return void (caller.state = 'done');
     caller.node = (caller.node + 1) % this.links.length;
     this.stage.after(this.stage.random.between(10_000, 120_000), () => this.handle(true, () => this.ask(caller)));
   }
@@ -366,7 +366,7 @@ export class Client extends Process {
   /** The caller cleans up, and then gives back. */
   private lose(caller: Caller, why: string): void {
     if (caller.state !== 'holds') return;
-    if (why !== 'stolen') this.truth.clientLoses(caller.attempt, why);
+    this.truth.clientLoses(caller.attempt, why);
     this.stage.tell('loses', this.index, caller.attempt, () => `c${this.index}: request ${caller.attempt}, ${why}`);
     this.stage.count(`lost: ${why}`);
     caller.state = 'lost';

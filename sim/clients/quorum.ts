@@ -178,6 +178,7 @@ export class Quorum implements Lending {
     if (lock.owners.size > 1) this.stage.count('several readers robbed at once');
     for (const owner of lock.owners) {
       owner.isRobbed = true;
+      this.truth.robbed(owner.attempt);
       owner.asker.robbed(owner);
     }
   }

@@ -41,6 +41,7 @@ export class Truth {
   private readonly wanted = new Set<number>();
   private readonly askedFor = new Set<number>();
   private readonly refused = new Set<number>();
+  private readonly stolen = new Set<number>();
   /** Requests whose locks a client keeps and does not use: since when. */
   private readonly idle = new Map<number, number>();
 
@@ -132,7 +133,12 @@ export class Truth {
 
   /** A client lost a lock, or its request failed, of no cause that a lock has in a whole session. */
   clientLoses(attempt: number, why: string): void {
-    if (this.isWhole && !this.refused.has(attempt)) violated('resumed-whole', `request ${attempt}, ${why}, though its client came back in time`);
+    if (this.isWhole && !this.refused.has(attempt) && !this.stolen.has(attempt)) violated('resumed-whole', `request ${attempt}, ${why}, though its client came back in time`);
+  }
+
+  /** Its client may be away, and never hear that it was lent the lock before. */
+  robbed(attempt: number): void {
+    this.stolen.add(attempt);
   }
 
   /** The node will not have it. A break may swallow this: then the node knows the request no more. */
@@ -141,7 +147,7 @@ export class Truth {
   }
 
   nodeAsks(attempt: number, node: number): void {
-    if (this.isWhole && this.wants(attempt) && this.askedFor.has(attempt) && !this.refused.has(attempt)) violated('resumed-whole', `n${node} asks a second time for request ${attempt}: it lost its place`);
+    if (this.isWhole && this.wants(attempt) && this.askedFor.has(attempt) && !this.refused.has(attempt) && !this.stolen.has(attempt)) violated('resumed-whole', `n${node} asks a second time for request ${attempt}: it lost its place`);
     this.askedFor.add(attempt);
   }
 
