@@ -235,8 +235,6 @@ export class ServingNode extends Process implements Asker {
           this.stage.count('locks that are held on for nobody');
           if (served.wanted.get(effect.id)?.state === 'lost') violated('held-on', `n${this.index} holds a lock on for nobody that was taken`);
           break;
-        case 'over':
-          break;
       }
     }
     this.afterStep(served);

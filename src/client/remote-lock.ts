@@ -9,8 +9,8 @@ import { KeptLock, assertNever, believedUntilMs } from '../core';
 import type { AskId, Mode, Token, Validity } from '../core';
 import { LockError } from '../errors';
 import { onAbort } from '../locks/abort';
-import { LockInHand } from '../locks/managed-lock';
-import type { HoldLimit, LockKeeper, ManagedLock } from '../locks/managed-lock';
+import { limitOf, LockInHand } from '../locks/managed-lock';
+import type { LockKeeper, ManagedLock } from '../locks/managed-lock';
 import type { BeginOptions } from '../locks/base';
 import { visible } from '../visible';
 
@@ -190,7 +190,8 @@ export class RemoteLock implements LockKeeper {
     if (this.state.kind !== 'waiting') return;
     this.stopListening();
     this.promisedUntilMs = believedUntilMs(validity);
-    const limit = limitOf(this.options, validity, this.session.leaseMs);
+    // The grant came after the node had heard what it echoes, so this ends no later than the node's own limit.
+    const limit = limitOf(this.options.maxHoldMs, validity.sentAtMs, this.session.leaseMs * EXPIRED_SHARE);
     if (Math.min(this.promisedUntilMs, limit?.endsAtMs ?? Infinity) <= this.nowMs()) {
       this.session.giveBack(this);
       // Nobody has used it, so it is asked for again where the patience allows it (`RemoteLockManager`).
@@ -259,11 +260,6 @@ export class RemoteLock implements LockKeeper {
     this.state = OVER;
     this.stopListening();
   }
-}
-
-/** The grant came after the node had heard what it echoes, so this ends no later than the node's own limit. */
-function limitOf({ maxHoldMs }: RemoteOptions, { sentAtMs }: Validity, leaseMs: number): HoldLimit | undefined {
-  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sentAtMs + maxHoldMs, slackMs: leaseMs * EXPIRED_SHARE };
 }
 
 function messageOf(error: unknown): string {

@@ -68,7 +68,6 @@ export type ServedSessionEffect<Ask, Reason> =
   /** Nobody uses it any more, and it is held on until then (`atLeastMs`). */
   | { readonly kind: 'keepOn'; readonly id: AskId; readonly untilMs: number }
   /** Nothing more comes of this request. */
-  | { readonly kind: 'over'; readonly id: AskId }
   | { readonly kind: 'send'; readonly stream: number; readonly frame: NodeFrame<SessionEndCause<Reason>> }
   /** Nothing that comes over this stream counts any more. */
   | { readonly kind: 'dropStream'; readonly stream: number; readonly why: 'replaced' | 'silent' | 'older' };
@@ -386,7 +385,6 @@ export class ServedSession<Ask, Reason> {
           if (entry.isKeptOn) this.keptOn--;
           entry.isKeptOn = false;
           this.deadlines.remove(entry);
-          effects.push({ kind: 'over', id });
           break;
         case 'wake':
           this.deadlines.schedule(entry, wish.atMs);

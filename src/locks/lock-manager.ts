@@ -16,8 +16,8 @@ import { HolderLooks } from './holder-looks';
 import type { Keeper } from './keeper';
 import type { Tell } from './latest';
 import { LeaderWatches } from './leader-watch';
-import { IF_AVAILABLE_MS, LockInHand } from './managed-lock';
-import type { HoldLimit, LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
+import { IF_AVAILABLE_MS, limitOf, LockInHand } from './managed-lock';
+import type { LockKeeper, ManagedLock, ManagerTime } from './managed-lock';
 import { readScope } from './request-arguments';
 import { missingVotes } from './status';
 import type { ClusterSnapshot, Leader, LockChange, LockInfo, LockManagerSnapshot, LockOptions, QueryOptions } from './types';
@@ -40,6 +40,18 @@ const AHEAD_MAX = 100;
 export const CALLERS_DRAIN_MS = 400;
 
 const NOT_WAITING = (): void => undefined;
+
+/** One request of a caller. Of both callbacks one is called, once. */
+interface Asked {
+  readonly name: string;
+  readonly options: LockOptions;
+  /** On whose behalf, where that is another process. */
+  readonly client: string | undefined;
+  /** Who keeps the lock when it is used no longer. */
+  readonly keeper?: Keeper | undefined;
+  readonly granted: (lock: ManagedLock) => void;
+  readonly refused: (reason: unknown) => void;
+}
 
 /** What the manager asks of the node that it belongs to. */
 export interface ManagerParts {
@@ -128,7 +140,7 @@ export class NodeLockManager extends BaseLockManager {
   override begin(name: string, options: LockOptions, client?: string): Promise<ManagedLock> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
-      this.ask(name, options, client, resolve, reject);
+      this.ask({ name, options, client, granted: resolve, refused: reject });
     });
   }
 
@@ -136,15 +148,14 @@ export class NodeLockManager extends BaseLockManager {
    * As `begin`, and calls one of both back, within this where the answer is known at once. Returns how to wait no longer, which
    * is over for one that is granted.
    */
-  ask(
-    name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void, keeper?: Keeper,
-  ): (reason: LockError) => void {
+  ask(asked: Asked): (reason: LockError) => void {
+    const { name, options, refused } = asked;
     const closed = this.closedFor(name);
     if (closed !== null) {
       refused(closed);
       return NOT_WAITING;
     }
-    if (options.ifAvailable !== true || !this.isKept(name)) return this.askNow(name, options, client, granted, refused, keeper);
+    if (options.ifAvailable !== true || !this.isKept(name)) return this.askNow(asked);
     // Its keeper may be done with it, and one that does not answer uses it.
     let giveUp = (reason: LockError): void => {
       giveUp = NOT_WAITING;
@@ -152,23 +163,20 @@ export class NodeLockManager extends BaseLockManager {
     };
     const waits = giveUp;
     void this.untilDecided((each) => each.name === name).then(() => {
-      if (giveUp === waits) giveUp = this.askNow(name, options, client, granted, refused, keeper);
+      if (giveUp === waits) giveUp = this.askNow(asked);
     });
     return (reason) => giveUp(reason);
   }
 
-  private askNow(
-    name: string, options: LockOptions, client: string | undefined, granted: (lock: ManagedLock) => void, refused: (reason: unknown) => void, keeper?: Keeper,
-  ): (reason: LockError) => void {
+  private askNow(asked: Asked): (reason: LockError) => void {
+    const { name, options, refused } = asked;
     const inTheWay = options.ifAvailable === true ? this.firstInTheWay(name, options.mode) : undefined;
     if (inTheWay !== undefined) {
       // The callbacks of those that asked before run before this one's.
       void this.untilDecided((each) => each.name === name).then(() => refused(notFreeError(inTheWay.info())));
       return NOT_WAITING;
     }
-    const acquisition = new Acquisition(
-      this.line, ++this.made, client ?? this.parts.id, client !== undefined, name, options, granted, refused, keeper,
-    );
+    const acquisition = new Acquisition(this.line, ++this.made, this.parts.id, asked);
     this.pending.add(acquisition);
     this.byName.add(acquisition);
     if (options.steal === true) void this.askInTurn(acquisition);
@@ -447,11 +455,6 @@ function describeHolder(holder: LockInfo): string {
   return `${holderTitle(holder)} ${token === undefined ? 'waits for it' : `holds it with token ${token}`}`;
 }
 
-/** Counts from the entry, however long it was waited for. */
-function limitOf({ maxHoldMs }: LockOptions, sinceMs: number): HoldLimit | undefined {
-  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sinceMs + maxHoldMs, slackMs: 0 };
-}
-
 /** What the callers of one node have in common. */
 interface Line {
   readonly runtime: Runtime;
@@ -485,10 +488,15 @@ const REFUSED: State = { kind: 'refused' };
 
 /** One caller's way from asking to release. */
 class Acquisition implements Caller, Holder, LockKeeper {
+  readonly name: string;
+  readonly clientId: string;
+  readonly isRemote: boolean;
   readonly mode: Mode;
   readonly askedMs: number;
   /** 0 before it is granted. */
   grantNumber = 0;
+  private readonly options: LockOptions;
+  private readonly keeper: Keeper | undefined;
   private readonly runtime: Runtime;
   private state: State;
   /** Once it has asked. */
@@ -507,14 +515,14 @@ class Acquisition implements Caller, Holder, LockKeeper {
   constructor(
     private readonly line: Line,
     readonly number: number,
-    readonly clientId: string,
-    readonly isRemote: boolean,
-    readonly name: string,
-    private readonly options: LockOptions,
-    granted: (lock: ManagedLock) => void,
-    refused: (reason: unknown) => void,
-    private readonly keeper?: Keeper,
+    ownId: NodeId,
+    { name, options, client, keeper, granted, refused }: Asked,
   ) {
+    this.name = name;
+    this.options = options;
+    this.keeper = keeper;
+    this.clientId = client ?? ownId;
+    this.isRemote = client !== undefined;
     this.state = { kind: 'waiting', granted, refused };
     this.runtime = line.runtime;
     this.mode = options.mode ?? 'exclusive';
@@ -562,7 +570,8 @@ class Acquisition implements Caller, Holder, LockKeeper {
     if (state.kind !== 'waiting') return; // Whoever was refused was released, and enters no more.
     this.stopWaiting?.();
     const sinceMs = this.runtime.nowMs();
-    const limit = limitOf(this.options, sinceMs);
+    // Counts from the entry, however long it was waited for.
+    const limit = limitOf(this.options.maxHoldMs, sinceMs, 0);
     const lock = new LockInHand(this, this.name, this.mode, token, validUntilMs, limit);
     this.state = { kind: 'granted', lock, sinceMs };
     if (limit !== undefined) this.watchEnd(lock, limit.endsAtMs);

@@ -61,6 +61,11 @@ export interface HoldLimit {
   readonly slackMs: number;
 }
 
+/** Counted from `sinceMs`; none where there is no limit. */
+export function limitOf(maxHoldMs: number | undefined, sinceMs: number, slackMs: number): HoldLimit | undefined {
+  return maxHoldMs === undefined ? undefined : { maxHoldMs, endsAtMs: sinceMs + maxHoldMs, slackMs };
+}
+
 const TOLD = Promise.resolve();
 
 /** One lock, from its grant to its end. */

@@ -198,8 +198,6 @@ export class SessionHost {
         if (served?.kind === 'held') served.lock.showKeptOn(effect.untilMs - performance.now());
         return;
       }
-      case 'over':
-        return; // What is to be given back is, by an effect that follows.
       case 'send':
         this.write(frameMessage(effect.frame, {
           leaseMs: this.parts.node.configuration.leaseMs,
@@ -231,10 +229,14 @@ export class SessionHost {
     const keeping = keeps ? new KeepingClient(() => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : null;
     const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
     this.served.set(id, waiting);
-    waiting.giveUp = locks.ask(name, options, this.clientId, (lock) => this.granted(id, name, lock, atLeastMs, keeping), (reason) => {
-      this.forget(id);
-      this.refused(id, reason);
-    }, keeping ?? undefined);
+    waiting.giveUp = locks.ask({
+      name, options, client: this.clientId, keeper: keeping ?? undefined,
+      granted: (lock) => this.granted(id, name, lock, atLeastMs, keeping),
+      refused: (reason) => {
+        this.forget(id);
+        this.refused(id, reason);
+      },
+    });
   }
 
   private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | null): void {

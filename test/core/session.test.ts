@@ -302,7 +302,6 @@ class Play {
           break;
         case 'inUse':
         case 'keepOn':
-        case 'over':
           break;
       }
     }
@@ -513,7 +512,7 @@ describe('one session', () => {
     expect([session.size, [...session.inUse()], session.wakeAtMs]).toEqual([1, [1], 30_000]);
     session.step({ kind: 'broke', nowMs: 20, stream: 1 });
     expect([session.isOver, session.wakeAtMs]).toEqual([false, 30_000]);
-    expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'over', id: 1 }, { kind: 'giveBack', id: 1, used: 7 }]);
+    expect(session.step({ kind: 'wake', nowMs: 30_000 })).toEqual([{ kind: 'giveBack', id: 1, used: 7 }]);
     expect(session.isOver).toBe(true);
   });
 
