@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import type { AcquireMessage, ClientFrameMessage, EndedMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
+import { WakeTimer } from '../client-protocol/wake-timer';
 import { lockBytes, wireMode } from '../client-protocol/wire-words';
 import { ClientSession, assertNever } from '../core';
 import type { AskId, ClientFrame, ClientSessionEffect, ClientSessionEvent, NodeFrame } from '../core';
@@ -76,9 +77,7 @@ export class NodeSession implements LockSession {
   private session = Buffer.alloc(0);
   private secret = Buffer.alloc(0);
   private isFlushSet = false;
-  private timer: NodeJS.Timeout | undefined;
-  private timerAtMs = Infinity;
-  private waking: NodeJS.Immediate | undefined;
+  private readonly timer = new WakeTimer(() => this.nowMs(), (nowMs) => this.step({ kind: 'wake', nowMs }), true);
   /** Who stands before whom, as the frame says that is being heard. */
   private ahead: ReadonlyMap<AskId, readonly string[]> = new Map();
   private onIdle: () => void = () => undefined;
@@ -192,9 +191,7 @@ export class NodeSession implements LockSession {
   }
 
   private stopTimers(): void {
-    clearTimeout(this.timer);
-    this.timerAtMs = Infinity;
-    clearImmediate(this.waking);
+    this.timer.stop();
     lookNoMore(this.look);
   }
 
@@ -202,7 +199,7 @@ export class NodeSession implements LockSession {
     for (const effect of this.machine.step(event)) this.perform(effect);
     if (this.machine.hasToSay) this.flushSoon();
     if (this.hearings.length > 0 && this.machine.hasHeardAll) for (const heard of this.hearings.splice(0)) heard();
-    this.wakeInTime();
+    this.timer.set(this.machine.wakeAtMs);
     if (this.call === null && this.machine.isIdle) this.onIdle();
   }
 
@@ -312,19 +309,6 @@ export class NodeSession implements LockSession {
       // What the node has not read yet leaves first; 'drain' comes then.
       if (this.call !== null && !this.call.writableNeedDrain && this.machine.hasToSay) this.step({ kind: 'flush', nowMs: this.nowMs() });
     });
-  }
-
-  private wakeInTime(): void {
-    const atMs = this.machine.wakeAtMs;
-    if (atMs >= this.timerAtMs) return;
-    clearTimeout(this.timer);
-    this.timerAtMs = atMs;
-    this.timer = setTimeout(() => {
-      this.timerAtMs = Infinity;
-      // What arrived while this process was busy is heard before it is missed: timers come before what can be read.
-      clearImmediate(this.waking);
-      this.waking = setImmediate(() => this.step({ kind: 'wake', nowMs: this.nowMs() }));
-    }, Math.max(0, Math.ceil(atMs - this.nowMs())));
   }
 
   /** Whether a lock has run out. Returns whether anything is held, or its release is waited for. */

@@ -46,8 +46,7 @@ export interface LocksService {
 /** Let `server`, at whose door stands `admission`, answer clients for `node`. */
 export function addLocksService(server: grpc.Server, node: ServedNode, locks: NodeLockManager, admission: Admission): LocksService {
   const holds = new Set<ServedHold>();
-  const watches = new Set<ServedWatch>();
-  const observes = new Set<ServedObserve>();
+  const followers = new Set<ServedWatch | ServedObserve>();
   let isServing = true;
   const sessions = new Sessions({ node, locks, admission, isServing: () => isServing });
   const queries = new ServedQueries(node, locks);
@@ -64,6 +63,15 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     if (fault === null) handle(call);
     else refuse(call, grpc.status.FAILED_PRECONDITION, fault);
   };
+  /** A stream that tells of a lock until the client or this node ends it. */
+  const following = <Call extends WatchCall | ObserveCall>(follow: (call: Call, name: LockName) => ServedWatch | ServedObserve) => streaming((call: Call) => {
+    if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
+    const read = readName('lock' in call.request ? call.request.lock : undefined);
+    if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
+    const follower = follow(call, read.name);
+    followers.add(follower);
+    for (const end of ['close', 'cancelled']) call.once(end, () => followers.delete(follower));
+  });
   const unary = <Question, Reply>(handle: grpc.handleUnaryCall<Question, Reply>): grpc.handleUnaryCall<Question, Reply> => (call, reply) => {
     const fault = otherCluster(call.metadata);
     if (fault === null) handle(call, reply);
@@ -111,22 +119,8 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
         const page = wholeCluster ? queries.cluster(pageToken) : queries.own(pageToken, most);
         page.then((answer) => answerWith(call, reply, answer, bytesOfQuery), (error: unknown) => reply(error as Error));
       }),
-      Watch: streaming((call: WatchCall) => {
-        if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
-        const read = readName('lock' in call.request ? call.request.lock : undefined);
-        if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
-        const watch = new ServedWatch(call, locks, read.name, admission);
-        watches.add(watch);
-        for (const end of ['close', 'cancelled']) call.once(end, () => watches.delete(watch));
-      }),
-      Observe: streaming((call: ObserveCall) => {
-        if (isDraining) return refuse(call, grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
-        const read = readName('lock' in call.request ? call.request.lock : undefined);
-        if ('fault' in read) return refuse(call, grpc.status.INVALID_ARGUMENT, read.fault);
-        const observe = new ServedObserve(call, locks, read.name, admission);
-        observes.add(observe);
-        for (const end of ['close', 'cancelled']) call.once(end, () => observes.delete(observe));
-      }),
+      Watch: following((call: WatchCall, name) => new ServedWatch(call, locks, name, admission)),
+      Observe: following((call: ObserveCall, name) => new ServedObserve(call, locks, name, admission)),
       Status: unary((call: StatusCall, reply: grpc.sendUnaryData<StatusReply>) => {
         if (!('pageToken' in call.request)) return reply(malformed);
         answerWith(call, reply, queries.status(call.request.pageToken), bytesOfStatus);
@@ -139,11 +133,11 @@ export function addLocksService(server: grpc.Server, node: ServedNode, locks: No
     },
     drain: async () => {
       isDraining = true;
-      for (const watch of [...watches, ...observes]) watch.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
+      for (const follower of [...followers]) follower.end(grpc.status.UNAVAILABLE, `node ${node.id} is stopping`);
       for (const hold of [...holds]) hold.stop();
       sessions.stop(new LockError('closed', `node ${node.id} is stopping`));
       const untilMs = performance.now() + CLIENTS_DRAIN_MS;
-      const areOpen = (): boolean => watches.size + observes.size + sessions.inUse > 0 || [...holds].some((hold) => !hold.isKeptOn);
+      const areOpen = (): boolean => followers.size + sessions.inUse > 0 || [...holds].some((hold) => !hold.isKeptOn);
       while (areOpen() && performance.now() < untilMs) await setTimeoutPromise(10);
       return new Set([...[...holds].flatMap((hold) => hold.heldName ?? []), ...sessions.heldNames()]);
     },

@@ -5,6 +5,7 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import type { ClientFrameMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
+import { WakeTimer } from '../client-protocol/wake-timer';
 import { ServedSession, assertNever, marginMs } from '../core';
 import type { AskId, ClientFrame, LockName, ServedSessionEffect, ServedSessionEvent, Token } from '../core';
 import { LockError } from '../errors';
@@ -67,9 +68,8 @@ export class SessionHost {
   /** Events that came while another was handled; null while none is. */
   private waiting: ServedSessionEvent<Ask, unknown>[] | null = null;
   private isFlushSet = false;
-  private timer: NodeJS.Timeout | undefined;
-  private waking: NodeJS.Immediate | undefined;
-  private timerAtMs = Infinity;
+  /** Does not keep a process whose node has stopped. */
+  private readonly timer = new WakeTimer(() => performance.now(), (nowMs) => this.step({ kind: 'wake', nowMs }), false);
 
   /**
    * @param clientId of the connection over which it began
@@ -168,7 +168,7 @@ export class SessionHost {
     }
     if (this.machine.hasToSay) this.flushSoon();
     if (this.machine.isOver) this.end();
-    else this.wakeInTime();
+    else this.timer.set(this.machine.wakeAtMs);
   }
 
   private perform(effect: ServedSessionEffect<Ask, unknown>): void {
@@ -283,24 +283,8 @@ export class SessionHost {
     this.call?.write(message);
   }
 
-  private wakeInTime(): void {
-    const atMs = this.machine.wakeAtMs;
-    if (atMs >= this.timerAtMs) return;
-    clearTimeout(this.timer);
-    this.timerAtMs = atMs;
-    // Does not keep a process whose node has stopped.
-    this.timer = setTimeout(() => {
-      this.timerAtMs = Infinity;
-      // What arrived while this process was busy is heard before its client is missed: timers come before what can be read.
-      clearImmediate(this.waking);
-      this.waking = setImmediate(() => this.step({ kind: 'wake', nowMs: performance.now() }));
-    }, Math.max(1, Math.ceil(atMs - performance.now()))).unref();
-  }
-
   private end(): void {
-    clearTimeout(this.timer);
-    clearImmediate(this.waking);
-    this.timerAtMs = Infinity;
+    this.timer.stop();
     this.parts.onOver();
   }
 }
