@@ -3,6 +3,7 @@ import { marginMs } from '../../src/core';
 import { MILLION } from '../plan/random';
 import type { Ask, Cause, Failure, Machines } from './machines';
 import type { Keeping, Kept } from './keeping';
+import { LATE_LEASES_MAX } from './network';
 import type { Stream } from './network';
 import type { ClientsPlan, Wish } from './plan';
 import type { Hold } from './truth';
@@ -46,10 +47,11 @@ export function answeredWithinUs({ answerMs, leaseMs, turnMaxUs }: ClientsPlan, 
 
 /**
  * Nothing but streams breaks: the word that a lock is given back reaches the node, with the stream that is open or the next. But for what it
- * was never told, a client tries no second time to come back (pinned: seed 23628). Then the node misses it after a lease of silence.
+ * was never told, a client tries no second time to come back (pinned: seed 23628). Then the node misses it after a lease of silence, which
+ * begins when what was asked for comes over the broken stream (pinned: seed 49355).
  */
 export function givenBackWithinUs({ delayMaxUs, turnMaxUs, profile, leaseMs, driftMaxPpm }: ClientsPlan, wasTold: boolean): number {
   const backUs = profile === 'calm' ? 1_000 : 2 * BACK_US;
-  const missedUs = wasTold || profile === 'calm' ? 0 : (leaseMs + marginMs(leaseMs, driftMaxPpm / MILLION)) * 1_000;
+  const missedUs = wasTold || profile === 'calm' ? 0 : ((1 + LATE_LEASES_MAX) * leaseMs + marginMs(leaseMs, driftMaxPpm / MILLION)) * 1_000;
   return 4 * (delayMaxUs + turnMaxUs) + backUs + missedUs;
 }

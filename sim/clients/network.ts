@@ -44,6 +44,9 @@ export interface Ends {
   brokeAtClient(stream: Stream, isReached: boolean): void;
 }
 
+/** So late comes at most what was under way when its stream broke. */
+export const LATE_LEASES_MAX = 4;
+
 export class Network {
   private readonly unreachableUntilUs = new Map<string, number>();
   /** The next stream between these does not come about. */
@@ -152,7 +155,7 @@ export class Network {
       if (stage.random.chance(stream.lossPpm)) return void stage.count('frames lost in a break');
       // It still comes, or it comes late, or a copy of it does.
       if (stage.random.chance(600_000)) take();
-      const latestUs = stage.random.pick([2, 2, 4]) * this.leaseUs;
+      const latestUs = stage.random.pick([2, 2, LATE_LEASES_MAX]) * this.leaseUs;
       for (let copies = stage.random.below(4); copies > 0; copies--) stage.after(stage.random.below(latestUs), take);
     });
     const count = (this.frames.get(key(stream.client, stream.node, which)) ?? 0) + 1;
