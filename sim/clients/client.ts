@@ -378,21 +378,13 @@ export class Client extends Process {
 
   private afterStep(link: Link): void {
     const { machine } = link;
-    if (machine.hasToSay && !link.isFlushDue) {
-      link.isFlushDue = true;
-      this.stage.after(this.stage.random.below(this.plan.turnMaxUs), () => this.handle(true, () => {
-        link.isFlushDue = false;
+    if (machine.hasToSay) {
+      this.speakSoon(link, this.plan.turnMaxUs, () => {
         if (machine.hasToSay) this.perform(link, machine.step({ kind: 'flush', nowMs: this.nowMs }));
-      }));
+      });
     }
     const { wakeAtMs } = machine;
-    if (wakeAtMs === Infinity) return;
-    const atUs = wakeAtMs === -Infinity ? this.stage.nowUs : this.trueUs(wakeAtMs);
-    if (link.wakeAtUs <= atUs && link.wakeAtUs > this.stage.nowUs) return;
-    link.wakeAtUs = Math.max(this.stage.nowUs + 1_000, atUs);
-    this.stage.at(link.wakeAtUs, () => this.handle(true, () => {
-      link.wakeAtUs = Infinity;
-      this.perform(link, machine.step({ kind: 'wake', nowMs: this.nowMs }));
-    }));
+    const atUs = Number.isFinite(wakeAtMs) ? this.trueUs(wakeAtMs) : wakeAtMs;
+    this.wakeInTime(link, atUs, () => this.perform(link, machine.step({ kind: 'wake', nowMs: this.nowMs })));
   }
 }

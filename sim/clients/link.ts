@@ -6,6 +6,7 @@ import type { Keeping, Kept } from './keeping';
 import { LATE_LEASES_MAX } from './network';
 import type { Stream } from './network';
 import type { ClientsPlan, Wish } from './plan';
+import type { Coming } from './process';
 import type { Hold } from './truth';
 
 /** One caller. */
@@ -20,7 +21,7 @@ export interface Caller {
   kept: Kept | null;
 }
 
-export interface Link {
+export interface Link extends Coming {
   readonly node: number;
   readonly machine: ReturnType<typeof newMachine>;
   readonly callers: Map<number, Caller>;
@@ -29,8 +30,6 @@ export interface Link {
   readonly keeping: Keeping;
   sessions: number;
   stream: Stream | null;
-  isFlushDue: boolean;
-  wakeAtUs: number;
 }
 
 export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, frameBytesMax }: ClientsPlan): InstanceType<typeof ClientSession<Ask, Cause, Failure>> {

@@ -257,23 +257,15 @@ export class ServingNode extends Process implements Asker {
       this.sessions.delete(served.name);
       return;
     }
-    if (machine.hasToSay && !served.isFlushDue) {
-      served.isFlushDue = true;
-      this.stage.after(this.stage.random.below(this.plan.turnMaxUs), () => this.handle(true, () => this.flush(served)));
-    }
-    const wakeAtMs = machine.wakeAtMs;
+    if (machine.hasToSay) this.speakSoon(served, this.plan.turnMaxUs, () => this.flush(served));
+    const { wakeAtMs } = machine;
     if (wakeAtMs === Infinity) return;
-    const atUs = this.monotonic.trueUs(Math.ceil((wakeAtMs - 50_000) * 1_000));
-    if (atUs === Infinity || (served.wakeAtUs <= atUs && served.wakeAtUs > this.stage.nowUs)) return;
-    served.wakeAtUs = Math.max(this.stage.nowUs + 1_000, atUs);
-    this.stage.at(served.wakeAtUs, () => this.handle(true, () => {
-      served.wakeAtUs = Infinity;
+    this.wakeInTime(served, this.monotonic.trueUs(Math.ceil((wakeAtMs - 50_000) * 1_000)), () => {
       if (this.sessions.get(served.name) === served) this.perform(served, machine.step({ kind: 'wake', nowMs: this.monotonicMs }));
-    }));
+    });
   }
 
   private flush(served: Served): void {
-    served.isFlushDue = false;
     if (this.sessions.get(served.name) !== served) return;
     const validForMs = (id: number): number => {
       const wanted = served.wanted.get(id);

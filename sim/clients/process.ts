@@ -2,6 +2,13 @@
 import { MachineClock } from '../world/machine-clock';
 import type { Stage } from './stage';
 
+/** What is to come of one of its machines. */
+export interface Coming {
+  isFlushDue: boolean;
+  /** Infinity: nothing wakes it. */
+  wakeAtUs: number;
+}
+
 export class Process {
   /** Counts sleep. */
   readonly clock: MachineClock;
@@ -47,6 +54,27 @@ export class Process {
     if (this.isDead) return;
     if (this.isFrozen) this.waiting.push({ isTimer, run });
     else run();
+  }
+
+  /** In a turn of its event loop, once for all that the machine has to say by then. */
+  protected speakSoon(coming: Coming, turnMaxUs: number, speak: () => void): void {
+    if (coming.isFlushDue) return;
+    coming.isFlushDue = true;
+    this.stage.after(this.stage.random.below(turnMaxUs), () => this.handle(true, () => {
+      coming.isFlushDue = false;
+      speak();
+    }));
+  }
+
+  /** At this true time, or sooner if that was wished before. */
+  protected wakeInTime(coming: Coming, atUs: number, wake: () => void): void {
+    const { nowUs } = this.stage;
+    if (atUs === Infinity || (coming.wakeAtUs <= atUs && coming.wakeAtUs > nowUs)) return;
+    coming.wakeAtUs = Math.max(nowUs + 1_000, atUs);
+    this.stage.at(coming.wakeAtUs, () => this.handle(true, () => {
+      coming.wakeAtUs = Infinity;
+      wake();
+    }));
   }
 
   private thaw(): void {

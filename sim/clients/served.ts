@@ -2,17 +2,16 @@
 import { marginMs } from '../../src/core';
 import type { Ask, Machines, Reason } from './machines';
 import type { Stream } from './network';
+import type { Coming } from './process';
 import type { Request } from './quorum';
 
-export interface Served {
+export interface Served extends Coming {
   readonly name: string;
   readonly machine: ReturnType<typeof newMachine>;
   readonly wanted: Map<number, Wanted>;
   /** The streams that it took, newest last. */
   newest: number;
   stream: Stream | null;
-  isFlushDue: boolean;
-  wakeAtUs: number;
 }
 
 export function newMachine({ ServedSession }: Machines, leaseMs: number, driftMax: number): InstanceType<typeof ServedSession<Ask, Reason>> {
