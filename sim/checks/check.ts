@@ -26,7 +26,7 @@ export type Check =
   | 'prompt'
   /** After a restart an arbiter lends only with a clock above all tokens that its earlier life allowed. */
   | 'new-life'
-  /** Callers of one node go in the order in which they asked. */
+  /** Callers of one node go in the order in which they asked, and the first in line has a request. */
   | 'in-line'
   /** Whoever keeps a lock hears at once that somebody else wants it. */
   | 'called-in'
@@ -46,6 +46,10 @@ export type Check =
   | 'fairness'
   /** An arbiter asks its vote back at once for a request that goes before the one that has it. */
   | 'asks-back'
+  /** A requester answers a Grant or an Inquire as the law says, and says nothing else to it. */
+  | 'answers'
+  /** A hold, and what is kept, lasts for as long as the votes that were heard contain a quorum. */
+  | 'valid-as-heard'
   /** A vote that is free and wanted is lent at once, and one whose lease has ended is lent no longer. */
   | 'lends-on'
   /** A node that has heard of others lets nobody enter again, and keeps no grants. */
@@ -66,7 +70,7 @@ export type Check =
   | 'spreads'
   /** An arbiter that is not told of the end of a grant lends on above all tokens that it allowed. */
   | 'jumps'
-  /** Without faults: no Request is repeated before it is due. */
+  /** No Request is repeated too late, or too often; without faults none before it is due. */
   | 'when-due'
   /** A resource that looks at tokens accepts no write of a holder that was already followed. */
   | 'fenced'

@@ -1,13 +1,15 @@
 /**
- * when-due: a Request is repeated when the law says so, and not before (protocol.md sections 6.3, 6.5, 9 and 12). For runs without
- * faults, in which no peer comes up again that must be told what it may have missed.
- * Must never look into the core: it sees messages, who enters, and what they are told.
+ * when-due: a Request is repeated when the law says so: no later, whatever faults there are, for its node asks to be woken for that, and at most
+ * eight times in a retry interval (protocol.md section 6.3); and not before it is due (6.5, 9 and 12). The last for runs without faults, in which no peer comes up again that must be told
+ * what it may have missed.
+ * Must never look into the core: it sees messages, who enters, what they are told, and for how long a node says that its holds are valid.
  */
 import { doesHold } from '../../src/core';
-import type { Event, LamportTime, Message, Request } from '../../src/core';
+import type { Event, LamportTime, Message, NodeId, Request } from '../../src/core';
+import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks, clockOf } from './scene';
+import { OfNodesAndLocks, clockOf, isClockLock } from './scene';
 import type { Scene } from './scene';
 import type { Entry, Renewal, Witness } from './witness';
 
@@ -85,7 +87,7 @@ export class RepeatsWhenDue implements Witness {
     const { retryMs, slack } = this.plan;
     const { askedAtMs, validUntilMs, token, clocks } = repeats;
     const isInside = doesHold(claim);
-    const intervalMs = isInside ? Math.min(retryMs, Math.max(Math.ceil((validUntilMs - askedAtMs) / 2), Math.ceil(retryMs / 8))) : retryMs;
+    const intervalMs = dueMs(askedAtMs, isInside ? validUntilMs : Infinity, retryMs) - askedAtMs;
     const agedMs = this.scene.nowMs(machine) - askedAtMs;
     if (agedMs >= intervalMs) return;
     // What is said as somebody enters may wait for the disk.
@@ -110,4 +112,79 @@ export class RepeatsWhenDue implements Witness {
     if (message.kind === 'inquire') return message.contender.claim === 'steals' && message.contender.request.node === this.scene.nodeIds[thief];
     return message.kind === 'request' && isKnown;
   }
+}
+
+/** When the Request of one node for a lock was sent to each arbiter the last time, in the node's time. */
+interface Sent {
+  timestamp: LamportTime;
+  readonly atMs: Map<NodeId, number>;
+  /** When it was opened or, by its timer, repeated to all, as the Request itself says; and the number of that event. */
+  toAllAtMs: number;
+  event: number;
+  /** The number of the event by which somebody entered last: one that stole asks once more then. */
+  enteredEvent: number;
+}
+
+/** With faults, too: no Request is repeated too late, or too often. */
+export class RepeatsInTime implements Witness {
+  private readonly sentTo: OfNodesAndLocks<Sent>;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.sentTo = new OfNodesAndLocks<Sent>(scene, () => ({ timestamp: 0, atMs: new Map(), toAllAtMs: 0, event: 0, enteredEvent: -1 }));
+  }
+
+  started(machine: number): void {
+    for (const sent of this.sentTo.ofNode(machine)) sent.timestamp = 0;
+  }
+
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    if (message.kind !== 'request' || isClockLock(message.lock)) return;
+    const { timestamp, sentAtMs } = message;
+    const sent = this.sentTo.of(from, lock);
+    const arbiter = this.scene.nodeIds[to] ?? '';
+    const { events } = this.scene;
+    if (sent.timestamp !== timestamp) {
+      sent.atMs.clear();
+      Object.assign(sent, { timestamp, toAllAtMs: sentAtMs, event: events });
+    } else if (cause.kind === 'wake' && sent.atMs.has(arbiter) && sent.event !== events) {
+      const agedMs = sentAtMs - sent.toAllAtMs;
+      Object.assign(sent, { toAllAtMs: sentAtMs, event: events });
+      const leastMs = Math.ceil(termsAt(this.plan, this.scene.nowUs).retryMs / 8);
+      if (doesHold(message.claim) && sent.enteredEvent !== events && agedMs < leastMs) violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[from]} repeats its Request after ${agedMs} ms; an eighth of the retry interval is ${leastMs} ms`);
+    }
+    sent.atMs.set(arbiter, this.scene.nowMs(from));
+  }
+
+  entered({ machine, lock }: Entry): void {
+    this.sentTo.of(machine, lock).enteredEvent = this.scene.events;
+  }
+
+  stepped(machine: number): void {
+    // What it says may wait for its disk.
+    if (this.scene.isHeldBack(machine)) return;
+    const { retryMs } = termsAt(this.plan, this.scene.nowUs);
+    const wakeAtMs = this.scene.places[machine]?.wakeAtMs ?? Infinity;
+    this.scene.locks.forEach((_, lock) => {
+      const { timestamp, atMs } = this.sentTo.of(machine, lock);
+      if (timestamp === 0) return;
+      const requester = this.scene.inspect(machine, lock)?.requester;
+      if ((requester?.state !== 'waiting' && requester?.state !== 'held') || requester.request.timestamp !== timestamp) return;
+      const validUntilMs = requester.state === 'held' ? requester.validUntilMs : Infinity;
+      for (const arbiter of requester.asked) {
+        // What it says to itself is no message.
+        const askedAtMs = atMs.get(arbiter);
+        if (askedAtMs !== undefined) this.judge(machine, lock, arbiter, wakeAtMs, dueMs(askedAtMs, validUntilMs, retryMs));
+      }
+    });
+  }
+
+  private judge(machine: number, lock: number, arbiter: NodeId, wakeAtMs: number, dueAtMs: number): void {
+    if (wakeAtMs <= dueAtMs) return;
+    violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} must repeat its Request to ${arbiter} at ${dueAtMs}, and sleeps until ${wakeAtMs}`);
+  }
+}
+
+/** All times are a node's own. Infinity: it holds nothing. */
+function dueMs(askedAtMs: number, validUntilMs: number, retryMs: number): number {
+  return askedAtMs + Math.min(retryMs, Math.max(Math.ceil((validUntilMs - askedAtMs) / 2), Math.ceil(retryMs / 8)));
 }

@@ -1,10 +1,10 @@
 /**
  * greets: when a peer comes up, its node repeats to it what is open, in that very event; and a node without memory asks it which clocks are in use
- * (protocol.md sections 6.8 and 3.2). A holder whose arbiter restarts has no time to lose, and who waits loses its place.
+ * (protocol.md sections 6.8 and 3.2). What was recalled is renewed no more (protocol.md section 13). A holder whose arbiter restarts has no time to lose, and who waits loses its place.
  * It looks at what a node says of its requests, and at messages.
  */
 import { clockLockOf } from '../../src/core';
-import type { Event, LamportTime, Message } from '../../src/core';
+import type { Event, LamportTime, Message, RequesterView } from '../../src/core';
 import { violated } from './check';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
@@ -28,6 +28,8 @@ export class Greets implements Witness {
   /** What must be repeated in the event that is being handled. */
   private due: Open[] = [];
   private asksForClock = false;
+  /** The requests for locks that were recalled before that event. */
+  private recalled: Open[] = [];
   /** The locks that a Request was sent for in that event, to the peer that comes up. */
   private readonly askedFor = new Set<number>();
 
@@ -43,6 +45,7 @@ export class Greets implements Witness {
   stepping(machine: number, event: Event): void {
     const peers = this.peers[machine];
     this.due = [];
+    this.recalled = [];
     this.asksForClock = false;
     this.askedFor.clear();
     if (event.kind === 'peerDown') peers?.up.delete(event.peer);
@@ -52,6 +55,7 @@ export class Greets implements Witness {
     peers.up.add(event.peer);
     this.asksForClock = event.remembers !== false && !peers.told.has(event.peer) && this.isWithoutMemory(machine, event.nowMs);
     if (isNews) this.due = this.openWith(machine, event);
+    this.recalled = this.openIn(machine, (requester) => requester.state === 'recalled');
   }
 
   delivering(from: number, to: number, lock: number, message: Message): void {
@@ -60,8 +64,11 @@ export class Greets implements Witness {
     if (message.sentAtMs >= (this.scene.places[to]?.silentUntilMs ?? 0)) this.peers[to]?.told.add(this.scene.nodeIds[from] ?? '');
   }
 
-  sent(_from: number, to: number, lock: number, message: Message, cause: Event): void {
-    if (message.kind === 'request' && cause.kind === 'peerUp' && this.scene.nodeIds[to] === cause.peer) this.askedFor.add(lock);
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    if (message.kind !== 'request' || cause.kind !== 'peerUp') return;
+    if (this.scene.nodeIds[to] === cause.peer) this.askedFor.add(lock);
+    if (!this.recalled.some((each) => each.lock === lock && each.timestamp === message.timestamp)) return;
+    violated('greets', `${this.scene.nodeIds[from]} repeats its request ${message.timestamp} for lock ${this.scene.locks[lock]}, which was recalled`);
   }
 
   stepped(machine: number, event: Event): void {
@@ -78,10 +85,14 @@ export class Greets implements Witness {
   }
 
   private openWith(machine: number, { peer }: EventOf<'peerUp'>): Open[] {
+    return this.openIn(machine, ({ state, asked }) => (state === 'waiting' || state === 'held') && asked.includes(peer));
+  }
+
+  private openIn(machine: number, isMeant: (requester: Exclude<RequesterView, { state: 'idle' }>) => boolean): Open[] {
     const open: Open[] = [];
     this.scene.locks.forEach((_, lock) => {
-      const requester = this.scene.inspect(machine, lock)?.requester;
-      if ((requester?.state === 'waiting' || requester?.state === 'held') && requester.asked.includes(peer)) open.push({ lock, timestamp: requester.request.timestamp });
+      const requester = this.scene.inspect(machine, lock)?.requester ?? null;
+      if (requester !== null && requester.state !== 'idle' && isMeant(requester)) open.push({ lock, timestamp: requester.request.timestamp });
     });
     return open;
   }

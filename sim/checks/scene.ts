@@ -2,7 +2,7 @@
  * What a witness may look at: the run as it is, with the true time, which no node can see. The world shows itself
  * in these words; a witness changes nothing of it. Hence nothing here says how anything comes about.
  */
-import { isSameRequest } from '../../src/core';
+import { clockLockOf, isSameRequest } from '../../src/core';
 import type { CallerId, Event, LamportTime, LayoutAct, LockName, LockNode, LockView, Mode, NodeId, RequestId, Token } from '../../src/core';
 import type { Coterie } from '../../src/quorum/coterie';
 import type { Core } from '../core';
@@ -122,6 +122,11 @@ export interface Scene {
 export function clockOf({ core, places }: Pick<Scene, 'core' | 'places'>, machine: number): LamportTime {
   const node = places[machine]?.node ?? null;
   return node === null ? 0 : core.inspectNode(node).clock;
+}
+
+/** By such a lock a node without memory hears clocks: it has no requester, and an arbiter grants it even while it is silent, for it protects nothing. */
+export function isClockLock(lock: LockName): boolean {
+  return lock.startsWith(clockLockOf(''));
 }
 
 /** Whether the message is of this request. */

@@ -12,7 +12,7 @@ import { OfNodesAndLocks, joinsOthers } from './scene';
 import type { Scene } from './scene';
 import type { EffectOf, Entry, Witness } from './witness';
 
-/** What one node was told of its peers: since when, in its own time, one is up; Infinity while it is down. */
+/** The peers that are up as one node was told: until when, in its own time, each lends nothing; -Infinity from when it noticed that this is over. */
 type Peers = Map<NodeId, number>;
 
 /** Of one node and lock. */
@@ -53,7 +53,9 @@ export class Spreads implements Witness {
   stepping(machine: number, event: Event): void {
     const peers = this.peers[machine];
     if (event.kind === 'peerDown') peers?.delete(event.peer);
-    else if (event.kind === 'peerUp' && peers?.has(event.peer) === false) peers.set(event.peer, event.nowMs + (event.silentForMs ?? 0));
+    else if (event.kind === 'peerUp' && peers?.has(event.peer) === false) peers.set(event.peer, (event.silentForMs ?? 0) > 0 ? event.nowMs + (event.silentForMs ?? 0) : -Infinity);
+    // For the end of a silence it is woken, which may be late.
+    else if (event.kind === 'wake') for (const [peer, untilMs] of peers ?? []) if (untilMs <= event.nowMs) peers?.set(peer, -Infinity);
   }
 
   delivering(_from: number, _to: number, lock: number, message: Message): void {
@@ -106,14 +108,9 @@ export class Spreads implements Witness {
     const hadHeard = heard === null && (holding.contended === timestamp || !holding.keeps);
     if (requester.contended) holding.contended = timestamp;
     if (!isOld && !hadHeard) return;
-    for (const [peer, sinceMs] of this.peers[machine] ?? []) {
-      // It may be woken late for the end of a silence.
-      if (sinceMs > this.lastMs(nowMs) || !this.arbiters.has(peer) || requester.asked.includes(peer)) continue;
+    for (const [peer, untilMs] of this.peers[machine] ?? []) {
+      if (untilMs !== -Infinity || !this.arbiters.has(peer) || requester.asked.includes(peer)) continue;
       violated('spreads', `${this.scene.nodeIds[machine]} holds lock ${this.scene.locks[lock]}, which others want, and does not ask ${peer}, which is up`);
     }
-  }
-
-  private lastMs(nowMs: number): number {
-    return nowMs - Math.ceil(this.plan.timerLagUs / 500) - 1;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * whom-to-ask: with faults, too, nobody is sent a message that no rule asks for (protocol.md sections 6.7 and 6.8). A new request goes to a quorum;
  * when a peer comes or goes, further arbiters are asked only if those asked that are up contain none, and then no more than one quorum; what is open is
- * repeated to the peer that comes up, and to no other; a Release goes to arbiters that were asked.
+ * repeated to the peer that comes up, and to no other; a Release goes to arbiters that were asked. And further ones are asked where they must be, also
+ * when a kept lock is entered again (protocol.md section 9).
  * It looks at messages, and at whom a node says that it has asked. Who is up a node is told by its driver.
  */
 import type { Event, LamportTime, Message, NodeId } from '../../src/core';
@@ -26,6 +27,8 @@ export class WhomToAsk implements Witness {
   private readonly peers: readonly Peers[];
   /** The locks for which Requests are sent in this event, and to whom. */
   private readonly requests = new Map<number, { readonly timestamp: LamportTime; readonly to: Set<NodeId> }>();
+  /** By node: it lent nothing yet after the last event. */
+  private readonly isSilent: boolean[] = [];
   private readonly before = new Map<number, { readonly timestamp: LamportTime; readonly asked: ReadonlySet<NodeId> }>();
 
   /** @param losesHeldBack whether a node has so little room that a Request may be lost before it is sent */
@@ -35,6 +38,7 @@ export class WhomToAsk implements Witness {
   }
 
   started(machine: number): void {
+    this.isSilent[machine] = true;
     this.peers[machine]?.clear();
   }
 
@@ -71,17 +75,26 @@ export class WhomToAsk implements Witness {
   }
 
   stepped(machine: number, event: Event): void {
-    if (event.kind === 'acquire' || event.kind === 'release') this.judgeOpened(machine, this.scene.lockOf(event.lock));
+    if (event.kind === 'acquire' || event.kind === 'release') {
+      const lock = this.scene.lockOf(event.lock);
+      this.judgeOpened(machine, lock);
+      this.judgeMissing(machine, lock, event.nowMs);
+    }
+    // Its own silence ends in whatever event comes first; then its own vote may let it enter, or repeat its Request.
+    for (const [lock, { timestamp, to }] of this.requests) this.judgeNoted(machine, lock, timestamp, to);
+    const wasSilent = this.isSilent[machine] !== false;
+    this.isSilent[machine] = this.lendsNothing(machine);
     if (event.kind === 'wake' || event.kind === 'start') this.notices(machine, event);
     if (event.kind !== 'peerDown' && event.kind !== 'peerUp') return;
     for (const [lock, { timestamp, asked }] of this.before) {
       const requester = this.scene.inspect(machine, lock)?.requester;
       if ((requester?.state !== 'waiting' && requester?.state !== 'held') || requester.request.timestamp !== timestamp) continue;
+      this.judgeMissing(machine, lock, event.nowMs);
       const further = requester.asked.filter((node) => !asked.has(node));
       if (further.length > 0) this.judgeFurther(machine, lock, asked, further, event.nowMs);
       // A vote of its own may let it repeat its Request at once.
       const sent = this.requests.get(lock);
-      if (sent === undefined || sent.timestamp !== timestamp || further.includes(this.idOf(machine))) continue;
+      if (sent === undefined || sent.timestamp !== timestamp || further.includes(this.idOf(machine)) || wasSilent) continue;
       for (const node of sent.to) {
         if (asked.has(node) && !(event.kind === 'peerUp' && event.peer === node)) this.excess(machine, lock, `repeats its request ${timestamp} to ${node}, because ${event.peer} ${event.kind === 'peerUp' ? 'came' : 'went'}`);
       }
@@ -94,6 +107,22 @@ export class WhomToAsk implements Witness {
     this.excess(machine, lock, `asks ${requester.asked.join(' ')} alone by its request ${requester.request.timestamp}, and they contain no quorum`);
   }
 
+  /** Repeats and Releases go to all that were asked, whoever that is. */
+  private judgeNoted(machine: number, lock: number, timestamp: LamportTime, to: ReadonlySet<NodeId>): void {
+    const requester = this.scene.inspect(machine, lock)?.requester;
+    if (requester === undefined || requester === null || requester.state === 'idle' || requester.request.timestamp !== timestamp) return;
+    for (const node of to) if (!requester.asked.includes(node)) this.excess(machine, lock, `sends its request ${timestamp} to ${node}, and does not note that it was asked`);
+  }
+
+  private judgeMissing(machine: number, lock: number, nowMs: number): void {
+    const requester = this.scene.inspect(machine, lock)?.requester;
+    const up = this.upOf(machine, nowMs);
+    if (up === null || (requester?.state !== 'waiting' && requester?.state !== 'held')) return;
+    const { coterie } = this.scene;
+    if (!coterie.containsQuorum(up) || coterie.containsQuorum(new Set(requester.asked.filter((node) => up.has(node))))) return;
+    this.excess(machine, lock, `asks nobody else by its request ${requester.request.timestamp}, although those of ${requester.asked.join(' ')} that are up contain no quorum`);
+  }
+
   private judgeFurther(machine: number, lock: number, asked: ReadonlySet<NodeId>, further: readonly NodeId[], nowMs: number): void {
     const { coterie } = this.scene;
     const up = this.upOf(machine, nowMs);
@@ -102,6 +131,12 @@ export class WhomToAsk implements Witness {
       this.excess(machine, lock, `asks ${further.join(' ')} too, although those asked that are up contain a quorum`);
     }
     if (!isOfOneQuorum(coterie, further, [...up])) this.excess(machine, lock, `asks ${further.join(' ')} too, which is more than a quorum needs`);
+  }
+
+  private lendsNothing(machine: number): boolean {
+    const { core, places } = this.scene;
+    const node = places[machine]?.node ?? null;
+    return node === null || !core.remembers(node) || core.silentForMs(node, this.scene.nowMs(machine)) > 0;
   }
 
   private notices(machine: number, { kind, nowMs }: Event): void {

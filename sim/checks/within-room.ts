@@ -1,10 +1,10 @@
 /**
  * within-room: a token is at most SLACK above the lowest clock of all votes in hand, and so is the last one that a caller may take by itself, for
  * which half of the room is left (protocol.md sections 7 and 15.4). And a lock that is kept is entered again, without a message, where the law
- * says so (protocol.md section 9).
+ * says so, and asked for once more when less than half of the room is left (protocol.md section 9).
  * It looks at the Grants that a node was sent, and at what it says of its request. The clock of its own vote it does not see.
  */
-import { reentryLeftMs } from '../../src/core';
+import { isSameRequest, reentryLeftMs } from '../../src/core';
 import type { Event, LamportTime, Message, NodeId, RequesterView } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
@@ -26,7 +26,8 @@ interface Vote {
 interface Request {
   timestamp: LamportTime;
   readonly votes: Map<NodeId, Vote>;
-  heard: boolean;
+  /** When it was last sent, in the node's time. */
+  sentAtMs: number;
 }
 
 type Retained = Extract<RequesterView, { state: 'retained' }>;
@@ -36,11 +37,13 @@ export class WithinRoom implements Witness {
   private readonly slacks: number[];
   private handled: { readonly from: number; readonly to: number; readonly lock: number; readonly message: Message } | null = null;
   /** The caller that asks, and the kept lock that it finds. */
-  private asking: { readonly caller: CallerView; readonly kept: Retained } | null = null;
+  private asking: CallerView | null = null;
   private kept: Retained | null = null;
+  /** The number of the vote that its own arbiter has lent it, which is no higher than the clock that came with that. */
+  private ownGrant: LamportTime = Infinity;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    this.requests = new OfNodesAndLocks(scene, () => ({ timestamp: 0, votes: new Map<NodeId, Vote>(), heard: false }));
+    this.requests = new OfNodesAndLocks(scene, () => ({ timestamp: 0, votes: new Map<NodeId, Vote>(), sentAtMs: -Infinity }));
     this.slacks = scene.nodeIds.map(() => plan.slack);
   }
 
@@ -58,15 +61,17 @@ export class WithinRoom implements Witness {
   }
 
   stepping(machine: number, event: Event): void {
-    this.asking = null;
     this.kept = null;
     if (event.kind !== 'acquire') return;
-    const requester = this.scene.inspect(machine, this.scene.lockOf(event.lock))?.requester;
-    if (requester?.state === 'retained') this.kept = requester;
+    const view = this.scene.inspect(machine, this.scene.lockOf(event.lock));
+    if (view?.requester?.state !== 'retained') return;
+    this.kept = view.requester;
+    const { request } = view.requester;
+    this.ownGrant = view.grants.find((each) => isSameRequest(each.request, request))?.grant ?? Infinity;
   }
 
   asked(caller: CallerView): void {
-    if (this.kept !== null) this.asking = { caller, kept: this.kept };
+    this.asking = caller;
   }
 
   /** The votes as they are with what this event brought: who enters by it counts on that. */
@@ -83,18 +88,37 @@ export class WithinRoom implements Witness {
     if (roomUntil > until) violated('within-room', `${name}: may take tokens up to ${roomUntil} by itself; the votes leave room up to ${until}`);
   }
 
+  sent(from: number, _to: number, lock: number, { kind }: Message): void {
+    if (kind === 'request') this.requests.of(from, lock).sentAtMs = this.scene.nowMs(from);
+  }
+
   stepped(machine: number): void {
     this.count();
     this.handled = null;
-    const { asking } = this;
-    if (asking === null) return;
+    const { asking, kept } = this;
     this.asking = null;
-    const { caller, kept } = asking;
-    const { token, validUntilMs, request } = kept;
+    this.kept = null;
+    if (asking === null || kept === null) return;
+    this.judgeKept(machine, asking, kept);
+    this.judgeRepeat(machine, asking.lock, kept);
+  }
+
+  /** Who enters again with less than half of the room left asks for more. What its own vote leaves it does not say: it may be less. */
+  private judgeRepeat(machine: number, lock: number, kept: Retained): void {
+    const { nodeIds, locks } = this.scene;
+    const requester = this.scene.inspect(machine, lock)?.requester;
+    if (requester?.state !== 'held' || requester.request.timestamp !== kept.request.timestamp || this.scene.isHeldBack(machine)) return;
+    const slack = this.slacks[machine] ?? 0;
+    const left = this.lowestClock(machine, lock, kept) + slack - kept.token;
+    if (left >= slack / 2 || this.requests.of(machine, lock).sentAtMs >= this.scene.nowMs(machine)) return;
+    violated('within-room', `${nodeIds[machine]} enters lock ${locks[lock]} again with room for ${left} tokens, less than half of SLACK, and does not repeat its Request`);
+  }
+
+  private judgeKept(machine: number, caller: CallerView, kept: Retained): void {
+    const { token, validUntilMs } = kept;
     const lock = caller.lock;
     const slack = this.slacks[machine] ?? 0;
-    const own = this.scene.inspect(machine, lock)?.grants.find((each) => each.request.node === request.node && each.request.timestamp === request.timestamp)?.grant ?? Infinity;
-    const room = Math.min(own, this.lowestClock(machine, lock, kept)) + slack;
+    const room = Math.min(this.ownGrant, this.lowestClock(machine, lock, kept)) + slack;
     const leftMs = validUntilMs - this.scene.nowMs(machine);
     const { mode, steals } = wishOf(caller);
     if (caller.state !== 'waiting' || steals || mode !== kept.mode || token + 1 > room || leftMs < reentryLeftMs(termsAt(this.plan, this.scene.nowUs).leaseMs)) return;

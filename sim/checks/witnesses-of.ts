@@ -3,11 +3,12 @@
  * Law: the only place that knows all witnesses by name.
  */
 import type { Namesake, Plan, Rolling } from '../plan/plan';
+import { Answers } from './answers';
 import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
 import { CeilingInTime } from './ceiling-in-time';
 import { Deadlock } from './deadlock';
-import { RepeatsWhenDue } from './due';
+import { RepeatsInTime, RepeatsWhenDue } from './due';
 import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
@@ -41,6 +42,7 @@ import { TokenCovered } from './token-covered';
 import { TokenPromise } from './token-promise';
 import { TokenRises } from './token-rises';
 import { Usable } from './usable';
+import { ValidAsHeard } from './valid-as-heard';
 import { WhomToAsk } from './whom-to-ask';
 import { WithinRoom } from './within-room';
 import type { Witness } from './witness';
@@ -49,6 +51,8 @@ import type { Witness } from './witness';
 export interface CheckSettings {
   /** Leave out the check that most often fails before `exclusion` can, to see what a bug leads to. */
   readonly skipsLeaseInside?: boolean;
+  /** Leave out those that judge each step of a requester, to see what a wrong step leads to. */
+  readonly skipsSteps?: boolean;
 }
 
 /** Those that write down what happens: `first` before it is judged, `last` only what all let pass. */
@@ -61,7 +65,7 @@ export interface Accounts {
  * All who watch a run, in the order in which they are told: first the witnesses for which something should not have
  * happened at all, then the accounts of it, then the witnesses that judge what came of it.
  */
-export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false }: CheckSettings = {}): Witness[] {
+export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skipsLeaseInside = false, skipsSteps = false }: CheckSettings = {}): Witness[] {
   const { profile, rolling, namesake, act } = plan;
   if (act !== undefined) return ofAct(plan, scene, accounts);
   if (namesake !== undefined) return ofNamesakes(plan, namesake, scene, accounts);
@@ -93,19 +97,20 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(hasLimits ? [new RefusedClearly(scene, plan)] : []),
     ...(losesHeldBack ? [new KeepsItsLimits(scene, plan)] : []),
     ...(isCalm ? [new Fairness(scene)] : []),
-    ...(losesHeldBack ? [] : [new AsksBack(scene, plan)]),
+    ...(losesHeldBack ? [] : [new AsksBack(scene, plan), new RepeatsInTime(scene, plan)]),
+    ...(skipsSteps ? [] : [new Answers(scene), new WhomToAsk(scene, losesHeldBack)]),
     new InLine(scene, plan.intensities.steal > 0),
     new LendsOn(scene, plan),
     new GivesWay(scene),
     new Greets(scene),
     new Orders(scene),
-    new WhomToAsk(scene, losesHeldBack),
     new WithinRoom(scene, plan),
     new CeilingInTime(scene, plan),
     // Where there is room for few, one that waits may have made way for another of its node.
     ...(hasLimits ? [] : [new Overtaken(scene, plan)]),
     new CalledIn(scene),
     new Usable(scene, plan),
+    new ValidAsHeard(scene, plan),
     ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),
     new NewLife(scene, plan),
     new JumpsWhenNotTold(scene, plan),

@@ -92,7 +92,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
       arbiter('grant: grant.number,\n      sentAtMs: grant.sentAtMs,', 'grant: grant.number,\n      sentAtMs: this.context.requesterNowMs,'),
       votes(...BELIEVES_ANY_TIME),
     ],
-    caughtBy: ['lease-inside'],
+    caughtBy: ['lease-inside', 'valid-as-heard'],
   },
   {
     name: 'holder-waits-in-line',

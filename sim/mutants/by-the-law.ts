@@ -8,10 +8,13 @@ import type { Mutant } from './mutant';
 const arbiter = inFile('arbiter');
 const asking = inFile('asking');
 const clock = inFile('clock');
+const deadlines = inFile('deadlines');
+const leaseTimes = inFile('lease-times');
 const memory = inFile('memory');
 const node = inFile('node');
 const reach = inFile('reach');
 const requester = inFile('requester');
+const requesters = inFile('requesters');
 const votes = inFile('votes');
 
 export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
@@ -66,7 +69,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       'for (const arbiter of phase.request.asked) ask(context, arbiter, lock, phase);',
       "for (const arbiter of phase.request.asked) if (phase.state === 'held' || phase.request.votes.validGrantOf(arbiter, context.requesterNowMs) === null) ask(context, arbiter, lock, phase);",
     )],
-    caughtBy: ['prompt', 'progress', 'fairness'],
+    caughtBy: ['prompt', 'progress', 'fairness', 'when-due', 'valid-as-heard'],
   },
   {
     name: 'memory-asks-with-its-next-repeat',
@@ -134,7 +137,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a late Grant for the number in hand shortens the vote to what that Grant says',
     // 6.4, rule 5: for the number already in hand the later `validUntil` counts.
     changes: [votes('validUntilMs: Math.max(message.sentAtMs + validForMs(this.settings), isRenewal ? older.validUntilMs : 0),', 'validUntilMs: message.sentAtMs + validForMs(this.settings),')],
-    caughtBy: ['keeps', 'lost-at-once'],
+    caughtBy: ['keeps', 'lost-at-once', 'valid-as-heard'],
   },
   {
     name: 'renews-nothing-while-silent',
@@ -231,5 +234,76 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     // 15.4: the core tells its driver once.
     changes: [requester('    phase.room.isCalledIn = true;\n', '')],
     caughtBy: ['called-in'],
+  },
+  {
+    name: 'patient-for-two-leases',
+    what: 'a request asks a further quorum when it has waited for two leases, not for one',
+    // 6.8: "A request that has waited for a lease asks, with its next repeat, one further quorum."
+    // One arbiter of three is up and answers nothing: the operator sees each lock that needs it come a lease later than the law says.
+    changes: [requester('patientUntilMs: requesterNowMs + settings.leaseMs,', 'patientUntilMs: requesterNowMs + 2 * settings.leaseMs,')],
+    caughtBy: ['prompt'],
+  },
+  {
+    name: 'waits-two-intervals-for-its-repeat',
+    what: 'a request that waits is repeated every second retry interval',
+    // 6.3: "A request that waits is repeated to all arbiters asked every retry interval."
+    // A Request or a Grant is lost: the caller waits two thirds of a lease for the next one, not one third.
+    changes: [leaseTimes('return askedAtMs + retryMs;', 'return askedAtMs + 2 * retryMs;')],
+    caughtBy: ['when-due'],
+  },
+  {
+    name: 'clocks-apart-wait-for-the-repeat',
+    what: 'a request that finds the clocks of its votes too far apart does not ask again at once, but with its next repeat',
+    // 7: "If the rest is none, the Request goes out again and carries the higher clock: at once the first time for each request."
+    // A node comes up with a clock far behind the others (its wall clock is slow): the first lock that it asks for comes a third of a lease late.
+    changes: [requester('phase.clocksBroughtTogether = true;\n      return askAll(this.context, this.lock, phase);', 'phase.clocksBroughtTogether = true;\n      return;')],
+    caughtBy: ['prompt'],
+  },
+  {
+    name: 'late-inquire-drops-the-newer-vote',
+    what: 'an Inquire for an older grant takes the vote of a newer one out of hand',
+    // 6.6: "the floor of a rises to g, a vote of that number or lower is dropped."
+    // A late copy of an Inquire for a vote that was yielded comes when that arbiter has lent its vote anew: the new vote is dropped, and
+    // neither counts nor is given back before the next repeat. All wait a third of a lease for a lock that is free.
+    changes: [votes('if (vote !== undefined && vote.number <= number) this.inHand.delete(arbiter);', 'if (vote !== undefined) this.inHand.delete(arbiter);')],
+    caughtBy: ['answers'],
+  },
+  {
+    name: 'joins-after-a-third-lease',
+    what: 'a node without memory that hears of too few joins by wall clock after a third lease, not after the second',
+    // 3.2: "If a second lease passes without that, it joins all the same."
+    // Of three nodes one is down and one lost its disk: the operator waits a lease longer than the law says until a lock can be had.
+    changes: [memory('untilMs: nowMs + settings.leaseMs, repeatAtMs', 'untilMs: nowMs + 2 * settings.leaseMs, repeatAtMs')],
+    caughtBy: ['new-life'],
+  },
+  {
+    name: 'yields-only-what-it-has',
+    what: 'a request that waits does not answer an Inquire for a grant that it does not have yet',
+    // 6.6: "(An Inquire may overtake its Grant: the floor makes the late Grant harmless)": it is answered with Yield all the same.
+    // The Inquire for an older request overtakes the Grant of a younger one: both wait in a circle until the older one's next repeat.
+    changes: [requester('        // The Inquire may come before its Grant.\n', `
+        if ((request.votes.validGrantOf(from, this.context.requesterNowMs) ?? 0) < message.grant) return this.context.ignore(from, message, 'grant is not in hand');
+`)],
+    caughtBy: ['answers', 'asks-back'],
+  },
+  {
+    name: 'heap-looks-at-the-left-alone',
+    what: 'when the deadline of a lock is put off, only one of the two that may be earlier now is looked at',
+    // 11.2: "the node is woken for the earliest deadline of all locks."
+    // A node with three locks or more: a hold of one ends late, or its renewal goes out late, for another is taken for the earliest.
+    changes: [deadlines('const child = right !== undefined && left !== undefined && right.deadlineMs < left.deadlineMs ? right : left;', 'const child = left;')],
+    caughtBy: ['lost-at-once', 'when-due'],
+  },
+  {
+    name: 'forgotten-lock-answers-no-grant',
+    what: 'a Grant for a lock that this node knows nothing of any more is dropped without a Release',
+    // 6.4, rule 1: "It is for no open request: answer Release."
+    // A second copy of a Request arrives after the Release: the arbiter lends its vote to nobody. The next one that asks is younger, so it
+    // does not inquire before its repeat, and waits for that.
+    changes: [requesters(
+      'if (requester === undefined) return answerUnknown(this.context, from, message);\n    requester.onGrant(from, message);',
+      "if (requester === undefined) return this.context.ignore(from, message, 'nobody here wants this lock');\n    requester.onGrant(from, message);",
+    )],
+    caughtBy: ['answers'],
   },
 ];

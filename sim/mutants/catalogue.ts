@@ -4,8 +4,10 @@ import { ARBITER_MUTANTS } from './arbiters';
 import { BY_THE_LAW_MUTANTS } from './by-the-law';
 import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
+import { KEEPING_MUTANTS } from './keeping';
 import { LATE_MUTANTS } from './late';
 import { LIMIT_MUTANTS } from './limits';
+import { MESSAGE_MUTANTS } from './messages';
 import type { Mutant } from './mutant';
 import { NAMESAKE_MUTANTS } from './namesakes';
 import { NODE_MUTANTS } from './nodes';
@@ -21,7 +23,8 @@ import { VOTE_MUTANTS } from './votes';
 
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
-  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...ORDER_BY_THE_LAW_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
+  ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...ORDER_BY_THE_LAW_MUTANTS,
+  ...KEEPING_MUTANTS, ...MESSAGE_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

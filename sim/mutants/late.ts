@@ -24,7 +24,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       "if (place === 0 && phase.state === 'waiting') this.end(phase.request);",
       "if (place === 0 && phase.state === 'waiting') return this.end(phase.request);",
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'in-line'],
   },
   {
     name: 'given-back-leaves-the-line-asleep',
@@ -35,7 +35,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (phase.inside.size === 0) {',
       'if (phase.inside.size === 0) return this.end(phase.request);\n      if (phase.inside.size === 0) {',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'in-line'],
   },
   {
     name: 'run-out-leaves-the-line-asleep',
@@ -46,7 +46,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       "< phase.validUntilMs) return;\n    if (phase.state === 'held') this.takeAway(phase);",
       "< phase.validUntilMs) return;\n    if (phase.state === 'held') return this.takeAway(phase);",
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'in-line'],
   },
   {
     name: 'joined-and-not-watched',
@@ -55,7 +55,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // a lease with all votes (its own arbiter's too): no Grant comes that would settle the requester, nothing is repeated, and the arbiters
     // drop a waiter that they have not heard of for a lease.
     changes: [requesters('requester.onJoined();', 'requester.onJoined();\n      continue;')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'when-due'],
   },
   {
     name: 'asked-before-and-up-is-enough',
@@ -66,7 +66,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);',
       'if (phase.request.asked.includes(peer)) return ask(this.context, peer, this.lock, phase);',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask'],
   },
   {
     name: 'silence-outlives-the-silent',
@@ -74,7 +74,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease and a repeat for each request), 6.8. n2 restarts, connects (silent), and dies again within its silence. When the lease is
     // over n1 takes it for up and asks it first: each request of n1 waits for a dead node until the backstop.
     changes: [reach('this.silent.delete(peer);', '')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask', 'greets'],
   },
   {
     name: 'forgotten-lock-answers-no-inquire',
@@ -85,7 +85,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'onInquire(from: NodeId, message: Inquire): void {',
       'onInquire(from: NodeId, message: Inquire): void {\n    if (!this.byLock.has(message.lock)) return this.context.ignore(from, message, \'request of an earlier life\');',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'answers'],
   },
   {
     name: 'joins-when-all-were-heard',
@@ -109,7 +109,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease and a repeat), 6.8. No quorum was in reach, so the voting set {n1 n2} is preferred; n3 comes up and n2 stays away: {n1 n3}
     // is in reach, but requests that begin now ask n1 and the dead n2 until the backstop (nothing widens a request as it begins).
     changes: [reach('return isReachable ? votingSet :', 'return (this as { chosen?: readonly NodeId[] }).chosen ??= isReachable ? votingSet :')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask'],
   },
   {
     name: 'silence-of-peers-unheard',
@@ -117,7 +117,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (up to a lease), 6.8. n2 restarts and connects; a request of n1 (voting set {n1 n2}) is sent to n2, which lends nothing for a
     // lease, beside n3 that would at once.
     changes: [node('return this.onPeerUp(event.peer, Math.min(event.silentForMs ?? 0, SILENCE_MAX_MS));', 'return this.onPeerUp(event.peer, 0);')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask'],
   },
   {
     name: 'patience-renewed-by-grants',
@@ -158,7 +158,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (nowMs >= state.untilMs) return true;',
       'if (nowMs >= state.untilMs && state.heard.size === 0) return true;\n    if (nowMs >= state.untilMs) state.untilMs = nowMs + settings.leaseMs;',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'new-life'],
   },
   {
     name: 'stops-with-grants-retained',
@@ -207,7 +207,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);',
       'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);\n    return;',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps', 'spreads'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'keeps', 'spreads', 'whom-to-ask'],
   },
   {
     name: 'clock-of-the-first-copy-of-a-grant',
@@ -240,7 +240,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease and a repeat, each request), 6.8. b restarts, and dies for good before its silence is over. When that would have ended, a
     // prefers b again: each request of a waits for b until the further quorum of 6.8 is asked.
     changes: [reach('    this.silent.delete(peer);\n', '')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask', 'greets'],
   },
   {
     name: 'own-silence-not-counted-as-down',
@@ -248,7 +248,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (up to a lease), 6.8. a restarts with its disk; a caller asks at once. It asks {a, b} and waits for its own silence to end, beside
     // b and c that could let it in at once.
     changes: [reach('    this.down.add(this.settings.self);\n', '')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask'],
   },
   {
     name: 'yielding-thief-becomes-a-waiter',
@@ -281,7 +281,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (for ever), 3.2. A caller asks at a node without memory and waits. The node joins; the line is told to go on, but may not yet.
     // Nothing tells it again but the next caller of that lock, and then its timestamp is from before the life.
     changes: [node("    this.emit({ kind: 'joined', by });\n    this.requesters.onJoined();\n", "    this.emit({ kind: 'joined', by });\n"), node('    this.memory.settle();\n', '    this.requesters.onJoined();\n    this.memory.settle();\n')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'in-line'],
   },
   {
     name: 'one-lock-alone-asks-others',
@@ -299,7 +299,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     changes: [
       requester('if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);', 'if (phase.request.asked.includes(peer)) ask(this.context, peer, this.lock, phase);\n    return;'),
     ],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'whom-to-ask'],
   },
   {
     name: 'no-deadline-for-waiters',
@@ -318,7 +318,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       requester('if (phase === null) answerUnknown(this.context, from, message);', "if (phase === null) this.context.ignore(from, message, 'request is over');"),
       requester('if (phase === null) return answerUnknown(this.context, from, message);', "if (phase === null) return this.context.ignore(from, message, 'request is over');"),
     ],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'answers'],
   },
   {
     name: 'inquired-for-one-that-is-gone',

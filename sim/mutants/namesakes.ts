@@ -83,7 +83,7 @@ export const NAMESAKE_MUTANTS: readonly Mutant[] = [
     name: 'back-and-asks-nothing',
     what: 'the callers in line of a process that takes part again are forgotten',
     changes: [node('this.jumpFrom(this.clock.now);\n    this.requesters.onJoined();', 'this.jumpFrom(this.clock.now);')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'in-line'],
     hunt,
   },
 ];

@@ -31,7 +31,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'born-without-file',
     what: 'a start looks at the wall clock alone',
     changes: [clock('Math.max(birth.ceilingOnDisk, birth.wallClockUs) + 1;', 'birth.wallClockUs + 1;')],
-    caughtBy: ['grant-rises', ...TOKEN_FALLS],
+    caughtBy: ['grant-rises', ...TOKEN_FALLS, 'new-life'],
   },
   {
     name: 'born-without-wall-clock',
@@ -143,19 +143,19 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'asks-the-dead',
     what: 'the voting set is asked, also while a member of it is down, and nobody loses hope in those asked',
     changes: [NO_BACKSTOP, reach('const isReachable = !votingSet.some((node) => this.down.has(node));', 'const isReachable = votingSet.length > 0;')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'whom-to-ask'],
   },
   {
     name: 'deadline-not-moved-back',
     what: 'a lock whose deadline is put off stays where it was among the others',
     changes: [deadlines('item.deadlineMs = deadlineMs;\n      this.siftDown(item);', 'item.deadlineMs = deadlineMs;')],
-    caughtBy: ['progress', 'lost-at-once'],
+    caughtBy: ['progress', 'lost-at-once', 'when-due'],
   },
   {
     name: 'deadlines-out-of-order',
     what: 'when a deadline is taken out, another takes its place among the others, wherever it belongs',
     changes: [deadlines('    this.siftUp(last);\n    this.siftDown(last);\n', '')],
-    caughtBy: ['progress', 'lost-at-once'],
+    caughtBy: ['progress', 'lost-at-once', 'when-due'],
   },
   {
     name: 'silence-ends-unnoticed',
@@ -167,7 +167,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'learns-from-too-few',
     what: 'a node that lost its memory believes the first peer that answers',
     changes: [memory('return meetsEveryQuorum(this.context.settings.coterie, state.heard);', 'return state.heard.size > 0;')],
-    caughtBy: TOKEN_FALLS,
+    caughtBy: [...TOKEN_FALLS, 'new-life'],
     hunt: FORGETFUL,
   },
   {

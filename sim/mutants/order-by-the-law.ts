@@ -206,7 +206,7 @@ export const ORDER_BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     what: 'a lock that is recalled answers an Inquire of a thief with Release',
     // 13: no Release goes out before all have given it back.
     changes: [requester("      case 'recalled': // It is released when the callers have given it back.\n        return;", "      case 'recalled': // It is released when the callers have given it back.\n        if (message.contender.claim === 'steals') sendRelease(this.context, from, this.lock, request.id.timestamp);\n        return;")],
-    caughtBy: [...VOTE_LENT_TWICE],
+    caughtBy: [...VOTE_LENT_TWICE, 'answers'],
   },
 
   // --- limits ------------------------------------------------------------------------------------
@@ -255,5 +255,62 @@ export const ORDER_BY_THE_LAW_MUTANTS: readonly Mutant[] = [
       "else {\n        this.heldBack.shift();\n        this.heldBack.push({ to, message });\n      }",
     )],
     caughtBy: ['refused-clearly'],
+  },
+  {
+    name: 'one-reader-enters-at-a-time',
+    what: 'of several readers in line only the first enters; the others join when something else happens',
+    // 6.5: "Behind a reader all readers in line enter, up to the next writer."
+    // Three readers of one node wait for a writer: one enters, the others wait for its next renewal, or until it is done.
+    changes: [requester('\n      first = line[0];', '\n      first = undefined;')],
+    caughtBy: ['in-line'],
+  },
+  {
+    name: 'displaced-by-a-thief-goes-to-the-end',
+    what: 'a caller whose request made way for a thief of its node goes to the end of the line',
+    // 12: "If the node's request only waits, that ends, and the first in line gets a new timestamp." It stays the first, but for the thief.
+    // Two callers wait at a node, a third steals: the one that came first is served last.
+    changes: [requester('if (first !== undefined) line.unshift({ ...first, timestamp: this.context.clock.tick() });', 'if (first !== undefined) line.push({ ...first, timestamp: this.context.clock.tick() });')],
+    caughtBy: ['in-line'],
+  },
+  {
+    name: 'only-the-first-in-the-queue-asks-back',
+    what: 'an arbiter inquires only for the first in its queue',
+    // 5.4: "A repeat always sends it: that heals a lost Inquire, Yield or Release."
+    // The first in the queue is dead, the Release of the last holder was lost: those behind it do not find that out before the lease ends.
+    changes: [arbiter(
+      'if (findGrant(arbiter, request) !== undefined) return;',
+      'if (findGrant(arbiter, request) !== undefined || arbiter.queue.findIndex((other) => isSameRequest(other.request, request)) > 0) return;',
+    )],
+    caughtBy: ['asks-back'],
+  },
+  {
+    name: 'silent-arbiter-queues-nobody',
+    what: 'an arbiter that is silent does not queue requests',
+    // 5.6: "It queues." And 6.10: "A restart costs no place: the arbiter is silent for a lease, and a waiting request is repeated meanwhile."
+    // All nodes are restarted: when the silence is over, who repeats first is served first, and not before its repeat.
+    changes: [arbiter(
+      '    } else {\n      const { claim, mode, keep, sentAtMs } = message;',
+      "    } else if (this.isSilent() && message.lock !== clockLockOf(from)) {\n      this.context.ignore(from, message, 'silent');\n    } else {\n      const { claim, mode, keep, sentAtMs } = message;",
+    )],
+    caughtBy: ['prompt'],
+  },
+  {
+    name: 'timestamp-when-its-turn-comes',
+    what: 'the timestamp of a request is taken when it is sent, not when its caller asked',
+    // 6.2: "A caller's timestamp is a tick taken when it asks, so the time in the local line costs it no place among all nodes."
+    // A busy node: its second caller goes behind all that asked elsewhere while it stood in its line.
+    changes: [requester('id: { timestamp: first.timestamp, node: settings.self },', 'id: { timestamp: this.context.clock.tick(), node: settings.self },')],
+    caughtBy: ['in-line'],
+  },
+  {
+    name: 'readers-queue-behind-every-writer',
+    what: 'a reader is queued behind all writers, also younger ones',
+    // 5.2: "put r in the queue by its priority."
+    // Readers are inside, a writer waits. A reader that asked before that writer comes late, and waits for it though it is older.
+    changes: [arbiter(
+      'const place = arbiter.queue.findIndex((other) => hasPriority(waiter, other));',
+      "const place = arbiter.queue.findIndex((other, at) => hasPriority(waiter, other) && !(waiter.mode === 'shared' && arbiter.queue.slice(at).some(({ mode }) => mode === 'exclusive')));",
+    )],
+    caughtBy: ['lends-on'],
   },
 ];

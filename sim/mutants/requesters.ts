@@ -92,7 +92,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'no-renewal',
     what: 'a holder does not renew its grants',
     changes: [requester('Math.min(this.repeatAtMs(phase), phase.validUntilMs)', 'phase.validUntilMs')],
-    caughtBy: ['keeps', 'spreads'],
+    caughtBy: ['keeps', 'spreads', 'when-due'],
   },
   {
     name: 'enters-again-at-the-last-moment',
@@ -194,7 +194,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     what: 'a vote of a lock that was recalled is given back when its Grant comes again',
     changes: [requester("if (phase.state === 'recalled') return this.context.ignore(from, message, 'lock was recalled');", ''),
       requester("      case 'waiting':\n        votes.count(", "      case 'recalled':\n        return;\n      case 'waiting':\n        votes.count(")],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'answers'],
     // Sleep that is none makes the node think that the vote ran out, and a copy of its Grant comes late.
     hunt: { faults: { jump: 10, duplicate: 0.5, deaf: 1, late: 0.5, echo: 40, linger: 0.4 } },
   },
@@ -232,7 +232,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'waits-for-the-dead',
     what: 'whoever waits asks no others when those asked go down, and nobody loses hope in those asked',
     changes: [NO_BACKSTOP, requester("if (phase.state !== 'waiting' && phase.state !== 'held') return;\n    askToo(", "if (phase.state !== 'held') return;\n    askToo(")],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'whom-to-ask'],
   },
   {
     name: 'holder-asks-no-others',

@@ -25,7 +25,7 @@ export const RULES: readonly Mutant[] = [
     name: 'no-yield-below-floor',
     what: 'a Grant at or below the floor is dropped without a Yield',
     changes: [requester('sendYield(this.context, from, this.lock, request, message.grant);\n      return this.context.ignore(', 'return this.context.ignore(')],
-    caughtBy: ['progress'],
+    caughtBy: ['progress', 'answers'],
   },
   {
     name: 'repeat-does-not-inquire',

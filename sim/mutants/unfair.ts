@@ -147,7 +147,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.5. n1 holds by n1 n2; n2 dies, n3 is asked and lends its vote. When n2's vote ends n1 takes the lock for lost, with the valid
     // votes of n1 and n3 in hand.
     changes: [votes('if (first === last) return first;', 'if (first <= last) return first;')],
-    caughtBy: ['keeps', 'spreads'],
+    caughtBy: ['keeps', 'spreads', 'valid-as-heard'],
   },
   {
     name: 'first-entry-with-little-left',
@@ -177,7 +177,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps (and lost-at-once), 4.2 and 6.7. A machine that slept longer than a lease in some earlier hour enters a lock: the wake for its
     // renewal is asked for a lease too late; the hold runs out without a renewal, and its caller is told after the end.
     changes: [node('this.requesters.earliestMs - this.sleptMs', 'this.requesters.earliestMs')],
-    caughtBy: ['keeps', 'spreads', 'lost-at-once', 'lease-inside', 'exclusion'],
+    caughtBy: ['keeps', 'spreads', 'lost-at-once', 'lease-inside', 'exclusion', 'when-due'],
   },
   {
     name: 'takes-nothing-back-in-while-others-queue',
@@ -231,7 +231,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     // keeps, 6.3. A caller enters again with 0.15 of the lease left, as an arbiter died a moment ago and is not yet taken for down. The
     // Request goes out, that arbiter does not answer, and the next one, to others, would be due when the lock is lost.
     changes: [leaseTimes('return askedAtMs + Math.min(retryMs, Math.max(Math.ceil(leftMs / 2), Math.ceil(retryMs * REPEAT_SHARE_MIN)));', 'return leftMs < 0 ? askedAtMs : askedAtMs + retryMs;')],
-    caughtBy: ['keeps', 'spreads'],
+    caughtBy: ['keeps', 'spreads', 'when-due'],
     hunt: { profile: 'spaced', nodes: 3, locks: 3, callers: 1, family: 'majority' },
   },
   {
@@ -303,7 +303,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
     what: 'grants of a shared request are kept, but nobody enters again under them',
     // cost, 9. A reader leaves, nobody else wants the lock, a reader of the same node comes: 3(K - 1) messages, not none.
     changes: [requester('first.mode === request.mode && !request.contended', "first.mode === 'exclusive' && request.mode === 'exclusive' && !request.contended")],
-    caughtBy: ['sparing', 'when-due', 'frugal'],
+    caughtBy: ['sparing', 'when-due', 'frugal', 'within-room'],
   },
   {
     name: 'thief-keeps-nothing',

@@ -9,6 +9,7 @@ const arbiter = inFile('arbiter');
 const leaseTimes = inFile('lease-times');
 const memory = inFile('memory');
 const node = inFile('node');
+const priority = inFile('priority');
 const requester = inFile('requester');
 const votes = inFile('votes');
 
@@ -212,7 +213,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 6.4 rule 1. A caller cancels, its Release overtakes the Grant or the Grant comes twice; the next request of the node asks the
     // same arbiter, which has lent its vote to somebody else, and the late Grant lets it in.
     changes: [requester('phase.request.id.timestamp === timestamp ? phase : null', 'phase.request.id.timestamp >= timestamp ? phase : null')],
-    caughtBy: ['exclusion', 'lease-inside'],
+    caughtBy: ['exclusion', 'lease-inside', 'answers'],
   },
   {
     name: 'taken-back-in-until-the-silence-ends',
@@ -261,5 +262,81 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // those who remember know of no more than that clock.
     changes: [node('this.jumpFrom(clock.now);', 'this.jumpFrom(clock.bornAt);')],
     caughtBy: ['new-life', 'request-unique', 'grant-rises', ...TOKEN_FALLS],
+  },
+  {
+    name: 'woken-for-repeats-alone',
+    what: 'a node with a hold asks to be woken for its next repeat, also where the hold ends before that',
+    // 6.7: "A holder whose valid votes contain no quorum any more has lost the lock at that very moment. Its node has asked to be woken for that."
+    // A holder is cut off: its caller hears of the loss with the next repeat, when the lock may be another's already.
+    changes: [requester('return Math.min(this.repeatAtMs(phase), phase.validUntilMs);', 'return this.repeatAtMs(phase);')],
+    caughtBy: ['lost-at-once'],
+  },
+  {
+    name: 'jumps-at-birth',
+    what: 'the clock jumps by SLACK when a life begins, not when its silence ends',
+    // 3.1: "A node that dies before its silence ends has not jumped. It has used up a first block, 1/128 of a lease."
+    // A node starts again every second and dies: the clocks of all gain a quarter of a lease each time, until peers take none of them for credible.
+    changes: [node(
+      'this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);',
+      'this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);\n      this.jumpFrom(this.clock.bornAt);',
+    )],
+    caughtBy: ['new-life'],
+  },
+  {
+    name: 'takes-back-in-without-memory',
+    what: 'an arbiter that lost its memory takes back in the grants that it is shown',
+    // 5.6: "An arbiter without memory takes nothing back in, and is silent until it joins."
+    // A holder goes on with the vote of a node that lost its disk, and takes tokens by a clock of the earlier life, past which that node
+    // does not jump when the holder dies: the next token may be lower. (The same of a process that stands apart.)
+    changes: [arbiter('number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || ', 'number >= clock.bornAt || !this.isSilent() || ')],
+    caughtBy: ['ceiling-holds', ...TOKEN_FALLS],
+  },
+  {
+    name: 'cancel-behind-a-holder-ends-the-hold',
+    what: 'the first in line that gives up ends the request of its node, also one whose caller is inside',
+    // 6.2: "A caller that gives up leaves the line; if the request was its own, that ends."
+    // A caller waits behind a holder of its own node and gives up: the votes of the holder are released, and another enters beside it.
+    changes: [requester("if (place === 0 && phase.state === 'waiting') this.end(phase.request);", "if (place === 0 && phase.state !== 'idle') this.end(phase.request);")],
+    caughtBy: ['exclusion', 'callers-known'],
+  },
+  {
+    name: 'counts-itself-among-those-heard',
+    what: 'a node without memory counts itself among those who remember',
+    // 3.2, rule 3: "When those it has heard meet every quorum, it joins. It does not count itself."
+    // Of three nodes one lost its disk, and one is down that alone knows, beside it, of the last token: it joins by the third one's clock, and a token falls.
+    changes: [memory('return meetsEveryQuorum(this.context.settings.coterie, state.heard);', 'return meetsEveryQuorum(this.context.settings.coterie, new Set([...state.heard, this.context.settings.self]));')],
+    caughtBy: ['new-life'],
+  },
+  {
+    name: 'of-what-is-not-said-nothing-was-taken',
+    what: 'a caller with room that is gone without saying which tokens it took is taken to have taken none',
+    // 7: "Until it says which it took, all count as taken, and a Release carries a clock of at least the last that was taken."
+    // A keeper vanishes and its node gives the lock back without its word: the next holder has a token that the keeper had used.
+    changes: [requester('used: Token = Infinity', 'used: Token = 0')],
+    caughtBy: TOKEN_FALLS,
+  },
+  {
+    name: 'asks-before-it-joins',
+    what: 'a node without memory asks for its callers before it has joined',
+    // 3.2: "Before it joins it neither lends nor asks. Its own callers wait in line."
+    // A node that lost its disk asks under a timestamp that its earlier life may have used: an arbiter renews the old grant, in the old mode.
+    changes: [requester('if (this.context.takesPart) this.start(first);', 'this.start(first);')],
+    caughtBy: ['ceiling-holds'],
+  },
+  {
+    name: 'ceiling-before-it-joins',
+    what: 'a node without memory writes a ceiling before it has joined',
+    // 3: "a ceiling on disk says that its node remembers, so one without memory writes none before it joins."
+    // A node that lost its disk crashes before it joined: its next life takes itself for one that remembers, asks nobody, and a token falls.
+    changes: [node('const ceiling = this.memory.isKnown ? this.clock.ceilingToReserve() : null;', 'const ceiling = this.clock.ceilingToReserve();')],
+    caughtBy: ['ceiling-holds'],
+  },
+  {
+    name: 'requests-named-by-their-time-alone',
+    what: 'two requests of one timestamp are taken for the same, whichever node they are of',
+    // 2: "Its id is (timestamp, node)."
+    // Two nodes ask in the same tick: the Release of one ends the grant of the other, or its Request renews it.
+    changes: [priority('return a.timestamp === b.timestamp && a.node === b.node;', 'return a.timestamp === b.timestamp;')],
+    caughtBy: ['overtaken', 'exclusion', 'answers'],
   },
 ];

@@ -87,7 +87,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'never-yields',
     what: 'whoever waits keeps its votes',
     changes: [requester('if (!hasPriority(message.contender, { request: request.id, claim: claimOf(request.steals, false) })) {', 'if (message.grant > 0) {')],
-    caughtBy: ['deadlock', 'asks-back'],
+    caughtBy: ['deadlock', 'asks-back', 'answers'],
   },
   {
     name: 'floor-not-raised',
