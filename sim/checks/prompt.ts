@@ -33,6 +33,7 @@ interface Wait {
   readonly machine: number;
   readonly lock: number;
   readonly mode: Mode;
+  readonly askedAtUs: number;
   /** Since when nobody was in the way. */
   readonly sinceUs: number;
 }
@@ -50,6 +51,8 @@ export class Prompt implements Witness {
   private readonly free: readonly Free[];
   /** By machine: its callers that are not let in yet. */
   private readonly waiting: readonly Set<CallerId>[];
+  /** When anybody asked for the first time. */
+  private firstAskedAtUs = Infinity;
   private readonly handoverUs: number;
   private readonly noticeUs: number;
   private readonly leaseUs: number;
@@ -72,7 +75,8 @@ export class Prompt implements Witness {
     if (event.kind === 'release' && this.waiting[machine]?.delete(event.caller) === true) this.givenUp(this.scene.lockOf(event.lock));
   }
 
-  asked({ machine, id }: CallerView): void {
+  asked({ machine, id, askedAtUs }: CallerView): void {
+    this.firstAskedAtUs = Math.min(this.firstAskedAtUs, askedAtUs);
     this.waiting[machine.index]?.add(id);
   }
 
@@ -83,7 +87,7 @@ export class Prompt implements Witness {
     if (hold.mode === 'exclusive') free.writerWaitedUs = nowUs;
     const freeUs = hold.mode === 'exclusive' ? free.fromAllUs : this.freeForReadersUs(free, lock, caller);
     free.inside.set(hold.number, hold);
-    if (phase === 'faults') this.judge({ machine, lock, mode: hold.mode, sinceUs: Math.max(caller.askedAtUs, freeUs) });
+    if (phase === 'faults') this.judge({ machine, lock, mode: hold.mode, askedAtUs: caller.askedAtUs, sinceUs: Math.max(caller.askedAtUs, freeUs) });
   }
 
   left(lock: number, hold: Hold): void {
@@ -116,12 +120,12 @@ export class Prompt implements Witness {
 
   private judge(wait: Wait): void {
     const { nowUs, nodeIds, locks } = this.scene;
-    const { machine, lock, sinceUs } = wait;
+    const { machine, lock, askedAtUs, sinceUs } = wait;
     if (nowUs <= sinceUs + this.handoverUs) return;
     const backUs = this.struck.quorumIsBackUs(sinceUs);
     let allowedUs = backUs > sinceUs ? backUs + this.retryUs + this.noticeUs : sinceUs;
-    // Until all have met, clocks may be too far apart again after they were brought together once (protocol.md section 7).
-    if (sinceUs <= this.noticeUs) allowedUs = Math.max(allowedUs, sinceUs + this.retryUs);
+    // Of a request from before all have met, clocks may be too far apart again after they were brought together once (protocol.md section 7).
+    if (askedAtUs <= this.firstAskedAtUs + this.noticeUs) allowedUs = Math.max(allowedUs, sinceUs + this.retryUs);
     for (const fault of this.plan.faults) if (fault.atUs <= nowUs) allowedUs = Math.max(allowedUs, this.costsUntilUs(fault, wait));
     if (nowUs <= allowedUs + this.handoverUs) return;
     violated('prompt', `${nodeIds[machine]} enters lock ${locks[lock]} ${nowUs - sinceUs} us after it was free and wanted; `
