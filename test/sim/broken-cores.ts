@@ -42,6 +42,12 @@ export const NO_YIELD: Core = {
   step: (node, event) => PRODUCTION_CORE.step(node, event).filter((effect) => effect.kind !== 'send' || effect.message.kind !== 'yield'),
 };
 
+/** What is given back is kept from all others. */
+export const DEAF_TO_YIELDS: Core = {
+  ...PRODUCTION_CORE,
+  step: (node, event) => (event.kind === 'message' && event.message.kind === 'yield' ? [] : PRODUCTION_CORE.step(node, event)),
+};
+
 /** The plan of the first seed at which this core violates a check. */
 export function failingPlan(core: Core, options: RunOptions = {}, isWanted: (check: string) => boolean = () => true): Plan {
   for (let seed = 1; seed < 1000; seed++) {
