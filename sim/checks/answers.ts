@@ -61,8 +61,9 @@ export class Answers implements Witness {
   stepping(machine: number, event: Event): void {
     this.answers.length = 0;
     this.isIgnored = false;
-    this.lentBefore = event.kind === 'message' ? this.scene.inspect(machine, this.scene.lockOf(event.message.lock))?.grants.map(({ grant }) => grant) ?? [] : [];
-    this.before = isToRequester(event) ? this.scene.inspect(machine, this.scene.lockOf(event.message.lock))?.requester ?? null : null;
+    const view = event.kind === 'message' ? this.scene.inspect(machine, this.scene.lockOf(event.message.lock)) : null;
+    this.lentBefore = view?.grants.map(({ grant }) => grant) ?? [];
+    this.before = isToRequester(event) ? view?.requester ?? null : null;
   }
 
   performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {

@@ -3,7 +3,7 @@
  * drop for a reason counts, whether callers are inside or not (protocol.md sections 6.4 and 6.5).
  * It looks at Grants, and at what a node says of its request. Its own vote it does not see: that lasts at least as if it had been asked with all others.
  */
-import { marginMs } from '../../src/core/lease-times';
+import { marginMs } from '../../src/core';
 import type { Event, Grant, LamportTime, Message, NodeId, RequesterView } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
