@@ -67,7 +67,6 @@ export type ServedSessionEffect<Ask, Reason> =
   | { readonly kind: 'inUse'; readonly id: AskId }
   /** Nobody uses it any more, and it is held on until then (`atLeastMs`). */
   | { readonly kind: 'keepOn'; readonly id: AskId; readonly untilMs: number }
-  /** Nothing more comes of this request. */
   | { readonly kind: 'send'; readonly stream: number; readonly frame: NodeFrame<SessionEndCause<Reason>> }
   /** Nothing that comes over this stream counts any more. */
   | { readonly kind: 'dropStream'; readonly stream: number; readonly why: 'replaced' | 'silent' | 'older' };
