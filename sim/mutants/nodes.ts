@@ -136,7 +136,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'deaths-unnoticed',
     what: 'a peer that goes down is taken for up',
-    changes: [reach('this.down.add(peer);\n    this.preferred = undefined;\n    return true;', 'return false;')],
+    changes: [reach('this.down.add(peer);\n    return true;', 'return false;')],
     caughtBy: ['progress', 'greets'],
   },
   {

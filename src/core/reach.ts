@@ -18,8 +18,6 @@ export class Reach {
   /** Nodes that are up but lend nothing yet, and until when (in the arbiters' time). They count as down so long. */
   private readonly silent = new Map<NodeId, number>();
   private readonly votingSet: readonly NodeId[];
-  /** Undefined since the last change, until it is asked for. */
-  private preferred: readonly NodeId[] | undefined;
   /** All nodes whose votes count for anything, once they were needed. */
   private arbiters: ReadonlySet<NodeId> | undefined;
 
@@ -31,11 +29,15 @@ export class Reach {
   }
 
   /**
-   * The quorum to ask first: the voting set, or a substitute while a member of it is down. Chosen when it is asked for, once for each change:
+   * The quorum to ask first: the voting set, or a substitute while a member of it is down. Chosen when it is asked for:
    * a node that starts hears of each peer in turn, and what it would choose in between nobody asks for.
    */
   get preferredQuorum(): readonly NodeId[] {
-    return (this.preferred ??= this.choosePreferred());
+    const { votingSet } = this;
+    const { self, coterie } = this.settings;
+    const isReachable = !votingSet.some((node) => this.down.has(node));
+    // With no quorum in reach, ask the voting set: its members may be up for all we know.
+    return isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
   }
 
   get isAnyDown(): boolean {
@@ -58,7 +60,6 @@ export class Reach {
   beginOwnSilence(untilMs: number): void {
     this.silent.set(this.settings.self, untilMs);
     this.down.add(this.settings.self);
-    this.preferred = undefined;
   }
 
   /** A connection works. Returns whether that is news; of a peer that is silent it is already known. */
@@ -66,7 +67,6 @@ export class Reach {
     if (!this.down.has(peer) || this.silent.has(peer)) return false;
     if (silentForMs > 0) this.silent.set(peer, nowMs + silentForMs);
     else this.down.delete(peer);
-    this.preferred = undefined;
     return true;
   }
 
@@ -76,7 +76,6 @@ export class Reach {
     this.silent.delete(peer);
     if (peer === self || this.down.has(peer) || !coterie.nodes.includes(peer)) return false;
     this.down.add(peer);
-    this.preferred = undefined;
     return true;
   }
 
@@ -86,7 +85,6 @@ export class Reach {
       if (untilMs > nowMs) continue;
       this.silent.delete(node);
       this.down.delete(node);
-      this.preferred = undefined;
       return true;
     }
     return false;
@@ -110,13 +108,5 @@ export class Reach {
     const { coterie } = this.settings;
     this.arbiters ??= new Set(coterie.nodes.flatMap((node) => coterie.votingSet(node)));
     return [...this.arbiters].filter((node) => !this.down.has(node));
-  }
-
-  private choosePreferred(): readonly NodeId[] {
-    const { votingSet } = this;
-    const { self, coterie } = this.settings;
-    const isReachable = !votingSet.some((node) => this.down.has(node));
-    // With no quorum in reach, ask the voting set: its members may be up for all we know.
-    return isReachable ? votingSet : (coterie.quorumAvoiding(self, this.down) ?? votingSet);
   }
 }
