@@ -29,6 +29,13 @@ export const ACT_MUTANTS: readonly Mutant[] = [
     hunt,
   },
   {
+    name: 'layout-stands-for-its-act',
+    what: 'whoever remembers the new layout counts as one that took part since the act, though the old one ran in between',
+    changes: [earlierLife(' || terms?.act !== change.clock)', ')')],
+    caughtBy: ['exclusion', ...TOKEN_FALLS],
+    hunt,
+  },
+  {
     name: 'act-by-wall-clock-alone',
     what: 'the act carries the wall clock, and not the clocks that the old nodes told',
     changes: [earlierLife('Math.max(observed + slack, wallClockUs)', 'wallClockUs')],

@@ -1,7 +1,8 @@
 /**
  * The operator's act of protocol.md section 16.2: the nodes of one layout are stopped, and those of another one take their place, under a
  * lease and a SLACK that may be shorter or longer. Before it some nodes are given the new file without the act, by mistake: one that remembers
- * the old layout must not start with it, and a new member must not serve with it. Of some old nodes nobody may know the clock.
+ * the old layout must not start with it, and a new member must not serve with it. Of some old nodes nobody may know the clock. The new layout may
+ * have run before the old one: then members that the old one left out remember it, and nothing of what ran meanwhile.
  */
 import { coterieOfLayout, drawLayoutOf, nodeIdsOf } from './layout';
 import type { Act, Fault, Layout, LostMachine, Rolling } from './plan';
@@ -37,7 +38,7 @@ export function drawAct(random: Random, { nodes, leaseMs, durationUs, slackMin }
   const slack = Math.max(slackMin, Math.floor(leaseAfterMs * random.pick([5, 50, 250])));
   const newOnly = layouts.new.machines.filter((machine) => !old.machines.includes(machine));
   const bare = drawBare(random, layouts.new, newOnly, nodes);
-  const act: Act = { ...layouts, atUs, asksAtUs, leaseMs: leaseAfterMs, retryMs: Math.floor(leaseAfterMs / 3), slack, bare };
+  const plain: Act = { ...layouts, atUs, asksAtUs, leaseMs: leaseAfterMs, retryMs: Math.floor(leaseAfterMs / 3), slack, bare };
 
   const faults: Fault[] = [];
   const crash = (machine: number, when: number, forUs: number, file?: 'new' | 'bare'): void => {
@@ -73,6 +74,10 @@ export function drawAct(random: Random, { nodes, leaseMs, durationUs, slackMin }
   const lostForEver = all.filter((machine) => !layouts.new.machines.includes(machine)).map((machine): LostMachine => ({ machine, how: 'dead' }));
   const skewUs = random.pick([0, leaseUs, leaseUs * 20]);
   const wallSkewUs = all.map((machine) => (old.machines.includes(machine) ? random.below(1 + skewUs) : 0));
+  const back = random.chance(300_000) ? newOnly.filter(() => random.chance(900_000)) : [];
+  // Some die in the silence of the act, before they have taken part.
+  for (const machine of back) if (random.chance(400_000)) crash(machine, (startUs[machine] ?? 0) + random.below(leaseUs), random.below(leaseUs / 10));
+  const act = back.length === 0 ? plain : { ...plain, back };
   return { act, startUs, wallSkewUs, lostForEver, faults: faults.sort((a, b) => a.atUs - b.atUs) };
 }
 

@@ -251,6 +251,8 @@ export interface Act extends Change, Rolling {
   readonly asksAtUs: number;
   /** New members that first start with the bare file. */
   readonly bare: readonly number[];
+  /** New members that remember the new layout: it ran once before the old one took its place, and comes back. */
+  readonly back?: readonly number[];
 }
 
 /**

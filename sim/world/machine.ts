@@ -1,10 +1,13 @@
 /** A machine with its clocks, its disk and its node, and a caller at it: plain data, which the parts of the world change. */
 import type { CallerId, LendingTerms, LockNode, Token } from '../../src/core';
 import type { CallerState, CallerView, Hold, Place } from '../checks/scene';
+import { WALL_CLOCK_START_US } from '../plan/layout';
 import type { FileName, Plan, Rolling, Wish } from '../plan/plan';
 import { Random } from '../plan/random';
 import { CEILING } from './items';
 import { MachineClock } from './machine-clock';
+
+const DAY_US = 86_400_000_000;
 
 /** An item of the agenda for a node that does not run just now. */
 export interface Deferred {
@@ -101,6 +104,7 @@ export interface Caller extends CallerView {
 
 export function newMachine({ seed, machines, rolling, act, namesake }: Plan, index: number, id: string, name: string): Machine {
   const ratePpm = machines[index]?.ratePpm ?? 0;
+  const isBack = act?.back?.includes(index) === true;
   return {
     index,
     id,
@@ -115,9 +119,10 @@ export function newMachine({ seed, machines, rolling, act, namesake }: Plan, ind
     silentUntilMs: 0,
     startedUs: 0,
     slackBefore: 0,
-    remembers: null,
+    remembers: act !== undefined && isBack ? { leaseMs: act.leaseMs, slack: act.slack, layout: 'new', act: null } : null,
     lendsUnder: null,
-    ceilingOnDisk: 0, wallAheadUs: 0,
+    // Its wall clock is ahead of what it wrote long ago.
+    ceilingOnDisk: isBack ? WALL_CLOCK_START_US - DAY_US : 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
     wipedAtClock: null,
     isFileOld: false,

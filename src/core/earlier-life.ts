@@ -14,6 +14,8 @@ export interface LendingTerms {
   readonly slack: number;
   /** Null before it has lent its vote. */
   readonly layout: string | null;
+  /** The clock of the act under which it lent its vote, which no other act has; null if its configuration had none. */
+  readonly act: LamportTime | null;
 }
 
 /** The act by which another layout takes the place of the one that ran. It is in the configuration. */
@@ -54,16 +56,16 @@ export function mayStartUnder({ layout, change, terms }: Pick<LifeSettings, 'lay
 
 export function termsOfLife({ leaseMs, slack, layout, change, existed, terms }: LifeSettings): LifeTerms {
   const before = terms?.layout ?? null;
-  // Whoever remembers the present layout took part in it since the change, or is not concerned by it.
-  const isChanging = change !== undefined && before !== layout;
+  // Only this very act says that it took part since the change. It may remember the present layout from before the one that ran last.
+  const isChanging = change !== undefined && (before !== layout || terms?.act !== change.clock);
   const silentMs = Math.max(leaseMs, terms?.leaseMs ?? 0, isChanging ? change.silentMs : 0);
   const slackBefore = Math.max(slack, existed ? (terms?.slack ?? FORMER_SLACK) : 0);
   return {
     silentMs,
     slackBefore,
     clockFloor: isChanging ? change.clock : 0,
-    whileSilent: { leaseMs: silentMs, slack: slackBefore, layout: before },
-    whenLending: { leaseMs, slack, layout },
+    whileSilent: { leaseMs: silentMs, slack: slackBefore, layout: before, act: terms?.act ?? null },
+    whenLending: { leaseMs, slack, layout, act: change?.clock ?? null },
   };
 }
 

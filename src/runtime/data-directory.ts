@@ -42,10 +42,12 @@ export interface DataDirectory {
 
 const FILE = 'ceiling';
 const TEMPORARY = 'ceiling.new';
-const VERSION = 'maekawa-ceiling-3';
-/** Each has these words after its name; the node and the terms were unknown to the first, the node to the second. */
-const WORDS: ReadonlyMap<string, number> = new Map([[VERSION, 5], ['maekawa-ceiling-2', 4], ['maekawa-ceiling-1', 1]]);
-/** Stands for a lease or a layout that is not known. */
+const VERSION = 'maekawa-ceiling-4';
+/** Each has these words after its name; the node and the terms were unknown to the first, the node to the second, the act to the third. */
+const WORDS: ReadonlyMap<string, number> = new Map([[VERSION, 6], ['maekawa-ceiling-3', 5], ['maekawa-ceiling-2', 4], ['maekawa-ceiling-1', 1]]);
+/** Those that begin with the node. */
+const WITH_NODE: ReadonlySet<string> = new Set([VERSION, 'maekawa-ceiling-3']);
+/** Stands for a lease, a layout or an act that is not known, or for none. */
 const UNKNOWN = '-';
 /**
  * A clock of a cluster that works stays below 2^53 − 2^40 (protocol.md section 3.3), and a ceiling is a little above its clock.
@@ -215,7 +217,7 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 function format({ ceiling, terms, node }: Content & { readonly node: NodeId }): string {
-  return signed([VERSION, node, ceiling, terms?.leaseMs ?? UNKNOWN, terms?.slack ?? UNKNOWN, terms?.layout ?? UNKNOWN]);
+  return signed([VERSION, node, ceiling, terms?.leaseMs ?? UNKNOWN, terms?.slack ?? UNKNOWN, terms?.layout ?? UNKNOWN, terms?.act ?? UNKNOWN]);
 }
 
 function signed(words: readonly (string | number)[]): string {
@@ -246,14 +248,14 @@ function readFile(path: string): Content | null {
 /** Null for words that nobody writes. */
 function contentOf([version = '', ...words]: readonly string[]): Content | null {
   if (words.length !== WORDS.get(version)) return null;
-  const node = version === VERSION ? { node: words.shift() ?? '' } : {};
-  const [ceilingText = '', leaseText = UNKNOWN, slackText = UNKNOWN, layoutText = UNKNOWN] = words;
+  const node = WITH_NODE.has(version) ? { node: words.shift() ?? '' } : {};
+  const [ceilingText = '', leaseText = UNKNOWN, slackText = UNKNOWN, layoutText = UNKNOWN, actText = UNKNOWN] = words;
   const ceiling = numberOf(ceilingText);
   if (ceiling === null || ceiling > CEILING_MAX) return null;
-  if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN) return { ...node, ceiling, terms: null };
-  const [leaseMs, slack] = [numberOf(leaseText), numberOf(slackText)];
-  if (leaseMs === null || slack === null || !/^(-|[0-9a-f]{16})$/.test(layoutText)) return null;
-  return { ...node, ceiling, terms: { leaseMs, slack, layout: layoutText === UNKNOWN ? null : layoutText } };
+  if (leaseText === UNKNOWN && slackText === UNKNOWN && layoutText === UNKNOWN && actText === UNKNOWN) return { ...node, ceiling, terms: null };
+  const [leaseMs, slack, act] = [numberOf(leaseText), numberOf(slackText), numberOf(actText)];
+  if (leaseMs === null || slack === null || !/^(-|[0-9a-f]{16})$/.test(layoutText) || (act === null && actText !== UNKNOWN)) return null;
+  return { ...node, ceiling, terms: { leaseMs, slack, layout: layoutText === UNKNOWN ? null : layoutText, act } };
 }
 
 function numberOf(digits: string): number | null {

@@ -15,8 +15,8 @@ function life(question: Partial<LifeQuestion> & { readonly config?: Partial<Life
   });
 }
 
-function ranUnder(leaseMs: number, layout: string | null, slack = SLACK): LifeQuestion['directory'] {
-  return { existed: true, terms: { leaseMs, slack, layout } };
+function ranUnder(leaseMs: number, layout: string | null, slack = SLACK, act: number | null = null): LifeQuestion['directory'] {
+  return { existed: true, terms: { leaseMs, slack, layout, act } };
 }
 
 function refusal(act: () => unknown): LockError {
@@ -32,7 +32,7 @@ const texts = ({ remarks }: LifeToCome): string => remarks.map(({ level, text })
 
 describe('the lease (protocol.md section 16)', () => {
   test('one like the last: silent for it, and nothing to remark', () => {
-    const own = { leaseMs: 5_000, slack: SLACK, layout: NEW };
+    const own = { leaseMs: 5_000, slack: SLACK, layout: NEW, act: null };
     expect(life({ directory: ranUnder(5_000, NEW) })).toEqual({
       firstStart: false, silentMs: 5_000, slackBefore: SLACK, clockFloor: 0, whileSilent: own, whenLending: own, remarks: [],
     });
@@ -85,7 +85,11 @@ describe('the layout (protocol.md section 16)', () => {
   });
 
   test('later restarts under the present layout are as any other', () => {
-    expect(life({ directory: ranUnder(5_000, NEW), config: { change } })).toMatchObject({ silentMs: 5_000, clockFloor: 0, remarks: [] });
+    expect(life({ directory: ranUnder(5_000, NEW, SLACK, change.clock), config: { change } })).toMatchObject({ silentMs: 5_000, clockFloor: 0, remarks: [] });
+  });
+
+  test('whoever ran under it before the layout that ran last is as a new member', () => {
+    expect(life({ directory: ranUnder(5_000, NEW), config: { change } })).toMatchObject({ silentMs: 30_000, clockFloor: 1_000_000, whenLending: { act: change.clock } });
   });
 
   test('the act of another change does not let it in', () => {

@@ -120,13 +120,13 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
   });
 
   test('and under which terms the node last lent its vote', async () => {
-    const terms = { leaseMs: 20_000, slack: 2 ** 24, layout: '0123456789abcdef' };
+    const terms = { leaseMs: 20_000, slack: 2 ** 24, layout: '0123456789abcdef', act: 1_700_000_000_000_000 };
     const directory = await open();
     expect(directory.terms).toBeNull();
-    await Promise.all([directory.remember({ ...terms, layout: null }), directory.reserve(7)]);
-    expect(await reopened()).toMatchObject({ ceiling: 7, terms: { ...terms, layout: null } });
+    await Promise.all([directory.remember({ ...terms, layout: null, act: null }), directory.reserve(7)]);
+    expect(await reopened()).toMatchObject({ ceiling: 7, terms: { ...terms, layout: null, act: null } });
     await opened[0]?.remember(terms);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 7 20000 16777216 0123456789abcdef [0-9a-f]{16}\n$/);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-4 n1 7 20000 16777216 0123456789abcdef 1700000000000000 [0-9a-f]{16}\n$/);
     await opened[0]?.reserve(8);
     expect(await reopened()).toMatchObject({ ceiling: 8, existed: true, terms });
   });
@@ -136,15 +136,22 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
     const directory = await open();
     expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: null });
     await directory.reserve(4_712);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4712 - - - /);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-4 n1 4712 - - - - /);
   });
 
   test('a file of version 2 is read: whose it is it does not say', async () => {
     writeFileSync(join(path, 'ceiling'), signed('maekawa-ceiling-2 4711 5000 1 0123456789abcdef'));
     const directory = await open();
-    expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: { leaseMs: 5_000, slack: 1, layout: '0123456789abcdef' } });
+    expect(directory).toMatchObject({ ceiling: 4_711, existed: true, terms: { leaseMs: 5_000, slack: 1, layout: '0123456789abcdef', act: null } });
     await directory.reserve(4_712);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4712 5000 1 0123456789abcdef /);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-4 n1 4712 5000 1 0123456789abcdef - /);
+  });
+
+  test('a file of version 3 is read: of an act it says nothing', async () => {
+    writeFileSync(join(path, 'ceiling'), signed('maekawa-ceiling-3 n1 4711 5000 1 0123456789abcdef'));
+    expect(await open()).toMatchObject({ ceiling: 4_711, existed: true, terms: { leaseMs: 5_000, slack: 1, layout: '0123456789abcdef', act: null } });
+    await opened.pop()?.close();
+    expect(await failure(openDataDirectory(path, 'n2'))).toMatchObject({ message: expect.stringContaining('is that of node n1') as string });
   });
 
   test('of one node is refused to another', async () => {
@@ -157,7 +164,7 @@ describe('data directory: keeps the ceiling (protocol.md section 3)', () => {
 
   test('people can read the file', async () => {
     await (await open()).reserve(4_711);
-    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-3 n1 4711 - - - [0-9a-f]{16}\n$/);
+    expect(readFileSync(join(path, 'ceiling'), 'utf8')).toMatch(/^maekawa-ceiling-4 n1 4711 - - - - [0-9a-f]{16}\n$/);
   });
 
   test('a write that failed is an error, and the next one may succeed', async () => {
@@ -200,6 +207,9 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
     ['with a lease that is none', signed('maekawa-ceiling-2 4711 5e3 1 0123456789abcdef')],
     ['with a layout that is none', signed('maekawa-ceiling-2 4711 5000 1 here')],
     ['of version 3 with the words of version 2', signed('maekawa-ceiling-3 4711 5000 1 0123456789abcdef')],
+    ['of version 4 with the words of version 3', signed('maekawa-ceiling-4 n1 4711 5000 1 0123456789abcdef')],
+    ['with an act that is none', signed('maekawa-ceiling-4 n1 4711 5000 1 0123456789abcdef then')],
+    ['with an act and no terms', signed('maekawa-ceiling-4 n1 4711 - - - 17')],
     ['with a ceiling that no clock may reach', signed(`maekawa-ceiling-1 ${2 ** 53 - 2 ** 39 + 1}`)],
     ['with half of the terms', signed('maekawa-ceiling-2 4711 - 1 0123456789abcdef')],
   ])('a file that is %s: says what to do', async (_what, content) => {
@@ -224,10 +234,10 @@ describe('data directory: what cannot be trusted is an error, never a silent zer
   });
 
   test('a file of another version: says which', async () => {
-    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-4 4711 x\n');
+    writeFileSync(join(path, 'ceiling'), 'maekawa-ceiling-5 4711 x\n');
     const error = await failure(open());
     expect(error).toMatchObject({ code: 'storage' });
-    expect(error.message).toMatch(/maekawa-ceiling-4.*maekawa-ceiling-3/);
+    expect(error.message).toMatch(/maekawa-ceiling-5.*maekawa-ceiling-4/);
   });
 
   test('a refused directory is free again for the next try', async () => {

@@ -616,7 +616,7 @@ describe('runtime: a stop', () => {
 });
 
 describe('runtime: begins to lend its vote when the candidacy says so', () => {
-  const terms = { whileSilent: { leaseMs: 9_000, slack: 2, layout: 'old' }, whenLending: { leaseMs: LEASE_MS, slack: 1, layout: 'new' } };
+  const terms = { whileSilent: { leaseMs: 9_000, slack: 2, layout: 'old', act: null }, whenLending: { leaseMs: LEASE_MS, slack: 1, layout: 'new', act: 7 } };
 
   /** Node n1, which needs n2 or n3. */
   async function candidate() {

@@ -83,6 +83,11 @@ test.each([
   expect(runSeed(seed, drawn).violation).toBeNull();
 });
 
+test('token-rises: whoever lent its vote under the new layout before the act is a new member to it (seed 51193 of acts runs)', () => {
+  expect(runSeed(51_193).violation).toBeNull();
+  expect(runSeed(51_193, {}, { core: loadMutant(planted('layout-stands-for-its-act')) }).violation?.check).toBe('token-rises');
+});
+
 test('when-due: a holder asks the node of a thief when its disk is ready, which is no repeat (seed 484 of calm runs)', () => {
   expect(runSeed(484, { profile: 'calm' }).violation).toBeNull();
 });
@@ -171,6 +176,7 @@ test('acts: another layout takes the place of the one that ran, exclusion holds 
   expect(reports.filter(({ plan }) => plan.act !== undefined && plan.act.leaseMs < plan.leaseMs)).not.toEqual([]);
   expect(reports.filter(({ plan }) => plan.act !== undefined && plan.act.leaseMs > plan.leaseMs)).not.toEqual([]);
   expect(reports.filter(({ plan }) => (plan.act?.bare.length ?? 0) > 0)).not.toEqual([]);
+  expect(reports.filter(({ plan }) => plan.act?.back !== undefined)).not.toEqual([]);
 });
 
 describe('steadfast: a lock that is held is kept while a quorum lives (protocol.md section 14)', () => {
