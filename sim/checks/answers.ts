@@ -74,7 +74,8 @@ export class Answers implements Witness {
     const said = this.said.of(from, lock);
     const arbiter = this.idOf(to);
     if (message.kind === 'request') this.opened(said, message.timestamp);
-    if (isToRequester(cause) && cause.from === arbiter && message.lock === cause.message.lock) this.answers.push(message);
+    // What it says as an arbiter is none: its silence may end, or a lease, in this event.
+    if (isOfRequester(message) && isToRequester(cause) && cause.from === arbiter && message.lock === cause.message.lock) this.answers.push(message);
     if (message.kind === 'grant' && cause.kind === 'message' && cause.message.lock === message.lock && this.lentBefore.includes(message.grant)) {
       const isRepeat = cause.message.kind === 'request' && cause.from === arbiter && cause.message.timestamp === message.timestamp;
       if (!isRepeat) this.wrong(from, lock, `sends grant ${message.grant} to ${arbiter} again, which does not repeat its Request`);
@@ -163,6 +164,10 @@ interface ToRequester {
 
 function isToRequester(event: Event): event is EventOf<'message'> & ToRequester {
   return event.kind === 'message' && (event.message.kind === 'grant' || event.message.kind === 'inquire');
+}
+
+function isOfRequester({ kind }: Message): boolean {
+  return kind === 'request' || kind === 'yield' || kind === 'release';
 }
 
 function isOpen(requester: Requester, timestamp: LamportTime): requester is Open {

@@ -12,7 +12,7 @@ import type { Scene } from './scene';
 import type { EffectOf, Witness } from './witness';
 
 /** As the core names it. */
-const HELD_BACK_REASON = 'too many messages are held back';
+export const HELD_BACK_REASON = 'too many messages are held back';
 
 export class RefusedClearly implements Witness {
   /** The Request that an arbiter handles now, and why it was dropped. */
@@ -59,12 +59,14 @@ export class RefusedClearly implements Witness {
     const waited = (this.before?.queue ?? []).filter((each) => each.request.node === node && each.heardAtMs + leaseMs > nowMs);
     const isNew = ![...lent, ...waited].some(({ request }) => request.timestamp === timestamp);
     const left = requestsOf(view, node);
+    // Before all else the arbiter lends a vote that is free by now (5.1): whoever got it waits no more.
+    const waits = requestsOf({ ...view, grants: [] }, node);
     const gone = waited.filter(({ request }) => !left.includes(request.timestamp));
     const isBeyond = isNew && lent.length + waited.length >= requestsOfANodeMax;
     if (this.reason === 'too many requests of the node for the lock' && !isBeyond) this.fails(to, lock, `refuses request ${timestamp} of ${node}, and knows ${lent.length + waited.length} of it`);
     for (const { request, heardAtMs } of gone) {
       if (!isBeyond) this.fails(to, lock, `forgets request ${request.timestamp} of ${node}, and knows ${lent.length + waited.length} of it`);
-      const earlier = waited.find((each) => each.heardAtMs < heardAtMs && left.includes(each.request.timestamp));
+      const earlier = waited.find((each) => each.heardAtMs < heardAtMs && waits.includes(each.request.timestamp));
       if (earlier !== undefined) this.fails(to, lock, `forgets request ${request.timestamp} of ${node}, and not ${earlier.request.timestamp}, which was heard longer ago`);
     }
   }
@@ -74,7 +76,7 @@ export class RefusedClearly implements Witness {
   }
 }
 
-function requestsOf(view: LockView | null, node: NodeId): number[] {
+function requestsOf(view: Partial<Pick<LockView, 'grants' | 'queue'>> | null, node: NodeId): number[] {
   return [...(view?.grants ?? []), ...(view?.queue ?? [])].flatMap(({ request }) => (request.node === node ? [request.timestamp] : []));
 }
 

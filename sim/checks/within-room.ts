@@ -9,7 +9,8 @@ import type { Event, LamportTime, Message, NodeId, RequesterView } from '../../s
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks, wishOf } from './scene';
+import { HELD_BACK_REASON } from './limits';
+import { isClockLock, OfNodesAndLocks, wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
 import type { EffectOf, Entry, Witness } from './witness';
 
@@ -26,7 +27,7 @@ interface Vote {
 interface Request {
   timestamp: LamportTime;
   readonly votes: Map<NodeId, Vote>;
-  /** When it was last sent, in the node's time. */
+  /** When it was last sent, or lost for want of room before that, in the node's time. */
   sentAtMs: number;
 }
 
@@ -58,6 +59,9 @@ export class WithinRoom implements Witness {
 
   performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message && effect.message.kind === 'grant') this.handled = null;
+    if (effect.kind !== 'ignored' || effect.reason !== HELD_BACK_REASON || effect.message.kind !== 'request' || isClockLock(effect.message.lock)) return;
+    const machine = this.scene.nodeIds.indexOf(effect.from);
+    this.requests.of(machine, this.scene.lockOf(effect.message.lock)).sentAtMs = this.scene.nowMs(machine);
   }
 
   stepping(machine: number, event: Event): void {

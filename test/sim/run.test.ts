@@ -88,6 +88,15 @@ test('token-rises: whoever lent its vote under the new layout before the act is 
   expect(runSeed(51_193, {}, { core: loadMutant(planted('layout-stands-for-its-act')) }).violation?.check).toBe('token-rises');
 });
 
+test.each([
+  ['refused-clearly: before a request makes way the arbiter lends the vote that is free, and whoever gets it waits no more', 54_236],
+  ['within-room: a Request that was lost for want of room was sent all the same', 59_773],
+  ['answers: a vote that an arbiter lends in the event of an Inquire, for it is free just then, is no answer to that', 68_412],
+  ['answers: the same in another cluster', 83_115],
+])('%s (seed %d)', (_, seed) => {
+  expect(runSeed(seed).violation).toBeNull();
+});
+
 test('when-due: a holder asks the node of a thief when its disk is ready, which is no repeat (seed 484 of calm runs)', () => {
   expect(runSeed(484, { profile: 'calm' }).violation).toBeNull();
 });
