@@ -39,9 +39,11 @@ export class Client extends Process {
     private readonly isLent: (attempt: number, lock: number) => boolean,
     /** Whether the node still has it for this client, and is not asked to hold it on. */
     private readonly isKept: (node: number, attempt: number) => boolean,
+    /** Whether the node was frozen at some time since then. */
+    private readonly hasFrozen: (node: number, sinceUs: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, isFlushDue: false, wakeAtUs: Infinity }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
@@ -79,6 +81,7 @@ export class Client extends Process {
           violated('older-stream', `c${this.index} acts on a frame of stream ${stream.number}, which is over: ${JSON.stringify(effects)}`);
         }
       }
+      if (!isOlder) link.heardAtUs = this.stage.nowUs;
       this.perform(link, effects);
     });
   }
@@ -171,17 +174,19 @@ export class Client extends Process {
     this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
     this.truth.clientAsks(attempt);
     const answerWithinMs = this.plan.answerMs;
-    this.watchAnswer(caller, attempt);
+    this.watchAnswer(caller, attempt, this.stage.nowUs);
     this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps: this.plan.keepers[this.index] === true && mayBeKept(caller.wish) }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
   }
 
   /** While it waits it is told so, or asks elsewhere. */
-  private watchAnswer(caller: Caller, attempt: number): void {
+  private watchAnswer(caller: Caller, attempt: number, sinceUs: number): void {
     const isTold = (): boolean => caller.attempt !== attempt || caller.state !== 'asks' || this.told.has(attempt);
     const byUs = answeredWithinUs(this.plan, this.callers.length);
-    const askedAtUs = this.stage.nowUs;
-    this.stage.after(byUs, () => {
-      if (isTold() || this.isDead || this.frozeSince(askedAtUs)) return;
+    this.stage.at(sinceUs + byUs, () => {
+      if (isTold() || this.isDead || this.frozeSince(sinceUs)) return;
+      const { node, openedAtUs, heardAtUs } = this.link(caller.node);
+      const aliveAtUs = this.hasFrozen(node, heardAtUs) ? Math.max(openedAtUs, heardAtUs) : openedAtUs;
+      if (aliveAtUs > sinceUs) return this.watchAnswer(caller, attempt, aliveAtUs);
       violated('answered', `c${this.index} was told nothing of request ${attempt} to n${caller.node} for ${byUs / 1_000} ms`);
     });
   }
@@ -233,6 +238,7 @@ export class Client extends Process {
     switch (effect.kind) {
       case 'openStream':
         if (effect.isNew) link.sessions++;
+        link.openedAtUs = this.stage.nowUs;
         link.stream = this.network().open(this.index, link.node, effect.stream, `c${this.index}.n${link.node}.${link.sessions}`);
         return;
       case 'endStream':

@@ -30,6 +30,9 @@ export interface Link extends Coming {
   readonly keeping: Keeping;
   sessions: number;
   stream: Stream | null;
+  /** When that was opened, and when the node was heard last, in true time. */
+  openedAtUs: number;
+  heardAtUs: number;
 }
 
 export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, frameBytesMax }: ClientsPlan): InstanceType<typeof ClientSession<Ask, Cause, Failure>> {
@@ -39,7 +42,9 @@ export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, fram
 /** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
 const BACK_US = 350_000;
 
-/** In its time limit and two leases. Of many that are asked for together each turn sends at least one more: `asked` is how many those are at most. */
+/**
+ * In its time limit and two leases: each stream gives the node that time anew, and so does a sign of life of one that froze after it. Of many that are asked for together each turn sends at least one more: `asked` is how many those are at most.
+ */
 export function answeredWithinUs({ answerMs, leaseMs, turnMaxUs }: ClientsPlan, asked: number): number {
   return (answerMs + 2 * leaseMs) * 1_000 + asked * turnMaxUs;
 }

@@ -55,7 +55,8 @@ function play(stage: Stage, plan: ClientsPlan, machines: Machines): void {
   const attempts = { next: 1 };
   const isLent = (attempt: number, lock: number): boolean => quorum.lentTo(lock, attempt) !== null;
   const isKept = (node: number, attempt: number): boolean => nodes[node]?.keeps(attempt) === true;
-  const clients: Client[] = plan.clientRatesPpm.map((_, index) => new Client(stage, plan, index, machines, () => network, truth, attempts, isLent, isKept));
+  const hasFrozen = (node: number, sinceUs: number): boolean => nodes[node]?.frozeSince(sinceUs) === true;
+  const clients: Client[] = plan.clientRatesPpm.map((_, index) => new Client(stage, plan, index, machines, () => network, truth, attempts, isLent, isKept, hasFrozen));
   const faults = new Faults(stage, plan, { network: () => network, nodes, clients, quorum });
   const network: Network = new Network(stage, plan.delayMaxUs, plan.leaseMs * 1_000, {
     lifeOf: (node) => nodes[node]?.life ?? 0,
