@@ -4,7 +4,7 @@
  * what it may have missed.
  * Must never look into the core: it sees messages, who enters, what they are told, and for how long a node says that its holds are valid.
  */
-import { doesHold } from '../../src/core';
+import { clockLockOf, doesHold } from '../../src/core';
 import type { Event, LamportTime, Message, NodeId, Request } from '../../src/core';
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
@@ -181,6 +181,40 @@ export class RepeatsInTime implements Witness {
   private judge(machine: number, lock: number, arbiter: NodeId, wakeAtMs: number, dueAtMs: number): void {
     if (wakeAtMs <= dueAtMs) return;
     violated('when-due', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[machine]} must repeat its Request to ${arbiter} at ${dueAtMs}, and sleeps until ${wakeAtMs}`);
+  }
+}
+
+/** A node without memory repeats its question to each peer that owes an answer (protocol.md section 3.2). */
+export class AsksForClocksInTime implements Witness {
+  /** By node: when it last asked each of those that remember and have not answered. */
+  private readonly owed: readonly Map<NodeId, number>[];
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.owed = scene.nodeIds.map(() => new Map<NodeId, number>());
+  }
+
+  started(machine: number): void {
+    this.owed[machine]?.clear();
+  }
+
+  joined(machine: number): void {
+    this.owed[machine]?.clear();
+  }
+
+  sent(from: number, to: number, _lock: number, message: Message): void {
+    if (message.kind === 'request' && message.lock === clockLockOf(this.scene.nodeIds[from] ?? '')) this.owed[from]?.set(this.scene.nodeIds[to] ?? '', this.scene.nowMs(from));
+  }
+
+  stepped(machine: number, event: Event): void {
+    // It started again and has no memory itself; or it answered, and may have been asked once more in this event before that was heard.
+    if (event.kind === 'peerUp' && event.remembers === false) this.owed[machine]?.delete(event.peer);
+    if (event.kind === 'message' && event.message.kind === 'grant' && isClockLock(event.message.lock)) this.owed[machine]?.delete(event.from);
+    const wakeAtMs = this.scene.places[machine]?.wakeAtMs ?? Infinity;
+    const { retryMs } = termsAt(this.plan, this.scene.nowUs);
+    for (const [peer, askedAtMs] of this.owed[machine] ?? []) {
+      if (wakeAtMs <= askedAtMs + retryMs) continue;
+      violated('when-due', `${this.scene.nodeIds[machine]}, which has no memory, must ask ${peer} for its clock again at ${askedAtMs + retryMs}, and sleeps until ${wakeAtMs}`);
+    }
   }
 }
 

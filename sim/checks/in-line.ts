@@ -1,10 +1,13 @@
 /**
  * in-line: callers of one node go in the order in which they asked, and no caller's request is younger than its asking
  * (protocol.md section 6.2); behind a reader all readers in line enter, up to the next writer (6.5);
+ * a reader that is the next joins readers that are inside, while their request has heard of nobody else and a tenth of the lease is left (6.2);
  * and the first in line has a request in the protocol. One that steals goes before all, and makes those behind it ask anew; so does a node that learns what it has forgotten.
  */
-import { isCompatible } from '../../src/core';
-import type { Event, LamportTime } from '../../src/core';
+import { isCompatible, reentryLeftMs } from '../../src/core';
+import type { Event, LamportTime, RequesterView } from '../../src/core';
+import { termsAt } from '../plan/plan';
+import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { clockOf, wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
@@ -17,7 +20,7 @@ export class InLine implements Witness {
   /** The lock that a reader entered in the event that is being handled. */
   private readFrom: number | null = null;
 
-  constructor(private readonly scene: Scene, private readonly hasThieves: boolean) {}
+  constructor(private readonly scene: Scene, private readonly plan: Plan, private readonly hasThieves: boolean) {}
 
   asked(caller: CallerView): void {
     this.asking = caller;
@@ -59,8 +62,19 @@ export class InLine implements Witness {
     const { core, places, nodeIds, locks } = this.scene;
     const node = places[machine]?.node ?? null;
     const requester = this.scene.inspect(machine, lock)?.requester;
+    if (requester?.state === 'held') return this.judgeJoins(machine, lock, requester);
     if (node === null || requester?.state !== 'idle' || requester.waitingCallers.length === 0 || !core.remembers(node)) return;
     violated('in-line', `${nodeIds[machine]} asks nobody for lock ${locks[lock]}, although caller ${requester.waitingCallers[0]} waits for it`);
+  }
+
+  private judgeJoins(machine: number, lock: number, { mode, contended, validUntilMs, waitingCallers }: Extract<RequesterView, { state: 'held' }>): void {
+    const [first] = waitingCallers;
+    if (first === undefined || mode !== 'shared' || contended) return;
+    const { places, nodeIds, locks, nowUs } = this.scene;
+    const leftMs = validUntilMs - this.scene.nowMs(machine);
+    const next = places[machine]?.callers.find(({ id, state }) => id === first && state === 'waiting');
+    if (next === undefined || wishOf(next).mode !== 'shared' || leftMs < reentryLeftMs(termsAt(this.plan, nowUs).leaseMs)) return;
+    violated('in-line', `${nodeIds[machine]} caller ${next.id}, a reader that is the next in line, does not join the readers of lock ${locks[lock]}, which they have for ${leftMs} ms more`);
   }
 
   private judgeBehind(machine: number, lock: number): void {

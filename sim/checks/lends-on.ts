@@ -1,15 +1,15 @@
 /**
  * lends-on: a vote that is free and wanted is lent in the very event that frees it; a grant whose lease has ended ends with the next message about
  * its lock, however late the timer is; and one whose request is repeated lasts for a lease from then on, also while its arbiter is silent
- * (protocol.md sections 5.1 to 5.6).
+ * (protocol.md sections 5.1 to 5.6). A Grant echoes the newest time that was heard of its request (4.1).
  * It looks at what arbiters have lent, and who waits there.
  */
 import { doesHold, hasPriority, isCompatible } from '../../src/core';
-import type { Event, LamportTime, LockView } from '../../src/core';
+import type { Event, LamportTime, LockView, Message, NodeId, Request } from '../../src/core';
 import { shortestLeaseMs } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { isOf } from './scene';
+import { OfNodesAndLocks, isOf } from './scene';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
 
@@ -18,12 +18,33 @@ export class LendsOn implements Witness {
   private ended: readonly LamportTime[] = [];
   /** One of a request that is repeated. */
   private repeated: LamportTime | null = null;
+  /** Notes the time of the Request that is handled. */
+  private hearing: (() => unknown) | null = null;
 
-  constructor(private readonly scene: Scene, private readonly plan: Plan) {}
+  /** Of each request that an arbiter knows, by node and timestamp: the newest time of which it heard. */
+  private readonly newest: OfNodesAndLocks<Map<string, number>>;
+
+  constructor(private readonly scene: Scene, private readonly plan: Plan) {
+    this.newest = new OfNodesAndLocks(scene, () => new Map<string, number>());
+  }
+
+  started(machine: number): void {
+    for (const newest of this.newest.ofNode(machine)) newest.clear();
+  }
+
+  sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
+    // What waited for the disk was said before.
+    if (message.kind !== 'grant' || cause.kind === 'ceilingReserved') return;
+    const { nodeIds, locks } = this.scene;
+    const heard = this.newest.of(from, lock).get(keyOf(nodeIds[to] ?? '', message.timestamp));
+    if (heard === undefined || message.sentAtMs >= heard) return;
+    violated('lends-on', `${nodeIds[from]} grants request ${message.timestamp} of ${nodeIds[to]} for lock ${locks[lock]} and echoes ${message.sentAtMs}; it has heard of it at ${heard}`);
+  }
 
   stepping(machine: number, event: Event): void {
     this.ended = [];
     this.repeated = null;
+    this.hearing = null;
     const lock = this.ofArbiter(event);
     if (lock === null) return;
     const grants = this.scene.inspect(machine, lock)?.grants ?? [];
@@ -31,10 +52,12 @@ export class LendsOn implements Witness {
       this.ended = grants.filter(({ expiresAtMs }) => expiresAtMs <= event.nowMs).map(({ grant }) => grant);
     }
     if (event.kind !== 'message' || event.message.kind !== 'request') return;
+    this.hears(machine, lock, event, event.message);
     this.repeated = grants.find(({ request, expiresAtMs }) => isOf(event, request) && expiresAtMs > event.nowMs)?.grant ?? null;
   }
 
   stepped(machine: number, event: Event): void {
+    this.hearing?.();
     const lock = this.ofArbiter(event);
     if (lock !== null) {
       if (event.kind === 'message' && event.message.kind === 'request') this.judgePlace(machine, lock, event);
@@ -42,6 +65,20 @@ export class LendsOn implements Witness {
     }
     // What such an event brings about may concern any lock.
     if (event.kind === 'wake' || event.kind === 'silence' || event.kind === 'ceilingReserved') this.scene.locks.forEach((_, each) => this.judge(machine, each));
+  }
+
+  /** What it had forgotten by then counts for nothing. */
+  private hears(machine: number, lock: number, { from, nowMs }: EventOf<'message'>, { timestamp, sentAtMs, heldGrant }: Request): void {
+    const newest = this.newest.of(machine, lock);
+    const { grants = [], queue = [] } = this.scene.inspect(machine, lock) ?? {};
+    const leaseMs = shortestLeaseMs(this.plan);
+    const known = [...grants.filter(({ expiresAtMs }) => expiresAtMs > nowMs), ...queue.filter(({ heardAtMs }) => heardAtMs + leaseMs > nowMs)].map(({ request }) => keyOf(request.node, request.timestamp));
+    for (const key of newest.keys()) if (!known.includes(key)) newest.delete(key);
+    const key = keyOf(from, timestamp);
+    // Silent, it takes back in what a late Request shows, as of then.
+    if (heldGrant !== null && nowMs < (this.scene.places[machine]?.silentUntilMs ?? 0)) newest.delete(key);
+    // A vote that the message finds free is lent before it is heard.
+    this.hearing = (): unknown => newest.set(key, Math.max(sentAtMs, newest.get(key) ?? sentAtMs));
   }
 
   private judge(machine: number, lock: number): void {
@@ -82,6 +119,10 @@ export class LendsOn implements Witness {
     const { message } = event;
     return message.kind === 'grant' || message.kind === 'inquire' ? null : this.scene.lockOf(message.lock);
   }
+}
+
+function keyOf(node: NodeId, timestamp: LamportTime): string {
+  return `${node} ${timestamp}`;
 }
 
 /** The oldest that waits, if no grant conflicts with it. */

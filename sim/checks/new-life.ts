@@ -4,6 +4,8 @@
  * a life begins just above its ceiling and its wall clock (3.1). One without memory begins SLACK above all that it heard (3.2), and by that only
  * if those that answered it meet every quorum. If they do not, it rests on its wall clock two leases after its birth, no sooner, and no later than a
  * lease after it began to ask, and begins above it then.
+ * It is silent for a lease, or for the longest under which a vote of it may be on loan: that of the last life that lent, however many have died in their
+ * silence since (5.6, 16.1).
  * It looks at the clock of each node, which is in its messages too.
  */
 import { clockLockOf } from '../../src/core';
@@ -26,6 +28,13 @@ interface Life {
   /** When it takes part at the latest, in its own time: a lease after its silence. Infinity before that is over. */
   takesPartMs: number;
   isFirst: boolean;
+  /** Until it has started: it may lend at once. */
+  mayLend: boolean;
+  /** Of this life, and of the last one that has lent; null when its disk knows of none. */
+  terms: Terms;
+  lentUnder: Terms | null;
+  /** Whether this life has lent, or could have. */
+  hasLent: boolean;
   /** Peers that it asked for their clock: under which timestamp. */
   readonly asked: Map<number, LamportTime>;
   /** Those that answered, and the number of the event by which they did. */
@@ -39,19 +48,26 @@ interface Life {
   highestBefore: LamportTime;
 }
 
+type Terms = Pick<Plan, 'leaseMs' | 'slack'>;
+
 export class NewLife implements Witness {
   private readonly lives: Life[];
   private readonly clockLocks: readonly string[];
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
     this.clockLocks = scene.nodeIds.map(clockLockOf);
-    this.lives = scene.nodeIds.map(() => ({ bornAt: null, bornMs: 0, wallClockUs: 0, isKnown: true, takesPartMs: Infinity, isFirst: true, asked: new Map(), heard: new Map(), questions: new Set(), answered: new Set(), highest: 0, event: 0, highestBefore: 0 }));
+    this.lives = scene.nodeIds.map(() => ({ bornAt: null, bornMs: 0, wallClockUs: 0, isKnown: true, takesPartMs: Infinity, isFirst: true, mayLend: true, terms: plan, lentUnder: null, hasLent: false, asked: new Map(), heard: new Map(), questions: new Set(), answered: new Set(), highest: 0, event: 0, highestBefore: 0 }));
   }
 
   started(machine: number): void {
     const life = this.of(machine);
     const place = this.scene.places[machine];
     life.bornAt = life.isFirst || place === undefined || place.ceilingOnDisk === 0 ? null : clockOf(this.scene, machine);
+    life.mayLend = life.isFirst;
+    if (life.hasLent) life.lentUnder = life.terms;
+    if (place === undefined || place.ceilingOnDisk === 0) life.lentUnder = null;
+    life.terms = termsAt(this.plan, this.scene.nowUs);
+    life.hasLent = false;
     life.bornMs = this.scene.nowMs(machine);
     life.wallClockUs = WALL_CLOCK_START_US + this.scene.nowUs + (place?.wallAheadUs ?? 0);
     life.isKnown = false;
@@ -72,6 +88,7 @@ export class NewLife implements Witness {
     const place = this.scene.places[machine];
     if (place === undefined || place.node === null) return;
     if (event.kind === 'start') return this.begun(place, life);
+    if (!life.hasLent && this.scene.core.remembers(place.node) && this.scene.core.silentForMs(place.node, this.scene.nowMs(machine)) === 0) life.hasLent = true;
     const nowMs = this.scene.nowMs(machine);
     if (!life.isKnown && this.scene.core.remembers(place.node)) life.isKnown = true;
     if (life.isKnown || nowMs < place.silentUntilMs) return;
@@ -85,6 +102,10 @@ export class NewLife implements Witness {
     const clock = clockOf(this.scene, place.index);
     const first = Math.max(place.ceilingOnDisk, life.wallClockUs) + 1;
     if (clock !== first) violated('new-life', `${place.id} begins its life with clock ${clock}, and not with ${first}, just above its ceiling and its wall clock`);
+    if (life.mayLend || place.node === null) return;
+    const leaseMs = Math.max(life.terms.leaseMs, life.lentUnder?.leaseMs ?? 0);
+    const silentMs = this.scene.core.silentForMs(place.node, life.bornMs);
+    if (silentMs < leaseMs) violated('new-life', `${place.id} begins its life with a silence of ${silentMs} ms; a vote of it may be on loan for ${leaseMs} ms`);
   }
 
   delivering(from: number, to: number, _lock: number, message: Message): void {
@@ -131,7 +152,7 @@ export class NewLife implements Witness {
     // A grant of an earlier life is taken back in under its old number.
     if (bornAt === null || message.grant <= bornAt) return;
     const { slack } = termsAt(this.plan, this.scene.nowUs);
-    const coveredUpTo = bornAt + Math.max(slack, this.scene.places[from]?.slackBefore ?? 0);
+    const coveredUpTo = bornAt + Math.max(slack, life.lentUnder?.slack ?? 0, this.scene.places[from]?.slackBefore ?? 0);
     if (message.clock <= coveredUpTo) {
       violated('new-life', `${this.scene.nodeIds[from]} lends ${message.lock} with clock ${message.clock}, although its earlier life allowed tokens up to ${coveredUpTo}`);
     }

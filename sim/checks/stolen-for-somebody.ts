@@ -1,10 +1,11 @@
 /**
  * stolen-for-somebody: a holder is robbed only for a request that still waited for the lock when the hold had begun
- * (protocol.md section 12). An order for a thief that had come and gone by then robs nobody.
+ * (protocol.md section 12). An order for a thief that had come and gone by then robs nobody; nor one that answers a Request from before all
+ * of those robbed were inside.
  * Must never look into the core: it sees messages, entries and losses.
  */
 import { doesHold, doesSteal } from '../../src/core';
-import type { LamportTime, Message } from '../../src/core';
+import type { Event, LamportTime, Message } from '../../src/core';
 import { violated } from './check';
 import { wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
@@ -18,10 +19,25 @@ export class StolenForSomebody implements Witness {
   private readonly waitedUntilUs: number[];
   /** And which request it is or was. */
   private readonly thieves: LamportTime[] = [];
+  /** By node: how long its machine slept in this life. */
+  private readonly sleptMs: number[] = [];
+  /** By lock: when a caller of that node last entered, as Requests say it. */
+  private readonly enteredAtMs: number[] = [];
+  /** When the Request was sent that the Inquire answers which is being handled. */
+  private answersMs: number | null = null;
 
   /** @param losesHeldBack whether a node has so little room that what a thief says may be lost before it is sent */
   constructor(private readonly scene: Scene, private readonly losesHeldBack = false) {
     this.waitedUntilUs = scene.nodeIds.flatMap(() => scene.locks.map(() => -Infinity));
+  }
+
+  started(machine: number): void {
+    this.sleptMs[machine] = 0;
+  }
+
+  stepping(machine: number, event: Event): void {
+    if (event.kind === 'slept') this.sleptMs[machine] = (this.sleptMs[machine] ?? 0) + event.byMs;
+    this.answersMs = event.kind === 'message' && event.message.kind === 'inquire' ? event.message.sentAtMs : null;
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {
@@ -35,6 +51,7 @@ export class StolenForSomebody implements Witness {
   }
 
   entered({ machine, lock }: Entry): void {
+    this.enteredAtMs[this.keyOf(machine, lock)] = this.scene.nowMs(machine) + (this.sleptMs[machine] ?? 0);
     this.over(machine, lock);
   }
 
@@ -49,6 +66,10 @@ export class StolenForSomebody implements Witness {
     if (from === machine) {
       if (thief.caller !== undefined) return;
       violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name}, and hears that its own node took it for nobody`);
+    }
+    const enteredAtMs = this.enteredAtMs[this.keyOf(machine, caller.lock)] ?? -Infinity;
+    if (this.answersMs !== null && this.answersMs < enteredAtMs) {
+      violated('stolen-for-somebody', `${nodeIds[machine]} caller ${caller.id} loses lock ${name} to ${thief.node} by an answer to a Request of ${this.answersMs}; the last of those inside entered at ${enteredAtMs}`);
     }
     const waitedUntilUs = this.waitedUntilUs[this.keyOf(from, this.scene.lockOf(name))] ?? -Infinity;
     if (waitedUntilUs + RESOLUTION_US >= caller.enteredAtUs || (this.losesHeldBack && this.doesThiefWait(from, caller.lock))) return;

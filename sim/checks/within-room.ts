@@ -29,6 +29,11 @@ interface Request {
   readonly votes: Map<NodeId, Vote>;
   /** When it was last sent, or lost for want of room before that, in the node's time. */
   sentAtMs: number;
+  /** The newest that was sent, and whether its grants may be kept. */
+  askedAs: LamportTime;
+  keep: boolean;
+  /** The last token that the caller inside may take by itself; 0 when it may take none. */
+  roomUntil: LamportTime;
 }
 
 type Retained = Extract<RequesterView, { state: 'retained' }>;
@@ -44,7 +49,7 @@ export class WithinRoom implements Witness {
   private ownGrant: LamportTime = Infinity;
 
   constructor(private readonly scene: Scene, private readonly plan: Plan) {
-    this.requests = new OfNodesAndLocks(scene, () => ({ timestamp: 0, votes: new Map<NodeId, Vote>(), sentAtMs: -Infinity }));
+    this.requests = new OfNodesAndLocks(scene, () => ({ timestamp: 0, votes: new Map<NodeId, Vote>(), sentAtMs: -Infinity, askedAs: 0, keep: true, roomUntil: 0 }));
     this.slacks = scene.nodeIds.map(() => plan.slack);
   }
 
@@ -87,17 +92,22 @@ export class WithinRoom implements Witness {
     const allowed = clock + (this.slacks[machine] ?? 0);
     const name = `${this.scene.nodeIds[machine]} caller ${caller.id}, lock ${this.scene.locks[lock]}`;
     if (token > allowed) violated('within-room', `${name}: token ${token} is more than SLACK above ${clock}, the lowest clock of its votes`);
+    const request = this.requests.of(machine, lock);
+    request.roomUntil = roomUntil ?? 0;
     if (roomUntil === null) return;
+    if (request.askedAs === requester.request.timestamp && !request.keep) violated('within-room', `${name}: may take tokens by itself, although its node asked without keep`);
     const until = token + Math.min(ROOM_MAX, Math.floor((allowed - token) / 2));
     if (roomUntil > until) violated('within-room', `${name}: may take tokens up to ${roomUntil} by itself; the votes leave room up to ${until}`);
   }
 
-  sent(from: number, _to: number, lock: number, { kind }: Message): void {
-    if (kind === 'request') this.requests.of(from, lock).sentAtMs = this.scene.nowMs(from);
+  sent(from: number, _to: number, lock: number, message: Message): void {
+    if (message.kind !== 'request') return;
+    Object.assign(this.requests.of(from, lock), { sentAtMs: this.scene.nowMs(from), askedAs: message.timestamp, keep: message.keep });
   }
 
   stepped(machine: number): void {
     this.count();
+    if (this.handled !== null) this.judgeLater(this.handled.to, this.handled.lock);
     this.handled = null;
     const { asking, kept } = this;
     this.asking = null;
@@ -105,6 +115,15 @@ export class WithinRoom implements Witness {
     if (asking === null || kept === null) return;
     this.judgeKept(machine, asking, kept);
     this.judgeRepeat(machine, asking.lock, kept);
+  }
+
+  /** A vote that comes while a client may take tokens by itself allows the last of them, or it does not count. */
+  private judgeLater(machine: number, lock: number): void {
+    const requester = this.scene.inspect(machine, lock)?.requester;
+    const { roomUntil } = this.requests.of(machine, lock);
+    if (requester?.state !== 'held' || roomUntil === 0) return;
+    const allowed = this.lowestClock(machine, lock, requester) + (this.slacks[machine] ?? 0);
+    if (roomUntil > allowed) violated('within-room', `${this.scene.nodeIds[machine]} counts a vote for lock ${this.scene.locks[lock]} that allows tokens up to ${allowed}; a client may take them up to ${roomUntil}`);
   }
 
   /** Who enters again with less than half of the room left asks for more. What its own vote leaves it does not say: it may be less. */

@@ -8,7 +8,7 @@ import { AsksBack } from './asks-back';
 import { CallersKnown } from './callers-known';
 import { CeilingInTime } from './ceiling-in-time';
 import { Deadlock } from './deadlock';
-import { RepeatsInTime, RepeatsWhenDue } from './due';
+import { AsksForClocksInTime, RepeatsInTime, RepeatsWhenDue } from './due';
 import { Exclusion } from './exclusion';
 import { Fairness } from './fairness';
 import { Fenced } from './fenced';
@@ -99,10 +99,11 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     ...(isCalm ? [new Fairness(scene)] : []),
     ...(losesHeldBack ? [] : [new AsksBack(scene, plan), new RepeatsInTime(scene, plan)]),
     ...(skipsSteps ? [] : [new Answers(scene), new WhomToAsk(scene, losesHeldBack)]),
-    new InLine(scene, plan.intensities.steal > 0),
+    new InLine(scene, plan, plan.intensities.steal > 0),
     new LendsOn(scene, plan),
     new GivesWay(scene),
     new Greets(scene),
+    new AsksForClocksInTime(scene, plan),
     new Orders(scene),
     new WithinRoom(scene, plan),
     new CeilingInTime(scene, plan),
@@ -159,7 +160,7 @@ function ofSeveralVotes(
     new GrantRises(scene),
     new RequestUnique(scene, plan.rolling !== undefined),
     ...own,
-    new InLine(scene, asksAnew),
+    new InLine(scene, plan, asksAnew),
     new CalledIn(scene),
     new Usable(scene, plan),
     new LostAtOnce(scene),

@@ -13,6 +13,7 @@ export const CLIENT_CHECKS = {
   'token-told': 'a client is told the token of its own grant, and tokens rise',
   'called-in': 'in `calm` runs a lock that its client keeps and does not use is given back as soon as others want it',
   'free-is-given': 'in `calm` runs nobody is refused a lock as not free that its client keeps and does not use',
+  sparing: 'a client that waits for nothing says no more than it has to',
   'older-stream': 'nothing that comes over an older stream changes anything',
   'no-residue': 'with nothing wanted, both sides and the quorum forget everything',
   deterministic: 'two runs of one seed are the same',

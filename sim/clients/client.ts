@@ -6,6 +6,7 @@ import { assertNever } from '../../src/core';
 import type { Validity } from '../../src/core';
 import { violated } from './check';
 import { KEEPALIVE_LEASES } from './draw';
+import { judgeBack, judgeSign } from './judge-frames';
 import { Keeping, usedOf } from './keeping';
 import { answeredWithinUs, givenBackWithinUs, newMachine } from './link';
 import type { Caller, Link } from './link';
@@ -43,7 +44,7 @@ export class Client extends Process {
     private readonly hasFrozen: (node: number, sinceUs: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, isFlushDue: false, wakeAtUs: Infinity }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, isAnswered: false, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
@@ -72,6 +73,7 @@ export class Client extends Process {
       const link = this.link(stream.node);
       const { machine } = link;
       const isOlder = link.stream !== stream || !stream.isOpenAtClient;
+      if (!isOlder) link.isAnswered = true;
       const before = [machine.wakeAtMs, machine.hasToSay, machine.isIdle];
       const effects = machine.step({ kind: 'heard', nowMs: this.nowMs, stream: stream.number, frame });
       if (isOlder) {
@@ -96,7 +98,9 @@ export class Client extends Process {
       for (const { kept } of link.callers.values()) kept?.machine.keepNoLonger();
       link.keeping.giveBackAll();
       const chance = this.stage.random.below(1_000) / 1_000;
+      const givenBack = [...link.givenBack.values()];
       this.perform(link, link.machine.step({ kind: 'broke', nowMs: this.nowMs, stream: stream.number, failure: isReached ? 'broke' : 'unreachable', isFinal: false, chance }));
+      judgeBack(this.index, link, givenBack);
     });
   }
 
@@ -239,6 +243,7 @@ export class Client extends Process {
       case 'openStream':
         if (effect.isNew) link.sessions++;
         link.openedAtUs = this.stage.nowUs;
+        link.isAnswered = false;
         link.stream = this.network().open(this.index, link.node, effect.stream, `c${this.index}.n${link.node}.${link.sessions}`);
         return;
       case 'endStream':
@@ -247,6 +252,7 @@ export class Client extends Process {
       case 'send':
         this.stage.tell('client sends', this.index, effect.stream, () => `c${this.index} to n${link.node}, stream ${effect.stream}: ${JSON.stringify(effect.frame)}`);
         this.stage.count('frames of clients');
+        judgeSign(this.index, link, effect.frame, this.nowMs, this.plan.leaseMs);
         if (link.stream?.number === effect.stream) this.network().up(link.stream, effect.frame);
         return;
       case 'over': {

@@ -36,6 +36,15 @@ export class Keeping {
     private readonly parts: KeepingParts,
   ) {}
 
+  get size(): number {
+    return this.idle.size;
+  }
+
+  /** How much is left, by the client's clock, of the one that ends first. */
+  get leastMs(): number {
+    return Math.min(...[...this.idle.values()].map(({ promisedUntilMs }) => promisedUntilMs)) - this.parts.nowMs();
+  }
+
   of(id: number): Kept | undefined {
     return this.idle.get(id);
   }

@@ -7,6 +7,7 @@ import type { ServedSessionEvent } from '../../src/core';
 import { MILLION } from '../plan/random';
 import { MachineClock, STOPPED_PPM } from '../world/machine-clock';
 import { violated } from './check';
+import { isOverFor, judgeWordForAll } from './judge-frames';
 import type { Ask, Machines, NodeEffect, Reason, UpFrame } from './machines';
 import type { Network, Stream } from './network';
 import type { ClientsPlan } from './plan';
@@ -222,6 +223,7 @@ export class ServingNode extends Process implements Asker {
             const wanted = served.wanted.get(id);
             if (wanted !== undefined) wanted.toldAtMs ??= this.monotonicMs;
           }
+          judgeWordForAll(this.index, served, effect.frame, this.nowMs);
           if (served.stream?.number === effect.stream) this.network().down(served.stream, effect.frame);
           break;
         case 'dropStream':
@@ -233,6 +235,7 @@ export class ServingNode extends Process implements Asker {
           break;
         case 'keepOn':
           this.stage.count('locks that are held on for nobody');
+          isOverFor(served, effect.id);
           if (served.wanted.get(effect.id)?.state === 'lost') violated('held-on', `n${this.index} holds a lock on for nobody that was taken`);
           break;
       }
@@ -278,7 +281,7 @@ export class ServingNode extends Process implements Asker {
     const request = newRequest({ attempt, lock, mode, ifAvailable, steals, asker: this, life: this.life, sentAtMs: this.nowMs, keeps });
     this.stage.tell('node asks', this.index, attempt, () => `n${this.index}: lock ${lock} for request ${attempt}`);
     this.truth.nodeAsks(attempt, this.index);
-    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null, isWanted: false };
+    const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null, isWanted: false, isOverForClient: false };
     served.wanted.set(id, wanted);
     this.wantedBy.set(request, { served, wanted });
     if (this.stage.random.chance(this.plan.refusedPpm)) {

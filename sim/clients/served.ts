@@ -29,4 +29,6 @@ export interface Wanted {
   toldAtMs: number | null;
   /** Others want it, as far as the node knows. */
   isWanted: boolean;
+  /** Its client counts on it no more: it was told of its end, or is done, and the lock is held on for nobody. */
+  isOverForClient: boolean;
 }
