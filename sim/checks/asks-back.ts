@@ -54,8 +54,12 @@ export class AsksBack implements Witness {
     if (event.message.keep) this.inquiries.of(machine, lock).keeping.set(event.from, event.message.timestamp);
   }
 
-  sent(from: number, _to: number, lock: number, message: Message): void {
+  sent(from: number, _to: number, lock: number, message: Message, cause: Event): void {
     if (message.kind !== 'inquire') return;
+    // A vote that comes back is lent on, and whoever gave it back waits: its next Request asks for it (protocol.md section 5.5).
+    if (cause.kind === 'message' && cause.message.kind === 'yield' && isOf(cause, message.contender.request) && !doesSteal(message.contender.claim)) {
+      violated('asks-back', `lock ${this.scene.locks[lock]}: ${this.scene.nodeIds[from]} asks a vote back for request ${message.contender.request.timestamp} of ${cause.from}, which has just given it back`);
+    }
     this.now.push({ grant: message.grant, contender: message.contender });
     const askedFor = this.inquiries.of(from, lock).for;
     const before = askedFor.get(message.grant);

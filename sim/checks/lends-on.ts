@@ -2,6 +2,7 @@
  * lends-on: a vote that is free and wanted is lent in the very event that frees it; a grant whose lease has ended ends with the next message about
  * its lock, however late the timer is; and one whose request is repeated lasts for a lease from then on, also while its arbiter is silent
  * (protocol.md sections 5.1 to 5.6). A Grant echoes the newest time that was heard of its request (4.1).
+ * A silent arbiter takes back in what is shown to it, unless it has lent later what conflicts with that (5.6).
  * It looks at what arbiters have lent, and who waits there.
  */
 import { doesHold, hasPriority, isCompatible } from '../../src/core';
@@ -9,7 +10,7 @@ import type { Event, LamportTime, LockView, Message, NodeId, Request } from '../
 import { shortestLeaseMs } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks, isOf } from './scene';
+import { OfNodesAndLocks, clockOf, isOf } from './scene';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
 
@@ -21,6 +22,10 @@ export class LendsOn implements Witness {
   /** Notes the time of the Request that is handled. */
   private hearing: (() => unknown) | null = null;
 
+  /** A grant of an earlier life that the Request shows, and that goes before all that conflict with it here; null: none. */
+  private shown: LamportTime | null = null;
+  /** By node: its first clock value in this life. */
+  private readonly bornAt: LamportTime[] = [];
   /** Of each request that an arbiter knows, by node and timestamp: the newest time of which it heard. */
   private readonly newest: OfNodesAndLocks<Map<string, number>>;
 
@@ -30,6 +35,7 @@ export class LendsOn implements Witness {
 
   started(machine: number): void {
     for (const newest of this.newest.ofNode(machine)) newest.clear();
+    this.bornAt[machine] = clockOf(this.scene, machine);
   }
 
   sent(from: number, to: number, lock: number, message: Message, cause: Event): void {
@@ -45,6 +51,7 @@ export class LendsOn implements Witness {
     this.ended = [];
     this.repeated = null;
     this.hearing = null;
+    this.shown = null;
     const lock = this.ofArbiter(event);
     if (lock === null) return;
     const grants = this.scene.inspect(machine, lock)?.grants ?? [];
@@ -53,6 +60,7 @@ export class LendsOn implements Witness {
     }
     if (event.kind !== 'message' || event.message.kind !== 'request') return;
     this.hears(machine, lock, event, event.message);
+    this.shown = this.shownToSilent(machine, event, event.message, grants);
     this.repeated = grants.find(({ request, expiresAtMs }) => isOf(event, request) && expiresAtMs > event.nowMs)?.grant ?? null;
   }
 
@@ -65,6 +73,19 @@ export class LendsOn implements Witness {
     }
     // What such an event brings about may concern any lock.
     if (event.kind === 'wake' || event.kind === 'silence' || event.kind === 'ceilingReserved') this.scene.locks.forEach((_, each) => this.judge(machine, each));
+  }
+
+  /** A silent arbiter takes it back in (protocol.md section 5.6); where there is room for few, it may be refused. */
+  private shownToSilent(machine: number, event: EventOf<'message'>, { heldGrant, mode }: Request, grants: LockView['grants']): LamportTime | null {
+    const { places, core } = this.scene;
+    const place = places[machine];
+    const node = place?.node ?? null;
+    const { plan } = this;
+    if (heldGrant === null || node === null || plan.locksMax !== undefined || plan.requestsOfANodeMax !== undefined) return null;
+    if (!core.remembers(node) || event.nowMs >= (place?.silentUntilMs ?? 0) || heldGrant >= (this.bornAt[machine] ?? 0)) return null;
+    const lent = grants.filter(({ expiresAtMs }) => expiresAtMs > event.nowMs);
+    const isBehind = lent.some((each) => isOf(event, each.request) || (!isCompatible(each.mode, mode) && each.grant > heldGrant));
+    return isBehind ? null : heldGrant;
   }
 
   /** What it had forgotten by then counts for nothing. */
@@ -89,6 +110,10 @@ export class LendsOn implements Witness {
     const revived = view.grants.find(({ grant }) => this.ended.includes(grant));
     if (revived !== undefined) {
       violated('lends-on', `${nodeIds[machine]} goes on with grant ${revived.grant} of lock ${locks[lock]}, whose lease had ended when a message about the lock came`);
+    }
+    const { shown } = this;
+    if (shown !== null && !view.grants.some(({ grant }) => grant === shown)) {
+      violated('lends-on', `${nodeIds[machine]}, which is silent, does not take grant ${shown} of lock ${locks[lock]} back in, which is shown to it`);
     }
     const renewed = view.grants.find(({ grant }) => grant === this.repeated);
     if (renewed !== undefined && renewed.expiresAtMs < this.scene.nowMs(machine) + shortestLeaseMs(this.plan) && core.remembers(node)) {

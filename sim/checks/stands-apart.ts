@@ -1,9 +1,9 @@
 /**
  * stands-apart: while a peer that refused this process, because of another one of its id, has not accepted it since, and for a lease after
- * that, it lends nothing and renews nothing, asks nothing, lets nobody in and has nobody inside, and answers for no request that it did not
+ * that, it lends nothing and renews nothing, asks nothing and keeps no grants, lets nobody in and has nobody inside, and answers for no request that it did not
  * make (protocol.md section 17.2). What it had decided before, and waited for its ceiling, may still go out. When it takes part again it lends
  * only above the tokens that the other process may have allowed: SLACK above what its peers told when they accepted it.
- * Must never look into the core: it sees messages, entries and callers.
+ * It sees messages, entries and callers, and what a node says that it keeps.
  */
 import { clockLockOf } from '../../src/core';
 import type { Event, LamportTime, Message } from '../../src/core';
@@ -45,6 +45,9 @@ export class StandsApart implements Witness {
     for (const { id, state } of this.scene.places[machine]?.callers ?? []) {
       if (state === 'inside') this.fails(machine, `has caller ${id} inside`);
     }
+    this.scene.locks.forEach((name, lock) => {
+      if (this.scene.inspect(machine, lock)?.requester?.state === 'retained') this.fails(machine, `keeps its grants of lock ${name}`);
+    });
   }
 
   accepted(machine: number, by: number): void {

@@ -67,7 +67,8 @@ export class ValidAsHeard implements Witness {
       Object.assign(votes, { timestamp: message.timestamp, ownUntilMs: 0 });
     }
     const isRepeat = votes.asked.has(to);
-    this.judgeShown(from, to, lock, votes, message);
+    // What waited for the disk was said before.
+    if (cause.kind !== 'ceilingReserved') this.judgeShown(from, to, lock, votes, message);
     votes.asked.add(to);
     // What waited for the disk says nothing of what is asked now; a peer that comes up, the node of a thief, and further arbiters are asked alone.
     const asksAll = cause.kind === 'wake' || cause.kind === 'acquire' || cause.kind === 'release';

@@ -79,7 +79,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'lease-by-own-clock',
     what: 'a Grant names a time of the arbiter, and the requester counts from there',
     changes: [arbiter('grant: grant.number,\n      sentAtMs: grant.sentAtMs,', 'grant: grant.number,\n      sentAtMs: this.context.nowMs,'), votes(...BELIEVES_ANY_TIME)],
-    caughtBy: ['lease-inside'],
+    caughtBy: ['lease-inside', 'lends-on'],
   },
   {
     name: 'lease-by-wall-clock',
@@ -112,7 +112,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
     name: 'renewal-echoes-old-time',
     what: 'the Grant for a repeat echoes the time of the first Request',
     changes: [arbiter('grant.sentAtMs = Math.max(grant.sentAtMs, message.sentAtMs);\n', '')],
-    caughtBy: ['keeps', 'spreads'],
+    caughtBy: ['keeps', 'spreads', 'lends-on'],
   },
   {
     name: 'lease-never-ends',

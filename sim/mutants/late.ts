@@ -147,7 +147,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
       'nowMs - this.heldBackSinceMs >= this.settings.retryMs',
       'nowMs - this.heldBackSinceMs >= this.settings.leaseMs',
     )],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'ceiling-in-time'],
   },
   {
     name: 'once-heard-no-wall-clock',
@@ -265,7 +265,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (a lease), 3.2. A node lost its disk; after its silence it asks both peers, and one answer is lost. It waits a second lease, and
     // joins by wall clock, though both are up and remember.
     changes: [memory('state.repeatAtMs = nowMs + settings.retryMs;', 'state.repeatAtMs = Infinity;')],
-    caughtBy: ['prompt', 'progress', 'deadlock'],
+    caughtBy: ['prompt', 'progress', 'deadlock', 'when-due'],
   },
   {
     name: 'no-timer-for-the-memory',
@@ -362,7 +362,7 @@ export const LATE_MUTANTS: readonly Mutant[] = [
     // late (for as long as those inside stay), 6.2. A reader is inside for long, and its arbiters were out of reach until its votes were nearly
     // over. Another reader of its node comes then, and waits. The renewal comes; nobody looks at the line before the first reader leaves.
     changes: [requester('          this.tellRenewed(phase);\n          this.joinOrAdvance();', '          this.tellRenewed(phase);')],
-    caughtBy: ['prompt', 'progress'],
+    caughtBy: ['prompt', 'progress', 'in-line'],
     hunt: { profile: 'spaced' },
   },
 ];

@@ -87,13 +87,13 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'silent-half-a-lease',
     what: 'after a restart an arbiter is silent for half a lease',
     changes: [node('this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);', 'this.bornSilentUntilMs = nowMs + this.settings.leaseMs / 2;')],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'new-life'],
   },
   {
     name: 'wiped-disk-is-a-first-start',
     what: 'a node without a ceiling file lends at once',
     changes: [node('if (birth.firstStart) {', 'if (birth.firstStart || birth.ceilingOnDisk === 0) {')],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'new-life'],
   },
   {
     name: 'answers-to-itself-lost',

@@ -123,7 +123,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'sleep-does-not-end-holds',
     what: 'those inside are not told what a sleep of the machine took off their lease',
     changes: [requester("if (this.phase.state === 'held') this.tellRenewed(this.phase);\n", '')],
-    caughtBy: ['lost-at-once'],
+    caughtBy: ['lost-at-once', 'valid-as-heard'],
   },
   {
     name: 'theft-refused',
@@ -323,7 +323,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
     name: 'room-though-others-wait',
     what: 'a caller is told that it may keep a lock that others wait for',
     changes: [requester('const isWanted = !request.keep || request.contended || this.line.length > 0;', 'const isWanted = false;')],
-    caughtBy: ['called-in'],
+    caughtBy: ['called-in', 'within-room'],
     hunt: KEEPERS,
   },
   {

@@ -43,7 +43,7 @@ export const RULES: readonly Mutant[] = [
     name: 'lends-at-once-after-restart',
     what: 'no silent lease after a restart',
     changes: [node('this.bornSilentUntilMs = nowMs + Math.max(birth.silentMs ?? 0, this.settings.leaseMs);', 'this.bornSilentUntilMs = nowMs;')],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'new-life'],
   },
   {
     name: 'no-jump-after-lease',
@@ -58,7 +58,7 @@ export const RULES: readonly Mutant[] = [
       votes("if (message.sentAtMs > nowMs) return 'answers", "this.arrivedAtMs = nowMs;\n    if (message.sentAtMs > nowMs) return 'answers"),
       votes('validUntilMs: Math.max(message.sentAtMs + validForMs', 'validUntilMs: Math.max(this.arrivedAtMs + validForMs'),
     ],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'valid-as-heard'],
   },
   {
     name: 'fill-overtakes',

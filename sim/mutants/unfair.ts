@@ -188,7 +188,7 @@ export const UNFAIR_MUTANTS: readonly Mutant[] = [
       'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || !this.context.renews) return false;',
       'if (number === null || number >= clock.bornAt || !this.isSilent() || !this.context.takesPart || !this.context.renews || arbiter.queue.length > 0) return false;',
     )],
-    caughtBy: ['keeps', 'spreads'],
+    caughtBy: ['keeps', 'spreads', 'lends-on'],
   },
   {
     name: 'holder-gives-no-dead-vote-back',

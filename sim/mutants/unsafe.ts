@@ -20,7 +20,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 6.5. Five nodes, four votes in hand that end at 1 < 2 < 3 < 4: the last quorum breaks at 2, but the hold is taken to last until
     // 3: from 2 on it rests on two votes.
     changes: [votes('b.validUntilMs - a.validUntilMs)) {', 'a.validUntilMs - b.validUntilMs)) {')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: ['lease-inside', 'exclusion', 'valid-as-heard'],
   },
   {
     name: 'entries-again-do-not-move-the-clock',
@@ -149,7 +149,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 16.1. Lease 3 s before, 1 s now; a restarts under the new one. A vote lent just before is valid for nearly 3 s with a holder
     // whose node still runs under the old lease (or whose client goes on); a lends it on after 1 s.
     changes: [node('Math.max(birth.silentMs ?? 0, this.settings.leaseMs)', 'this.settings.leaseMs')],
-    caughtBy: ['exclusion', 'lease-inside'],
+    caughtBy: ['exclusion', 'lease-inside', 'new-life'],
   },
   {
     name: 'validity-told-forgets-sleep',
@@ -157,7 +157,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 4.2 and 6.4. The machine slept a minute once. A (remote) caller enters later and is told a validity that is a minute too long;
     // then its node dies, or freezes, so nobody tells it that the lock is lost, and another enters a lease later.
     changes: [requester('return requesterMs - (this.context.requesterNowMs - this.context.nowMs);', 'return requesterMs;')],
-    caughtBy: ['exclusion', 'lease-inside', 'lost-at-once'],
+    caughtBy: ['exclusion', 'lease-inside', 'lost-at-once', 'valid-as-heard'],
   },
   {
     name: 'margin-for-half-the-drift',
@@ -165,7 +165,7 @@ export const UNSAFE_MUTANTS: readonly Mutant[] = [
     // safety, 1 (condition 4) and 6.4. The requester's clock is slower than its arbiter's by nearly the drift bound, messages are fast: the
     // holder believes longer than the arbiter waits, by up to lease × drift / 2.
     changes: [leaseTimes('return Math.ceil(leaseMs * driftMax) + CLOCK_RESOLUTION_MS;', 'return Math.ceil((leaseMs * driftMax) / 2) + CLOCK_RESOLUTION_MS;')],
-    caughtBy: ['lease-inside', 'exclusion'],
+    caughtBy: ['lease-inside', 'exclusion', 'valid-as-heard'],
   },
   {
     name: 'silence-counts-sleep',

@@ -27,7 +27,7 @@ export const UNSEEN_MUTANTS: readonly Mutant[] = [
     name: 'cut-off-milliseconds-forgotten',
     what: 'the margin has nothing for the milliseconds that are cut off on both sides',
     changes: [leaseTimes('const CLOCK_RESOLUTION_MS = 2;', 'const CLOCK_RESOLUTION_MS = 0;')],
-    caughtBy: VOTE_LENT_TWICE,
+    caughtBy: [...VOTE_LENT_TWICE, 'valid-as-heard'],
   },
   {
     name: 'contention-remembered-for-a-moment',

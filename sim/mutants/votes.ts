@@ -53,7 +53,7 @@ export const VOTE_MUTANTS: readonly Mutant[] = [
     name: 'valid-as-the-longest-vote',
     what: 'a hold lasts as long as its longest vote',
     changes: [votes('if (first === last) return first; // As a rule: all were asked at once.', 'return last;')],
-    caughtBy: ['lease-inside'],
+    caughtBy: ['lease-inside', 'valid-as-heard'],
   },
   {
     name: 'ran-out-and-back',

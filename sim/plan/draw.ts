@@ -144,7 +144,16 @@ function withRestart(faults: readonly Fault[], { atUs }: Change, { seed, nodes, 
     kind: 'crash', atUs, forUs: 1 + random.below(leaseUs / random.pick([100, 4])), machine, how, wallBackUs: 0, writeLands: random.chance(500_000),
   }));
   const harmless = faults.filter((fault) => fault.kind !== 'crash' || fault.how === 'crash' || fault.how === 'stop');
-  return [...harmless, ...restarts].sort((a, b) => a.atUs - b.atUs);
+  return [...harmless, ...restarts, ...drawDeathsInSilence(new Random(seed, 'faults:deaths in the silence'), restarts, leaseUs)].sort((a, b) => a.atUs - b.atUs);
+}
+
+/** In some runs a node dies once more before its silence is over: that of the longer lease, under which it last lent its vote. */
+function drawDeathsInSilence(random: Random, restarts: readonly Fault[], leaseUs: number): Fault[] {
+  if (!random.chance(400_000)) return [];
+  return restarts.flatMap((fault): Fault[] => {
+    if (fault.kind !== 'crash' || random.chance(500_000)) return [];
+    return [{ ...fault, atUs: fault.atUs + fault.forUs + random.below(leaseUs), forUs: 1 + random.below(Math.floor(leaseUs / 100)), how: 'crash' }];
+  });
 }
 
 function drawProfile(random: Random): Profile {
