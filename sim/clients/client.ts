@@ -44,7 +44,7 @@ export class Client extends Process {
     private readonly hasFrozen: (node: number, sinceUs: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, isAnswered: false, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
@@ -73,7 +73,6 @@ export class Client extends Process {
       const link = this.link(stream.node);
       const { machine } = link;
       const isOlder = link.stream !== stream || !stream.isOpenAtClient;
-      if (!isOlder) link.isAnswered = true;
       const before = [machine.wakeAtMs, machine.hasToSay, machine.isIdle];
       const effects = machine.step({ kind: 'heard', nowMs: this.nowMs, stream: stream.number, frame });
       if (isOlder) {
@@ -243,7 +242,6 @@ export class Client extends Process {
       case 'openStream':
         if (effect.isNew) link.sessions++;
         link.openedAtUs = this.stage.nowUs;
-        link.isAnswered = false;
         link.stream = this.network().open(this.index, link.node, effect.stream, `c${this.index}.n${link.node}.${link.sessions}`);
         return;
       case 'endStream':

@@ -28,8 +28,8 @@ export function isOverFor({ wanted }: Served, id: number): void {
 }
 
 /** The node answered over the stream that broke: what was given back by then is told over the next. */
-export function judgeBack(client: number, { node, isAnswered, machine, stream }: Link, givenBack: readonly number[]): void {
-  if (!isAnswered || givenBack.length === 0 || stream?.isOpenAtClient === true || Number.isFinite(machine.wakeAtMs)) return;
+export function judgeBack(client: number, { node, openedAtUs, heardAtUs, machine, stream }: Link, givenBack: readonly number[]): void {
+  if (heardAtUs <= openedAtUs || givenBack.length === 0 || stream?.isOpenAtClient === true || Number.isFinite(machine.wakeAtMs)) return;
   violated('given-back-is-free', `c${client} does not come back to n${node} to say that request ${givenBack.join(', ')} is given back, although the node answered over the stream that broke`);
 }
 

@@ -33,8 +33,6 @@ export interface Link extends Coming {
   /** When that was opened, and when the node was heard last, in true time. */
   openedAtUs: number;
   heardAtUs: number;
-  /** A frame came over it. */
-  isAnswered: boolean;
   /** When the newest frame was sent, by the client's clock; and how many in a row have said nothing before they were due. */
   sentAtMs: number;
   early: number;
