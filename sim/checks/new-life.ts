@@ -105,7 +105,8 @@ export class NewLife implements Witness {
     if (life.mayLend || place.node === null) return;
     const leaseMs = Math.max(life.terms.leaseMs, life.lentUnder?.leaseMs ?? 0);
     const silentMs = this.scene.core.silentForMs(place.node, life.bornMs);
-    if (silentMs < leaseMs) violated('new-life', `${place.id} begins its life with a silence of ${silentMs} ms; a vote of it may be on loan for ${leaseMs} ms`);
+    // One that is not silent at all shows in what it lends.
+    if (silentMs > 0 && silentMs < leaseMs) violated('new-life', `${place.id} begins its life with a silence of ${silentMs} ms; a vote of it may be on loan for ${leaseMs} ms`);
   }
 
   delivering(from: number, to: number, _lock: number, message: Message): void {

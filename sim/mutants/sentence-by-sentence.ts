@@ -82,14 +82,14 @@ export const SENTENCE_BY_SENTENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'crash-in-the-silence-shortens-it',
     what: 'while a life is silent for a longer lease of before, its disk remembers its own',
-    changes: [earlierLife('whileSilent: { leaseMs: silentMs, slack: slackBefore, layout: before },', 'whileSilent: { leaseMs, slack: slackBefore, layout: before },')],
+    changes: [earlierLife('whileSilent: { leaseMs: silentMs, slack: slackBefore, ', 'whileSilent: { leaseMs, slack: slackBefore, ')],
     caughtBy: ['new-life'],
     hunt: { profile: 'swarm' },
   },
   {
     name: 'crash-in-the-silence-forgets-the-slack',
     what: 'the same for SLACK',
-    changes: [earlierLife('whileSilent: { leaseMs: silentMs, slack: slackBefore, layout: before },', 'whileSilent: { leaseMs: silentMs, slack, layout: before },')],
+    changes: [earlierLife('whileSilent: { leaseMs: silentMs, slack: slackBefore, ', 'whileSilent: { leaseMs: silentMs, slack, ')],
     caughtBy: ['new-life'],
     hunt: { profile: 'swarm' },
   },

@@ -15,11 +15,11 @@ const NO_ACCOUNTS = { first: [], last: [] };
 const ALWAYS = [
   'NoStorm', 'CallersKnown', 'Openings', 'CeilingHolds', 'GrantRises', 'RequestUnique', 'Exclusion', 'TokenRises', 'Deadlock', 'LostAtOnce',
   'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'CalledIn', 'Usable', 'NewLife',
-  'JumpsWhenNotTold', 'Answers', 'AsksBack', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'RepeatsInTime', 'ValidAsHeard', 'WhomToAsk', 'WithinRoom',
+  'JumpsWhenNotTold', 'Answers', 'AsksBack', 'AsksForClocksInTime', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'RepeatsInTime', 'ValidAsHeard', 'WhomToAsk', 'WithinRoom',
 ];
 
 /** What knows of one arbiter for each node, or of one quorum system. */
-const OF_ONE_LAYOUT = ['Answers', 'AsksBack', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'RepeatsInTime', 'ValidAsHeard', 'WhomToAsk', 'WithinRoom'];
+const OF_ONE_LAYOUT = ['Answers', 'AsksBack', 'AsksForClocksInTime', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'RepeatsInTime', 'ValidAsHeard', 'WhomToAsk', 'WithinRoom'];
 
 const BESIDE: Readonly<Record<Profile, readonly string[]>> = {
   calm: ['LeaseInside', 'TokenCovered', 'KeepsAlways', 'Fairness', 'CalmProgress', 'Sparing', 'RepeatsWhenDue'],
