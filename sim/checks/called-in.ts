@@ -21,8 +21,9 @@ export class CalledIn implements Witness {
     this.keeping = scene.places.map(() => new Map<number, Keeping>());
   }
 
-  entered({ machine, lock, caller }: Entry): void {
-    if (caller.taken === null) return;
+  entered({ machine, lock, caller, passTo }: Entry): void {
+    // Whoever may pass it on knows that others want it.
+    if (caller.taken === null || passTo.length > 0) return;
     if (!doesKeep(caller)) violated('called-in', `${this.scene.nodeIds[machine]} caller ${caller.id} has room for tokens, and asked for none`);
     this.keeping[machine]?.set(lock, { caller, id: caller.id, isTold: false });
   }

@@ -30,6 +30,8 @@ export type Check =
   | 'in-line'
   /** Whoever keeps a lock hears at once that somebody else wants it. */
   | 'called-in'
+  /** A lock is passed on to those alone that go first, and by its own client. */
+  | 'passes-in-turn'
   /** Without faults: no message that no rule asks for. */
   | 'sparing'
   /** Whoever enters has a tenth of the lease or more before it. */

@@ -156,6 +156,15 @@ export function doesKeep(caller: Pick<CallerView, 'wishes' | 'next'>): boolean {
   return keeps === true && mode === 'exclusive' && !steals;
 }
 
+/** Of every four callers of a node that pass locks on, the last one is of another process than the others. */
+const CLIENTS = 4;
+
+/** The process of its node's clients that it is in, if that passes locks on among its callers; or null. */
+export function clientOf(caller: Pick<CallerView, 'index' | 'wishes' | 'next'>): number | null {
+  const { passes, mode, steals } = wishOf(caller);
+  return passes === true && mode === 'exclusive' && !steals ? Number(caller.index % CLIENTS === CLIENTS - 1) : null;
+}
+
 export function describeHold({ nodeIds, locks }: Scene, lock: number, { machine, caller, mode, token }: Hold): string {
   return `${nodeIds[machine]} caller ${caller} (lock ${locks[lock]}, ${mode}, token ${token})`;
 }

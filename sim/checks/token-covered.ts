@@ -10,7 +10,7 @@ import type { LeaseInside } from './lease-inside';
 import { clockOf } from './scene';
 import type { Hold, Scene } from './scene';
 import type { TokenPromise } from './token-promise';
-import type { Entry, Renewal, Witness } from './witness';
+import type { Entry, Passing, Renewal, Witness } from './witness';
 
 /** A token, and the request that has it. */
 interface Mark {
@@ -60,6 +60,10 @@ export class TokenCovered implements Witness {
   }
 
   renewed({ lock, hold, requester }: Renewal): void {
+    this.held(lock, hold, requester);
+  }
+
+  passed({ lock, hold, requester }: Passing): void {
     this.held(lock, hold, requester);
   }
 

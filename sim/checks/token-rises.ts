@@ -8,7 +8,7 @@ import type { Openings } from './openings';
 import { describeHold, ofLock } from './scene';
 import type { Hold, Scene } from './scene';
 import type { TokenPromise } from './token-promise';
-import type { Entry, Witness } from './witness';
+import type { Entry, Passing, Witness } from './witness';
 
 export class TokenRises implements Witness {
   private readonly highest: HighestTokens[];
@@ -28,6 +28,14 @@ export class TokenRises implements Witness {
     const highest = ofLock(this.highest, lock);
     const floor = highest.before(this.openings === null ? events : this.openings.eventOf(entry) - 1, hold.mode);
     if (hold.token <= floor && !this.promise.isVoid) violated('token-rises', `${describeHold(this.scene, lock, hold)} entered after token ${floor}`);
+    highest.add(events, hold);
+  }
+
+  passed({ lock, hold }: Passing): void {
+    const { events } = this.scene;
+    const highest = ofLock(this.highest, lock);
+    const floor = highest.before(events, hold.mode);
+    if (hold.token <= floor && !this.promise.isVoid) violated('token-rises', `${describeHold(this.scene, lock, hold)} let another in after token ${floor}`);
     highest.add(events, hold);
   }
 }

@@ -18,6 +18,8 @@ export interface Entry {
   readonly validUntilMs: number;
   /** The highest token that the caller may take by itself; null: none but that of its hold. */
   readonly roomUntil: Token | null;
+  /** Those to whom it may pass the lock on with these tokens. */
+  readonly passTo: readonly CallerId[];
   /** What its node says of its request, once all else of this event has been decided. */
   readonly requester: LockView['requester'] | undefined;
   /** The event by which it was let in. */
@@ -32,6 +34,15 @@ export interface Renewal {
   readonly validUntilMs: number;
   /** When the hold ended before; null when the caller did not hear of it and goes by what it was told. */
   readonly endedAtUs: number | null;
+  readonly requester: LockView['requester'] | undefined;
+}
+
+/** Somebody was let in by another one of its own client, whose hold goes on. */
+export interface Passing {
+  readonly machine: number;
+  readonly lock: number;
+  /** With the token of whoever was let in. */
+  readonly hold: Hold;
   readonly requester: LockView['requester'] | undefined;
 }
 
@@ -52,7 +63,7 @@ export interface Write {
 
 /** What has no other word here. Each is a figure of the report, which says what it means. */
 export type Incident =
-  | 'steals' | 'kept' | 'calledIn' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
+  | 'steals' | 'kept' | 'calledIn' | 'mayPass' | 'passed' | 'cancels' | 'releasedTwice' | 'crashes' | 'stops' | 'wipes' | 'wipesNotCovered' | 'learned' | 'restedOnWallClock' | 'staleFiles' | 'corruptFiles' | 'restarts'
   | 'ceilingsDelayed' | 'ceilingsCutShort' | 'pauses' | 'sleeps' | 'jumps' | 'partitions' | 'messagesEchoed' | 'peerDowns' | 'lostForEver' | 'rivalsMet' | 'namesakesRefused' | 'layoutsRefused';
 
 /** What a witness alone can count. */
@@ -93,6 +104,8 @@ export interface Witness {
   asked?(caller: CallerView, event: EventOf<'acquire'>): void;
   entered?(entry: Entry): void;
   renewed?(renewal: Renewal): void;
+  /** A caller in another process passed the lock on: its hold goes on with a larger token. */
+  passed?(passing: Passing): void;
   /** A lock was taken from a caller; undefined when it is leaving already. */
   lost?(machine: number, effect: EffectOf<'lost' | 'recalled'>, caller: CallerView | undefined): void;
   /** A hold ended before its time. `isDone`: its caller had it for as long as it wanted. */
@@ -160,7 +173,7 @@ function oneByOne([first, second, third, ...others]: readonly Tell[]): Tell {
 
 const HOOKS = Object.keys({
   began: 1, stepping: 1, stepped: 1, performed: 1, strayed: 1, sending: 1, sent: 1, departed: 1, arrived: 1, swallowed: 1, delivering: 1,
-  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, refused: 1, accepted: 1, acted: 1, dying: 1, healed: 1, looked: 1,
+  delivered: 1, introduced: 1, asked: 1, entered: 1, renewed: 1, passed: 1, lost: 1, left: 1, wrote: 1, started: 1, joined: 1, refused: 1, accepted: 1, acted: 1, dying: 1, healed: 1, looked: 1,
   unsettled: 1, settled: 1, happened: 1,
 } satisfies Record<Hook, 1>) as Hook[];
 

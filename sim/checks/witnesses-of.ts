@@ -30,6 +30,7 @@ import { OneConfiguration } from './one-configuration';
 import { Openings } from './openings';
 import { Orders } from './orders';
 import { Overtaken } from './overtaken';
+import { PassesInTurn } from './passes-in-turn';
 import { CalmProgress, NoStorm, Progress } from './progress';
 import { Prompt } from './prompt';
 import type { Scene } from './scene';
@@ -110,6 +111,7 @@ export function witnessesOf(plan: Plan, scene: Scene, accounts: Accounts, { skip
     // Where there is room for few, one that waits may have made way for another of its node.
     ...(hasLimits ? [] : [new Overtaken(scene, plan)]),
     new CalledIn(scene),
+    new PassesInTurn(scene, plan),
     new Usable(scene, plan),
     new ValidAsHeard(scene, plan),
     ...(isCalm || isFrugal ? [] : [new Spreads(scene, plan)]),
@@ -162,6 +164,7 @@ function ofSeveralVotes(
     ...own,
     new InLine(scene, plan, asksAnew),
     new CalledIn(scene),
+    new PassesInTurn(scene, plan),
     new Usable(scene, plan),
     new LostAtOnce(scene),
     new NoResidue(scene, plan),

@@ -5,10 +5,12 @@
 import { assertNever } from '../../src/core';
 import type { Validity } from '../../src/core';
 import { violated } from './check';
+import { Deadlines } from './deadlines';
 import { KEEPALIVE_LEASES } from './draw';
 import { judgeBack, judgeSign } from './judge-frames';
 import { Keeping, usedOf } from './keeping';
-import { answeredWithinUs, givenBackWithinUs, newMachine } from './link';
+import type { Kept } from './keeping';
+import { letNextIn, newMachine } from './link';
 import type { Caller, Link } from './link';
 import type { ClientEffect, DownFrame, Failure, Machines, Reason } from './machines';
 import type { Network, Stream } from './network';
@@ -26,6 +28,7 @@ export interface Numbering {
 export class Client extends Process {
   private readonly links: readonly Link[];
   private readonly callers: readonly Caller[];
+  private readonly deadlines: Deadlines;
   private isClosing = false;
 
   constructor(
@@ -37,15 +40,19 @@ export class Client extends Process {
     private readonly truth: Truth,
     private readonly attempts: Numbering,
     /** Whether the quorum still lends to this request. */
-    private readonly isLent: (attempt: number, lock: number) => boolean,
+    isLent: (attempt: number, lock: number) => boolean,
     /** Whether the node still has it for this client, and is not asked to hold it on. */
     private readonly isKept: (node: number, attempt: number) => boolean,
     /** Whether the node was frozen at some time since then. */
-    private readonly hasFrozen: (node: number, sinceUs: number) => boolean,
+    hasFrozen: (node: number, sinceUs: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
     this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
+    this.deadlines = new Deadlines(stage, plan, {
+      who: `c${index}`, callers: this.callers.length, isDead: () => this.isDead, frozeSince: (trueUs) => this.frozeSince(trueUs),
+      link: (node) => this.link(node), hasFrozen, isLent,
+    });
     for (const caller of this.callers) {
       stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
       if (caller.wish.patienceUs !== null) {
@@ -144,7 +151,7 @@ export class Client extends Process {
       giveBack: (kept) => {
         const link = this.link(node);
         link.givenBack.set(kept.id, kept.attempt);
-        if (this.plan.profile !== 'swarm') this.watchFree(kept.attempt, kept.lock, true);
+        this.deadlines.free(kept.attempt, kept.lock, true);
         this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id: kept.id, ...usedOf(kept) }));
       },
       believedUntilMs: this.machines.believedUntilMs,
@@ -177,24 +184,11 @@ export class Client extends Process {
     this.stage.tell('asks', this.index, attempt, () => `c${this.index} asks n${link.node} for lock ${lock}: request ${attempt}, id ${id}`);
     this.truth.clientAsks(attempt);
     const answerWithinMs = this.plan.answerMs;
-    this.watchAnswer(caller, attempt, this.stage.nowUs);
-    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask: { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps: this.plan.keepers[this.index] === true && mayBeKept(caller.wish) }, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
+    this.deadlines.answer(caller, attempt, this.stage.nowUs);
+    const mayKeep = mayBeKept(caller.wish);
+    const ask = { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps: this.plan.keepers[this.index] === true && mayKeep, passes: mayKeep && !ifAvailable };
+    this.perform(link, machine.step({ kind: 'ask', nowMs: this.nowMs, id, ask, answerWithinMs, maxHoldMs: maxHoldMs ?? Infinity }));
   }
-
-  /** While it waits it is told so, or asks elsewhere. */
-  private watchAnswer(caller: Caller, attempt: number, sinceUs: number): void {
-    const isTold = (): boolean => caller.attempt !== attempt || caller.state !== 'asks' || this.told.has(attempt);
-    const byUs = answeredWithinUs(this.plan, this.callers.length);
-    this.stage.at(sinceUs + byUs, () => {
-      if (isTold() || this.isDead || this.frozeSince(sinceUs)) return;
-      const { node, openedAtUs, heardAtUs } = this.link(caller.node);
-      const aliveAtUs = this.hasFrozen(node, heardAtUs) ? Math.max(openedAtUs, heardAtUs) : openedAtUs;
-      if (aliveAtUs > sinceUs) return this.watchAnswer(caller, attempt, aliveAtUs);
-      violated('answered', `c${this.index} was told nothing of request ${attempt} to n${caller.node} for ${byUs / 1_000} ms`);
-    });
-  }
-
-  private readonly told = new Set<number>();
 
   private giveUp(caller: Caller): void {
     if (caller.state === 'away') caller.state = 'done';
@@ -206,7 +200,8 @@ export class Client extends Process {
     const { id, attempt, wish: { lock } } = caller;
     const wasTold = caller.state !== 'asks';
     const { kept } = caller;
-    const isIdle = caller.state === 'holds' && !this.isClosing && kept?.machine.leave(this.nowMs, kept.promisedUntilMs) === true;
+    if (caller.state === 'holds' && !this.isClosing && kept !== null && this.passOn(link, caller, kept)) return;
+    const isIdle = caller.state === 'holds' && !this.isClosing && kept?.passTo === null && kept.machine.leave(this.nowMs, kept.promisedUntilMs);
     caller.state = 'done';
     caller.kept = null;
     this.leave(caller);
@@ -215,15 +210,24 @@ export class Client extends Process {
     if (isIdle && kept !== null) return link.keeping.idles(kept);
     link.givenBack.set(id, attempt);
     this.stage.tell('gives back', this.index, attempt, () => `c${this.index}: lock ${lock}, request ${attempt}`);
-    if (this.plan.profile !== 'swarm') this.watchFree(attempt, lock, wasTold);
+    this.deadlines.free(attempt, lock, wasTold);
     this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id, ...usedOf(kept) }));
   }
 
-  private watchFree(attempt: number, lock: number, wasTold: boolean): void {
-    const byUs = givenBackWithinUs(this.plan, wasTold);
-    this.stage.after(byUs, () => {
-      if (this.isLent(attempt, lock)) violated('given-back-is-free', `c${this.index} gave lock ${lock} back ${byUs / 1_000} ms ago, and the quorum still lends it to request ${attempt}`);
-    });
+  /** To the first of those behind that still wait, if there is one and it may be. Its own request is over by that. */
+  private passOn(link: Link, caller: Caller, kept: Kept): boolean {
+    const passed = letNextIn(link, kept, this.nowMs);
+    if (passed === null) return false;
+    const { next, id, attempt, token } = passed;
+    caller.state = 'done';
+    caller.kept = null;
+    this.leave(caller);
+    this.stage.tell('passes on', this.index, attempt, () => `c${this.index}: lock ${kept.lock}, request ${kept.attempt}, to request ${attempt}`);
+    this.stage.count('locks passed on by clients');
+    this.truth.clientIsDone(attempt);
+    this.enter(next, kept.promisedUntilMs, token);
+    this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id }));
+    return true;
   }
 
   private leave(caller: Caller): void {
@@ -272,8 +276,8 @@ export class Client extends Process {
         if (idle !== undefined) return effect.kind === 'queued' ? undefined : link.keeping.onWord(idle, 'validity' in effect ? effect.validity : null);
         const caller = link.callers.get(effect.id);
         if (caller === undefined) return;
-        const wasTold = this.told.has(caller.attempt);
-        this.told.add(caller.attempt);
+        const wasTold = this.deadlines.told.has(caller.attempt);
+        this.deadlines.told.add(caller.attempt);
         return this.onWord(caller, effect, wasTold);
       }
       default:
@@ -286,7 +290,7 @@ export class Client extends Process {
       case 'queued':
         return this.stage.count('told that they wait');
       case 'held':
-        return this.onHeld(caller, effect.validity, effect.token, effect.roomUntil);
+        return this.onHeld(caller, effect.validity, effect.token, effect.roomUntil, effect.passTo);
       case 'valid':
         return this.onValid(caller, effect.validity);
       case 'ended':
@@ -309,10 +313,10 @@ export class Client extends Process {
     this.perform(link, link.machine.step({ kind: 'inUse', nowMs: this.nowMs, id }));
   }
 
-  private onHeld(caller: Caller, validity: Validity, token: number, roomUntil: number | undefined): void {
+  private onHeld(caller: Caller, validity: Validity, token: number, roomUntil: number | undefined, passTo: readonly number[] | undefined): void {
     const { attempt, id, wish: { lock, maxHoldMs } } = caller;
     const untilMs = this.machines.believedUntilMs(validity);
-    if (roomUntil !== undefined) caller.kept = { attempt, id, lock, machine: new this.machines.KeptLock(token, roomUntil, this.plan.leaseMs), promisedUntilMs: untilMs };
+    if (roomUntil !== undefined) caller.kept = { attempt, id, lock, machine: new this.machines.KeptLock(token, roomUntil, this.plan.leaseMs), passTo: passTo === undefined ? null : [...passTo], promisedUntilMs: untilMs };
     // Counted from the last sign of life that its node had heard: never longer than the node counts (protocol.md section 13.1).
     this.enter(caller, untilMs, token, maxHoldMs === null ? Infinity : validity.sentAtMs + maxHoldMs);
   }

@@ -13,6 +13,8 @@ export interface Kept {
   readonly id: number;
   readonly lock: number;
   readonly machine: KeptLock;
+  /** By id, those to whom it is passed on, and it is not kept then; null: it is. */
+  readonly passTo: number[] | null;
   promisedUntilMs: number;
 }
 

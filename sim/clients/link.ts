@@ -42,6 +42,23 @@ export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, fram
   return new ClientSession<Ask, Cause, Failure>({ answerMs, idleMs, frameBytesMax, bytesOf: () => 10 });
 }
 
+/** The first of those behind that still wait has the lock from now on, under the request by which it was had. Null: there is none, or it may not be. */
+export function letNextIn(link: Link, kept: Kept, nowMs: number): { readonly next: Caller; readonly id: number; readonly attempt: number; readonly token: number } | null {
+  for (let id = kept.passTo?.shift(); id !== undefined; id = kept.passTo?.shift()) {
+    const next = link.callers.get(id);
+    if (next?.state !== 'asks') continue;
+    const token = kept.machine.enter(nowMs, kept.promisedUntilMs);
+    if (token === null) return null;
+    const { attempt } = next;
+    link.callers.delete(id);
+    link.givenBack.set(id, attempt);
+    Object.assign(next, { attempt: kept.attempt, id: kept.id, kept });
+    link.callers.set(kept.id, next);
+    return { next, id, attempt, token };
+  }
+  return null;
+}
+
 /** A way back takes so long at most while nothing but streams breaks: the wait before the first or second attempt, and a few messages. */
 const BACK_US = 350_000;
 

@@ -22,6 +22,8 @@ export interface Ask {
   readonly atLeastMs: number;
   /** The client means to keep it when it is done. */
   readonly keeps: boolean;
+  /** It passes it on to its own callers behind. */
+  readonly passes: boolean;
 }
 
 export type Reason = 'stolen' | 'lost' | 'stops' | 'refused' | 'not free';

@@ -277,8 +277,8 @@ export class ServingNode extends Process implements Asker {
     this.perform(served, served.machine.step({ kind: 'flush', nowMs: this.monotonicMs, validForMs }));
   }
 
-  private ask(served: Served, id: number, { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps }: Ask): void {
-    const request = newRequest({ attempt, lock, mode, ifAvailable, steals, asker: this, life: this.life, sentAtMs: this.nowMs, keeps });
+  private ask(served: Served, id: number, { attempt, lock, mode, ifAvailable, steals, atLeastMs, keeps, passes }: Ask): void {
+    const request = newRequest({ attempt, lock, mode, ifAvailable, steals, asker: this, life: this.life, sentAtMs: this.nowMs, keeps, client: passes ? served.name : null });
     this.stage.tell('node asks', this.index, attempt, () => `n${this.index}: lock ${lock} for request ${attempt}`);
     this.truth.nodeAsks(attempt, this.index);
     const wanted: Wanted = { request, id, state: 'waits', validUntilMs: 0, atLeastMs, toldAtMs: null, isWanted: false, isOverForClient: false };
@@ -350,7 +350,9 @@ export class ServingNode extends Process implements Asker {
     if (wanted.state === 'waits') {
       if (leftMs < ENTRY_SHARE * leaseMs) return this.toQuorum(wanted.request);
       wanted.state = 'holds';
-      const room = wanted.isWanted || wanted.request.roomUntil === 0 ? {} : { roomUntil: wanted.request.roomUntil };
+      const { roomUntil: until, passTo: behind } = wanted.request;
+      const passTo = behind.flatMap((request) => this.wantedBy.get(request)?.wanted.id ?? []);
+      const room = wanted.isWanted || until === 0 || (behind.length > 0 && passTo.length === 0) ? {} : { room: { until, passTo } };
       this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs, atLeastMs: wanted.atLeastMs, ...room }));
     } else if (leftMs > 0) this.perform(served, served.machine.step({ kind: 'renewed', nowMs: this.monotonicMs, id: wanted.id, validForMs: leftMs }));
     this.stage.at(this.trueUs(wanted.validUntilMs), () => this.handle(true, () => this.ranOut(served, wanted)));

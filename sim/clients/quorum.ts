@@ -27,8 +27,12 @@ export interface Request {
   token: number;
   /** It is for a client that keeps it when it is done. */
   readonly keeps: boolean;
+  /** It is for this client, which passes locks on among its callers; or null. */
+  readonly client: string | null;
   /** The highest token that the client may take; 0: it may take none by itself. */
   roomUntil: number;
+  /** These alone may take them, one after the other. Empty: whoever has the lock. */
+  passTo: readonly Request[];
   /** Its client has said that it uses what it keeps. */
   isInUse: boolean;
   lentUntilUs: number;
@@ -36,8 +40,8 @@ export interface Request {
   isRobbed: boolean;
 }
 
-export function newRequest(asked: Pick<Request, 'attempt' | 'lock' | 'mode' | 'ifAvailable' | 'steals' | 'asker' | 'life' | 'sentAtMs' | 'keeps'>): Request {
-  return { ...asked, state: 'new', token: 0, roomUntil: 0, isInUse: false, lentUntilUs: 0, isRobbed: false };
+export function newRequest(asked: Pick<Request, 'attempt' | 'lock' | 'mode' | 'ifAvailable' | 'steals' | 'asker' | 'life' | 'sentAtMs' | 'keeps' | 'client'>): Request {
+  return { ...asked, state: 'new', token: 0, roomUntil: 0, passTo: [], isInUse: false, lentUntilUs: 0, isRobbed: false };
 }
 
 export interface Asker {
@@ -119,7 +123,7 @@ export class Quorum implements Lending {
   private callIn({ owners, queue }: Lock): void {
     if (queue.length === 0) return;
     for (const owner of owners) {
-      if (owner.roomUntil === 0) continue;
+      if (owner.roomUntil === 0 || owner.passTo.length > 0) continue;
       this.truth.wantedByOthers(owner.attempt);
       owner.asker.wanted(owner);
     }
@@ -128,7 +132,7 @@ export class Quorum implements Lending {
   /** Who waits for nobody is refused, but that a client which keeps the lock may be done with it. */
   private decide(request: Request, lock: Lock): void {
     if (request.state !== 'queued') return;
-    const mayBeIdle = [...lock.owners].some(({ roomUntil, isInUse }) => roomUntil > 0 && !isInUse);
+    const mayBeIdle = [...lock.owners].some(({ roomUntil, passTo, isInUse }) => roomUntil > 0 && passTo.length === 0 && !isInUse);
     if (lock.queue[0] !== request || !mayBeIdle) return this.refuse(request, lock);
     this.stage.after(ANSWER_US, () => this.refuse(request, lock));
   }
@@ -167,7 +171,7 @@ export class Quorum implements Lending {
   /** Somebody who is no client of these nodes. */
   steal(name: number, forUs: number): void {
     const asker: Asker = { lent: () => this.stage.after(forUs, () => this.released(thief)), wanted: () => undefined, robbed: () => undefined, notFree: () => undefined };
-    const thief = newRequest({ attempt: this.thieves++, lock: name, mode: 'exclusive', ifAvailable: false, steals: true, asker, life: 0, sentAtMs: 0, keeps: false });
+    const thief = newRequest({ attempt: this.thieves++, lock: name, mode: 'exclusive', ifAvailable: false, steals: true, asker, life: 0, sentAtMs: 0, keeps: false, client: null });
     thief.state = 'queued';
     this.rob(this.lock(name), thief);
     this.lend(name);
@@ -203,7 +207,9 @@ export class Quorum implements Lending {
     next.token = next.mode === 'exclusive' ? lock.token + 1 : lock.tokenAlone + 1 + this.stage.random.below(READERS_TOKENS);
     lock.owners.add(next);
     next.isInUse = false;
-    next.roomUntil = next.keeps && lock.queue.length === 0 ? next.token + ROOM : 0;
+    const last = lock.queue.findIndex(({ client }) => next.client === null || client !== next.client);
+    next.passTo = lock.queue.slice(0, last < 0 ? Infinity : last);
+    next.roomUntil = next.passTo.length > 0 ? next.token + next.passTo.length : next.keeps && lock.queue.length === 0 ? next.token + ROOM : 0;
     lock.token = Math.max(lock.token, next.token);
     if (next.mode === 'exclusive') lock.tokenAlone = next.token;
     this.stage.tell('quorum lends', next.lock, next.attempt, () => `lock ${next.lock} to request ${next.attempt} (${next.mode}), token ${next.token}`);

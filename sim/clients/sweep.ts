@@ -9,7 +9,7 @@ export const SITUATIONS: readonly string[] = [
   'clients that vanished', 'leases that ended unreleased', 'locks that a node lost', 'lost: stolen', 'lost: ran out', 'lost: late', 'lost: unreachable',
   'ended: no answer', 'ended: refused', 'ended: stops', 'ended: stops, held', 'ended: unknown', 'frames lost in a break', 'frames into a broken stream',
   'frames that came over an older stream to a client', 'frames that came over an older stream to a node',
-  'lent beside other readers', 'several readers robbed at once', 'refused as not free', 'ended: not free', 'locks entered again by clients',
+  'lent beside other readers', 'several readers robbed at once', 'refused as not free', 'ended: not free', 'locks entered again by clients', 'locks passed on by clients',
   'streams dropped: older', 'streams dropped: replaced', 'streams dropped: silent',
 ];
 

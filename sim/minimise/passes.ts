@@ -135,7 +135,7 @@ function calmWishes(search: Search): void {
     for (const change of changes) {
       attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => ({ ...wish, ...change })) }));
     }
-    for (const name of ['releasesTwice', 'keeps', 'hearsAfterUs'] as const) {
+    for (const name of ['releasesTwice', 'passes', 'keeps', 'hearsAfterUs'] as const) {
       attemptCaller(search, index, (caller) => ({ ...caller, wishes: caller.wishes.map((wish) => without(wish, name)) }));
     }
   });

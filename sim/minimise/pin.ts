@@ -96,6 +96,7 @@ class WishRecorder implements Observer {
       lock: this.locks.get(lock) ?? 0, mode, steals: event.steals === true, thinkUs: 0, atUs, holdUs: 0, patienceUs: null,
       ...(event.remote === true ? { hearsAfterUs: this.latestHearingUs } : {}),
       ...(event.keeps === true ? { keeps: true } : {}),
+      ...(event.client === undefined ? {} : { passes: true }),
     };
     const asked: AskedWish = {
       machine: this.machines.get(node) ?? 0, atUs, wish, enteredAtUs: null, leftAtUs: null, lostAtUs: null,

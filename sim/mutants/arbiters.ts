@@ -66,7 +66,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-too-short',
     what: 'the arbiter takes its vote back a tenth of a lease too early',
-    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);', 'this.lend(arbiter, oldest, number, nowMs + 0.9 * settings.leaseMs);')],
+    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs, nextTimestamp);', 'this.lend(arbiter, oldest, number, nowMs + 0.9 * settings.leaseMs);')],
     caughtBy: ['lease-inside'],
   },
   {
@@ -117,7 +117,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-never-ends',
     what: 'grants are never dropped',
-    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);', 'this.lend(arbiter, oldest, number, Infinity);'), arbiter('grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;\n', '')],
+    changes: [arbiter('this.lend(arbiter, oldest, number, nowMs + settings.leaseMs, nextTimestamp);', 'this.lend(arbiter, oldest, number, Infinity);'), arbiter('grant.expiresAtMs = this.context.nowMs + this.context.settings.leaseMs;\n', '')],
     caughtBy: ['progress', 'no-residue'],
   },
   {
@@ -177,7 +177,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'release-lends-nobody',
     what: 'a vote that was released is not lent on',
-    changes: [arbiter('else this.fill(arbiter);\n    this.settle', 'else if (waiter !== undefined) this.fill(arbiter);\n    this.settle')],
+    changes: [arbiter('else this.fill(arbiter, message.nextTimestamp);', 'else if (waiter !== undefined) this.fill(arbiter, message.nextTimestamp);')],
     caughtBy: ['progress', 'lends-on'],
   },
   {
@@ -246,7 +246,7 @@ export const ARBITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'contention-not-told',
     what: 'a Grant does not say that someone waits already',
-    changes: [arbiter('contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode)),', 'contended: false,')],
+    changes: [arbiter('contended: waiting < Infinity,', 'contended: false,')],
     caughtBy: ['progress'],
   },
   {

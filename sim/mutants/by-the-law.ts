@@ -30,7 +30,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     name: 'waiter-that-leaves-lets-nobody-in',
     what: 'a Release of one that waits is no occasion to lend: readers behind a writer that gave up wait for their repeats',
     // 5.5: forget r, granted or queued, and fill.
-    changes: [arbiter('else this.fill(arbiter);\n    this.settle(arbiter);', 'else if (grant !== undefined) this.fill(arbiter);\n    this.settle(arbiter);')],
+    changes: [arbiter('else this.fill(arbiter, message.nextTimestamp);', 'else if (grant !== undefined) this.fill(arbiter, message.nextTimestamp);')],
     caughtBy: ['lends-on', 'prompt'],
   },
   {

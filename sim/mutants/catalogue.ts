@@ -12,6 +12,7 @@ import type { Mutant } from './mutant';
 import { NAMESAKE_MUTANTS } from './namesakes';
 import { NODE_MUTANTS } from './nodes';
 import { ORDER_BY_THE_LAW_MUTANTS } from './order-by-the-law';
+import { PASSING_MUTANTS } from './passing';
 import { REQUESTER_MUTANTS } from './requesters';
 import { RULES } from './rules';
 import { SENTENCE_BY_SENTENCE_MUTANTS } from './sentence-by-sentence';
@@ -25,7 +26,7 @@ import { VOTE_MUTANTS } from './votes';
 export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
   ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...ORDER_BY_THE_LAW_MUTANTS,
-  ...KEEPING_MUTANTS, ...MESSAGE_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS, ...SENTENCE_BY_SENTENCE_MUTANTS,
+  ...KEEPING_MUTANTS, ...PASSING_MUTANTS, ...MESSAGE_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS, ...SENTENCE_BY_SENTENCE_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */

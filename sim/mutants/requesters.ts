@@ -61,7 +61,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'ends-without-release',
     what: 'no Release is sent when a request is over',
-    changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp);', '')],
+    changes: [requester('for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp, this.line[0]?.timestamp);', '')],
     caughtBy: ['when-due', 'progress'],
   },
   {
@@ -329,7 +329,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'room-beyond-the-votes',
     what: 'a caller has room for tokens beyond those that its votes allow',
-    changes: [requester('Math.floor((tokenMax - token) / 2)', '2 * (tokenMax - token)')],
+    changes: [requester('Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2))', 'Math.min(ROOM_MAX, 2 * (tokenMax - token))')],
     caughtBy: ['token-covered', 'token-rises', 'within-room'],
     hunt: KEEPERS,
   },

@@ -39,6 +39,10 @@ export interface Counts {
   kept: number;
   /** Of these the ones that heard that somebody else wants the lock. */
   calledIn: number;
+  /** Entries of a caller in another process that might pass the lock on. */
+  mayPass: number;
+  /** Times that one did. */
+  passed: number;
   /** Nodes without memory that learned from their peers. */
   learned: number;
   /** And those that had to do with their wall clock. */
@@ -100,7 +104,7 @@ export function newCounts(): Counts {
     entries: 0, sharedEntries: 0, readersTogether: 0, reentries: 0, renewals: 0, lost: 0, steals: 0, stolen: 0, recalled: 0, cancels: 0,
     requests: 0, grants: 0, releases: 0, inquires: 0, yields: 0,
     contended: 0, widened: 0, adopted: 0, clockJumps: 0,
-    crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, kept: 0, calledIn: 0, learned: 0, restedOnWallClock: 0, restarts: 0, pauses: 0, sleeps: 0,
+    crashes: 0, stops: 0, wipes: 0, wipesNotCovered: 0, kept: 0, calledIn: 0, mayPass: 0, passed: 0, learned: 0, restedOnWallClock: 0, restarts: 0, pauses: 0, sleeps: 0,
     partitions: 0, peerDowns: 0, messagesLost: 0, messagesDuplicated: 0, messagesEchoed: 0, messagesOvertaken: 0, messagesCut: 0,
     messagesOverflowed: 0, staleFiles: 0, corruptFiles: 0, ceilingsDelayed: 0, ceilingsCutShort: 0, jumps: 0, releasedTwice: 0, lostForEver: 0,
     repeats: 0, renewalRequests: 0, writes: 0, lateWrites: 0, rivalsMet: 0, namesakesRefused: 0, layoutsRefused: 0, besideNamesakes: 0, layoutChanges: 0, overlaps: 0, widenedInside: 0, outlived: 0, notOwed: 0,

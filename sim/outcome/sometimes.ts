@@ -32,6 +32,7 @@ const EVENTS: Readonly<Record<string, (counts: Readonly<Counts>, ignored: Readon
   'a lock was recalled from another process': ({ recalled }) => recalled > 0,
   'a caller gave up waiting': ({ cancels }) => cancels > 0,
   'a caller in another process kept a lock, and heard that somebody else wants it': ({ calledIn }) => calledIn > 0,
+  'a client passed a lock on among its callers': ({ passed }) => passed > 0,
   'a node without memory learned from its peers': ({ learned }) => learned > 0,
   'a node without memory had to do with its wall clock': ({ restedOnWallClock }) => restedOnWallClock > 0,
   'a file was lost that the wall clock did not cover': ({ wipesNotCovered }) => wipesNotCovered > 0,

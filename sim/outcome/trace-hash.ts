@@ -41,6 +41,7 @@ export class TraceHash implements Witness {
       case 'grant':
         hash.addWide(message.grant);
         hash.addWide(message.sentAtMs);
+        hash.addWide(message.contenderTimestamp ?? 0);
         return hash.add(message.contended ? 1 : 0);
       case 'inquire':
         hash.addWide(message.contender.request.timestamp);
@@ -48,7 +49,7 @@ export class TraceHash implements Witness {
       case 'yield':
         return hash.addWide(message.grant);
       case 'release':
-        return;
+        return hash.addWide(message.nextTimestamp ?? 0);
     }
   }
 

@@ -117,9 +117,9 @@ function describeMessage(message: Message, clock: Clock): string {
       return `Request ${of} ${message.mode}${message.keep ? ' keep' : ''} sent at ${message.sentAtMs}${held} ${at}`;
     }
     case 'grant':
-      return `Grant ${of} number ${clock(message.grant)} for sent at ${message.sentAtMs}${message.contended ? ' contended' : ''} ${at}`;
+      return `Grant ${of} number ${clock(message.grant)} for sent at ${message.sentAtMs}${message.contended ? ' contended' : ''}${message.contenderTimestamp === undefined ? '' : ` after ${clock(message.contenderTimestamp)}`} ${at}`;
     case 'release':
-      return `Release ${of} ${at}`;
+      return `Release ${of}${message.nextTimestamp === undefined ? '' : ` next ${clock(message.nextTimestamp)}`} ${at}`;
     case 'inquire':
       return `Inquire ${of} number ${clock(message.grant)} for (${clock(message.contender.request.timestamp)}, ${message.contender.request.node}) ${at}`;
     case 'yield':

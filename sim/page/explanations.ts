@@ -18,6 +18,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'refused-clearly': 'A Request must be granted, queued, or dropped for a reason that has a name, and refused only beyond what bounds the memory of an arbiter.',
   'stands-apart': 'A process that a peer refused, because another one runs under its id, must neither lend nor ask: there would be two votes where there must be one.',
   'called-in': 'A caller in another process that keeps a lock when it is done must hear at once that somebody else wants it: else that one waits for a lock that nobody uses.',
+  'passes-in-turn': 'A client may pass a lock on only to its own callers that stand directly behind in line and asked before all others of which the votes tell: else one busy client keeps the lock from all others.',
   'sparing': 'Where several nodes want a lock, no message is sent that no rule asks for.',
   'frugal': 'Without contention a first entry costs exactly 3(K − 1) messages between nodes, and an entry under retained grants none.',
   'deadlock': 'Nobody may wait in a circle once all messages have arrived: an Inquire must have broken it. Nothing but the end of a lease would move those that wait.',

@@ -70,7 +70,8 @@ function describeCaller(plan: Plan, { machine, wishes }: CallerPlan, name: NameO
     const twice = wish.releasesTwice === true ? ', and releases it twice' : '';
     const hears = wish.hearsAfterUs === undefined ? '' : `; in another process, which hears ${time(wish.hearsAfterUs)} late that the lock was taken`;
     const keeps = wish.keeps === true ? ', and which keeps the lock until others want it' : '';
-    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}${hears}${keeps}`;
+    const passes = wish.passes === true ? ', and which passes the lock on to those behind it' : '';
+    return `${place === 0 ? '' : `then, ${whenNext(wish)}, `}${holds}${patience}${twice}${hears}${keeps}${passes}`;
   });
   return { atUs: first?.atUs ?? startUs + (first?.thinkUs ?? 0), lines };
 }

@@ -35,6 +35,8 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
   const isEachHisOwn = isSteadfast && locks <= nodes && new Random(seed, 'each his own').chance(500_000);
 
   const crowd = options.callers === undefined && !isCalm ? drawCrowd(new Random(seed, 'crowd'), nodes) : null;
+  // All are such as a client has that passes a lock on.
+  const areOfClients = new Random(seed, 'clients').chance(crowd !== null ? 600_000 : isCalm ? 200_000 : 0);
   const machines = crowd !== null ? crowd : options.callers === undefined
     ? Array.from({ length: count }, (_, i) => (offset + i * stepPerCaller + (random.chance(200_000) ? 1 : 0)) % nodes)
     : Array.from({ length: options.callers * nodes }, (_, i) => i % nodes);
@@ -67,6 +69,7 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
         ...(intensities.twice > 0 && own.chance(toPpm(intensities.twice)) ? { releasesTwice: true } : {}),
         ...(intensities.deaf > 0 && own.chance(toPpm(intensities.deaf))
           ? deafWith(own.below(own.pick(isCalm ? [delayUs * 2] : [delayUs * 2, leaseUs / 4, leaseUs * 2]))) : {}),
+        ...(areOfClients ? { hearsAfterUs: delayUs, passes: true } : {}),
       });
       if (i === sprintsAt) wishes.push(...Array.from({ length: sprint }, () => drawQuickWish(own, wishes[i])));
     }
@@ -74,9 +77,9 @@ export function drawCallers(context: DrawContext, locks: number, options: RunOpt
   });
 }
 
-/** Every second one keeps its locks. No draw, so that all else stays as it was. */
-function deafWith(hearsAfterUs: number): Pick<Wish, 'hearsAfterUs' | 'keeps'> {
-  return hearsAfterUs % 2 === 0 ? { hearsAfterUs } : { hearsAfterUs, keeps: true };
+/** Every second one keeps its locks, and every second one passes them on. No draw, so that all else stays as it was. */
+function deafWith(hearsAfterUs: number): Pick<Wish, 'hearsAfterUs' | 'keeps' | 'passes'> {
+  return { hearsAfterUs, ...(hearsAfterUs % 2 === 0 ? {} : { keeps: true }), ...(hearsAfterUs % 4 < 2 ? {} : { passes: true }) };
 }
 
 /** In some runs nearly all are at one node: one after the other enters there without a message, until somebody else asks. */

@@ -137,6 +137,8 @@ export interface Wish {
   readonly hearsAfterUs?: number;
   /** And it keeps the lock when it is done, as long as nobody else wants it: the tokens that it has room for it may take. */
   readonly keeps?: true;
+  /** And its process passes the lock on to its callers behind it, as far as the node says so. */
+  readonly passes?: true;
 }
 
 /** One caller of a node: fulfils its wishes one after the other. */

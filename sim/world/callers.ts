@@ -1,6 +1,8 @@
 /** The callers: they ask for locks, wait or give up, hold them, are told that they lost them, and leave. */
+import { reentryLeftMs } from '../../src/core';
 import type { Event, LockName } from '../../src/core';
-import { doesKeep, isDeaf, wishOf } from '../checks/scene';
+import { clientOf, doesKeep, isDeaf, wishOf } from '../checks/scene';
+import { termsAt } from '../plan/plan';
 import type { EffectOf, EventOf } from '../checks/witness';
 import { CALLER } from './items';
 import type { Caller, Machine } from './machine';
@@ -56,6 +58,7 @@ export class Callers {
         this.stage.witnesses.happened('cancels');
         return this.leave(caller, nowMs);
       case 'inside':
+        if (this.passOn(caller, nowMs)) return;
         this.endHold(caller, true);
         return this.leave(caller, nowMs);
       case 'recalled':
@@ -86,7 +89,10 @@ export class Callers {
     const steals = wish.steals && !isHealed;
     if (steals) witnesses.happened('steals');
     const acquire = { kind: 'acquire', nowMs, lock: this.stage.lockName(wish.lock), mode: wish.mode, caller: caller.id } as const;
-    const event: EventOf<'acquire'> = { ...acquire, ...(steals ? { steals } : {}), ...(isDeaf(caller) ? { remote: true } : {}), ...(doesKeep(caller) ? { keeps: true } : {}) };
+    const client = clientOf(caller);
+    const event: EventOf<'acquire'> = {
+      ...acquire, ...(steals ? { steals } : {}), ...(isDeaf(caller) ? { remote: true } : {}), ...(doesKeep(caller) ? { keeps: true } : {}), ...(client === null ? {} : { client }),
+    };
     witnesses.asked(caller, event);
     this.step(machine, event);
   }
@@ -101,6 +107,7 @@ export class Callers {
     this.think(caller);
     const { taken } = caller;
     caller.taken = null;
+    caller.passTo = [];
     const isSaid = taken !== null && !(isRemote && id % VANISHES === 0);
     const release: Event = { kind: 'release', nowMs, lock: this.stage.lockName(lock), caller: id, ...(isSaid ? { used: taken } : {}) };
     this.step(machine, release);
@@ -108,6 +115,41 @@ export class Callers {
       this.stage.witnesses.happened('releasedTwice');
       this.step(machine, release);
     }
+  }
+
+  /**
+   * The first of those behind it that still wait is let in, if there is one and enough is left of the lease (protocol.md section 15.5). Its own
+   * request is over by that, as for one that gives up. To the node and to all who watch it is the first of them that holds the lock on.
+   */
+  private passOn(caller: Caller, nowMs: number): boolean {
+    const { stage } = this;
+    const { machine, hold, lock } = caller;
+    if (hold === null || caller.taken === null) return false;
+    for (let id = caller.passTo.shift(); id !== undefined; id = caller.passTo.shift()) {
+      const next = machine.callersById.get(id);
+      if (next?.state !== 'waiting' || next.lock !== lock) continue;
+      if (caller.validUntilMs - nowMs < reentryLeftMs(termsAt(stage.plan, stage.nowUs).leaseMs)) return false;
+      stage.witnesses.happened('passed');
+      caller.taken++;
+      hold.token = caller.taken;
+      stage.witnesses.passed({ machine: machine.index, lock, hold, requester: stage.inspect(machine.index, lock)?.requester });
+      const { holdUs: wanted } = wishOf(next);
+      const holdUs = stage.isHealed ? Math.min(wanted, stage.plan.leaseMs * 250) : wanted;
+      this.serve(next);
+      this.leave(next, nowMs);
+      caller.leavesAtUs = stage.nowUs + holdUs;
+      this.callerIn(caller, holdUs);
+      this.resource.write({ lock, token: hold.token, node: machine.id, caller: id, hold }, holdUs);
+      return true;
+    }
+    return false;
+  }
+
+  private serve(caller: Caller): void {
+    if (!caller.isOwed) return;
+    caller.isOwed = false;
+    this.owed--;
+    this.drainIfServed();
   }
 
   // --- what becomes of them ---------------------------------------------------------------------
@@ -133,7 +175,7 @@ export class Callers {
   entered(machine: Machine, effect: EffectOf<'entered'>, cause: Event): void {
     const { stage } = this;
     const { witnesses, nowUs } = stage;
-    const { validUntilMs, roomUntil = null } = effect;
+    const { validUntilMs, roomUntil = null, passTo = [] } = effect;
     const caller = machine.callersById.get(effect.caller);
     const lock = stage.lockOf(effect.lock);
     if (caller === undefined || caller.state !== 'waiting' || caller.lock !== lock) {
@@ -142,9 +184,11 @@ export class Callers {
     const { id } = caller;
     const wish = wishOf(caller);
     // Who has room enters again and again by itself: what counts is the highest token, and that it is told in the end.
-    const token = roomUntil === null ? effect.token : effect.token + Math.floor(((roomUntil - effect.token) * (id % ROOM_PARTS)) / (ROOM_PARTS - 1));
+    const token = roomUntil === null || passTo.length > 0 ? effect.token : effect.token + Math.floor(((roomUntil - effect.token) * (id % ROOM_PARTS)) / (ROOM_PARTS - 1));
     caller.taken = roomUntil === null ? null : token;
-    if (roomUntil !== null) witnesses.happened('kept');
+    caller.passTo = [...passTo];
+    if (passTo.length > 0) witnesses.happened('mayPass');
+    else if (roomUntil !== null) witnesses.happened('kept');
     const endsAtUs = stage.endsAtUs(machine.index, validUntilMs);
     const hold = { number: this.holds++, machine: machine.index, life: machine.life, caller: id, mode: wish.mode, token, endsAtUs };
     caller.state = 'inside';
@@ -152,12 +196,8 @@ export class Callers {
     caller.hold = hold;
     caller.enteredAtUs = nowUs;
     const requester = stage.inspect(machine.index, lock)?.requester;
-    witnesses.entered({ machine: machine.index, lock, caller, hold, validUntilMs, roomUntil, requester, cause });
-    if (caller.isOwed) {
-      caller.isOwed = false;
-      this.owed--;
-      this.drainIfServed();
-    }
+    witnesses.entered({ machine: machine.index, lock, caller, hold, validUntilMs, roomUntil, passTo, requester, cause });
+    this.serve(caller);
     const holdUs = stage.isHealed ? Math.min(wish.holdUs, stage.plan.leaseMs * 250) : wish.holdUs;
     caller.leavesAtUs = nowUs + holdUs;
     this.callerIn(caller, holdUs);

@@ -93,6 +93,8 @@ export interface Caller extends CallerView {
   hold: OpenHold | null;
   /** The highest token that it took by itself, of those that it had room for; null: it had none. */
   taken: Token | null;
+  /** Those to whom it may pass the lock on. */
+  passTo: CallerId[];
   askedAtUs: number;
   validUntilMs: number;
   enteredAtUs: number;
@@ -160,7 +162,7 @@ function firstFileOf(layouts: Rolling | undefined, bare: readonly number[], inde
 
 export function newCaller(machine: Machine, index: number, wishes: readonly Wish[]): Caller {
   return {
-    index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null, taken: null,
+    index, machine, wishes, next: 0, state: 'away', generation: 0, id: 0, lock: 0, hold: null, taken: null, passTo: [],
     askedAtUs: 0, validUntilMs: 0, enteredAtUs: 0, leavesAtUs: 0, isOwed: false,
   };
 }

@@ -22,6 +22,7 @@ export interface AcquireMessage {
   /** Absent or 0: not held on. */
   readonly atLeastMs?: number;
   readonly keep?: boolean;
+  readonly pass?: boolean;
 }
 
 export type HoldRequest =
@@ -82,7 +83,7 @@ export interface NodeFrameMessage {
   readonly sentAtMs: number;
   readonly ended: readonly { readonly id: number; readonly ended: EndedMessage | null }[];
   readonly queued: readonly { readonly id: number; readonly ahead: readonly string[] }[];
-  readonly held: readonly { readonly id: number; readonly token: number; readonly validForMs: number; readonly roomUntil: number }[];
+  readonly held: readonly { readonly id: number; readonly token: number; readonly validForMs: number; readonly roomUntil: number; readonly passTo: readonly number[] }[];
   readonly wanted: readonly number[];
   readonly valid: readonly { readonly id: number; readonly validForMs: number }[];
   readonly allValidForMs?: number;

@@ -14,7 +14,7 @@ import type { LockError } from '../errors';
 import { boundLabel, processLabel } from '../locks/holder-title';
 import type { ManagedLock } from '../locks/managed-lock';
 import { lookNoMore, lookOn } from './looks';
-import { RemoteLock } from './remote-lock';
+import { RemoteLock, mayBePassedOn } from './remote-lock';
 import type { LockSession, RemoteOptions } from './remote-lock';
 
 /** A node says at once that it has heard. If it says nothing for so long, it counts as gone. */
@@ -137,6 +137,11 @@ export class NodeSession implements LockSession {
     this.step({ kind: 'inUse', nowMs: this.nowMs(), id });
   }
 
+  waiting(id: AskId): RemoteLock | undefined {
+    const lock = this.locks.get(id);
+    return lock?.isWaiting === true ? lock : undefined;
+  }
+
   /** Over another stream the node takes those for locks like any other. */
   private keepNoLonger(): void {
     for (const lock of [...this.locks.values()]) lock.keepNoLonger();
@@ -217,7 +222,7 @@ export class NodeSession implements LockSession {
         return this.locks.get(effect.id)?.onQueued(this.ahead.get(effect.id) ?? []);
       case 'held':
         lookOn(this.look);
-        return this.locks.get(effect.id)?.onHeld(effect.token, effect.validity, effect.roomUntil);
+        return this.locks.get(effect.id)?.onHeld(effect.token, effect.validity, effect.roomUntil, effect.passTo);
       case 'wanted':
         return this.locks.get(effect.id)?.onWanted();
       case 'valid':
@@ -334,6 +339,7 @@ function acquireMessage(name: string, options: RemoteOptions): AcquireMessage {
     ...(options.atLeastMs === undefined ? {} : { atLeastMs: Math.ceil(options.atLeastMs) }),
     ...(options.maxHoldMs === undefined ? {} : { maxHoldMs: Math.floor(options.maxHoldMs) }),
     ...(options.keep === true ? { keep: true } : {}),
+    ...(mayBePassedOn(name, options) ? { pass: true } : {}),
   };
 }
 
@@ -343,7 +349,9 @@ function frameOf({ welcome, sentAtMs, ended, queued, held, valid, wanted, allVal
     sentAtMs,
     ended: ended.map(({ id, ended: each }) => ({ id, ended: each ?? NO_WORD })),
     queued: queued.map(({ id }) => id),
-    held: held.map(({ id, token, validForMs, roomUntil }) => ({ id, token, validForMs, roomUntil: roomUntil === 0 ? undefined : roomUntil })),
+    held: held.map(({ id, token, validForMs, roomUntil, passTo }) => ({
+      id, token, validForMs, roomUntil: roomUntil === 0 ? undefined : roomUntil, passTo: passTo.length === 0 ? undefined : passTo,
+    })),
     valid, wanted,
     allValidForMs: allValidForMs ?? null,
   };

@@ -24,6 +24,16 @@ export interface RemoteOptions extends BeginOptions {
   readonly keep?: boolean;
 }
 
+/** What ends at a time of its own, or belongs to a semaphore, is given back. */
+export function mayBeKept(name: string, { mode, steal, maxHoldMs, atLeastMs }: RemoteOptions): boolean {
+  return mode !== 'shared' && steal !== true && maxHoldMs === undefined && atLeastMs === undefined && !name.startsWith('-');
+}
+
+/** Others see the label of the first while it is passed on, so one with a label of its own is not. */
+export function mayBePassedOn(name: string, options: RemoteOptions): boolean {
+  return options.label === undefined && options.ifAvailable !== true && mayBeKept(name, options);
+}
+
 /** What a lock needs of the session that it is asked for in. */
 export interface LockSession {
   /** `host:port` of the node. */
@@ -38,6 +48,8 @@ export interface LockSession {
   idles(lock: RemoteLock): void;
   /** Others want it, and it is in use: it is kept no further. */
   tellInUse(lock: RemoteLock): void;
+  /** One that waits. */
+  waiting(id: AskId): RemoteLock | undefined;
   /** Until the node knows that it was given back, or nothing is left of what it promised. */
   untilTold(lock: RemoteLock): Promise<void>;
 }
@@ -60,8 +72,10 @@ export class RemoteLock implements LockKeeper {
   promisedUntilMs = -Infinity;
   readonly askedMs: number;
   private state: State = WAITING;
-  /** Null: it is not to be entered again, or the node gave no room for that. */
-  private kept: KeptLock | null = null;
+  /** The tokens that it may be entered with again; null: the node gave no room for that. */
+  private room: KeptLock | null = null;
+  /** Those to whom it is passed on when it is used no longer, in this order; null: it is kept then. */
+  private passTo: AskId[] | null = null;
   private stopListening: () => void = NOTHING;
 
   constructor(
@@ -78,6 +92,10 @@ export class RemoteLock implements LockKeeper {
     if (signal !== undefined) this.stopListening = onAbort(signal, () => this.abandon(signal.reason));
   }
 
+  get isWaiting(): boolean {
+    return this.state.kind === 'waiting';
+  }
+
   get isGranted(): boolean {
     return this.state.kind === 'granted' || this.state.kind === 'idle';
   }
@@ -89,7 +107,7 @@ export class RemoteLock implements LockKeeper {
 
   /** The highest token that was taken, of one for which there was room. */
   get used(): Token | undefined {
-    return this.kept?.token;
+    return this.room?.token;
   }
 
   nowMs(): number {
@@ -97,13 +115,39 @@ export class RemoteLock implements LockKeeper {
   }
 
   givenBack(wasHeld: boolean): void {
-    const { kept } = this;
-    if (wasHeld && kept?.leave(this.nowMs(), this.promisedUntilMs) === true) {
-      this.state = { kind: 'idle', kept };
+    const { room, passTo } = this;
+    if (wasHeld && room !== null && passTo !== null && this.passOn(room, passTo)) return;
+    if (wasHeld && room !== null && passTo === null && room.leave(this.nowMs(), this.promisedUntilMs)) {
+      this.state = { kind: 'idle', kept: room };
       return this.session.idles(this);
     }
     this.finish();
     this.session.giveBack(this);
+  }
+
+  /**
+   * Lets in the first of those that still wait, and returns whether there was one. Its own request is over by that: to the node it is
+   * this one that holds the lock until the last of them is done.
+   */
+  private passOn(room: KeptLock, passTo: AskId[]): boolean {
+    for (let id = passTo.shift(); id !== undefined; id = passTo.shift()) {
+      const next = this.session.waiting(id);
+      if (next === undefined) continue;
+      const token = room.enter(this.nowMs(), this.promisedUntilMs);
+      if (token === null) return false;
+      const lock = new LockInHand(this, this.name, this.mode, token, this.promisedUntilMs);
+      this.state = { kind: 'granted', lock, stops: false };
+      next.passed(lock);
+      return true;
+    }
+    return false;
+  }
+
+  /** It waited, and has the lock of another now. */
+  private passed(lock: ManagedLock): void {
+    this.finish();
+    this.session.giveBack(this);
+    this.resolve(lock);
   }
 
   /** It is entered again, if it is kept and idle; null: it cannot be, and is asked for anew. */
@@ -128,7 +172,7 @@ export class RemoteLock implements LockKeeper {
 
   /** It is entered no further time. */
   keepNoLonger(): void {
-    this.kept?.keepNoLonger();
+    this.room?.keepNoLonger();
     this.giveUpKept();
   }
 
@@ -185,8 +229,11 @@ export class RemoteLock implements LockKeeper {
     if (this.state.kind === 'waiting') this.options.onQueued?.(this.name, ahead);
   }
 
-  /** @param roomUntil the highest token that may be taken without asking; undefined: none may */
-  onHeld(token: Token, validity: Validity, roomUntil: Token | undefined): void {
+  /**
+   * @param roomUntil the highest token that may be taken without asking; undefined: none may
+   * @param passTo by whom; undefined: by whoever wants it here while it is kept
+   */
+  onHeld(token: Token, validity: Validity, roomUntil: Token | undefined, passTo: readonly AskId[] | undefined): void {
     if (this.state.kind !== 'waiting') return;
     this.stopListening();
     this.promisedUntilMs = believedUntilMs(validity);
@@ -197,7 +244,8 @@ export class RemoteLock implements LockKeeper {
       // Nobody has used it, so it is asked for again where the patience allows it (`RemoteLockManager`).
       return this.refuse(new LockError('lost', `the lock ${JSON.stringify(this.name)} had run out when its grant arrived from ${this.session.address}; take it again`));
     }
-    if (roomUntil !== undefined) this.kept = new KeptLock(token, roomUntil, this.session.leaseMs);
+    if (roomUntil !== undefined) this.room = new KeptLock(token, roomUntil, this.session.leaseMs);
+    if (passTo !== undefined) this.passTo = [...passTo];
     const lock = new LockInHand(this, this.name, this.mode, token, this.promisedUntilMs, limit);
     this.state = { kind: 'granted', lock, stops: false };
     this.resolve(lock);

@@ -15,6 +15,7 @@ import { SharedAnswer } from '../locks/shared-answer';
 import type { ClusterSnapshot, Leader, LockManagerSnapshot, QueryOptions } from '../locks/types';
 import { reasonOfSilence } from './node-connection';
 import type { NodeConnection } from './node-connection';
+import { mayBeKept } from './remote-lock';
 import type { RemoteOptions } from './remote-lock';
 
 /** How long a node may take to answer a question. One that asks all others gives each as long, twice where it begins anew for those that came meanwhile. */
@@ -247,11 +248,6 @@ export class RemoteLockManager extends BaseLockManager {
       { cause: causes.at(-1) },
     );
   }
-}
-
-/** What ends at a time of its own, or belongs to a semaphore, is given back. */
-function mayBeKept(name: string, { mode, steal, maxHoldMs, atLeastMs }: RemoteOptions): boolean {
-  return mode !== 'shared' && steal !== true && maxHoldMs === undefined && atLeastMs === undefined && !name.startsWith('-');
 }
 
 type Outcome = { readonly lock: ManagedLock } | { readonly error: unknown };

@@ -148,7 +148,7 @@ export class Arbiters {
     if (grant !== undefined) removeItem(arbiter.grants, grant);
     if (waiter !== undefined) removeItem(arbiter.queue, waiter);
     if (grant === undefined && waiter === undefined) this.context.ignore(from, message, 'no such request');
-    else this.fill(arbiter);
+    else this.fill(arbiter, message.nextTimestamp);
     this.settle(arbiter);
   }
 
@@ -254,8 +254,11 @@ export class Arbiters {
     return false;
   }
 
-  /** Grant to the oldest while it is compatible. Stops at the first that is not, so that no writer starves. */
-  private fill(arbiter: Arbiter): void {
+  /**
+   * Grant to the oldest while it is compatible. Stops at the first that is not, so that no writer starves.
+   * @param nextTimestamp of a request that is about to come
+   */
+  private fill(arbiter: Arbiter, nextTimestamp?: LamportTime): void {
     if (!this.lendsTo(arbiter)) return;
     const { clock, nowMs, settings } = this.context;
     for (let oldest = arbiter.queue[0]; oldest !== undefined; oldest = arbiter.queue[0]) {
@@ -264,11 +267,11 @@ export class Arbiters {
       const number = clock.tick();
       if (number <= this.lastNumber) broken('grant-rises', `${number} after ${this.lastNumber}`);
       this.lastNumber = number;
-      this.lend(arbiter, oldest, number, nowMs + settings.leaseMs);
+      this.lend(arbiter, oldest, number, nowMs + settings.leaseMs, nextTimestamp);
     }
   }
 
-  private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number): void {
+  private lend(arbiter: Arbiter, to: Waiter, number: LamportTime, expiresAtMs: number, nextTimestamp?: LamportTime): void {
     const { request, claim, mode, keep, sentAtMs } = to;
     if (conflictsWithAny(arbiter.grants, mode)) broken('one-vote', `${describe(request)} conflicts with a live grant`);
     if (findWaiter(arbiter, request) !== undefined) broken('not-both', `${describe(request)} is queued and would be granted`);
@@ -276,11 +279,15 @@ export class Arbiters {
       request, claim: doesSteal(claim) ? 'steals' : 'waits', mode, keep, number, expiresAtMs, sentAtMs, sentClock: 0, inquiredFor: null,
     };
     arbiter.grants = withLast(arbiter.grants, grant);
-    this.sendGrant(arbiter, grant);
+    this.sendGrant(arbiter, grant, nextTimestamp);
   }
 
-  private sendGrant(arbiter: Arbiter, grant: LiveGrant): void {
+  private sendGrant(arbiter: Arbiter, grant: LiveGrant, nextTimestamp = Infinity): void {
     grant.sentClock = this.context.clock.now;
+    // Not simply that of the first: those that hold or steal go first, however young they are.
+    let waiting = Infinity;
+    for (const { mode, request } of arbiter.queue) if (!isCompatible(mode, grant.mode)) waiting = Math.min(waiting, request.timestamp);
+    const contenderTimestamp = Math.min(waiting, nextTimestamp);
     this.context.send(grant.request.node, {
       kind: 'grant',
       lock: arbiter.lock,
@@ -288,7 +295,8 @@ export class Arbiters {
       timestamp: grant.request.timestamp,
       grant: grant.number,
       sentAtMs: grant.sentAtMs,
-      contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode)),
+      contended: waiting < Infinity,
+      ...(contenderTimestamp < Infinity ? { contenderTimestamp } : {}),
     });
   }
 

@@ -43,8 +43,9 @@ export function sendYield(context: Context, to: NodeId, lock: LockName, { id }: 
   context.send(to, { kind: 'yield', lock, clock: context.clock.now, timestamp: id.timestamp, grant });
 }
 
-export function sendRelease(context: Context, to: NodeId, lock: LockName, timestamp: LamportTime): void {
-  context.send(to, { kind: 'release', lock, clock: context.clock.now, timestamp });
+/** @param nextTimestamp of the caller for which this node asks next */
+export function sendRelease(context: Context, to: NodeId, lock: LockName, timestamp: LamportTime, nextTimestamp?: LamportTime): void {
+  context.send(to, { kind: 'release', lock, clock: context.clock.now, timestamp, ...(nextTimestamp === undefined ? {} : { nextTimestamp }) });
 }
 
 /** The arbiter lends its vote to a request that is over: tell it so, unless an earlier life made it. */

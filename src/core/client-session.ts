@@ -70,8 +70,8 @@ export type ClientSessionEffect<Ask, Ended, Failure> =
   | { readonly kind: 'endStream'; readonly stream: number }
   | { readonly kind: 'send'; readonly stream: number; readonly frame: ClientFrame<Ask> }
   | { readonly kind: 'queued'; readonly id: AskId }
-  /** `roomUntil`: it may be kept when it is used no longer, and entered again (`KeptLock`). */
-  | { readonly kind: 'held'; readonly id: AskId; readonly token: Token; readonly validity: Validity; readonly roomUntil?: Token }
+  /** `roomUntil`: it may be kept when it is used no longer, and entered again (`KeptLock`); or, with `passTo`, these may be let in after it. */
+  | { readonly kind: 'held'; readonly id: AskId; readonly token: Token; readonly validity: Validity; readonly roomUntil?: Token; readonly passTo?: readonly AskId[] }
   /** Others want a lock for which there was room. */
   | { readonly kind: 'wanted'; readonly id: AskId }
   | { readonly kind: 'valid'; readonly id: AskId; readonly validity: Validity }
@@ -335,7 +335,7 @@ export class ClientSession<Ask, Ended, Failure> {
       this.heardOf(request);
       effects.push({ kind: 'queued', id });
     }
-    for (const { id, token, validForMs, roomUntil } of frame.held) {
+    for (const { id, token, validForMs, roomUntil, passTo } of frame.held) {
       const request = this.requests.get(id);
       if (request === undefined || request.state === 'ended') continue;
       this.heardOf(request);
@@ -345,7 +345,8 @@ export class ClientSession<Ask, Ended, Failure> {
       request.state = 'held';
       this.promised(request, validity);
       this.heldUntilMs = Math.min(this.heldUntilMs, request.promisedUntilMs);
-      effects.push(isNew ? { kind: 'held', id, token, validity, ...(roomUntil === undefined ? {} : { roomUntil }) } : { kind: 'valid', id, validity });
+      const room = { ...(roomUntil === undefined ? {} : { roomUntil }), ...(passTo === undefined ? {} : { passTo }) };
+      effects.push(isNew ? { kind: 'held', id, token, validity, ...room } : { kind: 'valid', id, validity });
     }
     for (const { id, validForMs } of frame.valid) this.onValid(id, { sentAtMs, validForMs }, effects);
     for (const id of frame.wanted) if (this.requests.get(id)?.state === 'held') effects.push({ kind: 'wanted', id });

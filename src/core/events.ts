@@ -9,6 +9,9 @@ import type { LamportTime, LockName, Message, Mode, NodeId, Token } from './mess
 /** Names one local caller's wish to hold a lock. Chosen by the driver, never reused in one life of a node. */
 export type CallerId = number;
 
+/** Names one process for which this node asks. Chosen by the driver. */
+export type ClientNumber = number;
+
 /** Who took a lock from its holder: the node, and its caller if that is this very node. */
 export interface Thief {
   readonly node: NodeId;
@@ -31,6 +34,11 @@ export type Event =
       readonly remote?: true;
       /** It means to enter again by itself when it is done, until it hears `wanted`. Of one that is `remote`, exclusive, and steals nothing. */
       readonly keeps?: true;
+      /**
+       * Of which client, if that passes the lock on to those behind it in line, when `entered` says so. Of one that is `remote`, exclusive,
+       * and steals nothing.
+       */
+      readonly client?: ClientNumber;
     }
   /** The caller is done, or no longer waits. Idempotent: unknown to the core, it does nothing. */
   | {
@@ -38,7 +46,7 @@ export type Event =
       readonly nowMs: number;
       readonly lock: LockName;
       readonly caller: CallerId;
-      /** The highest token that a caller took which was told of room for more. Default: all of the room. */
+      /** The highest token that a caller took which was told of room for more, or one to which it passed the lock on. Default: all of the room. */
       readonly used?: Token;
     }
   /** A validated message arrived from a peer. Never from the node itself. */
@@ -100,6 +108,11 @@ export type Effect =
       readonly validUntilMs: number;
       /** A caller that `keeps` may enter again by itself, with a larger token each time, up to this one. Left out: it may not. */
       readonly roomUntil?: Token;
+      /**
+       * The lock may be passed on to these when the caller is done with it, one after the other and without a word, each with a larger token
+       * up to `roomUntil`; whoever is let in so is released at once. To the core the caller is inside until it is released, last of all.
+       */
+      readonly passTo?: readonly CallerId[];
     }
   /** Somebody else wants the lock: the caller, which was told of room, enters no further time. Told once. */
   | { readonly kind: 'wanted'; readonly lock: LockName; readonly caller: CallerId }

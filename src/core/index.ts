@@ -60,7 +60,7 @@ export { KeptLock } from './kept-lock';
 export { ServedLock } from './served-lock';
 export type { ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
 export { ServedSession } from './served-session';
-export type { ServedSessionEffect, ServedSessionEvent } from './served-session';
+export type { ServedRoom, ServedSessionEffect, ServedSessionEvent } from './served-session';
 export { ClientSession } from './client-session';
 export type { ClientSessionEffect, ClientSessionEvent } from './client-session';
 export type { ClientFrame, NodeFrame, AskId, SessionEndCause } from './session-frames';

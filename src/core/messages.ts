@@ -77,6 +77,11 @@ export interface Grant {
   readonly sentAtMs: number;
   /** An incompatible request waits at this arbiter already. */
   readonly contended: boolean;
+  /**
+   * The lowest timestamp of such requests, and of those of which the node whose Release freed the vote said that it asks next. Left out
+   * when there are none, or by an arbiter that does not say.
+   */
+  readonly contenderTimestamp?: LamportTime;
 }
 
 /** Requester to arbiter: this request is over (done, cancelled, or unknown to me). */
@@ -85,6 +90,8 @@ export interface Release {
   readonly lock: LockName;
   readonly clock: LamportTime;
   readonly timestamp: LamportTime;
+  /** That of the caller for which this node asks next, right after this. Left out when it has none. */
+  readonly nextTimestamp?: LamportTime;
 }
 
 /** Arbiter to requester: do you still need this vote? */

@@ -3,7 +3,7 @@
  * Law: a phase holds what is true in that phase and nothing else. How one becomes another is in requester.ts.
  * Source: protocol.md sections 6 and 9.
  */
-import type { CallerId } from './events';
+import type { CallerId, ClientNumber } from './events';
 import { assertNever } from './invariants';
 import type { LamportTime, Mode, NodeId, RequestId, Token } from './messages';
 import type { Entitlement, Votes } from './votes';
@@ -17,6 +17,8 @@ export interface Caller {
   readonly steals: boolean;
   readonly remote: boolean;
   readonly keeps: boolean;
+  /** Of which client, if that passes locks on among its callers by itself; or null. */
+  readonly client: ClientNumber | null;
 }
 
 /** A caller inside. */
@@ -62,12 +64,12 @@ export interface Entry extends Entitlement {
   readonly request: OpenRequest;
 }
 
-/** What a caller may do by itself that keeps the lock when it is done with it. */
+/** What a caller may do by itself when it is done with the lock: enter again, or let others of its client enter. */
 export interface Room {
   readonly caller: CallerId;
   /** The highest token that it may take. Until it says otherwise it may have taken it. */
   readonly until: Token;
-  /** It was told that somebody else wants the lock. */
+  /** It was told that somebody else wants the lock; or knows, and only passes it on to those that stand before them. */
   isCalledIn: boolean;
 }
 
@@ -81,7 +83,7 @@ export interface Held extends Entry {
   inside: Holder[];
   /** Of which nodes it heard that they steal the lock: the timestamp of the newest such request, for which it has asked its node. */
   thievesHeardOf: Map<NodeId, LamportTime> | null;
-  /** Of the one inside, if it keeps the lock. */
+  /** Of the one inside, if it keeps the lock or may pass it on. */
   room: Room | null;
 }
 

@@ -49,6 +49,11 @@ const IDLE: Idle = { state: 'idle' };
 /** So many tokens a caller may take by itself at most: a third of a second of a process that does nothing else. Then it asks again. */
 const ROOM_MAX = 2 ** 16;
 
+/** To so many a client passes a lock on by itself at most. Then its node looks again who stands first. */
+const PASS_MAX = 64;
+
+const NOBODY: readonly CallerId[] = [];
+
 /** Exists while a caller or a request does, and for a lease after contention. */
 export class Requester implements HasDeadline {
   deadlineMs = Infinity;
@@ -100,9 +105,11 @@ export class Requester implements HasDeadline {
 
   // --- what happens ---------------------------------------------------------------------------
 
-  acquire({ mode, caller: id, steals, remote, keeps }: AcquireEvent): void {
+  acquire({ mode, caller: id, steals, remote, keeps, client }: AcquireEvent): void {
     this.expire();
-    const caller: Caller = { id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true, keeps: keeps === true };
+    const caller: Caller = {
+      id, mode, timestamp: this.context.clock.tick(), steals: steals === true, remote: remote === true, keeps: keeps === true, client: client ?? null,
+    };
     if (caller.steals) this.makeWay(caller);
     else this.line = withLast(this.line, caller);
     this.callIn();
@@ -148,6 +155,7 @@ export class Requester implements HasDeadline {
     this.expire();
     const phase = this.phaseOf(message.timestamp);
     if (phase === null) return answerUnknown(this.context, from, message);
+    phase.request.votes.noteContender(from, message.contender.request.timestamp);
     this.noteContention(phase.request);
     this.callIn();
     this.answerInquire(from, phase, message);
@@ -457,13 +465,35 @@ export class Requester implements HasDeadline {
     while (first !== undefined && first.mode === mode && (mode === 'shared' || phase.inside.length === 0)) {
       line.shift();
       phase.inside = withLast(phase.inside, { id: first.id, remote: first.remote });
-      if (first.keeps) phase.room = this.roomFor(first.id, phase);
+      const passTo = this.behind(first, phase);
+      if (passTo.length > 0) phase.room = { caller: first.id, until: phase.token + passTo.length, isCalledIn: true };
+      else if (first.keeps) phase.room = this.roomFor(first.id, phase);
       this.context.emit({
         kind: 'entered', lock, caller: first.id, mode, token: phase.token, validUntilMs: this.toNodeTime(phase.validUntilMs),
         ...(phase.room === null ? {} : { roomUntil: phase.room.until }),
+        ...(passTo.length === 0 ? {} : { passTo }),
       });
       first = line[0];
     }
+  }
+
+  /**
+   * Those to whom the client of this caller may pass the lock on: its own that stand directly behind, as far as they asked before all
+   * others of whom this node knows, and there are tokens for them.
+   */
+  private behind(caller: Caller, { request, token, tokenMax }: Held): readonly CallerId[] {
+    const { line, context } = this;
+    if (caller.client === null || line[0]?.client !== caller.client) return NOBODY;
+    // Whoever keeps its votes is inquired for others at once, so it has heard of all of them.
+    const { keep, contended, votes } = request;
+    const before = keep && !contended ? votes.before : Math.min(votes.before, votes.lowestClock);
+    const roomMax = Math.min(PASS_MAX, Math.floor((tokenMax - token) / 2));
+    const passTo: CallerId[] = [];
+    for (const next of line) {
+      if (next.client !== caller.client || next.timestamp >= before || passTo.length >= roomMax) break;
+      passTo.push(next.id);
+    }
+    return context.clock.mayLend(token + passTo.length, context.nowMs) ? passTo : NOBODY;
   }
 
   /** What it may do by itself while nobody else wants the lock; null: nothing. Half of the room is left for votes that come later. */
@@ -553,7 +583,7 @@ export class Requester implements HasDeadline {
   /** The request is over: tell every arbiter that was asked. */
   private end(request: OpenRequest): void {
     this.phase = IDLE;
-    for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp);
+    for (const arbiter of request.asked) sendRelease(this.context, arbiter, this.lock, request.id.timestamp, this.line[0]?.timestamp);
   }
 
   // -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import { assertNever } from './invariants';
 import type { Token } from './messages';
 import { ServedLock } from './served-lock';
 import type { Heard, ServedLockEffect, ServedLockEvent, ServedLockSettings } from './served-lock';
-import type { ClientFrame, NodeFrame, AskId, SessionEndCause, SessionWelcome } from './session-frames';
+import type { ClientFrame, NodeFrame, AskId, SessionEndCause, SessionHeld, SessionWelcome } from './session-frames';
 
 /** So many events are in a frame at most; the next follows in another turn. */
 const EVENTS_PER_FRAME_MAX = 256;
@@ -40,7 +40,7 @@ export type ServedSessionEvent<Ask, Reason> =
    * The node holds the lock, for so long from now on if it cannot be renewed. `atLeastMs`: it is held on for so long once this was told,
    * however soon the client is done or gone.
    */
-  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly atLeastMs?: number; readonly roomUntil?: Token }
+  | { readonly kind: 'granted'; readonly nowMs: number; readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly atLeastMs?: number; readonly room?: ServedRoom }
   /** Others want the lock, which the client keeps, or want to know whether it uses it. */
   | { readonly kind: 'wanted'; readonly nowMs: number; readonly id: AskId }
   /** The lock is valid for so long from now on. */
@@ -73,6 +73,14 @@ export type ServedSessionEffect<Ask, Reason> =
 
 type Effects<Ask, Reason> = readonly ServedSessionEffect<Ask, Reason>[];
 
+const NOTHING: readonly never[] = [];
+
+/** What the client may do by itself when it is done with a lock: take tokens up to `until`, to enter again or (`passTo`) to let these in. */
+export interface ServedRoom {
+  readonly until: Token;
+  readonly passTo: readonly AskId[];
+}
+
 /** One lock of the session. */
 class Entry<Reason> {
   deadlineMs = Infinity;
@@ -87,6 +95,8 @@ class Entry<Reason> {
   isKeptOn = false;
   /** Up to which the client may take tokens by itself, and may have; null: it may not. */
   roomUntil: Token | null = null;
+  /** To which it may pass the lock on, as far as they still wait when it is told. */
+  passTo: readonly AskId[] = NOTHING;
   /** The highest that it took, by its own word. */
   spent: Token | null = null;
   /** Until when the lock was valid by its grant. */
@@ -99,8 +109,6 @@ class Entry<Reason> {
     readonly lock: ServedLock<Reason>,
   ) {}
 }
-
-const NOTHING: readonly never[] = [];
 
 export class ServedSession<Ask, Reason> {
   private readonly entries = new Map<AskId, Entry<Reason>>();
@@ -288,16 +296,19 @@ export class ServedSession<Ask, Reason> {
     return [...effects, ...this.stepAll({ kind: 'broke', nowMs, mayReturn: true })];
   }
 
-  private onGranted({ nowMs, id, token, validForMs, atLeastMs = 0, roomUntil }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
+  private onGranted({ nowMs, id, token, validForMs, atLeastMs = 0, room }: Extract<ServedSessionEvent<Ask, Reason>, { readonly kind: 'granted' }>): Effects<Ask, Reason> {
     const entry = this.entries.get(id);
     if (entry === undefined) return [{ kind: 'giveBack', id, used: token }];
     entry.token = token;
     // Whoever is away enters again by no means.
-    if (!this.isAway) entry.roomUntil = roomUntil ?? null;
+    if (!this.isAway && room !== undefined) {
+      entry.roomUntil = room.until;
+      entry.passTo = room.passTo;
+    }
     entry.grantedUntilMs = nowMs + validForMs;
     const effects = this.perform(entry, entry.lock.step({ kind: 'granted', nowMs, atLeastMs }));
     if (entry.lock.kind === 'held') this.say(entry, 'held');
-    return roomUntil !== undefined && this.isAway ? [{ kind: 'inUse', id }, ...effects] : effects;
+    return room !== undefined && this.isAway ? [{ kind: 'inUse', id }, ...effects] : effects;
   }
 
   /** Whoever is robbed in the moment of its grant hears of both. Until the votes of the grant run out nobody else enters unless the lock is given back. */
@@ -422,7 +433,7 @@ export class ServedSession<Ask, Reason> {
   private takeFrame(nowMs: number, validForMs: (id: AskId) => number): NodeFrame<SessionEndCause<Reason>> {
     const ended: { id: AskId; ended: SessionEndCause<Reason> }[] = [];
     const queued: AskId[] = [];
-    const held: { id: AskId; token: Token; validForMs: number; roomUntil?: Token }[] = [];
+    const held: SessionHeld[] = [];
     const valid: { id: AskId; validForMs: number }[] = [];
     let room = EVENTS_PER_FRAME_MAX;
     for (const id of this.unknown.splice(0, room)) ended.push({ id, ended: { kind: 'unknown' } });
@@ -451,7 +462,7 @@ export class ServedSession<Ask, Reason> {
           const forMs = this.promise(entry, nowMs, validForMs);
           if (forMs <= 0) break; // It is found lost by that, and this is told next.
           // Told again after the stream broke, it is kept no further.
-          if (say === 'held') held.push(isNews && entry.roomUntil !== null ? { id, token, validForMs: forMs, roomUntil: entry.roomUntil } : { id, token, validForMs: forMs });
+          if (say === 'held') held.push({ id, token, validForMs: forMs, ...(isNews ? this.roomOf(entry) : {}) });
           else valid.push({ id, validForMs: forMs });
           break;
         }
@@ -469,6 +480,12 @@ export class ServedSession<Ask, Reason> {
     const wanted = this.calledIn.filter((id) => this.entries.get(id)?.lock.kind === 'held');
     this.calledIn = [];
     return { welcome, sentAtMs: this.heard.sentAtMs, queued, held, valid, wanted, ended, allValidForMs };
+  }
+
+  private roomOf({ roomUntil, passTo }: Entry<Reason>): Pick<SessionHeld, 'roomUntil' | 'passTo'> {
+    if (roomUntil === null) return {};
+    if (passTo.length === 0) return { roomUntil };
+    return { roomUntil, passTo: passTo.filter((id) => this.entries.get(id)?.lock.kind === 'waiting') };
   }
 
   /** Whatever is told is remembered first. */

@@ -43,6 +43,14 @@ export interface SessionWelcome {
   readonly leaseMs: number;
 }
 
+export interface SessionHeld {
+  readonly id: AskId;
+  readonly token: Token;
+  readonly validForMs: number;
+  readonly roomUntil?: Token | undefined;
+  readonly passTo?: readonly AskId[] | undefined;
+}
+
 /** The parts are to be taken in this order. */
 export interface NodeFrame<Ended> {
   /** The first word of each stream. */
@@ -53,9 +61,9 @@ export interface NodeFrame<Ended> {
   readonly queued: readonly AskId[];
   /**
    * Comes again for a lock with which the client goes on over a new stream. `roomUntil`: the client may keep it when it is done, and
-   * enter again with a larger token each time, up to this one.
+   * enter again with a larger token each time, up to this one; or, with `passTo`, let these in instead, one after the other.
    */
-  readonly held: readonly { readonly id: AskId; readonly token: Token; readonly validForMs: number; readonly roomUntil?: Token | undefined }[];
+  readonly held: readonly SessionHeld[];
   readonly valid: readonly { readonly id: AskId; readonly validForMs: number }[];
   /** Others want these locks: one that is kept and not in use is to be given back. */
   readonly wanted: readonly AskId[];

@@ -18,6 +18,8 @@ interface Vote {
   readonly validUntilMs: number;
   /** The highest clock that came with this grant. */
   readonly clock: LamportTime;
+  /** Who asked before this stands before all others of whom the arbiter said that they wait, or ask next. */
+  readonly before: LamportTime;
 }
 
 type VotesOf = Pick<FewEntries<NodeId, Vote> | Map<NodeId, Vote>, 'size' | 'has' | 'keys' | 'values'>;
@@ -46,6 +48,18 @@ export class Votes {
   /** The highest token that the votes in hand allow: beyond it an arbiter would not jump far enough (protocol.md section 7). */
   get tokenMax(): Token {
     return lowestClock(this.inHand) + this.settings.slack;
+  }
+
+  /** Who asked before this stands before all others of whom the arbiters of these votes have said that they wait, or ask next. */
+  get before(): LamportTime {
+    let before = Infinity;
+    for (const vote of this.inHand.values()) before = Math.min(before, vote.before);
+    return before;
+  }
+
+  /** Who asked before this asked before any of these votes was last lent. */
+  get lowestClock(): LamportTime {
+    return lowestClock(this.inHand);
   }
 
   /** The number of a valid grant, to show to an arbiter that may have lost its memory; or null. */
@@ -80,6 +94,12 @@ export class Votes {
 
   count(from: NodeId, message: Grant): void {
     this.inHand.set(from, this.voteOf(from, message));
+  }
+
+  /** An arbiter tells of one more that waits. Of that whose Grant is still to come the Grant tells too. */
+  noteContender(arbiter: NodeId, timestamp: LamportTime): void {
+    const vote = this.inHand.get(arbiter);
+    if (vote !== undefined) this.inHand.set(arbiter, { ...vote, before: Math.min(vote.before, timestamp) });
   }
 
   /** Take a vote out of hand, and every older one of this arbiter. It may come only now: the floor makes it harmless. */
@@ -159,12 +179,18 @@ export class Votes {
       number: message.grant,
       validUntilMs: Math.max(message.sentAtMs + validForMs(this.settings), isRenewal ? older.validUntilMs : 0),
       clock: Math.max(message.clock, isRenewal ? older.clock : 0),
+      before: beforeOf(message),
     };
   }
 
   private raiseFloor(arbiter: NodeId, number: LamportTime): void {
     this.floors.set(arbiter, Math.max(this.floors.get(arbiter) ?? 0, number));
   }
+}
+
+/** An arbiter may say that others wait and not who. */
+function beforeOf({ contended, contenderTimestamp = contended ? 0 : Infinity }: Grant): LamportTime {
+  return contenderTimestamp;
 }
 
 function lowestClock(votes: VotesOf): LamportTime {

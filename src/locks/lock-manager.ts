@@ -3,7 +3,7 @@
  * lost; nothing here decides whether it is.
  */
 import { isCompatible } from '../core';
-import type { CallerId, Mode, NodeId, Token } from '../core';
+import type { CallerId, ClientNumber, Mode, NodeId, Token } from '../core';
 import { LockError } from '../errors';
 import { nextTurn } from '../runtime/turns';
 import type { Lending } from '../runtime/lending';
@@ -535,7 +535,11 @@ class Acquisition implements Caller, Holder, LockKeeper {
   }
 
   get keeps(): boolean {
-    return this.keeper !== undefined;
+    return this.keeper?.keeps === true;
+  }
+
+  get client(): ClientNumber | null {
+    return this.keeper?.client ?? null;
   }
 
   get isKeptOn(): boolean {
@@ -565,7 +569,7 @@ class Acquisition implements Caller, Holder, LockKeeper {
     }
   }
 
-  entered(token: Token, validUntilMs: number, roomUntil?: Token): void {
+  entered(token: Token, validUntilMs: number, roomUntil?: Token, passTo?: readonly CallerId[]): void {
     const { state } = this;
     if (state.kind !== 'waiting') return; // Whoever was refused was released, and enters no more.
     this.stopWaiting?.();
@@ -579,8 +583,12 @@ class Acquisition implements Caller, Holder, LockKeeper {
     this.line.pending.delete(this);
     this.line.held.add(this);
     // Whoever watches a lock hears of each that holds it.
-    if (roomUntil === undefined || this.keeper === undefined || this.line.watchers.isWatched(this.name)) this.line.watchers.granted(this);
-    else this.offer(this.keeper, roomUntil);
+    const { keeper } = this;
+    if (roomUntil !== undefined && keeper !== undefined && !this.line.watchers.isWatched(this.name)) {
+      if (passTo === undefined) this.offer(keeper, roomUntil);
+      else this.offerToPass(keeper, roomUntil, passTo);
+    }
+    if (!this.line.keeping.has(this)) this.line.watchers.granted(this);
     state.granted(lock);
     this.tellDecided();
   }
@@ -593,6 +601,13 @@ class Acquisition implements Caller, Holder, LockKeeper {
       this.line.watchers.granted(this);
       this.tellDecided();
     });
+  }
+
+  /** To all others it is this one that holds the lock until the last of them is done. */
+  private offerToPass(keeper: Keeper, roomUntil: Token, passTo: readonly CallerId[]): void {
+    this.hasRoom = true;
+    const acquisitions = this.line.byName.of(this.name);
+    keeper.mayPass(roomUntil, passTo.flatMap((id) => acquisitions.find(({ caller }) => caller === id)?.keeper ?? []));
   }
 
   wanted(): void {

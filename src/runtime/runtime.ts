@@ -5,7 +5,7 @@
  */
 import { SILENCE_MAX_MS, apartForMs, durableClock, inspectLock, isMute, lockNames, remembers, silentForMs, step } from '../core';
 import type {
-  CallerId, Candidacy, CandidacyOrder, CredibleClock, Effect, Event, LamportTime, LendingTerms, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief,
+  CallerId, Candidacy, CandidacyOrder, ClientNumber, CredibleClock, Effect, Event, LamportTime, LendingTerms, LockName, LockNode, LockView, Message, MessageKind, Mode, NodeId, Thief,
   Token,
 } from '../core';
 import { assertNever } from '../core';
@@ -32,8 +32,13 @@ export interface Caller {
   readonly isRemote: boolean;
   /** That somebody means to keep the lock when it is done with it, until others want it. */
   readonly keeps: boolean;
-  /** `roomUntil`: so high are the tokens that one which keeps the lock may take by itself; undefined: it may not enter again. */
-  entered(token: Token, validUntilMs: number, roomUntil: Token | undefined): void;
+  /** Of which client, if that passes the lock on to others of its own. */
+  readonly client: ClientNumber | null;
+  /**
+   * `roomUntil`: so high are the tokens that one which keeps the lock may take by itself; undefined: it may not enter again. `passTo`: those
+   * whom its client may let in with them instead.
+   */
+  entered(token: Token, validUntilMs: number, roomUntil: Token | undefined, passTo: readonly CallerId[] | undefined): void;
   /** Others want it: it is entered no further time. */
   wanted(): void;
   renewed(validUntilMs: number): void;
@@ -202,6 +207,7 @@ export class Runtime {
       ...(steals ? { steals } : {}),
       ...(caller.isRemote ? { remote: true } : {}),
       ...(caller.keeps ? { keeps: true } : {}),
+      ...(caller.client === null ? {} : { client: caller.client }),
     });
     return id;
   }
@@ -497,7 +503,7 @@ export class Runtime {
         return this.parts.transport.send(effect.to, effect.message);
       case 'entered':
         this.entries++;
-        return this.callers.get(effect.caller)?.caller.entered(effect.token, effect.validUntilMs, effect.roomUntil);
+        return this.callers.get(effect.caller)?.caller.entered(effect.token, effect.validUntilMs, effect.roomUntil, effect.passTo);
       case 'wanted':
         return this.callers.get(effect.caller)?.caller.wanted();
       case 'renewed':

@@ -20,6 +20,8 @@ export interface AskedFor {
   readonly atLeastMs: number;
   /** The client means to keep it when it is done. */
   readonly keeps: boolean;
+  /** It passes it on to its own requests that stand behind. */
+  readonly passes: boolean;
 }
 
 /** What is asked for; or why it cannot be. */
@@ -30,9 +32,10 @@ export function readAcquire(message: AcquireMessage): AskedFor | { readonly faul
   if (mode === null) return { fault: `mode ${String(message.mode)} is none that this node knows; it knows exclusive (1) and shared (2)` };
   const fault = optionsFault(message, mode);
   if (fault !== null) return { fault };
-  const { waitMs, steal, ifAvailable, label, maxHoldMs, atLeastMs = 0, keep = false } = message;
+  const { waitMs, steal, ifAvailable, label, maxHoldMs, atLeastMs = 0, keep = false, pass = false } = message;
   return {
     name: read.name, atLeastMs, keeps: keep && !isPermit(read.name),
+    passes: pass && mode === 'exclusive' && !steal && !ifAvailable && maxHoldMs === undefined && atLeastMs === 0,
     options: {
       mode, steal, ifAvailable, label,
       ...(waitMs === undefined ? {} : { waitMs }),

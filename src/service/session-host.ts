@@ -7,7 +7,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { ClientFrameMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
 import { WakeTimer } from '../client-protocol/wake-timer';
 import { ServedSession, assertNever, marginMs } from '../core';
-import type { AskId, ClientFrame, LockName, ServedSessionEffect, ServedSessionEvent, Token } from '../core';
+import type { AskId, ClientFrame, ClientNumber, LockName, ServedRoom, ServedSessionEffect, ServedSessionEvent, Token } from '../core';
 import { LockError } from '../errors';
 import type { Keeper } from '../locks/keeper';
 import type { NodeLockManager } from '../locks/lock-manager';
@@ -31,27 +31,39 @@ export interface SessionParts {
   readonly admission: Admission;
   /** Whether a lock can be had through the node. */
   readonly isServing: () => boolean;
+  /** No other session of this node has it. */
+  readonly number: ClientNumber;
   readonly onOver: () => void;
 }
 
 /** What the node has for one request: a lock, or a place in line. */
 type Served =
   | { readonly kind: 'waiting'; readonly name: LockName; giveUp: (reason: LockError) => void }
-  /** `keeping`: the client keeps it when it is done; null: it does not. */
+  /** `keeping`: the client keeps it when it is done, or passes it on; null: it does not. */
   | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock; readonly keeping: KeepingClient | null };
 
-/** A client of this session, which keeps one lock. */
+/** The client of this session, as it keeps one lock or passes it on. */
 class KeepingClient implements Keeper {
-  roomUntil: Token | undefined;
+  room: ServedRoom | undefined;
   taken: Token | undefined;
   isInUse = (): void => undefined;
 
   /** @param wanted others want the lock, or want to know */
-  constructor(readonly wanted: () => void) {}
+  constructor(
+    readonly id: AskId,
+    readonly keeps: boolean,
+    readonly client: ClientNumber | null,
+    readonly wanted: () => void,
+  ) {}
 
   mayTake(until: Token, isInUse: () => void): void {
-    this.roomUntil = until;
+    this.room = { until, passTo: [] };
     this.isInUse = isInUse;
+  }
+
+  mayPass(until: Token, to: readonly Keeper[]): void {
+    // All of them are of this session, as the number of the client says.
+    this.room = { until, passTo: to.flatMap((keeper) => (keeper instanceof KeepingClient ? keeper.id : [])) };
   }
 }
 
@@ -225,8 +237,9 @@ export class SessionHost {
     }
     const noRoom = budget.takeMoving(this.connection);
     if (noRoom !== null) return this.refused(id, new LockError(noRoom.code === grpc.status.UNAVAILABLE ? 'unreachable' : 'config', noRoom.details));
-    const { name, options, atLeastMs, keeps } = read;
-    const keeping = keeps ? new KeepingClient(() => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : null;
+    const { name, options, atLeastMs, keeps, passes } = read;
+    const client = passes ? this.parts.number : null;
+    const keeping = keeps || passes ? new KeepingClient(id, keeps, client, () => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : null;
     const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
     this.served.set(id, waiting);
     waiting.giveUp = locks.ask({
@@ -241,11 +254,11 @@ export class SessionHost {
 
   private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | null): void {
     this.served.set(id, { kind: 'held', name, lock, keeping });
-    const roomUntil = keeping?.roomUntil;
+    const room = keeping?.room;
     lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), id, reason }));
     lock.onRenewed((validForMs) => this.step({ kind: 'renewed', nowMs: performance.now(), id, validForMs: Math.floor(validForMs) }));
     const nowMs = performance.now();
-    this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs, ...(roomUntil === undefined ? {} : { roomUntil }) });
+    this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs, ...(room === undefined ? {} : { room }) });
   }
 
   private refused(id: AskId, reason: unknown): void {

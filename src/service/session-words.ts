@@ -64,7 +64,7 @@ export function frameMessage(frame: NodeFrame<SessionEndCause<unknown>>, { lease
     sentAtMs,
     ended: ended.map(({ id, ended: cause }) => ({ id, ended: endedMessage(cause, leaseMs) })),
     queued: queued.map((id) => ({ id, ahead: aheadOf(id) })),
-    held: held.map(({ id, token, validForMs, roomUntil = 0 }) => ({ id, token, validForMs, roomUntil })),
+    held: held.map(({ id, token, validForMs, roomUntil = 0, passTo = [] }) => ({ id, token, validForMs, roomUntil, passTo })),
     valid, wanted,
     ...(allValidForMs === null ? {} : { allValidForMs }),
     noQuorum,

@@ -14,10 +14,11 @@ import type { SessionCall, SessionParts } from './session-host';
 import { readFrame } from './session-words';
 
 export class Sessions {
+  private begun = 0;
   private readonly hosts = new Map<string, SessionHost>();
   private stopsBecause: LockError | null = null;
 
-  constructor(private readonly parts: Omit<SessionParts, 'onOver'>) {}
+  constructor(private readonly parts: Omit<SessionParts, 'number' | 'onOver'>) {}
 
   /** How many want or hold something. */
   get inUse(): number {
@@ -83,7 +84,7 @@ export class Sessions {
     if (known !== undefined) return secret.length === known.secret.length && timingSafeEqual(secret, known.secret) ? known : null;
     const { parts } = this;
     const clientId = `${parts.node.id}/${connection.number}`;
-    const host: SessionHost = new SessionHost({ ...parts, onOver: () => void (this.hosts.get(name) === host && this.hosts.delete(name)) }, Buffer.from(secret), clientId, connection);
+    const host: SessionHost = new SessionHost({ ...parts, number: ++this.begun, onOver: () => void (this.hosts.get(name) === host && this.hosts.delete(name)) }, Buffer.from(secret), clientId, connection);
     this.hosts.set(name, host);
     if (this.stopsBecause !== null) host.stop(this.stopsBecause);
     return host;

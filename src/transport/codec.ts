@@ -115,16 +115,22 @@ const enum Tag {
   steals = (12 << 3) | 0,
   /** As `steals`: whether its caller is inside. */
   holds = (13 << 3) | 0,
+  nextTimestamp = (14 << 3) | 1,
 }
 
 /** Which fields a kind may have, a bit for each field number. */
 const fieldsOf = {
   request: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.sentAtMs, Tag.mode, Tag.keep, Tag.heldGrant, Tag.steals, Tag.holds),
-  grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended),
-  release: bits(Tag.lock, Tag.clock, Tag.timestamp),
+  grant: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contended, Tag.contenderTimestamp),
+  release: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.nextTimestamp),
   inquire: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant, Tag.sentAtMs, Tag.contenderTimestamp, Tag.contenderNode, Tag.steals, Tag.holds),
   yield: bits(Tag.lock, Tag.clock, Tag.timestamp, Tag.grant),
 } satisfies Record<MessageKind, number>;
+
+/** Whether a field was there. */
+function has(seen: number, tag: Tag): boolean {
+  return (seen & (1 << (tag >> 3))) !== 0;
+}
 
 function bits(...tags: number[]): number {
   return tags.reduce((mask, tag) => mask | (1 << (tag >> 3)), 0);
@@ -161,8 +167,10 @@ export class FrameBuilder {
         writer.fixed64(Tag.grant, message.grant);
         writer.fixed64(Tag.sentAtMs, message.sentAtMs);
         if (message.contended) writer.varint(Tag.contended, 1);
+        if (message.contenderTimestamp !== undefined) writer.fixed64(Tag.contenderTimestamp, message.contenderTimestamp);
         break;
       case 'release':
+        if (message.nextTimestamp !== undefined) writer.fixed64(Tag.nextTimestamp, message.nextTimestamp);
         break;
       case 'inquire':
         writer.fixed64(Tag.grant, message.grant);
@@ -307,6 +315,7 @@ export class FrameDecoder {
     let heldGrant: LamportTime | null = null;
     let contended = false;
     let contenderTimestamp = 0;
+    let nextTimestamp = 0;
     let contenderNode = '';
     let steals = false;
     let holds = false;
@@ -343,6 +352,9 @@ export class FrameDecoder {
         case Tag.contenderTimestamp:
           contenderTimestamp = reader.fixed64();
           break;
+        case Tag.nextTimestamp:
+          nextTimestamp = reader.fixed64();
+          break;
         case Tag.contenderNode:
           contenderNode = reader.text('the contender', textBytesMax);
           break;
@@ -363,7 +375,7 @@ export class FrameDecoder {
     switch (kind) {
       case KindTag.request: {
         checkFields('request', seen);
-        if ((seen & (1 << (Tag.mode >> 3))) === 0) throw new WireFault('mode is missing');
+        if (!has(seen, Tag.mode)) throw new WireFault('mode is missing');
         checkSentAt(sentAtMs);
         if (heldGrant !== null) checkTime('held grant', heldGrant, clock);
         return { kind: 'request', lock, clock, timestamp, mode, claim: claimOf(steals, holds), keep, sentAtMs, heldGrant };
@@ -372,10 +384,14 @@ export class FrameDecoder {
         checkFields('grant', seen);
         checkTime('grant', grant, clock);
         checkSentAt(sentAtMs);
-        return { kind: 'grant', lock, clock, timestamp, grant, sentAtMs, contended };
+        if (!has(seen, Tag.contenderTimestamp)) return { kind: 'grant', lock, clock, timestamp, grant, sentAtMs, contended };
+        checkTime('contender timestamp', contenderTimestamp, clock);
+        return { kind: 'grant', lock, clock, timestamp, grant, sentAtMs, contended, contenderTimestamp };
       case KindTag.release:
         checkFields('release', seen);
-        return { kind: 'release', lock, clock, timestamp };
+        if (!has(seen, Tag.nextTimestamp)) return { kind: 'release', lock, clock, timestamp };
+        checkTime('next timestamp', nextTimestamp, clock);
+        return { kind: 'release', lock, clock, timestamp, nextTimestamp };
       case KindTag.inquire: {
         checkFields('inquire', seen);
         checkTime('grant', grant, clock);

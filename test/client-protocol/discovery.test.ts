@@ -103,7 +103,7 @@ test('reflection: a client without any proto file learns the service from the no
       // Stricter than protobufjs: it takes no file in which anything is wrong.
       const { output, errors } = learntByPython(set.finish());
       expect(errors).toBe('');
-      expect(output).toBe('Hold Session Query Watch Observe Status\nlock mode wait_ms pings sent_at_ms steal label if_available max_hold_ms at_least_ms keep\n');
+      expect(output).toBe('Hold Session Query Watch Observe Status\nlock mode wait_ms pings sent_at_ms steal label if_available max_hold_ms at_least_ms keep pass\n');
     }
     const { Status } = service;
     const reply = await new Promise<object>((resolve, reject) => {

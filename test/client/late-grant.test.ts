@@ -13,12 +13,12 @@ async function grantedAt(nowMs: number, options: RemoteOptions): Promise<{ reado
     address: '127.0.0.1:7001', leaseMs: LEASE_MS,
     nowMs: () => timeMs,
     giveBack: () => void gaveBack++,
-    idles: () => undefined, tellInUse: () => undefined, untilTold: () => Promise.resolve(),
+    idles: () => undefined, tellInUse: () => undefined, untilTold: () => Promise.resolve(), waiting: () => undefined,
   };
   const outcome = await new Promise<ManagedLock | Error>((resolve) => {
     const lock = new RemoteLock(session, 1, 'a', options, resolve, (reason) => resolve(reason as Error));
     timeMs = nowMs;
-    lock.onHeld(5, { sentAtMs: 0, validForMs: LEASE_MS }, undefined);
+    lock.onHeld(5, { sentAtMs: 0, validForMs: LEASE_MS }, undefined, undefined);
   });
   return { outcome, gaveBack };
 }

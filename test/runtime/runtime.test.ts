@@ -107,6 +107,7 @@ class TestCaller implements Caller {
   }
 
   readonly keeps = false;
+  readonly client = null;
 
   wanted(): void {
     this.told.push('wanted');

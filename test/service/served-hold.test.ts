@@ -147,7 +147,7 @@ test('a client does not wait for ever for a node that never says that a lock is 
   server.addService({ Session }, {
     Session: (call: SessionCall) => {
       call.once('data', ({ sentAtMs }: ClientFrameMessage) => call.write({
-        welcome: { resumed: false, leaseMs: 400 }, sentAtMs, queued: [], held: [{ id: 1, token: 7, validForMs: 400, roomUntil: 0 }], valid: [], wanted: [], ended: [], noQuorum: false,
+        welcome: { resumed: false, leaseMs: 400 }, sentAtMs, queued: [], held: [{ id: 1, token: 7, validForMs: 400, roomUntil: 0, passTo: [] }], valid: [], wanted: [], ended: [], noQuorum: false,
       }));
     },
   });

@@ -98,18 +98,18 @@ describe('explorer: the state space of the production core', () => {
     ${'--callers n1,n1,n2'}                                        | ${1274}    | ${2031}     | ${17} | ${84}
     ${'--callers n1,n1:shared,n2:shared --no-retain'}              | ${1365}    | ${2000}     | ${15} | ${128}
     ${'--requests 3 --loss 1'}                                     | ${19909}   | ${41551}    | ${17} | ${2559}
-    ${'--requests 2 --duplicate 1'}                                | ${1855}    | ${3187}     | ${14} | ${156}
-    ${'--requests 2 --repeat 1 --loss 1'}                          | ${655769}  | ${1633051}  | ${23} | ${58114}
+    ${'--requests 2 --duplicate 1'}                                | ${1865}    | ${3195}     | ${14} | ${158}
+    ${'--requests 2 --repeat 1 --loss 1'}                          | ${656089}  | ${1633467}  | ${23} | ${58184}
     ${'--requests 2 --cancel 1'}                                   | ${823}     | ${1413}     | ${12} | ${80}
     ${'--requests 1 --crash 1'}                                    | ${365}     | ${643}      | ${11} | ${58}
     ${'--requests 1 --crash 1 --handshakes-apart'}                 | ${1574}    | ${2922}     | ${13} | ${157}
-    ${'--requests 1 --lease-end 1'}                                | ${236}     | ${465}      | ${11} | ${14}
-    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${4280}    | ${10591}    | ${19} | ${162}
-    ${'--requests 1 --lease-end 1 --free-clocks'}                  | ${123}     | ${217}      | ${10} | ${11}
-    ${'--requests 1 --suspect 1 --loss 1'}                         | ${561}     | ${1095}     | ${10} | ${94}
+    ${'--requests 1 --lease-end 1'}                                | ${238}     | ${466}      | ${11} | ${15}
+    ${'--requests 1 --lease-end 2 --lease-steps 2'}                | ${4753}    | ${11381}    | ${19} | ${213}
+    ${'--requests 1 --lease-end 1 --free-clocks'}                  | ${125}     | ${218}      | ${10} | ${12}
+    ${'--requests 1 --suspect 1 --loss 1'}                         | ${563}     | ${1096}     | ${10} | ${95}
     ${'--callers n1,n2:steals'}                                    | ${1587}    | ${2970}     | ${17} | ${125}
     ${'--callers n1:remote,n2:steals'}                             | ${1590}    | ${2975}     | ${17} | ${125}
-    ${'--callers n1:remote,n1:steals'}                             | ${34539}   | ${76530}    | ${24} | ${735}
+    ${'--callers n1:remote,n1:steals'}                             | ${34547}   | ${76540}    | ${24} | ${735}
     ${'--callers n1:remote,n2:steals --loss 1'}                    | ${3919}    | ${8973}     | ${17} | ${426}
     ${'--callers n1:steals,n2:steals'}                             | ${208155}  | ${521877}   | ${22} | ${7039}
     ${'--callers n1:shared:remote,n1:shared:remote,n2:steals'}     | ${40065}   | ${86057}    | ${22} | ${2088}

@@ -14,7 +14,7 @@ const NO_ACCOUNTS = { first: [], last: [] };
 /** In every run. */
 const ALWAYS = [
   'NoStorm', 'CallersKnown', 'Openings', 'CeilingHolds', 'GrantRises', 'RequestUnique', 'Exclusion', 'TokenRises', 'Deadlock', 'LostAtOnce',
-  'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'CalledIn', 'Usable', 'NewLife',
+  'Fenced', 'NoResidue', 'Progress', 'StolenForSomebody', 'TokenPromise', 'InLine', 'CalledIn', 'PassesInTurn', 'Usable', 'NewLife',
   'JumpsWhenNotTold', 'Answers', 'AsksBack', 'AsksForClocksInTime', 'CeilingInTime', 'GivesWay', 'Greets', 'LendsOn', 'Orders', 'Overtaken', 'RepeatsInTime', 'ValidAsHeard', 'WhomToAsk', 'WithinRoom',
 ];
 

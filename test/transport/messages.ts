@@ -50,9 +50,9 @@ export const message: fc.Arbitrary<Message> = fc
       case 'request':
         return { kind, ...common, mode, claim, keep: flag, sentAtMs, heldGrant: shows ? grant : null };
       case 'grant':
-        return { kind, ...common, grant, sentAtMs, contended: flag };
+        return { kind, ...common, grant, sentAtMs, contended: flag, ...(shows ? { contenderTimestamp: other } : {}) };
       case 'release':
-        return { kind, ...common };
+        return { kind, ...common, ...(shows ? { nextTimestamp: other } : {}) };
       case 'inquire':
         return { kind, ...common, grant, contender: { request: { timestamp: other, node }, claim }, sentAtMs };
       case 'yield':
