@@ -84,7 +84,7 @@ export class WithinRoom implements Witness {
   }
 
   /** The votes as they are with what this event brought: who enters by it counts on that. */
-  entered({ machine, lock, caller, roomUntil, requester }: Entry): void {
+  entered({ machine, lock, caller, roomUntil, passTo, requester }: Entry): void {
     this.count();
     if (requester?.state !== 'held') return;
     const { token } = requester;
@@ -95,7 +95,7 @@ export class WithinRoom implements Witness {
     const request = this.requests.of(machine, lock);
     request.roomUntil = roomUntil ?? 0;
     if (roomUntil === null) return;
-    if (request.askedAs === requester.request.timestamp && !request.keep) violated('within-room', `${name}: may take tokens by itself, although its node asked without keep`);
+    if (passTo.length === 0 && request.askedAs === requester.request.timestamp && !request.keep) violated('within-room', `${name}: may keep it and take tokens by itself, although its node asked without keep`);
     const until = token + Math.min(ROOM_MAX, Math.floor((allowed - token) / 2));
     if (roomUntil > until) violated('within-room', `${name}: may take tokens up to ${roomUntil} by itself; the votes leave room up to ${until}`);
   }
