@@ -54,10 +54,9 @@ export class Client extends Process {
       link: (node) => this.link(node), hasFrozen, isLent,
     });
     for (const caller of this.callers) {
-      stage.at(caller.wish.atUs, () => this.handle(true, () => this.ask(caller)));
-      if (caller.wish.patienceUs !== null) {
-        stage.at(caller.wish.atUs + caller.wish.patienceUs, () => this.handle(true, () => this.giveUp(caller)));
-      }
+      const { atUs, patienceUs } = caller.wish;
+      stage.at(atUs, () => this.handle(true, () => this.ask(caller)));
+      if (patienceUs !== null) stage.at(atUs + patienceUs, () => this.handle(true, () => this.giveUp(caller)));
     }
   }
 
@@ -88,8 +87,7 @@ export class Client extends Process {
         if (effects.length > 0 || after.some((each, index) => each !== before[index])) {
           violated('older-stream', `c${this.index} acts on a frame of stream ${stream.number}, which is over: ${JSON.stringify(effects)}`);
         }
-      }
-      if (!isOlder) link.heardAtUs = this.stage.nowUs;
+      } else link.heardAtUs = this.stage.nowUs;
       this.perform(link, effects);
     });
   }
@@ -120,8 +118,7 @@ export class Client extends Process {
       if (caller.hold !== null) this.truth.left(caller.hold);
     }
     for (const { keeping } of this.links) keeping.vanish();
-    const { random } = this.stage;
-    for (const stream of this.network().wholeOfClient(this.index)) this.network().break(stream, { clientUs: 0, nodeUs: random.pick([0, 20_000, KEEPALIVE_LEASES * 1_000 * this.plan.leaseMs]), lossPpm: 0, again: false });
+    for (const stream of this.network().wholeOfClient(this.index)) this.network().break(stream, { clientUs: 0, nodeUs: this.stage.random.pick([0, 20_000, KEEPALIVE_LEASES * 1_000 * this.plan.leaseMs]), lossPpm: 0, again: false });
   }
 
   close(): void {
@@ -231,8 +228,7 @@ export class Client extends Process {
   }
 
   private leave(caller: Caller): void {
-    if (caller.hold === null) return;
-    this.truth.left(caller.hold);
+    if (caller.hold !== null) this.truth.left(caller.hold);
     caller.hold = null;
   }
 
