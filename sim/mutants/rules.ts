@@ -31,7 +31,7 @@ export const RULES: readonly Mutant[] = [
     name: 'repeat-does-not-inquire',
     what: 'a repeated Request makes the arbiter inquire no more than the first did, and nobody loses hope in those asked',
     changes: [NO_BACKSTOP, arbiter('this.inquireFor(arbiter, waiter, isRepeat);', 'this.inquireFor(arbiter, waiter, false);')],
-    caughtBy: ['deadlock', 'progress'],
+    caughtBy: ['asks-back', 'deadlock', 'progress'],
   },
   {
     name: 'answers-for-earlier-life',

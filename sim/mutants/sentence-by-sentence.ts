@@ -46,7 +46,7 @@ export const SENTENCE_BY_SENTENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'contended-by-the-older-alone',
     what: 'a Grant says that others want the lock only if they go before its request',
-    changes: [arbiter('contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode)),', 'contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode) && hasPriority(waiter, grant)),')],
+    changes: [arbiter('contended: waiting < Infinity,', 'contended: arbiter.queue.some((waiter) => !isCompatible(waiter.mode, grant.mode) && hasPriority(waiter, grant)),')],
     caughtBy: ['prompt'],
   },
   {
@@ -146,7 +146,7 @@ export const SENTENCE_BY_SENTENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'readers-join-past-a-writer',
     what: 'behind a reader all readers in line enter, also those behind a writer',
-    changes: [requester('      first = line[0];\n    }\n  }\n\n  /** What it may do', "      const next = mode === 'shared' ? line.findIndex((each) => each.mode === 'shared') : 0;\n      if (next > 0) line.unshift(...line.splice(next, 1));\n      first = line[0];\n    }\n  }\n\n  /** What it may do")],
+    changes: [requester('      first = line[0];\n    }\n  }\n\n  /**\n   * Those', "      const next = mode === 'shared' ? line.findIndex((each) => each.mode === 'shared') : 0;\n      if (next > 0) line.unshift(...line.splice(next, 1));\n      first = line[0];\n    }\n  }\n\n  /**\n   * Those")],
     caughtBy: ['in-line'],
   },
   {
