@@ -1,8 +1,8 @@
 /**
  * Somebody in another process, which keeps a lock when it is done with it and enters again by itself, until others want the lock; or
  * passes it on to its own callers that stand behind.
- * Law: whether a lock that is kept is in use nobody knows but its keeper, so it is asked before anybody is told. Source: protocol.md
- * sections 15.4 and 15.5.
+ * Law: whether a lock that is kept is in use nobody knows but its keeper, so it is asked before anybody is told.
+ * Source: protocol.md sections 15.4 and 15.5.
  */
 import type { ClientNumber, Token } from '../core';
 

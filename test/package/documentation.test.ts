@@ -291,6 +291,7 @@ test('the limits that docs/limits.md names are those of the code', () => {
   expect(Object.fromEntries(rows)).toEqual({
     ...DEFAULT_LIMITS,
     'calls open over one connection': callsPerConnectionMax,
+    'callers of a client to which it passes a lock on before its node looks again who stands first': constant('src/core/requester.ts', 'PASS_MAX'),
     'tokens that a client takes by itself for a lock that it keeps': constant('src/core/requester.ts', 'ROOM_MAX'),
     'changes of a watched lock that were not read': constant('src/service/watched-lock.ts', 'CHANGES_MAX'),
     'an answer to `Query` or `Status`': PAGE_BYTES,

@@ -4,10 +4,9 @@ import { CLIENT_CHECKS } from '../../sim/clients/check';
 import { runClientsSeed } from '../../sim/clients/run';
 import { newClientsTotals, SITUATIONS } from '../../sim/clients/sweep';
 import { main } from '../../sim/clients-main';
-import { CLIENT_MUTANTS } from '../../sim/mutants/clients';
+import { MUTANTS } from '../../sim/mutants/catalogue';
 import { hunt } from '../../sim/mutants/hunt';
 import { recall } from '../../sim/mutants/memory';
-import { SESSION_MUTANTS } from '../../sim/mutants/sessions';
 import { holds } from '../support/holds';
 
 const MEMORY = recall();
@@ -57,7 +56,7 @@ describe('a run', () => {
 describe('a planted bug is caught by a check of its own', () => {
   /** One for each check: `npm run sim:mutants` hunts all of them. `deterministic` is of the sweep. */
   const examples = Object.keys(CLIENT_CHECKS).filter((check) => check !== 'deterministic').map((check) => {
-    const mutant = [...CLIENT_MUTANTS, ...SESSION_MUTANTS].find(({ caughtBy }) => caughtBy[0] === check);
+    const mutant = MUTANTS.filter(({ clients }) => clients !== undefined).find(({ caughtBy }) => caughtBy[0] === check);
     return { check, mutant };
   });
 
