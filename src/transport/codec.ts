@@ -13,7 +13,7 @@ import { visible } from '../visible';
 import { WireFault, WireReader, WireWriter } from './wire';
 
 /** The version in a Hello. Raised by any change to the other messages. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** The largest frame that is accepted, in bytes. A sender closes one at half of that, and no message is longer than the other half. */
 export const frameBytesMax = 2 ** 17;

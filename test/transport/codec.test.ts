@@ -260,7 +260,7 @@ describe('codec: nothing invalid comes through, and nothing makes it throw', () 
 
 describe('codec: a newer version can still be understood as far as its hello', () => {
   const hello: Hello = {
-    protocolVersion: 2, node: 'n1', peer: 'n2', cluster: 'c', digest: 'd', clock: 7, incarnation: 'i', silentForMs: 0,
+    protocolVersion: 3, node: 'n1', peer: 'n2', cluster: 'c', digest: 'd', clock: 7, incarnation: 'i', silentForMs: 0,
     layout: 'l', remembers: true, hasMet: true, standing: 'wishes', leaseMs: 5_000, begins: 3, knowsClock: true,
   };
 

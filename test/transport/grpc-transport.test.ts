@@ -269,7 +269,7 @@ describe('transport: whoever breaks the protocol loses its stream, with a reason
     ['an empty frame', Buffer.alloc(0), 'INVALID_ARGUMENT', /first frame is not a hello/],
     ['more than a frame may have', Buffer.alloc(frameBytesMax + 1), 'RESOURCE_EXHAUSTED', /131073/],
     ['far more than that', Buffer.alloc(8 * 2 ** 20), 'RESOURCE_EXHAUSTED', /./],
-    ['another version', helloOf({ protocolVersion: 99 }), 'FAILED_PRECONDITION', /n1 speaks 2, n2 speaks 99/],
+    ['another version', helloOf({ protocolVersion: 99 }), 'FAILED_PRECONDITION', /n1 speaks 3, n2 speaks 99/],
     ['another cluster', helloOf({ cluster: 'prod' }), 'FAILED_PRECONDITION', /n1 is in test, n2 in prod/],
     ['another configuration', helloOf({ digest: 'digest-2' }), 'FAILED_PRECONDITION', /n1 has digest digest-1, n2 has digest-2/],
     ['a node that is not of the configuration', helloOf({ node: 'mallory' }), 'PERMISSION_DENIED', /mallory is not a node/],

@@ -18,7 +18,7 @@ describe('handshake', () => {
   });
 
   test.each<[string, Partial<Hello>, status, RegExp[]]>([
-    ['version', { protocolVersion: 9 }, status.FAILED_PRECONDITION, [/n1 speaks 2/, /n2 speaks 9/]],
+    ['version', { protocolVersion: 9 }, status.FAILED_PRECONDITION, [/n1 speaks 3/, /n2 speaks 9/]],
     ['cluster', { cluster: 'test' }, status.FAILED_PRECONDITION, [/n1 is in prod/, /n2 in test/]],
     ['digest', { digest: 'bbbb' }, status.FAILED_PRECONDITION, [/n1 has digest aaaa/, /n2 has bbbb/]],
     ['id', { node: 'n9' }, status.PERMISSION_DENIED, [/n9 is not a node of the configuration of n1/]],
@@ -34,7 +34,7 @@ describe('handshake', () => {
   });
 
   test('the version is compared first: of a newer one nothing else is understood', () => {
-    const refusal = helloRefusal({ ...hello, protocolVersion: 3, cluster: '', digest: '', node: '', peer: '' }, mine, null);
+    const refusal = helloRefusal({ ...hello, protocolVersion: 2, cluster: '', digest: '', node: '', peer: '' }, mine, null);
     expect(refusal?.reason).toMatch(/protocol version differs/);
   });
 
