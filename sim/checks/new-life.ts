@@ -98,6 +98,12 @@ export class NewLife implements Witness {
     violated('new-life', `${this.scene.nodeIds[machine]}, which has no memory, does not take part ${nowMs - life.bornMs} ms after its birth`);
   }
 
+  /** Whose silence was over could have lent, though it was not woken any more. What earlier lives lent has run out by then. */
+  dying(machine: number): void {
+    const place = this.scene.places[machine];
+    if (place !== undefined && this.scene.nowMs(machine) >= place.silentUntilMs) this.of(machine).hasLent = true;
+  }
+
   private begun(place: Place, life: Life): void {
     const clock = clockOf(this.scene, place.index);
     const first = Math.max(place.ceilingOnDisk, life.wallClockUs) + 1;

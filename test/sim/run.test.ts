@@ -91,6 +91,8 @@ test('token-rises: whoever lent its vote under the new layout before the act is 
 test.each([
   ['refused-clearly: before a request makes way the arbiter lends the vote that is free, and whoever gets it waits no more', 54_236],
   ['within-room: a Request that was lost for want of room was sent all the same', 59_773],
+  ['new-life: a life whose silence was over when it died could have lent, though it was never woken', 13_614],
+  ['token-rises: with clocks beyond the bound a lock is passed on beside another holder', 16_900],
   ['answers: a vote that an arbiter lends in the event of an Inquire, for it is free just then, is no answer to that', 68_412],
   ['answers: the same in another cluster', 83_115],
 ])('%s (seed %d)', (_, seed) => {
