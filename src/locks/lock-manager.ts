@@ -47,7 +47,7 @@ interface Asked {
   readonly options: LockOptions;
   /** On whose behalf, where that is another process. */
   readonly client: string | undefined;
-  /** Who keeps the lock when it is used no longer. */
+  /** Who keeps the lock when it is used no longer, or passes it on. */
   readonly keeper?: Keeper | undefined;
   readonly granted: (lock: ManagedLock) => void;
   readonly refused: (reason: unknown) => void;
