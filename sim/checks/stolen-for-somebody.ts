@@ -38,6 +38,11 @@ export class StolenForSomebody implements Witness {
   stepping(machine: number, event: Event): void {
     if (event.kind === 'slept') this.sleptMs[machine] = (this.sleptMs[machine] ?? 0) + event.byMs;
     this.answersMs = event.kind === 'message' && event.message.kind === 'inquire' ? event.message.sentAtMs : null;
+    if (!this.losesHeldBack || (event.kind !== 'acquire' && event.kind !== 'release')) return;
+    // Its Request may be lost for want of room, and the order for it go out by a later one, or by a repeat.
+    const lock = this.scene.lockOf(event.lock);
+    if (event.kind === 'acquire' && event.steals === true) this.waitedUntilUs[this.keyOf(machine, lock)] = Infinity;
+    else if (event.kind === 'release' && !this.doesThiefWait(machine, lock)) this.over(machine, lock);
   }
 
   sent(from: number, _to: number, lock: number, message: Message): void {

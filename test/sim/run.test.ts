@@ -131,6 +131,10 @@ test('stolen-for-somebody: a node that has no room for its own Release orders no
   expect(runSeed(203_764).violation).toBeNull();
 });
 
+test('stolen-for-somebody: a thief waits though its Requests were lost for want of room, and its node died since (seed 92715)', () => {
+  expect(runSeed(92_715).violation).toBeNull();
+});
+
 test('adrift: clocks beyond the bound let holders in at once, and still tokens rise and no late write is accepted (protocol.md section 1)', () => {
   const reports = SEEDS.map((seed) => runSeed(seed, { profile: 'adrift' }));
   expect(reports.flatMap(({ violation }) => violation ?? [])).toEqual([]);
