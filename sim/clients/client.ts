@@ -312,7 +312,7 @@ export class Client extends Process {
   private onHeld(caller: Caller, validity: Validity, token: number, roomUntil: number | undefined, passTo: readonly number[] | undefined): void {
     const { attempt, id, wish: { lock, maxHoldMs } } = caller;
     const untilMs = this.machines.believedUntilMs(validity);
-    if (roomUntil !== undefined) caller.kept = { attempt, id, lock, machine: new this.machines.KeptLock(token, roomUntil, this.plan.leaseMs), passTo: passTo === undefined ? null : [...passTo], promisedUntilMs: untilMs };
+    if (roomUntil !== undefined) caller.kept = { attempt, id, lock, machine: new this.machines.KeptLock(token, roomUntil, this.plan.leaseMs), passTo: passTo === undefined || passTo.length === 0 ? null : [...passTo], promisedUntilMs: untilMs };
     // Counted from the last sign of life that its node had heard: never longer than the node counts (protocol.md section 13.1).
     this.enter(caller, untilMs, token, maxHoldMs === null ? Infinity : validity.sentAtMs + maxHoldMs);
   }

@@ -13,7 +13,7 @@ export interface Kept {
   readonly id: number;
   readonly lock: number;
   readonly machine: KeptLock;
-  /** By id, those to whom it is passed on, and it is not kept then; null: it is. */
+  /** By id, those to whom it is passed on, and it is not kept then; null: it is. On the wire an empty list says null. */
   readonly passTo: number[] | null;
   promisedUntilMs: number;
 }
@@ -57,7 +57,7 @@ export class Keeping {
     this.stage.tell('keeps', lock, attempt, () => `${this.parts.who}: lock ${lock}, request ${attempt}`);
     this.stage.count('locks kept by clients');
     this.idle.set(id, kept);
-    this.truth.isIdle(attempt);
+    this.truth.isIdle(attempt, lock);
     this.parts.at(machine.endsAtMs, () => {
       if (this.idle.get(id) === kept && machine.endsAtMs <= this.parts.nowMs()) this.giveBack(kept);
     });

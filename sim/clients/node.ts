@@ -352,7 +352,7 @@ export class ServingNode extends Process implements Asker {
       wanted.state = 'holds';
       const { roomUntil: until, passTo: behind } = wanted.request;
       const passTo = behind.flatMap((request) => this.wantedBy.get(request)?.wanted.id ?? []);
-      const room = wanted.isWanted || until === 0 || (behind.length > 0 && passTo.length === 0) ? {} : { room: { until, passTo } };
+      const room = wanted.isWanted || until === 0 || (behind.length > 0 && passTo.length === 0) ? {} : { room: { until, passTo: behind.length === 0 ? null : passTo } };
       this.perform(served, served.machine.step({ kind: 'granted', nowMs: this.monotonicMs, id: wanted.id, token, validForMs: leftMs, atLeastMs: wanted.atLeastMs, ...room }));
     } else if (leftMs > 0) this.perform(served, served.machine.step({ kind: 'renewed', nowMs: this.monotonicMs, id: wanted.id, validForMs: leftMs }));
     this.stage.at(this.trueUs(wanted.validUntilMs), () => this.handle(true, () => this.ranOut(served, wanted)));

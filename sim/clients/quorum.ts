@@ -86,9 +86,10 @@ export class Quorum implements Lending {
     private readonly truth: Truth,
   ) {}
 
-  lentTo(name: number, attempt: number): { readonly token: number; readonly roomUntil: number } | null {
+  lentTo(name: number, attempt: number): ReturnType<Lending['lentTo']> {
     // The newest: an earlier life of the node may have asked for it too, and its lease not be over.
-    return [...(this.locks.get(name)?.owners ?? [])].findLast((owner) => owner.attempt === attempt) ?? null;
+    const owner = [...(this.locks.get(name)?.owners ?? [])].findLast((each) => each.attempt === attempt);
+    return owner === undefined ? null : { token: owner.token, roomUntil: owner.roomUntil, isToBePassedOn: owner.passTo.length > 0 };
   }
 
   /** Locks that are lent or wanted. */

@@ -28,7 +28,7 @@ export interface Hold {
 /** To whom the quorum lends. */
 export interface Lending {
   /** What it lends to this request; null: nothing. */
-  lentTo(lock: number, attempt: number): { readonly token: number; readonly roomUntil: number } | null;
+  lentTo(lock: number, attempt: number): { readonly token: number; readonly roomUntil: number; readonly isToBePassedOn: boolean } | null;
 }
 
 export class Truth {
@@ -75,7 +75,9 @@ export class Truth {
   }
 
   /** A client keeps a lock, and nobody uses it. */
-  isIdle(attempt: number): void {
+  isIdle(attempt: number, lock: number): void {
+    const lent = this.lending?.lentTo(lock, attempt) ?? null;
+    if (lent?.isToBePassedOn === true) violated('called-in', `request ${attempt} keeps lock ${lock} idle, which it may only pass on: others want it`);
     this.idle.set(attempt, this.stage.nowUs);
   }
 

@@ -79,7 +79,14 @@ export const PASSING_MUTANTS: readonly Mutant[] = [
   {
     name: 'keeps-what-it-may-only-pass-on',
     what: 'a node tells its client of the tokens, and not to whom alone it may pass the lock on',
-    changes: [session("return { roomUntil, passTo: passTo.filter((id) => this.entries.get(id)?.lock.kind === 'waiting') };", 'return { roomUntil };')],
+    changes: [session('return waiting.length === 0 ? {} : { roomUntil, passTo: waiting };', 'return { roomUntil };')],
+    caughtBy: ['called-in', 'free-is-given'],
+    clients: {},
+  },
+  {
+    name: 'nobody-is-left-to-pass-on-to',
+    what: 'a client whose callers behind all gave up before it was told of its lock is told that it may take tokens, and keeps the lock that others want',
+    changes: [session('return waiting.length === 0 ? {} : { roomUntil, passTo: waiting };', 'return { roomUntil, passTo: waiting };')],
     caughtBy: ['called-in', 'free-is-given'],
     clients: {},
   },

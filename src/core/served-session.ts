@@ -75,10 +75,11 @@ type Effects<Ask, Reason> = readonly ServedSessionEffect<Ask, Reason>[];
 
 const NOTHING: readonly never[] = [];
 
-/** What the client may do by itself when it is done with a lock: take tokens up to `until`, to enter again or (`passTo`) to let these in. */
+/** What the client may do by itself when it is done with a lock: take tokens up to `until`. */
 export interface ServedRoom {
   readonly until: Token;
-  readonly passTo: readonly AskId[];
+  /** To let these in, one after the other; null: to keep the lock, and enter again. */
+  readonly passTo: readonly AskId[] | null;
 }
 
 /** One lock of the session. */
@@ -95,8 +96,8 @@ class Entry<Reason> {
   isKeptOn = false;
   /** Up to which the client may take tokens by itself, and may have; null: it may not. */
   roomUntil: Token | null = null;
-  /** To which it may pass the lock on, as far as they still wait when it is told. */
-  passTo: readonly AskId[] = NOTHING;
+  /** To which it may pass the lock on, as far as they still wait when it is told; null: it may keep it. */
+  passTo: readonly AskId[] | null = null;
   /** The highest that it took, by its own word. */
   spent: Token | null = null;
   /** Until when the lock was valid by its grant. */
@@ -484,8 +485,10 @@ export class ServedSession<Ask, Reason> {
 
   private roomOf({ roomUntil, passTo }: Entry<Reason>): Pick<SessionHeld, 'roomUntil' | 'passTo'> {
     if (roomUntil === null) return {};
-    if (passTo.length === 0) return { roomUntil };
-    return { roomUntil, passTo: passTo.filter((id) => this.entries.get(id)?.lock.kind === 'waiting') };
+    if (passTo === null) return { roomUntil };
+    const waiting = passTo.filter((id) => this.entries.get(id)?.lock.kind === 'waiting');
+    // A room for nobody would be one to keep the lock, which others want.
+    return waiting.length === 0 ? {} : { roomUntil, passTo: waiting };
   }
 
   /** Whatever is told is remembered first. */

@@ -57,7 +57,7 @@ class KeepingClient implements Keeper {
   ) {}
 
   mayTake(until: Token, isInUse: () => void): void {
-    this.room = { until, passTo: [] };
+    this.room = { until, passTo: null };
     this.isInUse = isInUse;
   }
 

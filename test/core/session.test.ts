@@ -488,6 +488,21 @@ describe('one session', () => {
     expect(machine.step({ kind: 'flush', nowMs: 400, validForMs: () => 0 })).toMatchObject([{ kind: 'send', frame: { sentAtMs: 400, held: [{ id: 1, validForMs: 600 }], ended: [{ id: 1 }] } }]);
   });
 
+  test('passing: whoever gave up is no longer told of; and when nobody waits there is no room, for others may want the lock (protocol.md section 15.5)', () => {
+    const told = (gaveUp: readonly number[]): unknown => {
+      const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
+      machine.step({ kind: 'opened', nowMs: 0, stream: 1, keep: [] });
+      machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: [], spent: [], inUse: [], acquires: [1, 2, 3].map((id) => ({ id, ask: 'a' })) } });
+      machine.step({ kind: 'granted', nowMs: 0, id: 1, token: 7, validForMs: LEASE_MS, room: { until: 9, passTo: [2, 3] } });
+      machine.step({ kind: 'frame', nowMs: 0, stream: 1, frame: { sentAtMs: 0, releases: gaveUp, spent: [], inUse: [], acquires: [] } });
+      return machine.step({ kind: 'flush', nowMs: 0, validForMs: () => 900 });
+    };
+    const held = { id: 1, token: 7, validForMs: 900 };
+    expect(told([])).toMatchObject([{ frame: { held: [{ ...held, roomUntil: 9, passTo: [2, 3] }] } }]);
+    expect(told([2])).toMatchObject([{ frame: { held: [{ ...held, roomUntil: 9, passTo: [3] }] } }]);
+    expect(told([2, 3])).toEqual([expect.objectContaining({ frame: expect.objectContaining({ held: [held] }) as unknown })]);
+  });
+
   test('nothing is said before the first frame is done as a whole: the client could not count from it', () => {
     const machine = new ServedSession<string, string>({ leaseMs: LEASE_MS, marginMs: 12 });
     const flush = (): readonly unknown[] => machine.step({ kind: 'flush', nowMs: 5, validForMs: () => 900 });
