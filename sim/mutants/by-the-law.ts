@@ -218,7 +218,7 @@ export const BY_THE_LAW_MUTANTS: readonly Mutant[] = [
     name: 'no-room-left-for-later-votes',
     what: 'a caller that keeps its lock is told of all the room that the votes allow, not of half',
     // 15.4: half of the room. A vote that comes later must allow the last token of it.
-    changes: [requester('Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2))', 'Math.min(ROOM_MAX, tokenMax - token)')],
+    changes: [requester('Math.min(ROOM_MAX, roomIn(phase))', 'Math.min(ROOM_MAX, phase.tokenMax - token)')],
     caughtBy: ['within-room'],
   },
   {

@@ -329,7 +329,7 @@ export const REQUESTER_MUTANTS: readonly Mutant[] = [
   {
     name: 'room-beyond-the-votes',
     what: 'a caller has room for tokens beyond those that its votes allow',
-    changes: [requester('Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2))', 'Math.min(ROOM_MAX, 2 * (tokenMax - token))')],
+    changes: [requester('Math.min(ROOM_MAX, roomIn(phase))', 'Math.min(ROOM_MAX, 2 * (phase.tokenMax - token))')],
     caughtBy: ['token-covered', 'token-rises', 'within-room'],
     hunt: KEEPERS,
   },

@@ -116,10 +116,13 @@ export class RemoteLock implements LockKeeper {
 
   givenBack(wasHeld: boolean): void {
     const { room, passTo } = this;
-    if (wasHeld && room !== null && passTo !== null && this.passOn(room, passTo)) return;
-    if (wasHeld && room !== null && passTo === null && room.leave(this.nowMs(), this.promisedUntilMs)) {
-      this.state = { kind: 'idle', kept: room };
-      return this.session.idles(this);
+    if (wasHeld && room !== null) {
+      if (passTo !== null) {
+        if (this.passOn(room, passTo)) return;
+      } else if (room.leave(this.nowMs(), this.promisedUntilMs)) {
+        this.state = { kind: 'idle', kept: room };
+        return this.session.idles(this);
+      }
     }
     this.finish();
     this.session.giveBack(this);

@@ -481,13 +481,14 @@ export class Requester implements HasDeadline {
    * Those to whom the client of this caller may pass the lock on: its own that stand directly behind, as far as they asked before all
    * others of whom this node knows, and there are tokens for them.
    */
-  private behind(caller: Caller, { request, token, tokenMax }: Held): readonly CallerId[] {
+  private behind(caller: Caller, phase: Held): readonly CallerId[] {
     const { line, context } = this;
+    const { request, token } = phase;
     if (caller.client === null || line[0]?.client !== caller.client) return NOBODY;
     // Whoever keeps its votes is inquired for others at once, so it has heard of all of them.
     const { keep, contended, votes } = request;
     const before = keep && !contended ? votes.before : Math.min(votes.before, votes.lowestClock);
-    const roomMax = Math.min(PASS_MAX, Math.floor((tokenMax - token) / 2));
+    const roomMax = Math.min(PASS_MAX, roomIn(phase));
     const passTo: CallerId[] = [];
     for (const next of line) {
       if (next.client !== caller.client || next.timestamp >= before || passTo.length >= roomMax) break;
@@ -496,9 +497,10 @@ export class Requester implements HasDeadline {
     return context.clock.mayLend(token + passTo.length, context.nowMs) ? passTo : NOBODY;
   }
 
-  /** What it may do by itself while nobody else wants the lock; null: nothing. Half of the room is left for votes that come later. */
-  private roomFor(caller: CallerId, { request, token, tokenMax }: Held): Room | null {
-    const until = token + Math.min(ROOM_MAX, Math.floor((tokenMax - token) / 2));
+  /** What it may do by itself while nobody else wants the lock; null: nothing. */
+  private roomFor(caller: CallerId, phase: Held): Room | null {
+    const { request, token } = phase;
+    const until = token + Math.min(ROOM_MAX, roomIn(phase));
     const isWanted = !request.keep || request.contended || this.line.length > 0;
     if (isWanted || until <= token || !this.context.clock.mayLend(until, this.context.nowMs)) return null;
     return { caller, until, isCalledIn: false };
@@ -602,6 +604,11 @@ export class Requester implements HasDeadline {
     const { phase } = this;
     return phase.state !== 'idle' && phase.request.id.timestamp === timestamp ? phase : null;
   }
+}
+
+/** How many tokens above its own it may give away: half of what its votes allow is left for votes that come later (protocol.md section 15.4). */
+function roomIn({ token, tokenMax }: Held): number {
+  return Math.floor((tokenMax - token) / 2);
 }
 
 /** That may have been taken under this entry. */

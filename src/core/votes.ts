@@ -99,7 +99,7 @@ export class Votes {
   /** An arbiter tells of one more that waits. Of that whose Grant is still to come the Grant tells too. */
   noteContender(arbiter: NodeId, timestamp: LamportTime): void {
     const vote = this.inHand.get(arbiter);
-    if (vote !== undefined) this.inHand.set(arbiter, { ...vote, before: Math.min(vote.before, timestamp) });
+    if (vote !== undefined && timestamp < vote.before) this.inHand.set(arbiter, { ...vote, before: timestamp });
   }
 
   /** Take a vote out of hand, and every older one of this arbiter. It may come only now: the floor makes it harmless. */
