@@ -13,7 +13,7 @@ import type { Event, Inquire, LamportTime, LockView, Message, NodeId } from '../
 import { violated } from './check';
 import { OfNodesAndLocks, isClockLock } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, EventOf, Witness } from './witness';
+import type { EventOf, Performed, Witness } from './witness';
 
 /** What one node has said and heard about its requests for one lock. */
 interface Said {
@@ -66,7 +66,7 @@ export class Answers implements Witness {
     this.before = isToRequester(event) ? view?.requester ?? null : null;
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message.kind === 'grant') this.isIgnored = true;
   }
 

@@ -5,7 +5,7 @@
 import { violated } from './check';
 import { doesKeep } from './scene';
 import type { CallerView, Scene } from './scene';
-import type { EffectOf, Entry, Witness } from './witness';
+import type { Entry, Performed, Witness } from './witness';
 
 interface Keeping {
   readonly caller: CallerView;
@@ -28,7 +28,7 @@ export class CalledIn implements Witness {
     this.keeping[machine]?.set(lock, { caller, id: caller.id, isTold: false });
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind !== 'wanted') return;
     const lock = this.scene.lockOf(effect.lock);
     for (const locks of this.keeping) {

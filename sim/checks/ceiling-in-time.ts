@@ -10,7 +10,7 @@ import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { clockOf } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, Witness } from './witness';
+import type { Performed, Witness } from './witness';
 
 /** The first block of a life is so much smaller than the largest. */
 const FIRST_BLOCK_SHARE = 64;
@@ -36,7 +36,7 @@ export class CeilingInTime implements Witness {
     this.blocks[machine]?.waits.clear();
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'reserveCeiling') this.reserved = effect.ceiling;
   }
 

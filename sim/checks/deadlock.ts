@@ -6,8 +6,9 @@
  * Must never change a run: it looks into the nodes, and at nothing else.
  */
 import { isCompatible } from '../../src/core';
-import type { Event, LamportTime, Message, NodeId, RequestId } from '../../src/core';
+import type { Event, LamportTime, Message, NodeId } from '../../src/core';
 import { violated } from './check';
+import { keyOf } from './scene';
 import type { Place, Scene } from './scene';
 import type { Witness } from './witness';
 
@@ -153,6 +154,3 @@ function findCircle(edges: ReadonlyMap<string, readonly Edge[]>): string[] | nul
   return null;
 }
 
-function keyOf({ node, timestamp }: RequestId): string {
-  return `${node}'s request ${timestamp}`;
-}

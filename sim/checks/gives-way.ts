@@ -7,7 +7,7 @@ import type { Event, LamportTime, Message } from '../../src/core';
 import { violated } from './check';
 import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, Entry, Witness } from './witness';
+import type { Entry, Performed, Witness } from './witness';
 
 interface Request {
   /** The newest that has heard of others. */
@@ -30,7 +30,7 @@ export class GivesWay implements Witness {
   }
 
   /** An Inquire tells of others, also where it is not answered. */
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled && effect.message.kind === 'grant') this.handled = null;
   }
 

@@ -6,11 +6,11 @@
  * It looks at what arbiters have lent, and who waits there.
  */
 import { doesHold, hasPriority, isCompatible } from '../../src/core';
-import type { Event, LamportTime, LockView, Message, NodeId, Request } from '../../src/core';
+import type { Event, LamportTime, LockView, Message, Request } from '../../src/core';
 import { shortestLeaseMs } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks, clockOf, isOf } from './scene';
+import { OfNodesAndLocks, clockOf, isOf, keyOf } from './scene';
 import type { Scene } from './scene';
 import type { EventOf, Witness } from './witness';
 
@@ -42,7 +42,7 @@ export class LendsOn implements Witness {
     // What waited for the disk was said before.
     if (message.kind !== 'grant' || cause.kind === 'ceilingReserved') return;
     const { nodeIds, locks } = this.scene;
-    const heard = this.newest.of(from, lock).get(keyOf(nodeIds[to] ?? '', message.timestamp));
+    const heard = this.newest.of(from, lock).get(keyOf({ node: nodeIds[to] ?? '', timestamp: message.timestamp }));
     if (heard === undefined || message.sentAtMs >= heard) return;
     violated('lends-on', `${nodeIds[from]} grants request ${message.timestamp} of ${nodeIds[to]} for lock ${locks[lock]} and echoes ${message.sentAtMs}; it has heard of it at ${heard}`);
   }
@@ -93,9 +93,9 @@ export class LendsOn implements Witness {
     const newest = this.newest.of(machine, lock);
     const { grants = [], queue = [] } = this.scene.inspect(machine, lock) ?? {};
     const leaseMs = shortestLeaseMs(this.plan);
-    const known = [...grants.filter(({ expiresAtMs }) => expiresAtMs > nowMs), ...queue.filter(({ heardAtMs }) => heardAtMs + leaseMs > nowMs)].map(({ request }) => keyOf(request.node, request.timestamp));
+    const known = [...grants.filter(({ expiresAtMs }) => expiresAtMs > nowMs), ...queue.filter(({ heardAtMs }) => heardAtMs + leaseMs > nowMs)].map(({ request }) => keyOf(request));
     for (const key of newest.keys()) if (!known.includes(key)) newest.delete(key);
-    const key = keyOf(from, timestamp);
+    const key = keyOf({ node: from, timestamp });
     // Silent, it takes back in what a late Request shows, as of then.
     if (heldGrant !== null && nowMs < (this.scene.places[machine]?.silentUntilMs ?? 0)) newest.delete(key);
     // A vote that the message finds free is lent before it is heard.
@@ -144,10 +144,6 @@ export class LendsOn implements Witness {
     const { message } = event;
     return message.kind === 'grant' || message.kind === 'inquire' ? null : this.scene.lockOf(message.lock);
   }
-}
-
-function keyOf(node: NodeId, timestamp: LamportTime): string {
-  return `${node} ${timestamp}`;
 }
 
 /** The oldest that waits, if no grant conflicts with it. */

@@ -9,7 +9,7 @@ import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { clockOf } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, Witness } from './witness';
+import type { Performed, Witness } from './witness';
 
 /** As the core names it. */
 export const HELD_BACK_REASON = 'too many messages are held back';
@@ -29,7 +29,7 @@ export class RefusedClearly implements Witness {
     this.before = this.handled === null ? null : this.scene.inspect(to, lock);
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message) this.reason = effect.reason;
   }
 
@@ -106,7 +106,7 @@ export class KeepsItsLimits implements Witness {
     this.before = this.busy(machine);
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind !== 'ignored' || effect.reason !== HELD_BACK_REASON) return;
     const machine = this.scene.nodeIds.indexOf(effect.from);
     this.lostAt[machine] = Math.min(this.lostAt[machine] ?? Infinity, effect.message.clock);

@@ -12,9 +12,9 @@ import type { CallerId, Contender, Event, LamportTime, Message, Mode, NodeId } f
 import { termsAt } from '../plan/plan';
 import type { Plan } from '../plan/plan';
 import { violated } from './check';
-import { OfNodesAndLocks, clockOf } from './scene';
+import { OfNodesAndLocks, clockOf, keyOf } from './scene';
 import type { CallerView, Scene } from './scene';
-import type { EffectOf, Entry, EventOf, Witness } from './witness';
+import type { Entry, EventOf, Performed, Witness } from './witness';
 
 /** A request that an arbiter has heard of. */
 interface Known extends Contender {
@@ -67,11 +67,11 @@ export class Overtaken implements Witness {
     const heard = this.heard[to];
     if (heard !== undefined) heard.clock = Math.max(heard.clock, message.clock);
     this.handled = { from, to, lock, message };
-    if (message.kind === 'release') this.known.of(to, lock).delete(keyOf(this.idOf(from), message.timestamp));
+    if (message.kind === 'release') this.known.of(to, lock).delete(keyOf({ node: this.idOf(from), timestamp: message.timestamp }));
   }
 
   /** It was refused: the arbiter knows nothing of it. */
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message) this.handled = null;
   }
 
@@ -82,7 +82,7 @@ export class Overtaken implements Witness {
     const { from, to, lock, message } = handled;
     const known = this.known.of(to, lock);
     const node = this.idOf(from);
-    const key = keyOf(node, message.timestamp);
+    const key = keyOf({ node, timestamp: message.timestamp });
     const before = known.get(key);
     const heardAtMs = this.scene.nowMs(to);
     if (message.kind === 'yield' && before !== undefined) before.heardAtMs = heardAtMs;
@@ -137,7 +137,7 @@ export class Overtaken implements Witness {
   private favoured(arbiter: number, to: number, lock: number, timestamp: LamportTime, cause: Event): (Contender & { readonly mode: Mode }) | null {
     const node = this.idOf(to);
     const now = cause.kind === 'message' && cause.message.kind === 'request' && cause.from === node && cause.message.timestamp === timestamp ? cause.message : null;
-    const before = this.known.of(arbiter, lock).get(keyOf(node, timestamp));
+    const before = this.known.of(arbiter, lock).get(keyOf({ node, timestamp }));
     const mode = before?.mode ?? now?.mode;
     if (mode === undefined) return null;
     const steals = before?.claim === 'steals' || (now !== null && doesSteal(now.claim));
@@ -205,8 +205,4 @@ export class Overtaken implements Witness {
   private idOf(machine: number): NodeId {
     return this.scene.nodeIds[machine] ?? '';
   }
-}
-
-function keyOf(node: NodeId, timestamp: LamportTime): string {
-  return `${node} ${timestamp}`;
 }

@@ -11,7 +11,7 @@ import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { OfNodesAndLocks, clientOf, clockOf } from './scene';
 import type { CallerView, Scene } from './scene';
-import type { EffectOf, Entry, EventOf, Witness } from './witness';
+import type { Entry, EventOf, Performed, Witness } from './witness';
 
 type Grant = Extract<Message, { readonly kind: 'grant' }>;
 
@@ -65,7 +65,7 @@ export class PassesInTurn implements Witness {
     this.handled = message.kind === 'grant' ? { from, to, lock, message } : null;
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message) this.handled = null;
   }
 

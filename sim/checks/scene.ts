@@ -134,6 +134,11 @@ export function isOf({ from, message: { timestamp } }: Extract<Event, { kind: 'm
   return isSameRequest(request, { node: from, timestamp });
 }
 
+/** Names a request, of any node. */
+export function keyOf({ node, timestamp }: RequestId): string {
+  return `${node}'s request ${timestamp}`;
+}
+
 /** Others of its node are inside the lock that it wants, or has: it joins them, or has. */
 export function joinsOthers(caller: CallerView): boolean {
   return caller.machine.callers.some((other) => other !== caller && other.lock === caller.lock && other.state === 'inside');

@@ -10,7 +10,7 @@ import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { OfNodesAndLocks, joinsOthers } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, Entry, Witness } from './witness';
+import type { Entry, Performed, Witness } from './witness';
 
 /** The peers that are up as one node was told: until when, in its own time, each lends nothing; -Infinity from when it noticed that this is over. */
 type Peers = Map<NodeId, number>;
@@ -63,7 +63,7 @@ export class Spreads implements Witness {
     if (isHeard) this.heardNow = { lock, message };
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.heardNow?.message) this.heardNow = null;
   }
 

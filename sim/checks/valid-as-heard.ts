@@ -12,7 +12,7 @@ import type { Plan } from '../plan/plan';
 import { violated } from './check';
 import { OfNodesAndLocks } from './scene';
 import type { Scene } from './scene';
-import type { EffectOf, Entry, Renewal, Witness } from './witness';
+import type { Entry, Performed, Renewal, Witness } from './witness';
 
 /** The votes for the newest request of one node for a lock. Times count what its machine slept. */
 interface Votes {
@@ -53,7 +53,7 @@ export class ValidAsHeard implements Witness {
     if (message.kind === 'grant') this.handled = { from, to, lock, message };
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message) this.handled = null;
   }
 

@@ -12,7 +12,7 @@ import { violated } from './check';
 import { HELD_BACK_REASON } from './limits';
 import { isClockLock, OfNodesAndLocks, wishOf } from './scene';
 import type { CallerView, Scene } from './scene';
-import type { EffectOf, Entry, Witness } from './witness';
+import type { Entry, Performed, Witness } from './witness';
 
 /** A third of a second of a process that does nothing else. */
 const ROOM_MAX = 65_536;
@@ -62,7 +62,7 @@ export class WithinRoom implements Witness {
     this.handled = { from, to, lock, message };
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind === 'ignored' && effect.message === this.handled?.message && effect.message.kind === 'grant') this.handled = null;
     if (effect.kind !== 'ignored' || effect.reason !== HELD_BACK_REASON || effect.message.kind !== 'request' || isClockLock(effect.message.lock)) return;
     const machine = this.scene.nodeIds.indexOf(effect.from);

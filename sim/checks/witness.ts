@@ -9,6 +9,9 @@ import type { CallerView, Hold } from './scene';
 export type EffectOf<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
 export type EventOf<Kind extends Event['kind']> = Extract<Event, { kind: Kind }>;
 
+/** What a node says that was done, and has no other word here. */
+export type Performed = EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>;
+
 /** A caller was let in. */
 export interface Entry {
   readonly machine: number;
@@ -80,8 +83,7 @@ export interface Witness {
   stepping?(machine: number, event: Event): void;
   /** It has, and all that it said was done. */
   stepped?(machine: number, event: Event): void;
-  /** Something that it said was done, and has no other word here. */
-  performed?(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void;
+  performed?(effect: Performed): void;
   strayed?(machine: number, stray: Stray): void;
 
   /** A message is about to be sent. */

@@ -3,7 +3,7 @@ import { doesHold } from '../../src/core';
 import type { Event, LamportTime, Message, Request } from '../../src/core';
 import { LastAsked } from '../checks/openings';
 import type { Scene } from '../checks/scene';
-import type { EffectOf, Entry, Incident, Witness, Write } from '../checks/witness';
+import type { EffectOf, Entry, Incident, Performed, Witness, Write } from '../checks/witness';
 import type { Plan } from '../plan/plan';
 import { newCounts } from './counts';
 import type { Counts } from './counts';
@@ -71,7 +71,7 @@ export class Counting implements Witness {
     this.counts.messagesCut++;
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     if (effect.kind !== 'ignored') return;
     const count = this.ignored.get(effect.reason);
     this.ignored.set(effect.reason, count === undefined ? 1 : count + 1);

@@ -4,7 +4,7 @@
  */
 import type { Event, Message } from '../../src/core';
 import type { Scene } from '../checks/scene';
-import type { EffectOf, Entry, Witness } from '../checks/witness';
+import type { EffectOf, Entry, Performed, Witness } from '../checks/witness';
 import { RunningHash } from './running-hash';
 
 /** An account of a run as one number. */
@@ -64,7 +64,7 @@ export class TraceHash implements Witness {
     this.hash.add(caller);
   }
 
-  performed(effect: EffectOf<'ignored' | 'wake' | 'renewed' | 'reserveCeiling' | 'wanted'>): void {
+  performed(effect: Performed): void {
     const { hash } = this;
     switch (effect.kind) {
       case 'ignored':
