@@ -1,6 +1,6 @@
 /** Locks that a client passes on to its own callers behind (protocol.md section 15.5). */
 import type { CallerId, ClientNumber, Grant } from '../../src/core';
-import { LEASE_MS, N1_ASKS, TestNode, grant, inquire, release, request } from './harness';
+import { LEASE_MS, N1_ASKS, TestNode, grant, inquire, only, release, request } from './harness';
 import type { Outcome } from './harness';
 
 const TOKEN = 511;
@@ -9,13 +9,19 @@ function acquireOf(n1: TestNode, client: ClientNumber, caller: CallerId, more: {
   return n1.event({ kind: 'acquire', lock: 'a', mode: 'exclusive', caller, remote: true, client, ...more });
 }
 
+/** The first of the Requests that went out: they all are alike. */
+function asked(outcome: Outcome): { readonly timestamp: number } {
+  const [first] = outcome.sentOf('request');
+  if (first === undefined) throw new Error('nobody was asked');
+  return first;
+}
+
 /** Callers 1, 2 and 3 of client 7 stand in line, in this order, and the first has asked. */
 function inLine(n1 = new TestNode({ coterie: N1_ASKS })): { readonly n1: TestNode; readonly timestamps: readonly number[] } {
-  const [first] = acquireOf(n1, 7, 1).sentOf('request');
-  if (first === undefined) throw new Error('n1 asked nobody');
+  const { timestamp } = asked(acquireOf(n1, 7, 1));
   acquireOf(n1, 7, 2);
   acquireOf(n1, 7, 3);
-  return { n1, timestamps: [first.timestamp, first.timestamp + 1, first.timestamp + 2] };
+  return { n1, timestamps: [timestamp, timestamp + 1, timestamp + 2] };
 }
 
 /** Both votes come: #500 of n2 and #510 of n3. */
@@ -24,7 +30,8 @@ function granted({ n1, timestamps: [timestamp = 0] }: ReturnType<typeof inLine>,
   return n1.receives('n3', grant(timestamp, 510));
 }
 
-const passTo = (outcome: Outcome): readonly CallerId[] => outcome.of('entered').flatMap((entered) => entered.passTo ?? []);
+/** Fails where nobody enters. */
+const passTo = (outcome: Outcome): readonly CallerId[] => only(outcome.of('entered')).passTo ?? [];
 
 describe('passing: to whom (protocol.md section 15.5)', () => {
   test('passing: to the callers of its client that stand directly behind, with a token for each', () => {
@@ -39,19 +46,21 @@ describe('passing: to whom (protocol.md section 15.5)', () => {
     ['a client that passes nothing on', (n1: TestNode) => n1.acquireRemotely(9)],
   ])('passing: not past %s', (_, stand) => {
     const n1 = new TestNode({ coterie: N1_ASKS });
-    const [first] = acquireOf(n1, 7, 1).sentOf('request');
+    const first = asked(acquireOf(n1, 7, 1));
     acquireOf(n1, 7, 2);
     stand(n1);
     acquireOf(n1, 7, 3);
-    expect(passTo(granted({ n1, timestamps: [first?.timestamp ?? 0] }))).toEqual([2]);
+    expect(passTo(granted({ n1, timestamps: [first.timestamp] }))).toEqual([2]);
   });
 
   test('passing: not from a caller that passes nothing on, nor where nobody stands behind', () => {
-    const n1 = new TestNode({ coterie: N1_ASKS });
-    const [first] = n1.acquireRemotely(1).sentOf('request');
-    acquireOf(n1, 7, 2);
-    expect(granted({ n1, timestamps: [first?.timestamp ?? 0] }).of('entered')[0]).not.toHaveProperty('roomUntil');
-    expect(granted({ n1: new TestNode({ coterie: N1_ASKS }), timestamps: [] }).of('entered')).toEqual([]);
+    const plain = new TestNode({ coterie: N1_ASKS });
+    const { timestamp } = asked(plain.acquireRemotely(1));
+    acquireOf(plain, 7, 2);
+    expect(only(granted({ n1: plain, timestamps: [timestamp] }).of('entered'))).not.toHaveProperty('roomUntil');
+    const alone = new TestNode({ coterie: N1_ASKS });
+    const { timestamp: askedAlone } = asked(acquireOf(alone, 7, 1));
+    expect(only(granted({ n1: alone, timestamps: [askedAlone] }).of('entered'))).not.toHaveProperty('roomUntil');
   });
 
   test('passing: past no request of which a Grant says that it waits, and asked before', () => {
@@ -72,11 +81,15 @@ describe('passing: to whom (protocol.md section 15.5)', () => {
     expect(passTo(line.n1.receives('n3', grant(first, 510)))).toEqual([2]);
   });
 
-  test('passing: once others are known to want the lock, to nobody that asked after a vote was lent: its arbiter may have heard of others since', () => {
+  test.each([
+    [1, []],
+    [2, [2]],
+    [3, [2, 3]],
+  ])('passing: once others are known to want the lock, to nobody that asked after a vote was lent: its arbiter may have heard of others since (%d after the first)', (after, expected) => {
     const line = inLine();
-    const [first = 0, second = 0] = line.timestamps;
-    line.n1.receives('n2', grant(first, second, { contended: true, contenderTimestamp: 9_999 }));
-    expect(passTo(line.n1.receives('n3', grant(first, 510)))).toEqual([]);
+    const [first = 0] = line.timestamps;
+    line.n1.receives('n2', grant(first, first + after, { contended: true, contenderTimestamp: 9_999 }));
+    expect(passTo(line.n1.receives('n3', grant(first, first + 90)))).toEqual(expected);
   });
 
   test('passing: past no request of which a Grant says that it comes, though none waits yet', () => {
@@ -96,9 +109,9 @@ describe('passing: to whom (protocol.md section 15.5)', () => {
 
   test('passing: to 64 at most, and with no more than half of the room that the votes leave', () => {
     const n1 = new TestNode({ coterie: N1_ASKS, slack: 1_000_000 });
-    const [first] = acquireOf(n1, 7, 1).sentOf('request');
+    const first = asked(acquireOf(n1, 7, 1));
     for (let caller = 2; caller < 100; caller++) acquireOf(n1, 7, caller);
-    expect(passTo(granted({ n1, timestamps: [first?.timestamp ?? 0] }))).toEqual(Array.from({ length: 64 }, (_, place) => place + 2));
+    expect(passTo(granted({ n1, timestamps: [first.timestamp] }))).toEqual(Array.from({ length: 64 }, (_, place) => place + 2));
     // Tokens up to 500 + 15, the first of them 511.
     expect(passTo(granted(inLine(new TestNode({ coterie: N1_ASKS, slack: 15 }))))).toEqual([2, 3]);
     expect(passTo(granted(inLine(new TestNode({ coterie: N1_ASKS, slack: 14 }))))).toEqual([2]);
@@ -136,9 +149,9 @@ describe('passing: what comes of it (protocol.md section 15.5)', () => {
 
   test('passing: a client that keeps its locks too is told to pass this one on, and not to keep it', () => {
     const n1 = new TestNode({ coterie: N1_ASKS });
-    const [first] = acquireOf(n1, 7, 1, { keeps: true }).sentOf('request');
+    const first = asked(acquireOf(n1, 7, 1, { keeps: true }));
     acquireOf(n1, 7, 2, { keeps: true });
-    expect(granted({ n1, timestamps: [first?.timestamp ?? 0] }).of('entered')).toMatchObject([{ caller: 1, roomUntil: TOKEN + 1, passTo: [2] }]);
+    expect(granted({ n1, timestamps: [first.timestamp] }).of('entered')).toMatchObject([{ caller: 1, roomUntil: TOKEN + 1, passTo: [2] }]);
   });
 
   test('passing: a thief takes the lock from whoever has it, and the room counts as taken', () => {
@@ -193,8 +206,8 @@ describe('passing: what an arbiter says of those that wait (protocol.md section 
 
   test('passing: a Release of the last in line says nothing of a next one', () => {
     const n1 = new TestNode({ coterie: N1_ASKS, retain: false });
-    const [first] = acquireOf(n1, 7, 1).sentOf('request');
-    granted({ n1, timestamps: [first?.timestamp ?? 0] });
+    const first = asked(acquireOf(n1, 7, 1));
+    granted({ n1, timestamps: [first.timestamp] });
     for (const message of n1.release(1).sentOf('release')) expect(message).not.toHaveProperty('nextTimestamp');
   });
 });
