@@ -84,6 +84,7 @@ test('one that gives up is passed over', async () => {
   const giveUp = new AbortController();
   const impatient = one.locks.acquire('c', { ...WITHIN, signal: giveUp.signal });
   const [third] = await behind(one, 'c', 1);
+  const before = await entriesOf('n1');
   await blocker.release();
   const lock = await first;
   giveUp.abort(new Error('no more'));
@@ -92,6 +93,7 @@ test('one that gives up is passed over', async () => {
   const last = await third;
   expect(last?.token).toBeGreaterThan(lock?.token ?? Infinity);
   await last?.release();
+  expect(await entriesOf('n1')).toBe(before + 1);
 });
 
 test('a thief takes it from whoever it was passed on to, and those behind are served after it', async () => {
@@ -115,15 +117,20 @@ test('over a broken stream it is passed on to nobody; they are served by their n
   const cut = connect({ addresses: [proxy.address] });
   const blocker = await other.locks.acquire('e', WITHIN);
   const [first, second, third] = await behind(cut, 'e', 3);
+  const before = await entriesOf('n1');
   await blocker.release();
   const holder = await first;
   await holder?.release();
   const passed = await second;
   proxy.reset();
+  // It comes over the stream after that one.
+  await cut.locks.request('over another stream', WITHIN, () => undefined);
   await passed?.release();
   const last = await third;
   expect(last?.token).toBeGreaterThan(passed?.token ?? Infinity);
   await last?.release();
+  // Once for the first two, once for the other lock, and once for the last.
+  expect(await entriesOf('n1')).toBe(before + 3);
   await cut.close();
   proxy.close();
 });
