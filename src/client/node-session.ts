@@ -1,10 +1,11 @@
 /**
  * All locks of a process at one node, over one stream: carries between gRPC and `ClientSession` of the core, which decides.
- * Law: one frame in each turn of the event loop, however many locks are asked for; a stream that breaks is no end of a lock.
+ * Law: two frames at most in a turn of the event loop, however many locks are asked for; a stream that breaks is no end of a lock.
  * Source: protocol.md section 15.
  */
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
+import { Flusher } from '../client-protocol/flusher';
 import type { AcquireMessage, ClientFrameMessage, EndedMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
 import { WakeTimer } from '../client-protocol/wake-timer';
 import { lockBytes, wireMode } from '../client-protocol/wire-words';
@@ -76,7 +77,7 @@ export class NodeSession implements LockSession {
   private stream = 0;
   private session = Buffer.alloc(0);
   private secret = Buffer.alloc(0);
-  private isFlushSet = false;
+  private readonly flusher = new Flusher(() => this.flush());
   private readonly timer = new WakeTimer(() => this.nowMs(), (nowMs) => this.step({ kind: 'wake', nowMs }), true);
   /** Who stands before whom, as the frame says that is being heard. */
   private ahead: ReadonlyMap<AskId, readonly string[]> = new Map();
@@ -202,7 +203,7 @@ export class NodeSession implements LockSession {
 
   private step(event: Event): void {
     for (const effect of this.machine.step(event)) this.perform(effect);
-    if (this.machine.hasToSay) this.flushSoon();
+    if (this.machine.hasToSay) this.flusher.set();
     if (this.hearings.length > 0 && this.machine.hasHeardAll) for (const heard of this.hearings.splice(0)) heard();
     this.timer.set(this.machine.wakeAtMs);
     if (this.call === null && this.machine.isIdle) this.onIdle();
@@ -266,7 +267,7 @@ export class NodeSession implements LockSession {
     this.stream = stream;
     call.on('data', (message: NodeFrameMessage) => this.onFrame(call, stream, message));
     call.on('drain', () => {
-      if (this.call === call && this.machine.hasToSay) this.flushSoon();
+      if (this.call === call && this.machine.hasToSay) this.flusher.set();
     });
     call.on('error', () => undefined); // told by 'status'
     call.once('status', (status: grpc.StatusObject) => {
@@ -306,14 +307,9 @@ export class NodeSession implements LockSession {
     });
   }
 
-  private flushSoon(): void {
-    if (this.isFlushSet) return;
-    this.isFlushSet = true;
-    setImmediate(() => {
-      this.isFlushSet = false;
-      // What the node has not read yet leaves first; 'drain' comes then.
-      if (this.call !== null && !this.call.writableNeedDrain && this.machine.hasToSay) this.step({ kind: 'flush', nowMs: this.nowMs() });
-    });
+  private flush(): void {
+    // What the node has not read yet leaves first; 'drain' comes then.
+    if (this.call !== null && !this.call.writableNeedDrain && this.machine.hasToSay) this.step({ kind: 'flush', nowMs: this.nowMs() });
   }
 
   /** Whether a lock has run out. Returns whether anything is held, or its release is waited for. */

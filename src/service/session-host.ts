@@ -4,6 +4,7 @@
  * and from a client that does not read nothing more is read. Source: protocol.md section 15.
  */
 import * as grpc from '@grpc/grpc-js';
+import { Flusher } from '../client-protocol/flusher';
 import type { ClientFrameMessage, Malformed, NodeFrameMessage } from '../client-protocol/schema';
 import { WakeTimer } from '../client-protocol/wake-timer';
 import { ServedSession, assertNever, marginMs } from '../core';
@@ -79,7 +80,7 @@ export class SessionHost {
   private stopsBecause: LockError | null = null;
   /** Events that came while another was handled; null while none is. */
   private waiting: ServedSessionEvent<Ask, unknown>[] | null = null;
-  private isFlushSet = false;
+  private readonly flusher = new Flusher(() => this.flush());
   /** Does not keep a process whose node has stopped. */
   private readonly timer = new WakeTimer(() => performance.now(), (nowMs) => this.step({ kind: 'wake', nowMs }), false);
 
@@ -130,7 +131,7 @@ export class SessionHost {
     // It is the same client, and knows.
     if (this.call !== call) return refuse(call, grpc.status.ABORTED, 'a newer stream of the session was there before');
     if (before !== null) refuse(before, grpc.status.ABORTED, 'another stream of the session has taken the place of this one');
-    call.on('drain', () => this.flushSoon());
+    call.on('drain', () => this.flusher.set());
     if (this.stopsBecause !== null) this.step({ kind: 'stops', nowMs: performance.now(), reason: this.stopsBecause });
   }
 
@@ -178,7 +179,7 @@ export class SessionHost {
     } finally {
       this.waiting = null;
     }
-    if (this.machine.hasToSay) this.flushSoon();
+    if (this.machine.hasToSay) this.flusher.set();
     if (this.machine.isOver) this.end();
     else this.timer.set(this.machine.wakeAtMs);
   }
@@ -267,16 +268,6 @@ export class SessionHost {
 
   private forget(id: AskId): void {
     if (this.served.delete(id)) this.parts.admission.locks.giveBackMoving(this.connection);
-  }
-
-  /** One frame in each turn of the event loop. */
-  private flushSoon(): void {
-    if (this.isFlushSet) return;
-    this.isFlushSet = true;
-    setImmediate(() => {
-      this.isFlushSet = false;
-      this.flush();
-    });
   }
 
   private flush(): void {
