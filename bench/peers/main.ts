@@ -27,8 +27,7 @@ import { measureThroughput } from './throughput';
 import type { Setting } from './throughput';
 import { endAllWorkers } from './workers';
 
-/** Code of Node.js is fast only when it has run for some seconds. */
-/** So long, because V8 compiles what waits for an answer each time late: the processes that are measured would run for months. */
+/** Code of Node.js is fast only when it has run for some seconds: the more, the longer it waits for an answer each time. Those that use locks run for months. */
 const FULL = { forMs: 1_000, warmUpMs: 10_000, repeats: 5, share: 1 };
 const QUICK = { forMs: 300, warmUpMs: 500, repeats: 2, share: 0.05 };
 const LEASE_MS = 5_000;
