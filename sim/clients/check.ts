@@ -5,6 +5,7 @@ export const CLIENT_CHECKS = {
   'resumed-whole': 'a session that comes back in time loses no lock and no place',
   'given-back-is-free': 'a lock that was given back while there is a way to the node is free at once',
   'taken-is-told': 'a client that can be reached hears at once that its lock was taken',
+  usable: 'a client that enters a lock again by itself, or passes it on, has a tenth of the lease before it',
   'within-limit': 'a client counts on no lock beyond the time for which it asked to hold it at most',
   'held-on': 'a lock is held on for as long as its client asked, but one that was taken is not',
   'told-when-given-back': 'a client hears that its node knows of what it gave back only when the node has given it back',

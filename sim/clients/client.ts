@@ -7,7 +7,7 @@ import type { Validity } from '../../src/core';
 import { violated } from './check';
 import { Deadlines } from './deadlines';
 import { KEEPALIVE_LEASES } from './draw';
-import { judgeBack, judgeSign } from './judge-frames';
+import { judgeBack, judgeEcho, judgeSign } from './judge-frames';
 import { Keeping, usedOf } from './keeping';
 import type { Kept } from './keeping';
 import { letNextIn, newMachine } from './link';
@@ -47,7 +47,7 @@ export class Client extends Process {
     hasFrozen: (node: number, sinceUs: number) => boolean,
   ) {
     super(stage, plan.clientRatesPpm[index] ?? 0, 5_000_000);
-    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
+    this.links = plan.nodeRatesPpm.map((_, node) => ({ node, machine: newMachine(machines, plan), callers: new Map(), givenBack: new Map(), saidAtMs: new Map(), keeping: this.keepingAt(node), sessions: 0, stream: null, openedAtUs: 0, heardAtUs: 0, sentAtMs: -Infinity, early: 0, isFlushDue: false, wakeAtUs: Infinity }));
     this.callers = plan.wishes.filter(({ client }) => client === index).map((wish) => ({ wish, node: plan.keepers[index] === true ? index % plan.nodeRatesPpm.length : wish.node, state: 'away', attempt: 0, id: 0, hold: null, kept: null }));
     this.deadlines = new Deadlines(stage, plan, {
       who: `c${index}`, callers: this.callers.length, isDead: () => this.isDead, frozeSince: (trueUs) => this.frozeSince(trueUs),
@@ -89,6 +89,7 @@ export class Client extends Process {
         }
       } else link.heardAtUs = this.stage.nowUs;
       this.perform(link, effects);
+      if (!isOlder) judgeEcho(this.index, link, frame);
     });
   }
 
@@ -151,7 +152,7 @@ export class Client extends Process {
         this.deadlines.free(kept.attempt, kept.lock, true);
         this.perform(link, link.machine.step({ kind: 'giveBack', nowMs: this.nowMs, id: kept.id, ...usedOf(kept) }));
       },
-      believedUntilMs: this.machines.believedUntilMs,
+      believedUntilMs: this.machines.believedUntilMs, leaseMs: this.plan.leaseMs,
     });
   }
 
@@ -213,7 +214,7 @@ export class Client extends Process {
 
   /** To the first of those behind that still wait, if there is one and it may be. Its own request is over by that. */
   private passOn(link: Link, caller: Caller, kept: Kept): boolean {
-    const passed = letNextIn(link, kept, this.nowMs);
+    const passed = letNextIn(link, kept, this.nowMs, this.plan.leaseMs);
     if (passed === null) return false;
     const { next, id, attempt, token } = passed;
     caller.state = 'done';
@@ -256,9 +257,7 @@ export class Client extends Process {
       case 'over': {
         const attempt = link.givenBack.get(effect.id);
         link.givenBack.delete(effect.id);
-        if (effect.isHeard && attempt !== undefined && this.isKept(link.node, attempt)) {
-          violated('told-when-given-back', `c${this.index} hears that n${link.node} knows that request ${attempt} was given back, and the node has it still`);
-        }
+        if (effect.isHeard && attempt !== undefined && this.isKept(link.node, attempt)) violated('told-when-given-back', `c${this.index} hears that n${link.node} knows that request ${attempt} was given back, and the node has it still`);
         return;
       }
       case 'wanted':

@@ -3,6 +3,7 @@
  * message, given back when others want them, when their stream breaks, or when they were idle for too long.
  */
 import type { KeptLock, Validity } from '../../src/core';
+import { judgeUsable } from './judge-frames';
 import type { Machines } from './machines';
 import type { Stage } from './stage';
 import type { Truth } from './truth';
@@ -26,6 +27,7 @@ interface KeepingParts {
   readonly at: (localMs: number, run: () => void) => void;
   readonly giveBack: (kept: Kept) => void;
   readonly believedUntilMs: Machines['believedUntilMs'];
+  readonly leaseMs: number;
 }
 
 export class Keeping {
@@ -90,6 +92,7 @@ export class Keeping {
       this.giveBack(kept);
       return null;
     }
+    judgeUsable(kept, this.parts.nowMs(), this.parts.leaseMs);
     this.idle.delete(kept.id);
     this.truth.isIdleNoMore(kept.attempt);
     this.stage.count('locks entered again by clients');

@@ -2,6 +2,7 @@
 import { marginMs } from '../../src/core';
 import { MILLION } from '../plan/random';
 import type { Ask, Cause, Failure, Machines } from './machines';
+import { judgeUsable } from './judge-frames';
 import type { Keeping, Kept } from './keeping';
 import { LATE_LEASES_MAX } from './network';
 import type { Stream } from './network';
@@ -27,6 +28,8 @@ export interface Link extends Coming {
   readonly callers: Map<number, Caller>;
   /** Attempts that were given back, by id, until the machine says that it is done with them. */
   readonly givenBack: Map<number, number>;
+  /** When the frame was sent that gave those back, by the client's clock. */
+  readonly saidAtMs: Map<number, number>;
   readonly keeping: Keeping;
   sessions: number;
   stream: Stream | null;
@@ -43,12 +46,13 @@ export function newMachine({ ClientSession }: Machines, { answerMs, idleMs, fram
 }
 
 /** The first of those behind that still wait has the lock from now on, under the request by which it was had. Null: there is none, or it may not be. */
-export function letNextIn(link: Link, kept: Kept, nowMs: number): { readonly next: Caller; readonly id: number; readonly attempt: number; readonly token: number } | null {
+export function letNextIn(link: Link, kept: Kept, nowMs: number, leaseMs: number): { readonly next: Caller; readonly id: number; readonly attempt: number; readonly token: number } | null {
   for (let id = kept.passTo?.shift(); id !== undefined; id = kept.passTo?.shift()) {
     const next = link.callers.get(id);
     if (next?.state !== 'asks') continue;
     const token = kept.machine.enter(nowMs, kept.promisedUntilMs);
     if (token === null) return null;
+    judgeUsable(kept, nowMs, leaseMs);
     const { attempt } = next;
     link.callers.delete(id);
     link.givenBack.set(id, attempt);

@@ -7,7 +7,7 @@ import type { ServedSessionEvent } from '../../src/core';
 import { MILLION } from '../plan/random';
 import { MachineClock, STOPPED_PPM } from '../world/machine-clock';
 import { violated } from './check';
-import { isOverFor, judgeWordForAll } from './judge-frames';
+import { isOverFor, judgeHeldOn, judgeRoom, judgeWordForAll } from './judge-frames';
 import type { Ask, Machines, NodeEffect, Reason, UpFrame } from './machines';
 import type { Network, Stream } from './network';
 import type { ClientsPlan } from './plan';
@@ -219,9 +219,11 @@ export class ServingNode extends Process implements Asker {
           this.stage.tell('node sends', this.index, effect.stream, () => `n${this.index}, session ${served.name}, stream ${effect.stream}: ${JSON.stringify(effect.frame)}`);
           this.stage.count('frames of nodes');
           if (effect.frame.ended.some(({ ended }) => ended.kind === 'unknown')) this.stage.count('told that a request is unknown');
-          for (const { id } of effect.frame.held) {
+          for (const { id, roomUntil } of effect.frame.held) {
             const wanted = served.wanted.get(id);
-            if (wanted !== undefined) wanted.toldAtMs ??= this.monotonicMs;
+            if (wanted === undefined) continue;
+            judgeRoom(this.index, wanted, roomUntil);
+            wanted.toldAtMs ??= this.monotonicMs;
           }
           judgeWordForAll(this.index, served, effect.frame, this.nowMs);
           if (served.stream?.number === effect.stream) this.network().down(served.stream, effect.frame);
@@ -236,7 +238,7 @@ export class ServingNode extends Process implements Asker {
         case 'keepOn':
           this.stage.count('locks that are held on for nobody');
           isOverFor(served, effect.id);
-          if (served.wanted.get(effect.id)?.state === 'lost') violated('held-on', `n${this.index} holds a lock on for nobody that was taken`);
+          judgeHeldOn(this.index, served.wanted.get(effect.id), effect.untilMs);
           break;
       }
     }
