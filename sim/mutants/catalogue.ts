@@ -4,6 +4,7 @@ import { ARBITER_MUTANTS } from './arbiters';
 import { BY_THE_LAW_MUTANTS } from './by-the-law';
 import { CANARY } from './canary';
 import { CLIENT_MUTANTS } from './clients';
+import { FOURTH_SET_MUTANTS } from './fourth-set';
 import { KEEPING_MUTANTS } from './keeping';
 import { LATE_MUTANTS } from './late';
 import { LIMIT_MUTANTS } from './limits';
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...RULES, ...ARBITER_MUTANTS, ...VOTE_MUTANTS, ...REQUESTER_MUTANTS, ...NODE_MUTANTS, ...LATE_MUTANTS, ...UNSAFE_MUTANTS, ...UNFAIR_MUTANTS,
   ...TWO_LAYOUTS_MUTANTS, ...NAMESAKE_MUTANTS, ...ACT_MUTANTS, ...LIMIT_MUTANTS, ...UNSEEN_MUTANTS, ...BY_THE_LAW_MUTANTS, ...ORDER_BY_THE_LAW_MUTANTS,
   ...KEEPING_MUTANTS, ...PASSING_MUTANTS, ...MESSAGE_MUTANTS, ...CLIENT_MUTANTS, ...SESSION_MUTANTS, ...SENTENCE_BY_SENTENCE_MUTANTS,
+  ...FOURTH_SET_MUTANTS,
 ];
 
 /** What can be planted by name. The canary is not hunted: it is there to be found now and then. */
