@@ -1,6 +1,5 @@
-/** What is judged of single frames of clients and nodes, as they are sent, of a stream that breaks, and of an entry without a frame (protocol.md section 15.3). */
+/** What is judged of single frames of clients and nodes, as they are sent, and of a stream that breaks (protocol.md section 15.3). */
 import { violated } from './check';
-import type { Kept } from './keeping';
 import type { Link } from './link';
 import type { DownFrame, UpFrame } from './machines';
 import type { Served, Wanted } from './served';
@@ -13,15 +12,6 @@ const EARLY_MAX = 2;
 
 /** Times are differences of large numbers. */
 const ROUNDING_MS = 1e-6;
-
-/** Of the lease, for whoever enters. */
-const USABLE_SHARE = 0.1;
-
-/** Somebody enters by the word of its client alone. */
-export function judgeUsable({ lock, attempt, promisedUntilMs }: Kept, nowMs: number, leaseMs: number): void {
-  const leftMs = promisedUntilMs - nowMs;
-  if (leftMs < USABLE_SHARE * leaseMs) violated('usable', `lock ${lock}, which its client had by request ${attempt}, is entered again with ${leftMs.toFixed(3)} ms left of a lease of ${leaseMs}`);
-}
 
 /** The client takes it for each lock of which it was told that it holds it, and no end. */
 export function judgeWordForAll(node: number, served: Served, { ended, allValidForMs }: DownFrame, nowMs: number): void {

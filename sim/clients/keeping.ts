@@ -3,10 +3,13 @@
  * message, given back when others want them, when their stream breaks, or when they were idle for too long.
  */
 import type { KeptLock, Validity } from '../../src/core';
-import { judgeUsable } from './judge-frames';
+import { violated } from './check';
 import type { Machines } from './machines';
 import type { Stage } from './stage';
 import type { Truth } from './truth';
+
+/** Of the lease, for whoever enters. */
+const USABLE_SHARE = 0.1;
 
 /** A lock that is held, and kept when it is used no longer. */
 export interface Kept {
@@ -104,6 +107,12 @@ export class Keeping {
     if (validity === null) this.giveBack(kept);
     else kept.promisedUntilMs = Math.max(kept.promisedUntilMs, this.parts.believedUntilMs(validity));
   }
+}
+
+/** Somebody enters by the word of its client alone. */
+export function judgeUsable({ lock, attempt, promisedUntilMs }: Kept, nowMs: number, leaseMs: number): void {
+  const leftMs = promisedUntilMs - nowMs;
+  if (leftMs < USABLE_SHARE * leaseMs) violated('usable', `lock ${lock}, which its client had by request ${attempt}, is entered again with ${leftMs.toFixed(3)} ms left of a lease of ${leaseMs}`);
 }
 
 /** What the node is told of the tokens that were taken. */

@@ -2,7 +2,7 @@
 import { marginMs } from '../../src/core';
 import { MILLION } from '../plan/random';
 import type { Ask, Cause, Failure, Machines } from './machines';
-import { judgeUsable } from './judge-frames';
+import { judgeUsable } from './keeping';
 import type { Keeping, Kept } from './keeping';
 import { LATE_LEASES_MAX } from './network';
 import type { Stream } from './network';
