@@ -48,11 +48,15 @@ export class Disk {
     machine.ceilingUnwritten = 0;
   }
 
-  /** What a death does to the disk, and whether a write that was under way still lands. */
+  /**
+   * What a death does to the disk, and whether a write that was under way still lands. `clock`: the highest that the node can
+   * have told.
+   */
   suffer(machine: Machine, { how, writeLands }: Extract<Fault, { kind: 'crash' }>, clock: number): void {
     const { witnesses } = this.stage;
+    machine.toldClock = Math.max(machine.toldClock, clock);
     if (how === 'wipe' || how === 'stale' || how === 'corrupt') {
-      machine.wipedAtClock = clock;
+      machine.isFileLost = true;
       machine.ceilingLeft = how === 'stale' ? machine.ceilingBefore : 0;
       machine.isFileCorrupt = how === 'corrupt';
       if (how === 'wipe') witnesses.happened('wipes');
@@ -72,12 +76,12 @@ export class Disk {
     const backUs = machine.life === 0 ? plan.uptimeUs : machine.isFileOld ? 0 : wallBackUs;
     machine.wallAheadUs = wallSkewUs - backUs;
     const wallClockUs = WALL_CLOCK_START_US + nowUs + machine.wallAheadUs;
-    if (machine.wipedAtClock !== null) {
-      const isCovered = wallClockUs >= machine.wipedAtClock;
+    if (machine.isFileLost) {
+      const isCovered = wallClockUs >= machine.toldClock;
       if (!isCovered) witnesses.happened('wipesNotCovered');
       if (isCovered || machine.ceilingLeft === 0) machine.ceilingOnDisk = machine.ceilingLeft;
       machine.isFileOld = isCovered && machine.ceilingLeft > 0;
-      machine.wipedAtClock = null;
+      machine.isFileLost = false;
     }
     return wallClockUs;
   }

@@ -127,7 +127,9 @@ export class Lives {
     }
     // What it last lent under. While it is silent, it lends nothing.
     if (stage.nowMsAt(machine) >= machine.silentUntilMs) machine.remembers = machine.lendsUnder;
-    this.disk.suffer(machine, fault, stage.core.durableClock(machine.node));
+    // One without a ceiling has told what it knew, to ask for clocks (protocol.md section 3.2); it may have joined since.
+    const { core } = stage;
+    this.disk.suffer(machine, fault, machine.ceilingOnDisk > 0 ? core.durableClock(machine.node) : core.inspectNode(machine.node).clock);
     if (machine.isAsleep) this.sleep.awake(machine);
     machine.sleptUs = 0;
     witnesses.dying(machine.index);

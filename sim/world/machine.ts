@@ -40,8 +40,10 @@ export interface Machine extends Place {
   ceilingOnDisk: number;
   wallAheadUs: number;
   ceilingUnderWay: number;
-  /** The Lamport clock when the disk was wiped; null but for the time until the next start. */
-  wipedAtClock: number | null;
+  /** The highest Lamport clock that nodes of it can have told in all lives that are over. */
+  toldClock: number;
+  /** Its file is not what it was; set but for the time until the next start. */
+  isFileLost: boolean;
   /** An older file was put back, and no ceiling has been written since. */
   isFileOld: boolean;
   /** What the last ceiling on disk replaced. */
@@ -126,7 +128,8 @@ export function newMachine({ seed, machines, rolling, act, namesake }: Plan, ind
     // Its wall clock is ahead of what it wrote long ago.
     ceilingOnDisk: isBack ? WALL_CLOCK_START_US - DAY_US : 0, wallAheadUs: 0,
     ceilingUnderWay: 0,
-    wipedAtClock: null,
+    toldClock: 0,
+    isFileLost: false,
     isFileOld: false,
     ceilingBefore: 0,
     ceilingLeft: 0,

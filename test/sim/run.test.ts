@@ -77,6 +77,7 @@ test.each([
   ['greets: a node is no peer of its own', 2488436557, { nodes: 1, family: 'grid', callers: 2, sharedShare: 0, leaseMs: 9580, slack: 69153 }],
   ['exclusion: nobody tells a node alone of another process with its id (protocol.md section 18.5)', 4294967280, { nodes: 1, family: 'majority', locks: 1, callers: 1, leaseMs: 9672, slack: 40489 }],
   ['when-due: a Request counts from when it was made, though it waited for the disk', 2067179602, { nodes: 12, locks: 2, callers: 1, sharedShare: 0, leaseMs: 53 }],
+  ['request-unique: an older file is put back only where the wall clock covers what a node without a ceiling asked for clocks with', 4021772803, { nodes: 5, locks: 4, callers: 3, sharedShare: 0.2, leaseMs: 384, slack: 85139, faults: { disk: 0.26, suspect: 4.9, corrupt: 4.45, stale: 2.7, spike: 0.47, deaf: 0.1 } }],
   ['prompt: nodes that nobody has asked anything have not met', 4249465358, { locks: 2, callers: 3, sharedShare: 0.2, leaseMs: 57, slack: 98776 }],
   ['stolen-for-somebody: a reader that joined is robbed by no order from before (a fault of the core)', 1338418029, { nodes: 7, family: 'grid', callers: 3, sharedShare: 1, leaseMs: 2118, faults: { duplicate: 0.11, steal: 0.1 } }],
 ] as const)('%s (seed %d)', (_, seed, drawn) => {
