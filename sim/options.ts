@@ -5,7 +5,7 @@ import { planeOrder } from '../src/quorum/plane';
 import type { RunOptions } from './plan/draw';
 import { FAMILIES, FAULT_KINDS, hasOutages, PROFILES } from './plan/plan';
 import type { Family, FaultIntensities, FaultKind, Profile } from './plan/plan';
-import { STEADFAST_LEASE_MS_MIN } from './plan/outages';
+import { whyNotOf } from './plan/suits';
 
 const SEED_MAX = 2 ** 32 - 1;
 const NODES_MAX = 1_000;
@@ -78,15 +78,8 @@ export function runOptionsOf(line: CommandLine): RunOptions {
   if (faults !== undefined && profile !== undefined && profile !== 'swarm' && profile !== 'adrift') {
     throw new InvalidArgumentError(`--profile ${profile} has ${hasOutages(profile) || profile === 'rolling' || profile === 'namesakes' || profile === 'acts' ? 'its own' : 'no'} faults; leave out --faults or the profile`);
   }
-  if (profile !== undefined && hasOutages(profile) && nodes !== undefined && nodes < 3) {
-    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with ${nodes} none may be down`);
-  }
-  if ((profile === 'rolling' || profile === 'acts') && nodes !== undefined && nodes < 3) {
-    throw new InvalidArgumentError(`--profile ${profile} needs 3 nodes or more: with fewer there are no two layouts to go between`);
-  }
-  if (profile === 'steadfast' && lease !== undefined && lease < STEADFAST_LEASE_MS_MIN) {
-    throw new InvalidArgumentError(`--profile steadfast needs --lease ${STEADFAST_LEASE_MS_MIN} or more: timers and disks take a millisecond or two`);
-  }
+  const misfit = profile === undefined ? null : whyNotOf(profile, { nodes, leaseMs: lease });
+  if (misfit !== null) throw new InvalidArgumentError(`--profile ${profile} ${misfit}`);
   return {
     ...(profile === undefined ? {} : { profile }),
     ...(nodes === undefined ? {} : { nodes }),

@@ -18,6 +18,7 @@ import { nodesDownMax } from './outages';
 import { hasOutages } from './plan';
 import type { CallerPlan, Change, DelayShape, Family, Fault, MachinePlan, NetworkPlan, Plan, Profile } from './plan';
 import { Random } from './random';
+import { whyNotOf } from './suits';
 
 export type { RunOptions } from './draw-context';
 
@@ -35,7 +36,8 @@ const SLACK_PER_CALLER = 4;
 
 export function drawPlan(seed: number, options: RunOptions = {}): Plan {
   const stream = (name: string): Random => new Random(seed, name);
-  const profile = options.profile ?? (options.faults ? 'swarm' : drawProfile(stream('profile')));
+  const drawnProfile = drawProfile(stream('profile'));
+  const profile = options.profile ?? (options.faults !== undefined || whyNotOf(drawnProfile, options) !== null ? 'swarm' : drawnProfile);
   const isSwarm = isSwarming(profile);
   const isWithOutages = hasOutages(profile);
   const isRolling = profile === 'rolling';

@@ -9,6 +9,7 @@ import { loadMutant } from '../../sim/mutants/load';
 import { NO_BACKSTOP } from '../../sim/mutants/mutant';
 import { FAULT_KINDS } from '../../sim/plan/plan';
 import type { FaultIntensities, FaultKind } from '../../sim/plan/plan';
+import { whyNotOf } from '../../sim/plan/suits';
 import { commandFor } from '../../sim/outcome/words';
 import { runPlan, runSeed } from '../../sim/run';
 import type { RunTools } from '../../sim/run';
@@ -245,6 +246,15 @@ const options: fc.Arbitrary<RunOptions> = fc.record(
   { requiredKeys: [] },
 );
 
+test('a seed draws no profile that does not suit the nodes and the lease that are fixed', () => {
+  for (const nodes of [1, 2, 3]) {
+    for (const leaseMs of [50, 10_000]) {
+      const drawn = SEEDS.flatMap((_, index) => [1, 2, 3, 4, 5].map((block) => drawPlan(index + 1_000 * block, { nodes, leaseMs }).profile));
+      expect(drawn.flatMap((profile) => whyNotOf(profile, { nodes, leaseMs }) ?? [])).toEqual([]);
+    }
+  }
+});
+
 test('whatever the schedule and the configuration, every check holds (protocol.md section 10)', () => {
   holds(
     fc.property(fc.nat({ max: 2 ** 32 - 1 }), options, (seed, drawn) => {
@@ -376,8 +386,8 @@ describe('npm run sim', () => {
     [['--seed', '1', '--seeds', '1..2'], /exclude each other/],
     [['--profile', 'calm', '--faults', 'loss=0.1'], /--profile calm has no faults/],
     [['--profile', 'steadfast', '--faults', 'loss=0.1'], /--profile steadfast has its own faults/],
-    [['--profile', 'steadfast', '--nodes', '2'], /--profile steadfast needs 3 nodes or more/],
-    [['--profile', 'rolling', '--nodes', '2'], /--profile rolling needs 3 nodes or more: with fewer there are no two layouts/],
+    [['--profile', 'steadfast', '--nodes', '2'], /--profile steadfast needs --nodes 3 or more/],
+    [['--profile', 'rolling', '--nodes', '2'], /--profile rolling needs --nodes 3 or more: with fewer there are no two layouts/],
     [['--profile', 'rolling', '--faults', 'loss=0.1'], /--profile rolling has its own faults/],
     [['--profile', 'steadfast', '--lease', '20'], /--profile steadfast needs --lease 60 or more/],
     [['--seed', '1', '--mutant', 'no-such-bug'], /there is no mutant "no-such-bug"; there are .*no-floor/],
