@@ -89,13 +89,14 @@ describe('minimise', () => {
     small.plan.fates?.forEach((fate) => expect(stillFails({ fates: (small.plan.fates ?? []).filter((each) => each !== fate) })).toBe(false));
   });
 
-  test('minimise: a lack of progress comes down to two wishes, and is cut short where it only repeats itself', () => {
-    const plan = drawPlan(2, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } });
-    const small = minimise(plan, { core: DEAF_TO_YIELDS, timeMsMax: 60_000 });
+  // Half of the time goes into looking for other ways, and these seeds need a tenth of it for the first.
+  test.each([139, 256])('minimise: a lack of progress comes down to two that wait for each other, and is cut short where it only repeats itself (seed %d)', (seed) => {
+    const plan = drawPlan(seed, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } });
+    const small = minimise(plan, { core: DEAF_TO_YIELDS, timeMsMax: 10_000 });
     expect(small.violation.check).toBe('progress');
     expect(small.violation.detail).toMatch(/waits for lock a since \d+ us; and so it goes on until the bound of \d+ us is over$/);
-    expect(small.report.events).toBeLessThanOrEqual(25);
-    expect(small.plan.callers.length).toBeLessThanOrEqual(3);
+    expect(small.report.events).toBeLessThanOrEqual(40);
+    expect(small.plan.callers).toHaveLength(2);
     expect(small.plan.faults).toEqual([]);
     // Under the whole bound it fails as well, later.
     const { progressBoundUs, ...whole } = small.plan;
@@ -103,14 +104,6 @@ describe('minimise', () => {
     expect(progressBoundUs).toBeDefined();
     expect(violation?.check).toBe('progress');
     expect(violation?.atUs).toBeGreaterThan(small.violation.atUs);
-  });
-
-  test('minimise: of those that wait for each other two are left', () => {
-    const small = minimise(drawPlan(7, { nodes: 3, profile: 'swarm', faults: { loss: 0.01 } }), { core: DEAF_TO_YIELDS, timeMsMax: 60_000 });
-    expect(small.violation.check).toBe('progress');
-    expect(small.plan.callers).toHaveLength(2);
-    expect(small.plan.faults).toEqual([]);
-    expect(small.report.events).toBeLessThanOrEqual(70);
   });
 
   test('minimise: what does not come to rest is cut short, too', () => {

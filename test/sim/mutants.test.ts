@@ -135,7 +135,7 @@ describe('npm run sim:mutants', () => {
       caughtBy: ['progress'],
     };
     const hunts = new Map<string, Hunt>();
-    const settings = { seedMax: 50, jobs: 1, remembered: {}, seedMsMax: 4_000 };
+    const settings = { seedMax: 50, jobs: 1, remembered: {}, seedMsMax: 2_000 };
     await built.huntAll([hangs, { ...hangs, name: 'hangs-for-another-reason', caughtBy: ['exclusion'] }, planted('no-floor')], settings, ({ name }, found) => hunts.set(name, found));
     expect(hunts.get('hangs')?.caught).toMatchObject({ check: 'progress', seed: 1, isHung: true });
     expect(hunts.get('hangs-for-another-reason')).toMatchObject({ caught: null, others: [{ check: 'progress', isHung: true }], seedsRun: 3 });
