@@ -24,7 +24,15 @@ export interface LockInside extends HeldLock {
   giveBack(): Promise<void> | null;
 }
 
+/** Who hears what becomes of a lock. One object, where two functions for each of many locks would take much room. */
+export interface LockListener {
+  lost(reason: LockError): void;
+  renewed(validForMs: number): void;
+}
+
 export interface ManagedLock extends LockInside {
+  /** As `onLost` and `onRenewed`, beside whoever hears by these. */
+  heardBy(listener: LockListener): void;
   /** What may be believed of it. It leads to nothing else, so that whoever keeps it keeps no lock that is over. */
   readonly belief: Pick<Belief, 'isHeld'>;
   /** Given back sooner than so long from now, it is held on until then, for nobody. */
@@ -74,8 +82,9 @@ export class LockInHand implements ManagedLock {
   readonly belief: Belief;
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
-  /** In the keeper's time. */
-  private keepUntilMs = -Infinity;
+  private listener: LockListener | undefined;
+  /** In the keeper's time; null: it is held on for nobody. */
+  private keepUntilMs: number | null = null;
   /** Made when it is first asked for: most callers never do. */
   private abortController: AbortController | undefined;
 
@@ -117,6 +126,11 @@ export class LockInHand implements ManagedLock {
     else this.lostListener = listener;
   }
 
+  heardBy(listener: LockListener): void {
+    if (this.lostReason !== undefined) listener.lost(this.lostReason);
+    else this.listener = listener;
+  }
+
   release(): Promise<void> {
     return this.giveBack() ?? TOLD;
   }
@@ -128,7 +142,7 @@ export class LockInHand implements ManagedLock {
     if (!this.isOver) {
       const wasHeld = this.belief.isHeld;
       this.belief.end();
-      const keptForMs = wasHeld && this.keepUntilMs > -Infinity ? this.keepUntilMs - this.keeper.nowMs() : 0;
+      const keptForMs = wasHeld && this.keepUntilMs !== null ? this.keepUntilMs - this.keeper.nowMs() : 0;
       if (keptForMs > 0) this.keeper.keptOn(keptForMs, 'keeper');
       else this.keeper.givenBack(wasHeld);
     }
@@ -201,14 +215,16 @@ export class LockInHand implements ManagedLock {
   }
 
   private tellRenewed(): void {
-    const listener = this.renewedListener;
+    const { renewedListener, listener } = this;
     // In its own turn: what a listener throws is no failure of whoever tells it.
-    if (listener !== undefined) microtask(() => listener(this.validForMs()));
+    if (renewedListener !== undefined) microtask(() => renewedListener(this.validForMs()));
+    if (listener !== undefined) microtask(() => listener.renewed(this.validForMs()));
   }
 
   private tellLost(reason: LockError): void {
     this.lostReason = reason;
     this.lostListener?.(reason);
+    this.listener?.lost(reason);
     // Listeners of a signal run at once, within this; what they throw is reported by themselves.
     this.abortController?.abort(reason);
   }

@@ -12,7 +12,7 @@ import type { AskId, ClientFrame, ClientNumber, LockName, ServedRoom, ServedSess
 import { LockError } from '../errors';
 import type { Keeper } from '../locks/keeper';
 import type { NodeLockManager } from '../locks/lock-manager';
-import type { ManagedLock } from '../locks/managed-lock';
+import type { LockListener, ManagedLock } from '../locks/managed-lock';
 import { readAcquire } from './acquire';
 import type { Admission } from './admission';
 import type { Connection } from './connections';
@@ -37,34 +37,52 @@ export interface SessionParts {
   readonly onOver: () => void;
 }
 
-/** What the node has for one request: a lock, or a place in line. */
-type Served =
-  | { readonly kind: 'waiting'; readonly name: LockName; giveUp: (reason: LockError) => void }
-  /** `keeping`: the client keeps it when it is done, or passes it on; null: it does not. */
-  | { readonly kind: 'held'; readonly name: LockName; readonly lock: ManagedLock; readonly keeping: KeepingClient | null };
+const NOT_WAITING = (): void => undefined;
 
-/** The client of this session, as it keeps one lock or passes it on. */
-class KeepingClient implements Keeper {
-  room: ServedRoom | undefined;
-  taken: Token | undefined;
-  isInUse = (): void => undefined;
+/**
+ * One request of the client: its place in line, and then its lock. To the node it is also who keeps the lock, if the client keeps it or passes it
+ * on; and who hears of it: one object, where there are as many as locks.
+ */
+class Served implements Keeper, LockListener {
+  /** Null while it waits. */
+  lock: ManagedLock | null = null;
+  giveUp: (reason: LockError) => void = NOT_WAITING;
+  room: ServedRoom | undefined = undefined;
+  taken: Token | undefined = undefined;
+  private saysInUse: (() => void) | undefined = undefined;
 
-  /** @param wanted others want the lock, or want to know */
   constructor(
     readonly id: AskId,
+    readonly name: LockName,
     readonly keeps: boolean,
     readonly client: ClientNumber | null,
-    readonly wanted: () => void,
+    private readonly step: (event: ServedSessionEvent<Ask, unknown>) => void,
   ) {}
 
   mayTake(until: Token, isInUse: () => void): void {
     this.room = { until, passTo: null };
-    this.isInUse = isInUse;
+    this.saysInUse = isInUse;
   }
 
   mayPass(until: Token, to: readonly Keeper[]): void {
     // All of them are of this session, as the number of the client says.
-    this.room = { until, passTo: to.flatMap((keeper) => (keeper instanceof KeepingClient ? keeper.id : [])) };
+    this.room = { until, passTo: to.flatMap((keeper) => (keeper instanceof Served ? keeper.id : [])) };
+  }
+
+  wanted(): void {
+    this.step({ kind: 'wanted', nowMs: performance.now(), id: this.id });
+  }
+
+  isInUse(): void {
+    this.saysInUse?.();
+  }
+
+  lost(reason: LockError): void {
+    this.step({ kind: 'taken', nowMs: performance.now(), id: this.id, reason });
+  }
+
+  renewed(validForMs: number): void {
+    this.step({ kind: 'renewed', nowMs: performance.now(), id: this.id, validForMs: Math.floor(validForMs) });
   }
 }
 
@@ -81,6 +99,7 @@ export class SessionHost {
   /** Events that came while another was handled; null while none is. */
   private waiting: ServedSessionEvent<Ask, unknown>[] | null = null;
   private readonly flusher = new Flusher(() => this.flush());
+  private readonly stepOfServed = (event: ServedSessionEvent<Ask, unknown>): void => this.step(event);
   /** Does not keep a process whose node has stopped. */
   private readonly timer = new WakeTimer(() => performance.now(), (nowMs) => this.step({ kind: 'wake', nowMs }), false);
 
@@ -107,7 +126,7 @@ export class SessionHost {
   heldNames(): LockName[] {
     return [...this.machine.inUse()].flatMap((id) => {
       const served = this.served.get(id);
-      return served?.kind === 'held' ? [served.name] : [];
+      return served === undefined || served.lock === null ? [] : [served.name];
     });
   }
 
@@ -189,26 +208,23 @@ export class SessionHost {
       case 'ask':
         return this.ask(effect.id, effect.ask);
       case 'giveUp': {
-        const served = this.served.get(effect.id);
-        if (served?.kind === 'waiting') served.giveUp(WAITS_NO_LONGER());
+        this.served.get(effect.id)?.giveUp(WAITS_NO_LONGER());
         return;
       }
       case 'giveBack': {
         const served = this.served.get(effect.id);
         this.forget(effect.id);
-        if (served?.kind !== 'held') return;
-        if (served.keeping !== null) served.keeping.taken = effect.used;
-        void served.lock.giveBack();
+        if (served === undefined) return;
+        served.taken = effect.used;
+        void served.lock?.giveBack();
         return;
       }
       case 'inUse': {
-        const served = this.served.get(effect.id);
-        if (served?.kind === 'held') served.keeping?.isInUse();
+        this.served.get(effect.id)?.isInUse();
         return;
       }
       case 'keepOn': {
-        const served = this.served.get(effect.id);
-        if (served?.kind === 'held') served.lock.showKeptOn(effect.untilMs - performance.now());
+        this.served.get(effect.id)?.lock?.showKeptOn(effect.untilMs - performance.now());
         return;
       }
       case 'send':
@@ -239,25 +255,25 @@ export class SessionHost {
     const noRoom = budget.takeMoving(this.connection);
     if (noRoom !== null) return this.refused(id, new LockError(noRoom.code === grpc.status.UNAVAILABLE ? 'unreachable' : 'config', noRoom.details));
     const { name, options, atLeastMs, keeps, passes } = read;
-    const client = passes ? this.parts.number : null;
-    const keeping = keeps || passes ? new KeepingClient(id, keeps, client, () => this.step({ kind: 'wanted', nowMs: performance.now(), id })) : null;
-    const waiting: Served = { kind: 'waiting', name, giveUp: () => undefined };
-    this.served.set(id, waiting);
-    waiting.giveUp = locks.ask({
-      name, options, client: this.clientId, keeper: keeping ?? undefined,
-      granted: (lock) => this.granted(id, name, lock, atLeastMs, keeping),
+    const served = new Served(id, name, keeps, passes ? this.parts.number : null, this.stepOfServed);
+    this.served.set(id, served);
+    const giveUp = locks.ask({
+      name, options, client: this.clientId, keeper: keeps || passes ? served : undefined,
+      granted: (lock) => this.granted(served, lock, atLeastMs),
       refused: (reason) => {
         this.forget(id);
         this.refused(id, reason);
       },
     });
+    // It may be granted within that.
+    if (served.lock === null) served.giveUp = giveUp;
   }
 
-  private granted(id: AskId, name: LockName, lock: ManagedLock, atLeastMs: number, keeping: KeepingClient | null): void {
-    this.served.set(id, { kind: 'held', name, lock, keeping });
-    const room = keeping?.room;
-    lock.onLost((reason) => this.step({ kind: 'taken', nowMs: performance.now(), id, reason }));
-    lock.onRenewed((validForMs) => this.step({ kind: 'renewed', nowMs: performance.now(), id, validForMs: Math.floor(validForMs) }));
+  private granted(served: Served, lock: ManagedLock, atLeastMs: number): void {
+    served.lock = lock;
+    served.giveUp = NOT_WAITING;
+    const { id, room } = served;
+    lock.heardBy(served);
     const nowMs = performance.now();
     this.step({ kind: 'granted', nowMs, id, token: lock.token, validForMs: lock.validForMs(), atLeastMs, ...(room === undefined ? {} : { room }) });
   }
@@ -279,8 +295,7 @@ export class SessionHost {
 
   /** It may be found lost by that, which is told next. */
   private validForMs(id: AskId): number {
-    const served = this.served.get(id);
-    return served?.kind === 'held' ? Math.floor(served.lock.validForMs()) : 0;
+    return Math.floor(this.served.get(id)?.lock?.validForMs() ?? 0);
   }
 
   private write(message: NodeFrameMessage): void {

@@ -32,7 +32,7 @@ class PlayedNode extends NodeConnection {
 function lockNamed(name: string): ManagedLock {
   return {
     name, mode: 'exclusive', token: 1, signal: new AbortController().signal, lostReason: undefined, belief: { isHeld: true },
-    validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, release: () => Promise.resolve(), giveBack: () => null,
+    validForMs: () => 1, onRenewed: () => undefined, onLost: () => undefined, heardBy: () => undefined, release: () => Promise.resolve(), giveBack: () => null,
     keepAtLeast: () => undefined, showKeptOn: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
