@@ -20,7 +20,8 @@ const beside = [
   'npm run api:check',
   // Five million states: a writer and two readers, one message doubled, one who gives up.
   'node dist/sim/explore/main.js --requests 3 --shared 2 --duplicate 1 --cancel 1',
-  'node dist/sim/main.js --seeds 1..10000',
+  // That all that should come up does come up, a test of a few hundred seeds shows (test/sim/sometimes).
+  'node dist/sim/main.js --seeds 1..3000',
   'node dist/sim/clients-main.js --seeds 1..5000',
 ];
 

@@ -49,8 +49,8 @@ export class FewEntries<Key extends string, Value> {
   delete(key: Key): void {
     const place = this.list.indexOf(key);
     if (place < 0) return;
-    this.list = this.list.filter((_, index) => index !== place);
-    this.valuesOf = this.valuesOf.filter((_, index) => index !== place);
+    this.list = without(this.list, place);
+    this.valuesOf = without(this.valuesOf, place);
   }
 
   keys(): IterableIterator<Key> {
@@ -65,6 +65,11 @@ export class FewEntries<Key extends string, Value> {
     const { list, valuesOf } = this;
     for (const [place, key] of list.entries()) yield [key, valuesOf[place] as Value /* both lists are as long */];
   }
+}
+
+/** Always the same one when nothing is left: to the explorer what is shared makes another state. */
+function without<Item>(items: readonly Item[], place: number): Item[] {
+  return items.length === 1 ? NOTHING : items.filter((_, index) => index !== place);
 }
 
 /** Before the place, or at the end when that is below 0. As long as what it holds: `push` and spread make room for more. */
