@@ -2,7 +2,7 @@
  * How often a lock is taken and given back, and what that costs. Everybody takes a turn in each round, so that all of them meet the
  * same machine; each process has warmed up before the first round.
  */
-import { SUBJECTS, WORKS } from '../results/results';
+import { CONTENDED_WARM_UPS, SUBJECTS, WORKS } from '../results/results';
 import type { ServiceId, SubjectId, Throughput, Work } from '../results/results';
 import { cpuMsOf, machineBusyMs } from './proc';
 import type { Nodes } from './servers/maekawa';
@@ -83,7 +83,8 @@ export async function measureThroughput(services: Services, setting: Setting): P
     const all = streams !== null && (work === 'one-request' || work === 'names') ? [streams, ...contestants] : contestants;
     for (let round = 0; round <= repeats; round++) {
       print(`${WORKS[work]}: ${round === 0 ? 'warm-up' : `round ${round} of ${repeats}`}`);
-      for (const contestant of all) await take(contestant, work, round === 0 ? warmUpMs : forMs, round > 0);
+      const ms = round > 0 ? forMs : work === 'contended' ? CONTENDED_WARM_UPS * warmUpMs : warmUpMs;
+      for (const contestant of all) await take(contestant, work, ms, round > 0);
     }
   }
   await Promise.all([...(streams?.callers ?? []), ...contestants.filter(({ subject }) => !subject.startsWith('node-')).flatMap(({ callers }) => callers)].map((worker) => worker.stop()));

@@ -99,6 +99,9 @@ export interface Machine {
   readonly platform: string;
 }
 
+/** Where all want one name so little is done in a second that it takes longer until what runs is compiled for good. */
+export const CONTENDED_WARM_UPS = 3;
+
 export interface Results {
   readonly format: 1;
   /** Such as 2026-11-30. */
@@ -107,7 +110,7 @@ export interface Results {
   /** Of services and client libraries, as a reader knows them. */
   readonly versions: readonly string[];
   readonly forMs: number;
-  /** For how long each did the same work before its first turn that counts. */
+  /** For how long each did the same work before its first turn that counts; `CONTENDED_WARM_UPS` times as long where all want one name. */
   readonly warmUpMs: number;
   readonly repeats: number;
   readonly leaseMs: number;
