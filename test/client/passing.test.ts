@@ -12,11 +12,16 @@ const WITHIN = { waitMs: 20_000 };
 let cluster: Cluster;
 let one: RemoteLocks;
 let other: RemoteLocks;
+/** What one test alone has opened: it is closed however that ends. */
+const opened: (() => unknown)[] = [];
 
 beforeAll(async () => {
   cluster = await startCluster({ leaseMs: LEASE_MS });
   one = connect({ addresses: [cluster.addressOf('n1')] });
   other = connect({ addresses: [cluster.addressOf('n2')] });
+});
+afterEach(async () => {
+  for (const close of opened.splice(0)) await close();
 });
 afterAll(async () => {
   await Promise.all([one, other].map(({ close }) => close()));
@@ -115,6 +120,7 @@ test('a thief takes it from whoever it was passed on to, and those behind are se
 test('over a broken stream it is passed on to nobody; they are served by their node all the same', async () => {
   const proxy = await Proxy.to(cluster.addressOf('n1'));
   const cut = connect({ addresses: [proxy.address] });
+  opened.push(() => cut.close(), () => proxy.close());
   const blocker = await other.locks.acquire('e', WITHIN);
   const [first, second, third] = await behind(cut, 'e', 3);
   const before = await entriesOf('n1');
@@ -131,8 +137,6 @@ test('over a broken stream it is passed on to nobody; they are served by their n
   await last?.release();
   // Once for the first two, once for the other lock, and once for the last.
   expect(await entriesOf('n1')).toBe(before + 3);
-  await cut.close();
-  proxy.close();
 });
 
 test('one with a label of its own is passed on to nobody, so that others see who holds the lock', async () => {
