@@ -28,8 +28,8 @@ import type { Setting } from './throughput';
 import { endAllWorkers } from './workers';
 
 /** Code of Node.js is fast only when it has run for some seconds: the more, the longer it waits for an answer each time. Those that use locks run for months. */
-const FULL = { forMs: 1_000, warmUpMs: 10_000, repeats: 5, share: 1 };
-const QUICK = { forMs: 300, warmUpMs: 500, repeats: 2, share: 0.05 };
+const FULL = { forMs: 1_000, warmUpMs: 5_000, leadInMs: 2_000, repeats: 5, share: 1 };
+const QUICK = { forMs: 300, warmUpMs: 500, leadInMs: 200, repeats: 2, share: 0.05 };
 const LEASE_MS = 5_000;
 const DOCS = join(ROOT, 'docs/benchmarks');
 
@@ -85,9 +85,9 @@ function findPeers(): Map<PeerId, Finding> {
 }
 
 async function measure(findings: ReadonlyMap<PeerId, Finding>): Promise<Results> {
-  const { forMs, warmUpMs, repeats, share } = options.quick === true ? QUICK : FULL;
+  const { forMs, warmUpMs, leadInMs, repeats, share } = options.quick === true ? QUICK : FULL;
   const failures: string[] = [];
-  const setting: Setting = { forMs, warmUpMs, repeats, leaseMs: LEASE_MS, print, failures };
+  const setting: Setting = { forMs, warmUpMs, leadInMs, repeats, leaseMs: LEASE_MS, print, failures };
   const others = new Map<ServiceId, Service>();
   for (const [id, finding] of findings) {
     if (!isReady(finding) || finding.server === null) continue;
@@ -116,7 +116,7 @@ async function measure(findings: ReadonlyMap<PeerId, Finding>): Promise<Results>
     day: new Date().toISOString().slice(0, 10),
     machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown CPU', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, platform: process.platform },
     versions: [`maekawa ${VERSION}`, ...[...others.values()].map(({ version }) => version), ...packages, ...(others.has('postgres') ? [`pg ${versionOfPackage('pg') ?? ''}`.trim()] : [])],
-    forMs, warmUpMs, repeats, leaseMs: LEASE_MS, otherWorkCores: spreadOf(otherWorkCores),
+    forMs, warmUpMs, leadInMs, repeats, leaseMs: LEASE_MS, otherWorkCores: spreadOf(otherWorkCores),
     throughput, recovery, memory, fleet, failures,
   };
 }

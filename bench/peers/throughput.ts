@@ -33,6 +33,7 @@ interface Contestant {
 export interface Setting {
   readonly forMs: number;
   readonly warmUpMs: number;
+  readonly leadInMs: number;
   readonly repeats: number;
   readonly leaseMs: number;
   readonly print: (line: string) => void;
@@ -52,7 +53,7 @@ interface Measured {
 }
 
 export async function measureThroughput(services: Services, setting: Setting): Promise<{ throughput: Throughput[]; otherWorkCores: number[] }> {
-  const { forMs, warmUpMs, repeats, print, failures } = setting;
+  const { forMs, warmUpMs, leadInMs, repeats, print, failures } = setting;
   const contestants = [...nodesOf(services), ...(await clientsOf(services, setting))];
   const streams = services.retained === undefined ? null : await openStream();
   const found = new Map<string, Measured>();
@@ -63,8 +64,10 @@ export async function measureThroughput(services: Services, setting: Setting): P
     const key = `${work} ${contestant.subject}`;
     if (failed.has(key)) return;
     try {
+      if (!isCounted) return void (await turn(contestant, work, ms));
+      // Since its last turn its connections have been idle: what V8 made of that has been thrown away.
+      await turn(contestant, work, leadInMs);
       const { looped, cpuMs, otherCores } = await turn(contestant, work, ms);
-      if (!isCounted) return;
       const entries = looped.flatMap((each) => each.entries);
       const cycles = looped.reduce((sum, each) => sum + each.cycles, 0);
       const measured = found.get(key) ?? { perSecond: [], cpuMs: [], perWaiter: entries.map(() => 0) };

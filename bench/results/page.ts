@@ -33,7 +33,7 @@ export function conditionLine(results: Results): string {
 }
 
 export function pageOf(results: Results): string {
-  const { repeats, forMs, warmUpMs, leaseMs, failures, day } = results;
+  const { repeats, forMs, warmUpMs, leadInMs, leaseMs, failures, day } = results;
   return [
     '# Benchmarks',
     'Written by `npm run bench:peers` from `results.json` beside it. Do not edit it.',
@@ -42,7 +42,7 @@ export function pageOf(results: Results): string {
     [
       'Everything runs on loopback, so a network would add its own round trips to each, but for entries that cost no message.',
       `All clusters have three members, unless the name says how many, and are as shipped; Redis writes nothing to disk, etcd and ZooKeeper every lock. A lease is ${seconds(leaseMs)} long.`,
-      `Each works for ${seconds(forMs)} in its turn, in ${repeats} rounds, after it has warmed up by the same work: for ${seconds(warmUpMs)}, and where all want one name, and so little is done in a second, for ${seconds(CONTENDED_WARM_UPS * warmUpMs)}. Figures are medians, with the least and the largest round behind them. A cycle is to take the lock and to give it back.`,
+      `Each works for ${seconds(forMs)} in its turn, in ${repeats} rounds, after it has warmed up by the same work: for ${seconds(leadInMs)} at the beginning of each turn, and before the first for ${seconds(warmUpMs)}, or for ${seconds(CONTENDED_WARM_UPS * warmUpMs)} where all want one name, and so little is done in a second. Figures are medians, with the least and the largest round behind them. A cycle is to take the lock and to give it back.`,
       'CPU is that of all processes of clients and servers. *Fault tolerant* means: it goes on when one of its servers dies. (A Redis that comes back without its data can let a second holder in.)',
       'Who has to ask again because nobody tells it that the lock is free does so after a millisecond; redlock 5 after its own 200 ms (±100).',
       '*Pipelined* is Redlock without the package, over ioredis with `enableAutoPipelining`.',

@@ -112,6 +112,8 @@ export interface Results {
   readonly forMs: number;
   /** For how long each did the same work before its first turn that counts; `CONTENDED_WARM_UPS` times as long where all want one name. */
   readonly warmUpMs: number;
+  /** And for how long at the beginning of each turn: what nobody used meanwhile is compiled anew. */
+  readonly leadInMs: number;
   readonly repeats: number;
   readonly leaseMs: number;
   /** How many cores were busy with work that was not the benchmark's, or were taken by the host, over the repeats. */

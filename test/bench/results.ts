@@ -8,6 +8,7 @@ export const RESULTS: Results = {
   versions: ['maekawa 0.1.0', 'Redis 7.0.15'],
   forMs: 1_000,
   warmUpMs: 500,
+  leadInMs: 200,
   repeats: 3,
   leaseMs: 5_000,
   otherWorkCores: { median: 0.02, min: 0, max: 0.05 },
