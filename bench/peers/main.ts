@@ -2,7 +2,7 @@
  * `npm run bench:peers`: our locks beside those of Redis, etcd, ZooKeeper and PostgreSQL, in turns in one run, on loopback, by real
  * processes. Uses what is on this machine. Law: everything that it starts is ended when it ends, also by Ctrl-C.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, program } from 'commander';
@@ -11,7 +11,7 @@ import { endUnlessWritten } from '../../src/standard-output';
 import { VERSION } from '../../src/version';
 import { readResults, writePages, writeReadme, writeResults } from '../results/files';
 import { pageOf } from '../results/page';
-import { SECTIONS, SERVICES } from '../results/results';
+import { SECTIONS, SERVICES, withAnew } from '../results/results';
 import type { Fleet, HeldMemory, Recovery, Results, Section, ServiceId, Throughput } from '../results/results';
 import { versionOfPackage } from './clients/package-of';
 import { commandsFor, install, isReady, look, PEERS } from './find';
@@ -48,7 +48,7 @@ const options = program
   .option('--only <names>', `these parts and services alone, such as throughput,redis: ${[...SECTIONS, ...SERVICES].join(', ')}`, parseOnly)
   .option('--quick', 'a look within a minute or two: too short for figures that others shall read')
   .option('--install', 'install what is missing, with the commands that are printed without it; not in CI')
-  .option('--out <directory>', 'where to write results, page and charts. Default: docs/benchmarks for a whole run; with --only and --quick they are only printed')
+  .option('--out <directory>', 'where to write results, page and charts. Default: docs/benchmarks for a whole run; with --only and --quick they are only printed. Of parts that --only leaves out, what is recorded there stays')
   .option('--readme', 'write the section on speed of README.md too')
   .option('--render', 'measure nothing: write the page and the charts (and with --readme the section) anew from docs/benchmarks/results.json')
   .allowExcessArguments(false)
@@ -108,8 +108,9 @@ async function measure(findings: ReadonlyMap<PeerId, Finding>): Promise<Results>
   }
   if (wants('recovery')) recovery = await measureRecovery(others, hasNodes, setting);
   if (wants('memory')) memory = await measureMemory(others, hasNodes, share, setting);
-  if (wants('fleet') && hasNodes) fleet = await measureFleet(share, setting);
+  // They may have much to do yet: a server throws away what the clients of the last part held once their leases have ended.
   await Promise.all([...others.values()].map((service) => service.stop()));
+  if (wants('fleet') && hasNodes) fleet = await measureFleet(share, setting);
   const packages = [...findings].flatMap(([id, { packages: found }]) => (others.has(id) ? Object.entries(found) : [])).map(([name, version]) => `${name} ${version}`);
   return {
     format: 1,
@@ -131,7 +132,9 @@ async function main(): Promise<void> {
     const out = options.out ?? (isWhole ? DOCS : null);
     if (out === null) return;
     mkdirSync(resolve(out), { recursive: true });
-    writeResults(resolve(out), results);
+    const sections = SECTIONS.filter(wants);
+    const isPart = sections.length < SECTIONS.length && existsSync(join(out, 'results.json'));
+    writeResults(resolve(out), isPart ? withAnew(readResults(resolve(out)), results, sections) : results);
     // From what is written there, which is rounded: so that --render finds nothing to change.
     const written = readResults(resolve(out));
     writePages(resolve(out), written);

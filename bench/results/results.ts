@@ -126,6 +126,15 @@ export interface Results {
   readonly failures: readonly string[];
 }
 
+/** `before`, with these parts of it measured anew, on the same machine and in the same manner. @throws Error when it was another */
+export function withAnew(before: Results, anew: Results, sections: readonly Section[]): Results {
+  const manner = ({ machine, forMs, warmUpMs, leadInMs, repeats, leaseMs }: Results): string => JSON.stringify({ machine, forMs, warmUpMs, leadInMs, repeats, leaseMs });
+  if (manner(before) !== manner(anew)) throw new Error('what is recorded was measured on another machine, or in another manner: measure everything anew, without --only');
+  const parts = Object.fromEntries(sections.map((section) => [section, anew[section]]));
+  const otherWorkCores = sections.includes('throughput') ? anew.otherWorkCores : before.otherWorkCores;
+  return { ...before, ...parts, otherWorkCores, failures: [...before.failures, ...anew.failures] };
+}
+
 /** Figures of a machine that had more to do than this beside the benchmark say little of the locks. */
 export const QUIET_CORES_MAX = 0.1;
 

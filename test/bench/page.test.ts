@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bytes, rounded, table, withSpread } from '../../bench/results/figures';
 import { chartsOf, pageOf } from '../../bench/results/page';
 import { BLOCK_BEGINS, BLOCK_ENDS, hasBlock, readmeBlockOf, withBlock } from '../../bench/results/readme';
-import { isQuiet, parseResults } from '../../bench/results/results';
+import { isQuiet, parseResults, withAnew } from '../../bench/results/results';
 import type { Results } from '../../bench/results/results';
 import { scaleChartsOf, scalePageOf } from '../../bench/results/scale-page';
 import { barChart, spreadOut } from '../../bench/results/svg';
@@ -116,6 +116,13 @@ describe('results', () => {
   test('a subject that there is not is named', () => {
     expect(() => parseResults(JSON.stringify({ ...RESULTS, memory: [{ subject: 'chubby' }] }))).toThrow('"chubby"');
   });
+});
+
+test('parts that are measured anew take the place of those that are recorded, if all else was the same', () => {
+  const anew: Results = { ...RESULTS, throughput: [], recovery: [], memory: [], otherWorkCores: null, fleet: {}, failures: ['a fleet: no'] };
+  expect(withAnew(RESULTS, anew, ['fleet'])).toEqual({ ...RESULTS, fleet: {}, failures: [...RESULTS.failures, 'a fleet: no'] });
+  expect(withAnew(RESULTS, anew, ['throughput']).otherWorkCores).toBeNull();
+  expect(() => withAnew({ ...RESULTS, repeats: 7 }, anew, ['fleet'])).toThrow('in another manner');
 });
 
 describe('what docs/benchmarks has', () => {
