@@ -83,7 +83,7 @@ export class LockInHand implements ManagedLock {
   private lostListener: ((reason: LockError) => void) | undefined;
   private renewedListener: ((validForMs: number) => void) | undefined;
   private listener: LockListener | undefined;
-  /** In the keeper's time; null: it is held on for nobody. */
+  /** In the keeper's time; null: it is given back as soon as it is released. */
   private keepUntilMs: number | null = null;
   /** Made when it is first asked for: most callers never do. */
   private abortController: AbortController | undefined;
